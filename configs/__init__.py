@@ -1,0 +1,1 @@
+"""Ready suites, training configs, rubrics and sample data, shipped as package data."""

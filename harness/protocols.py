@@ -1,0 +1,90 @@
+"""What a plug-in implements. A plug-in needs this module, ``records`` and ``registry``."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+from harness.records import (
+    Completion,
+    Dimension,
+    Edit,
+    JudgeItem,
+    Judgement,
+    Request,
+    Scored,
+    TokenLogprobs,
+)
+
+if TYPE_CHECKING:
+    from harness.text import Text
+
+
+@runtime_checkable
+class Perturbation(Protocol):
+    """Rewords a prompt without changing what it means.
+
+    Pure: no globals, no I/O, no randomness but ``rng``. A plain function of ``(text, rng)`` will do.
+    """
+
+    def __call__(self, text: Text, rng: random.Random) -> Sequence[Edit] | str | None:
+        """Propose one candidate.
+
+        Returns:
+            The edits by character span; or the whole new text (the harness finds the edits); or
+            None where this perturbation does not apply to this text.
+        """
+        ...
+
+
+@runtime_checkable
+class Model(Protocol):
+    """Where answers come from. One load of base weights, with any number of adapters on it."""
+
+    @property
+    def fingerprint(self) -> dict[str, str]:
+        """Content digests that decide an answer (weights, adapters, tokenizer, dtype, quantisation).
+
+        Never a path or a name. An endpoint gives provider, model and declared revision.
+        """
+        ...
+
+    @property
+    def durable(self) -> bool:
+        """Whether answers may be kept across runs (not for endpoints without a revision)."""
+        ...
+
+    def complete(self, requests: Sequence[Request]) -> Iterator[tuple[int, Completion]]:
+        """Answer every request; yields (index, completion) as they finish, each index once.
+
+        A request that fails yields a completion with its ``error``; it never raises for one item.
+        """
+        ...
+
+    def logprobs(self, requests: Sequence[Scored]) -> Iterator[tuple[int, TokenLogprobs]]:
+        """Rate continuations; yields (index, log-probabilities) as they finish, each index once."""
+        ...
+
+
+@runtime_checkable
+class Judge(Protocol):
+    """Grades answers. Blind: a ``JudgeItem`` names no model."""
+
+    @property
+    def dimensions(self) -> Sequence[Dimension]:
+        """What is measured, on which scales."""
+        ...
+
+    @property
+    def version(self) -> str:
+        """Changes whenever the same item could be graded differently (rubric, model, settings)."""
+        ...
+
+    def grade(self, items: Sequence[JudgeItem]) -> Iterator[Judgement]:
+        """Grade every item on every dimension it has the needs for; yields as they finish.
+
+        An item that cannot be graded yields a judgement with its status and reason; it never
+        raises for one item.
+        """
+        ...

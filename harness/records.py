@@ -1,0 +1,361 @@
+"""What crosses the disk: frozen, validated records. No torch, no pandas.
+
+Every record that a stage writes carries ``made_from``, the digest of what it was made from, so
+that records left over from other inputs are seen as stale and are never mixed in.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+SCHEMA_VERSION = 1
+
+ORIGINAL = "original"
+IDENTITY = "identity"
+
+Severity = Literal["none", "light", "medium", "heavy"]
+VariantStatus = Literal["valid", "unchanged", "inapplicable", "rejected"]
+ScoreStatus = Literal["scored", "unparsed", "refused", "error"]
+FinishReason = Literal["stop", "length", "content_filter", "error"]
+
+
+class Record(BaseModel):
+    """Base of everything below: immutable, and strict about unknown fields."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Message(Record):
+    """One turn of a conversation."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+class Sample(Record):
+    """One prompt under test.
+
+    Attributes:
+        id: The id given in the data, else a digest of the content, so that runs can be compared.
+        messages: One user turn, or a conversation that ends in one.
+        reference: The answer in the data set, or None.
+        metadata: Further fields of the row (``topic`` and the like).
+        audit: The audit's verdict: ``clean``, ``leaked`` (the prompt stands in the training data)
+            or ``unchecked`` (the suite names no training data).
+    """
+
+    id: str
+    messages: tuple[Message, ...] = Field(min_length=1)
+    reference: str | None = None
+    metadata: dict[str, JsonValue] = {}
+    audit: Literal["clean", "leaked", "unchecked"] = "unchecked"
+    made_from: str = ""
+
+    @property
+    def prompt(self) -> str:
+        """The last user turn: what gets perturbed."""
+        return self.messages[-1].content
+
+    def with_prompt(self, text: str) -> tuple[Message, ...]:
+        """The conversation with its last user turn replaced by ``text``."""
+        return (*self.messages[:-1], Message(role="user", content=text))
+
+
+class Edit(Record):
+    """One replacement by character span.
+
+    Attributes:
+        start: First character replaced, counted in code points of the original prompt.
+        end: One past the last character replaced; equal to ``start`` for an insertion.
+        text: What stands there afterwards.
+    """
+
+    start: int = Field(ge=0)
+    end: int = Field(ge=0)
+    text: str
+
+
+class VariantKey(NamedTuple):
+    """Names one variant of one prompt within a run."""
+
+    sample_id: str
+    perturbation: str
+    severity: Severity
+    replicate: int
+
+
+class _OfVariant(Record):
+    """The fields that join a record to its variant, kept flat so that tables read easily."""
+
+    sample_id: str
+    perturbation: str
+    severity: Severity = "none"
+    replicate: int = Field(default=0, ge=0)
+
+    @property
+    def variant_key(self) -> VariantKey:
+        """The key of the variant that this record belongs to."""
+        return VariantKey(self.sample_id, self.perturbation, self.severity, self.replicate)
+
+
+class Variant(_OfVariant):
+    """A prompt as it is asked, or the reason why this variant could not be made.
+
+    The original is a variant named ``original`` with severity ``none``.
+
+    Attributes:
+        messages: The conversation with the perturbed last turn.
+        edits: What was changed, by span in the original prompt; applying them rebuilds the text.
+        status: ``valid``, or why there is no such variant.
+        reason: One line for every status but ``valid``.
+        filler: Added only to reach the wanted number of variants.
+        similarity: Cosine of MiniLM embeddings to the original, where the gate measured it.
+    """
+
+    messages: tuple[Message, ...] = ()
+    edits: tuple[Edit, ...] = ()
+    status: VariantStatus = "valid"
+    reason: str | None = None
+    filler: bool = False
+    similarity: float | None = None
+    made_from: str = ""
+
+    @property
+    def prompt(self) -> str:
+        """The text that is asked."""
+        return self.messages[-1].content
+
+
+class Failure(Record):
+    """Why there is no answer or no judgement.
+
+    Attributes:
+        kind: A short stable name, e.g. ``context_length``, ``timeout``, ``out_of_memory``.
+        message: One line for people.
+        transient: Worth trying again on resume; otherwise only with ``--retry-failed``.
+    """
+
+    kind: str
+    message: str
+    transient: bool = False
+
+
+class GenerationSettings(Record):
+    """How an answer is decoded. ``temperature`` 0 is greedy."""
+
+    max_new_tokens: int = Field(default=256, ge=1)
+    temperature: float = Field(default=0.0, ge=0.0)
+    top_p: float = Field(default=1.0, gt=0.0, le=1.0)
+    top_k: int = Field(default=0, ge=0)
+    repetition_penalty: float = Field(default=1.0, gt=0.0)
+    stop: tuple[str, ...] = ()
+
+
+class Request(Record):
+    """One thing to ask of a model.
+
+    Attributes:
+        prompt: The rendered prompt (special tokens spelled out).
+        messages: The conversation, for endpoints that render it themselves.
+        settings: How to decode.
+        seed: Seed of this request's own random stream; without effect when greedy.
+        adapter: Name of a loaded adapter; None is the base model.
+    """
+
+    prompt: str
+    messages: tuple[Message, ...] = ()
+    settings: GenerationSettings = GenerationSettings()
+    seed: int = 0
+    adapter: str | None = None
+
+
+class Completion(Record):
+    """What came back. Exactly one of ``text`` and ``error`` is None.
+
+    Attributes:
+        seconds: Wall time of the batch or call divided by its number of requests.
+    """
+
+    text: str | None
+    finish_reason: FinishReason
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    seconds: float | None = None
+    error: Failure | None = None
+
+
+class Scored(Record):
+    """A continuation whose tokens are to be rated under a prompt."""
+
+    prompt: str
+    continuation: str
+    adapter: str | None = None
+
+
+class TokenLogprobs(Record):
+    """Log-probabilities (natural log) of a continuation's tokens, in order.
+
+    Attributes:
+        token_ids: The tokens of the continuation, length n.
+        logprobs: log p(token | everything before), length n.
+        means: Mean of log p over the vocabulary under p at each position (for Min-K%++), length n.
+        stds: Its standard deviation, length n.
+    """
+
+    token_ids: tuple[int, ...]
+    logprobs: tuple[float, ...]
+    means: tuple[float, ...] = ()
+    stds: tuple[float, ...] = ()
+    error: Failure | None = None
+
+
+class Generation(_OfVariant):
+    """One subject's answer to one variant."""
+
+    subject: str
+    repeat: int = Field(default=0, ge=0)
+    completion: Completion
+    cached: bool = False
+    made_from: str = ""
+
+
+class Cost(Record):
+    """What a judgement used. ``money`` is in the currency of the configured prices."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    money: float = 0.0
+    seconds: float = 0.0
+
+
+class Comparison(Record):
+    """The other answer of a pairwise judgement, and the order in which the two were shown."""
+
+    opponent: str
+    order: Literal["first", "second", "both"]
+
+
+class Score(_OfVariant):
+    """One judge's value on one dimension for one answer, or why there is none."""
+
+    judge: str
+    dimension: str
+    version: str
+    subject: str
+    repeat: int = Field(default=0, ge=0)
+    judge_repeat: int = Field(default=0, ge=0)
+    comparison: Comparison | None = None
+    value: float | None = None
+    status: ScoreStatus
+    reason: str | None = None
+    raw: str | None = None
+    transient: bool = False
+    cost: Cost | None = None
+    cached: bool = False
+    made_from: str = ""
+
+
+Need = Literal["reference", "original_answer", "opponent"]
+
+
+class Dimension(Record):
+    """What a judge measures, and on which scale.
+
+    Attributes:
+        name: Unique within the judge.
+        low: Least possible value.
+        high: Greatest possible value.
+        higher_is_better: Which end is good; None where neither is.
+        needs: What an item must hold for this dimension to apply.
+        description: One line for the report.
+    """
+
+    name: str
+    low: float
+    high: float
+    higher_is_better: bool | None = True
+    needs: tuple[Need, ...] = ()
+    description: str = ""
+
+
+class JudgeItem(Record):
+    """What a judge is shown. It carries no model name: judges are blind by type.
+
+    Attributes:
+        question: The variant that was asked.
+        answer: The answer to be judged.
+        conversation: The turns before the question, if any.
+        reference: The answer in the data set.
+        original_question: The prompt before it was perturbed.
+        original_answer: What the same subject answered to the original prompt.
+        opponent_answer: Another subject's answer to the same question.
+        finish_reason: How the answer ended.
+        is_original: The question is the original prompt itself.
+        seed: Seed for choices the judge makes about this item (which answer is shown first).
+    """
+
+    question: str
+    answer: str
+    conversation: tuple[Message, ...] = ()
+    reference: str | None = None
+    original_question: str | None = None
+    original_answer: str | None = None
+    opponent_answer: str | None = None
+    finish_reason: FinishReason = "stop"
+    is_original: bool = False
+    seed: int = 0
+
+
+class Judgement(Record):
+    """What a judge says of one item on one dimension; the harness turns it into a ``Score``.
+
+    Attributes:
+        item: Index into the sequence of items that was given to the judge.
+        order: For pairwise judgements, whether the judged answer was shown first or second.
+    """
+
+    item: int
+    dimension: str
+    value: float | None
+    status: ScoreStatus = "scored"
+    reason: str | None = None
+    raw: str | None = None
+    order: Literal["first", "second", "both"] | None = None
+    transient: bool = False
+    cost: Cost | None = None
+
+
+StageName = Literal["samples", "variants", "generations", "scores", "summary", "report"]
+
+
+class StageState(Record):
+    """Where a stage stands: what it was made from and how its items ended."""
+
+    status: Literal["running", "complete"]
+    made_from: str = ""
+    counts: dict[str, int] = {}
+    seconds: float = 0.0
+
+
+class Manifest(Record):
+    """What the run was made from; ``status`` turns ``complete`` last."""
+
+    schema_version: int = SCHEMA_VERSION
+    name: str
+    status: Literal["running", "complete"] = "running"
+    created: str
+    finished: str | None = None
+    command: str = ""
+    suite: dict[str, Any] = {}
+    seed: int = 0
+    git: dict[str, Any] = {}
+    packages: dict[str, str] = {}
+    hardware: dict[str, Any] = {}
+    data: dict[str, Any] = {}
+    models: dict[str, Any] = {}
+    judges: dict[str, Any] = {}
+    audit: dict[str, Any] = {}
+    stages: dict[str, StageState] = {}
+    warnings: tuple[str, ...] = ()

@@ -1,0 +1,1 @@
+"""Ways of grading an answer, one file each."""

@@ -1,0 +1,1 @@
+"""Ways of rewording a prompt without changing what it means, one file each."""

@@ -1,0 +1,1 @@
+"""Data tables of the perturbations, with their sources and licences."""

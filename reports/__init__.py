@@ -1,0 +1,1 @@
+"""Charts and pages, made from ``summary.json`` and the run's JSONL; never from a model."""

@@ -1,0 +1,1 @@
+"""Makes the adapters under test: thin over TRL and PEFT."""
