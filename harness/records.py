@@ -217,7 +217,6 @@ class Generation(_OfVariant):
     subject: str
     repeat: int = Field(default=0, ge=0)
     completion: Completion
-    cached: bool = False
     made_from: str = ""
 
 
@@ -253,7 +252,6 @@ class Score(_OfVariant):
     raw: str | None = None
     transient: bool = False
     cost: Cost | None = None
-    cached: bool = False
     made_from: str = ""
 
 

@@ -1,0 +1,295 @@
+"""A suite: what is asked of whom, how it is reworded and who judges."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from harness.records import GenerationSettings, Severity
+from harness.yamlfile import load_yaml
+
+__all__ = ["DataSpec", "PluginSpec", "SubjectSpec", "Suite", "load_suite", "load_yaml"]
+
+SEVERITIES: tuple[Severity, ...] = ("light", "medium", "heavy")
+
+
+class Section(BaseModel):
+    """Base of every part of a config: strict about unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class DataSpec(Section):
+    """A data set and which of its fields hold what.
+
+    Attributes:
+        path: A JSONL, JSON, CSV, TSV or Parquet file, ``bundled:data/...``, or ``hub:owner/name``.
+        split: Split of a hub data set.
+        revision: Revision of a hub data set.
+        prompt: Field with the prompt; found by itself where it has a usual name.
+        reference: Field with the reference answer; likewise.
+        context: Field with further input that is put below the prompt (Alpaca's ``input``).
+        messages: Field with a chat-style list of ``{"role", "content"}``.
+        id: Field with the id.
+        limit: Use this many prompts, drawn by the suite's seed.
+        only: ``clean`` keeps prompts that do not stand in the training data.
+        duplicates: ``first`` asks a prompt that stands there several times once (the number is
+            reported); ``keep`` asks it as often as it stands there.
+    """
+
+    path: str
+    split: str = "train"
+    revision: str | None = None
+    prompt: str | None = None
+    reference: str | None = None
+    context: str | None = None
+    messages: str | None = None
+    id: str | None = None
+    limit: int | None = Field(default=None, ge=1)
+    only: Literal["all", "clean"] = "all"
+    duplicates: Literal["first", "keep"] = "first"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_form(cls, value: Any) -> Any:
+        return {"path": value} if isinstance(value, str) else value
+
+
+class PluginSpec(Section):
+    """A plug-in by name with its options; YAML short forms ``- typo`` and ``- typo: {severity: heavy}``."""
+
+    name: str
+    options: dict[str, Any] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_form(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return {"name": value}
+        if isinstance(value, dict) and not set(value) <= {"name", "options"}:
+            if len(value) != 1:
+                raise ValueError(
+                    "expected one plug-in an item, as '- name' or '- name: {option: value}';"
+                    f" this item holds {', '.join(map(str, value))}"
+                )
+            name, options = next(iter(value.items()))
+            if options is not None and not isinstance(options, dict):
+                raise ValueError(f"options of {name!r} must be a mapping, e.g. {{severity: heavy}}")
+            return {"name": name, "options": options or {}}
+        return value
+
+    @field_validator("options")
+    @classmethod
+    def _no_secrets(cls, options: dict[str, Any]) -> dict[str, Any]:
+        for key in options:
+            if str(key).lower() in {"api_key", "key", "token", "password", "secret"}:
+                raise ValueError(
+                    f"{key!r}: secrets come from environment variables only;"
+                    " name the variable with api_key_env"
+                )
+        return options
+
+
+class PerturbationSpec(PluginSpec):
+    """A perturbation; ``severity`` is one of light, medium, heavy, or a list of them."""
+
+    @property
+    def severities(self) -> tuple[Severity, ...]:
+        """The severities asked for; ``medium`` unless told."""
+        given = self.options.get("severity", "medium")
+        return tuple(given) if isinstance(given, list) else (given,)
+
+    @property
+    def plain_options(self) -> dict[str, Any]:
+        """The options without ``severity``."""
+        return {k: v for k, v in self.options.items() if k != "severity"}
+
+    @model_validator(mode="after")
+    def _known_severity(self) -> Self:
+        for severity in self.severities:
+            if severity not in SEVERITIES:
+                raise ValueError(
+                    f"severity of {self.name!r} must be one of {', '.join(SEVERITIES)}"
+                    f" or a list of them, not {severity!r}"
+                )
+        return self
+
+
+class JudgeSpec(PluginSpec):
+    """A judge; ``name`` gives a second instance a name of its own, ``repeats`` asks it n times."""
+
+    @property
+    def label(self) -> str:
+        """The name under which this judge's scores stand."""
+        return str(self.options.get("name", self.name))
+
+    @property
+    def repeats(self) -> int:
+        """How often every item is judged."""
+        return int(self.options.get("repeats", 1))
+
+    @property
+    def plain_options(self) -> dict[str, Any]:
+        """The options that the judge itself takes."""
+        return {k: v for k, v in self.options.items() if k not in ("name", "repeats")}
+
+    @model_validator(mode="after")
+    def _positive_repeats(self) -> Self:
+        repeats = self.options.get("repeats", 1)
+        if not isinstance(repeats, int) or isinstance(repeats, bool) or repeats < 1:
+            raise ValueError(f"repeats of {self.name!r} must be a whole number from 1 on")
+        return self
+
+
+class AdapterSpec(Section):
+    """One adapter folder and its weight in a mixture; a plain string is the path."""
+
+    path: str
+    weight: float = 1.0
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_form(cls, value: Any) -> Any:
+        return {"path": value} if isinstance(value, str) else value
+
+
+class EndpointSpec(Section):
+    """Where an ``openai:`` subject is asked. The key comes from the environment only."""
+
+    base_url: str | None = None
+    api_key_env: str = "OPENAI_API_KEY"
+    concurrency: int = Field(default=8, ge=1)
+    timeout_s: float = Field(default=120.0, gt=0)
+    max_retries: int = Field(default=5, ge=0)
+
+
+class SubjectSpec(Section):
+    """A model under test.
+
+    Attributes:
+        name: Its name in the report.
+        model: ``embedded:smollm2-135m``, a local folder, a hub id, ``openai:NAME`` or ``scripted:…``.
+        adapters: LoRA folders on top of the base weights.
+        template: Prompt template with ``{prompt}`` where the tokenizer has no chat template.
+        system_prompt: Put in front of every conversation.
+    """
+
+    name: str = Field(min_length=1)
+    model: str
+    revision: str | None = None
+    adapters: tuple[AdapterSpec, ...] = ()
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    quantization: Literal["4bit", "8bit"] | None = None
+    template: str | None = None
+    system_prompt: str | None = None
+    generation: GenerationSettings = GenerationSettings()
+    endpoint: EndpointSpec | None = None
+
+    @property
+    def base(self) -> dict[str, Any]:
+        """What decides which base weights are loaded: equal ones are loaded once."""
+        return self.model_dump(
+            include={"model", "revision", "dtype", "quantization", "endpoint"}, mode="json"
+        )
+
+
+class SuiteSection(Section):
+    """Sizes and seed of a suite.
+
+    Attributes:
+        name: Names the run folder ``runs/<name>``.
+        seed: Every random choice derives from it and the item's own id.
+        variants_per_kind: Replicates of each kind and severity.
+        variants_per_prompt: At least this many variants a prompt; filler replicates make up.
+        repeats: Answers to every variant (for sampling at a temperature above 0).
+        similarity_gate: Hold variants to their kind's similarity floor (MiniLM).
+        resamples: Bootstrap and permutation resamples.
+    """
+
+    name: str = Field(default="run", pattern=r"^[A-Za-z0-9._-]+$")
+    seed: int = Field(default=0, ge=0)
+    variants_per_kind: int = Field(default=1, ge=1, le=20)
+    variants_per_prompt: int = Field(default=5, ge=1, le=20)
+    repeats: int = Field(default=1, ge=1)
+    similarity_gate: bool = True
+    resamples: int = Field(default=10_000, ge=200)
+
+
+class Suite(Section):
+    """Everything that ``jostle run`` needs to know."""
+
+    suite: SuiteSection = SuiteSection()
+    plugins: tuple[str, ...] = ()
+    data: DataSpec
+    training_data: tuple[DataSpec, ...] = ()
+    defaults: dict[str, Any] = {}
+    subjects: tuple[SubjectSpec, ...] = Field(min_length=1)
+    baseline: str | None = None
+    perturbations: tuple[PerturbationSpec, ...] = Field(min_length=1)
+    judges: tuple[JudgeSpec, ...] = Field(min_length=1)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _merge_defaults(cls, value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        merged = dict(value)
+        if isinstance(merged.get("training_data"), str | dict):
+            merged["training_data"] = [merged["training_data"]]
+        defaults = merged.get("defaults") or {}
+        subjects = merged.get("subjects")
+        if isinstance(defaults, dict) and isinstance(subjects, list):
+            merged["subjects"] = [
+                _merge(defaults, subject) if isinstance(subject, dict) else subject
+                for subject in subjects
+            ]
+        return merged
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        names = [subject.name for subject in self.subjects]
+        _refuse_twice("subjects", names)
+        if self.baseline is not None and self.baseline not in names:
+            raise ValueError(
+                f"baseline {self.baseline!r} is none of the subjects: {', '.join(names)}"
+            )
+        _refuse_twice(
+            "perturbations",
+            [f"{p.name}/{severity}" for p in self.perturbations for severity in p.severities],
+        )
+        _refuse_twice("judges", [judge.label for judge in self.judges])
+        if self.data.only == "clean" and not self.training_data:
+            raise ValueError("data.only is 'clean', but no training_data is named to check against")
+        return self
+
+    @property
+    def baseline_name(self) -> str:
+        """The subject that the others are compared with: ``baseline``, else the first."""
+        return self.baseline or self.subjects[0].name
+
+
+def load_suite(path: Path, overrides: Sequence[str] = ()) -> Suite:
+    """Read a suite.
+
+    Raises:
+        ConfigError: One line that names file, line and field.
+    """
+    return load_yaml(path, overrides, Suite)
+
+
+def _merge(defaults: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    merged = {**defaults, **given}
+    for key, value in given.items():
+        if isinstance(value, dict) and isinstance(defaults.get(key), dict):
+            merged[key] = {**defaults[key], **value}
+    return merged
+
+
+def _refuse_twice(where: str, names: Sequence[str]) -> None:
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        hint = "; give one of them a name of its own (name: …)" if where == "judges" else ""
+        raise ValueError(f"{where}: {', '.join(twice)} stands there twice{hint}")

@@ -1,0 +1,183 @@
+"""YAML into pydantic models, with errors that name file, line and field."""
+
+from __future__ import annotations
+
+import types
+import typing
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TypeVar, Union
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from harness.errors import ConfigError
+from harness.registry import did_you_mean
+
+M = TypeVar("M", bound=BaseModel)
+Loc = tuple[str | int, ...]
+
+
+def load_yaml(path: Path, overrides: Sequence[str], model: type[M]) -> M:
+    """Read a YAML file, apply ``key=value`` overrides and validate.
+
+    Args:
+        path: The file.
+        overrides: Items such as ``suite.seed=7`` or ``subjects.1.dtype=float32``; the value is YAML.
+        model: The pydantic model to build.
+
+    Raises:
+        ConfigError: The file cannot be read or parsed, a key is unknown or twice there, or a value
+            does not fit; one line with file, line and field.
+    """
+    data, lines = parse_yaml(path)
+    overridden: dict[Loc, str] = {}
+    for override in overrides:
+        overridden[_apply_override(data, override)] = override
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        raise ConfigError(_explain(error, path, lines, overridden, model)) from None
+
+
+def parse_yaml(path: Path) -> tuple[dict[str, Any], dict[Loc, int]]:
+    """Read a YAML mapping and the line (from 1) on which every key and item stands.
+
+    Raises:
+        ConfigError: Not readable, not UTF-8, not YAML, a key twice, or not a mapping.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: no such file") from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: not UTF-8 ({error.reason} at byte {error.start})") from None
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        data = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f":{mark.line + 1}" if mark else ""
+        problem = getattr(error, "problem", None) or str(error).splitlines()[0]
+        raise ConfigError(f"{path}{line}: not valid YAML: {problem}") from None
+    if node is None or not isinstance(data, dict):
+        raise ConfigError(f"{path}: expected a YAML mapping (key: value lines)")
+    lines: dict[Loc, int] = {}
+    _collect_lines(node, (), lines, path)
+    return data, lines
+
+
+def _collect_lines(node: yaml.Node, loc: Loc, lines: dict[Loc, int], path: Path) -> None:
+    lines.setdefault(loc, node.start_mark.line + 1)
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            child = (*loc, str(key.value))
+            if child in lines:
+                raise ConfigError(
+                    f"{path}:{key.start_mark.line + 1}: {_dotted(child)}: this key stands here for"
+                    f" the second time (first on line {lines[child]}); remove one"
+                )
+            lines[child] = key.start_mark.line + 1
+            _collect_lines(value, child, lines, path)
+    elif isinstance(node, yaml.SequenceNode):
+        for index, value in enumerate(node.value):
+            _collect_lines(value, (*loc, index), lines, path)
+
+
+def _apply_override(data: dict[str, Any], override: str) -> Loc:
+    key, equals, text = override.partition("=")
+    if not equals or not key:
+        raise ConfigError(f"override {override!r}: expected key=value, for example suite.seed=7")
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError:
+        raise ConfigError(f"override {override!r}: the value is not valid YAML") from None
+    parts: list[str | int] = [int(p) if p.isdigit() else p for p in key.split(".")]
+    here: Any = data
+    for part in parts[:-1]:
+        here = _step(here, part, override)
+    last = parts[-1]
+    if isinstance(here, list):
+        if not isinstance(last, int) or last >= len(here):
+            raise ConfigError(f"override {override!r}: {last!r} is not an item of that list")
+        here[last] = value
+    elif isinstance(here, dict):
+        here[str(last)] = value
+    else:
+        raise ConfigError(f"override {override!r}: {key.rpartition('.')[0]} holds no keys")
+    return tuple(parts)
+
+
+def _step(here: Any, part: str | int, override: str) -> Any:
+    if isinstance(here, list):
+        if not isinstance(part, int) or part >= len(here):
+            raise ConfigError(
+                f"override {override!r}: {part!r} is not an item of that list (0 to {len(here) - 1})"
+            )
+        return here[part]
+    if isinstance(here, dict):
+        if here.get(str(part)) is None:
+            here[str(part)] = {}
+        return here[str(part)]
+    raise ConfigError(f"override {override!r}: nothing below {part!r} can be set")
+
+
+def _explain(
+    error: ValidationError,
+    path: Path,
+    lines: dict[Loc, int],
+    overridden: dict[Loc, str],
+    model: type[BaseModel],
+) -> str:
+    first, *others = error.errors(include_url=False)
+    loc: Loc = tuple(first["loc"])
+    if first["type"] == "extra_forbidden":
+        known = _known_fields(model, loc[:-1])
+        message = f"unknown key {loc[-1]!r}.{did_you_mean(str(loc[-1]), known)}"
+    elif first["type"] == "missing":
+        message = f"required key {loc[-1]!r} is missing"
+    else:
+        message = first["msg"].removeprefix("Value error, ")
+        given = first.get("input")
+        if isinstance(given, str | int | float | bool):
+            message += f" (got {given!r})"
+    where = str(path)
+    hit = next((loc[:n] for n in range(len(loc), 0, -1) if loc[:n] in overridden), None)
+    if hit is not None:
+        where = f"override {overridden[hit]!r}"
+    else:
+        line = next((lines[loc[:n]] for n in range(len(loc), -1, -1) if loc[:n] in lines), None)
+        where += f":{line}" if line else ""
+    more = f" (and {len(others)} more)" if others else ""
+    field = f"{_dotted(loc)}: " if loc else ""
+    return f"{where}: {field}{message}{more}"
+
+
+def _dotted(loc: Loc) -> str:
+    return ".".join(str(part) for part in loc)
+
+
+def _known_fields(model: type[BaseModel], loc: Loc) -> list[str]:
+    here: Any = model
+    for part in loc:
+        if isinstance(here, type) and issubclass(here, BaseModel) and part in here.model_fields:
+            here = here.model_fields[str(part)].annotation
+        here = _inner_model(here)
+    if isinstance(here, type) and issubclass(here, BaseModel):
+        return list(here.model_fields)
+    return []
+
+
+def _inner_model(annotation: Any) -> Any:
+    """The pydantic model inside ``X | None``, ``list[X]``, ``tuple[X, ...]`` and the like."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    origin = typing.get_origin(annotation)
+    if origin in (Union, types.UnionType) or origin is not None:
+        for argument in typing.get_args(annotation):
+            found = _inner_model(argument)
+            if isinstance(found, type) and issubclass(found, BaseModel):
+                return found
+    return annotation
