@@ -1,0 +1,233 @@
+"""Runs the stages of a suite in order; each resumes from its own file."""
+
+from __future__ import annotations
+
+import inspect
+import itertools
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from harness.analysis import summarise
+from harness.config import JudgeSpec, PerturbationSpec, Suite
+from harness.digest import digest, file_digest
+from harness.records import Generation, Sample, Score, Variant
+from harness.registry import Registry, judges, load_plugin_file, perturbations
+from harness.session import Session
+from harness.stages.generate import OpenModel, generate
+from harness.stages.judge import NamedJudge, judge
+from harness.stages.perturb import Kind, expand
+from harness.stages.samples import collect
+
+_OURS = ("perturbations.", "judges.")
+
+
+class Outcome(NamedTuple):
+    """How a run ended."""
+
+    failed_answers: int
+    failed_scores: int
+
+    @property
+    def failed(self) -> int:
+        """Items that ended in a failure."""
+        return self.failed_answers + self.failed_scores
+
+
+def run(session: Session, open_model: OpenModel, render: Callable[[Path], Path]) -> Outcome:
+    """All stages, from data to report.
+
+    Args:
+        session: The run, its suite and what the stages share.
+        open_model: Loads a group of subjects that share base weights.
+        render: Writes the report of a run folder.
+
+    Raises:
+        JostleError: Bad input, or a machine's refusal; what was done is kept for a resume.
+    """
+    load_plugins(session.suite)
+    kinds = build_kinds(session.suite.perturbations)
+    named = build_judges(session.suite.judges)
+    samples = collect(session)
+    variants = perturb(session, samples, kinds)
+    generate(session, variants, open_model)
+    return assess(session, named, render)
+
+
+def assess(
+    session: Session, named: Sequence[NamedJudge], render: Callable[[Path], Path]
+) -> Outcome:
+    """The stages that need no model under test: judge, analyse, report."""
+    judge(session, named)
+    return conclude(session, named, render)
+
+
+def conclude(
+    session: Session, named: Sequence[NamedJudge], render: Callable[[Path], Path]
+) -> Outcome:
+    """The last stages: analyse and report; then the run is complete."""
+    run_ = session.run
+    session.update(judges={j.label: describe_judge(j) for j in named})
+    generations = list(run_.read(Generation))
+    scores = list(run_.read(Score))
+    with session.stage("summary") as report:
+        summary = summarise(
+            samples=list(run_.read(Sample)),
+            variants=list(run_.read(Variant)),
+            generations=generations,
+            scores=scores,
+            dimensions={j.label: j.judge.dimensions for j in named},
+            baseline=session.suite.baseline_name,
+            subjects=[subject.name for subject in session.suite.subjects],
+            seed=session.suite.suite.seed,
+            warnings=session.manifest.warnings,
+            resamples=session.suite.suite.resamples,
+        )
+        run_.write_summary(summary)
+        report.made_from = session.manifest.stages["scores"].made_from
+    with session.stage("report"):
+        render(run_.root)
+    session.finish()
+    return Outcome(
+        failed_answers=sum(g.completion.error is not None for g in generations),
+        failed_scores=sum(score.status != "scored" for score in scores),
+    )
+
+
+def perturb(session: Session, samples: Sequence[Sample], kinds: Sequence[Kind]) -> list[Variant]:
+    """Second stage: the variants of every sample, one block a sample, written whole."""
+    suite = session.suite.suite
+    gate = build_gate(suite.similarity_gate)
+    settings = [
+        [kind.fingerprint for kind in kinds],
+        gate.fingerprint,
+        suite.seed,
+        suite.variants_per_kind,
+        suite.variants_per_prompt,
+    ]
+    wanted = {sample.id: digest([sample.made_from, settings]) for sample in samples}
+    file = session.run.file(Variant)
+    unfinished = session.manifest.stages.get("variants")
+    with session.stage("variants") as report:
+        there = file.read()
+        # A crash can tear the last block; whole ones are taken over.
+        suspect = there[-1].sample_id if there and _running(unfinished) else None
+        kept = file.keep(
+            lambda v: wanted.get(v.sample_id) == v.made_from and v.sample_id != suspect
+        )
+        done = {variant.sample_id for variant in kept}
+        todo = [sample for sample in samples if sample.id not in done]
+        with session.progress.stage("perturb", len(samples)) as task:
+            task.advance(len(done))
+            made = expand(
+                todo,
+                kinds,
+                seed=suite.seed,
+                variants_per_kind=suite.variants_per_kind,
+                variants_per_prompt=suite.variants_per_prompt,
+                gate=gate,
+            )
+            for sample_id, block in itertools.groupby(made, key=lambda v: v.sample_id):
+                marked = [
+                    variant.model_copy(update={"made_from": wanted[sample_id]}) for variant in block
+                ]
+                file.append(*marked)
+                kept.extend(marked)
+                task.advance()
+        file.close()
+        for variant in kept:
+            report.count(variant.status)
+        report.made_from = digest(sorted(wanted.items()))
+    order = {sample.id: index for index, sample in enumerate(samples)}
+    return sorted(kept, key=lambda variant: order[variant.sample_id])
+
+
+def _running(state: Any) -> bool:
+    return state is None or state.status == "running"
+
+
+def load_plugins(suite: Suite) -> None:
+    """Import the user's plug-in files that the suite names.
+
+    Raises:
+        PluginError: One is missing or fails on import.
+    """
+    for path in suite.plugins:
+        load_plugin_file(Path(path))
+
+
+def build_kinds(specs: Sequence[PerturbationSpec]) -> list[Kind]:
+    """One kind a perturbation and severity.
+
+    Raises:
+        PluginError: Unknown name or option.
+    """
+    kinds = []
+    for spec in specs:
+        for severity in spec.severities:
+            plugin = perturbations.create(spec.name, spec.plain_options, severity=severity)
+            kinds.append(
+                Kind(
+                    name=spec.name,
+                    severity=severity,
+                    plugin=plugin,
+                    fingerprint=digest(
+                        [
+                            spec.name,
+                            severity,
+                            spec.plain_options,
+                            getattr(plugin, "version", "1"),
+                            source_digest(perturbations, spec.name),
+                        ]
+                    ),
+                )
+            )
+    return kinds
+
+
+def build_judges(specs: Sequence[JudgeSpec]) -> list[NamedJudge]:
+    """The judges of a suite.
+
+    Raises:
+        PluginError: Unknown name or option.
+    """
+    return [
+        NamedJudge(
+            label=spec.label,
+            judge=judges.create(spec.name, spec.plain_options),
+            repeats=spec.repeats,
+            source=source_digest(judges, spec.name),
+        )
+        for spec in specs
+    ]
+
+
+def describe_judge(named: NamedJudge) -> dict[str, Any]:
+    """What the manifest says of a judge."""
+    return {
+        "version": named.judge.version,
+        "repeats": named.repeats,
+        "llm": bool(getattr(named.judge, "llm", False)),
+        "dimensions": [dimension.model_dump(mode="json") for dimension in named.judge.dimensions],
+    }
+
+
+def source_digest(registry: Registry[Any], name: str) -> str:
+    """Digest of a foreign plug-in's file, so that editing it makes its results stale.
+
+    Ours carry a version instead: a release must not throw away paid judgements for a comment.
+    """
+    plugin = registry.get(name)
+    if plugin.__module__.startswith(_OURS):
+        return ""
+    try:
+        return file_digest(Path(inspect.getfile(plugin)))
+    except (TypeError, OSError):
+        return ""
+
+
+def build_gate(similarity: bool) -> Any:
+    """The validity gate, with or without its similarity floor."""
+    from perturbations.validity import Gate
+
+    return Gate(similarity=similarity)
