@@ -16,7 +16,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from functools import cached_property
 from typing import Any
 
@@ -29,8 +28,19 @@ DEFAULT_TEMPLATE = "### Instruction:\n{prompt}\n\n### Response:\n"
 _PLACE = "{prompt}"
 _VERSION = 1  # Goes into the fingerprint: raise it whenever the same input renders differently.
 _MARK = "\u2063jostle\u2063"  # Stands for an answer while the end of a turn is looked for.
-# Some chat templates (Llama 3.2) print today's date: frozen, or a run could not be resumed tomorrow.
-_TODAY = datetime(2024, 7, 26)
+# Some chat templates (Llama 3.2) print today's date. It stands still here, or a run that goes on
+# tomorrow would ask other prompts than today.
+_FROZEN_DATE = (
+    "{%- macro strftime_now(form) -%}{{ form"
+    + "".join(
+        f" | replace('{code}', '{value}')"
+        for code, value in {
+            "%Y": "2024", "%y": "24", "%m": "07", "%B": "July", "%b": "Jul", "%d": "26",
+            "%A": "Friday", "%a": "Fri", "%H": "12", "%M": "00", "%S": "00",
+        }.items()
+    )
+    + " }}{%- endmacro -%}"
+)  # fmt: skip
 
 
 def check_template(template: str) -> str:
@@ -200,10 +210,9 @@ class Renderer:
         try:
             text = self.tokenizer.apply_chat_template(
                 [turn.model_dump() for turn in turns],
-                chat_template=self._chat_template,
+                chat_template=_FROZEN_DATE + str(self._chat_template),
                 tokenize=False,
                 add_generation_prompt=generate,
-                strftime_now=_TODAY.strftime,
             )
         except TemplateError as error:
             raise DataError(f"the chat template refuses this conversation: {error}") from error
