@@ -293,3 +293,10 @@ def _refuse_twice(where: str, names: Sequence[str]) -> None:
     if twice:
         hint = "; give one of them a name of its own (name: …)" if where == "judges" else ""
         raise ValueError(f"{where}: {', '.join(twice)} stands there twice{hint}")
+
+
+class JudgesFile(Section):
+    """A YAML file with nothing but ``judges:`` (and the plug-in files they need)."""
+
+    judges: tuple[JudgeSpec, ...] = Field(min_length=1)
+    plugins: tuple[str, ...] = ()

@@ -42,11 +42,14 @@ class Perturbation(Protocol):
 class Model(Protocol):
     """Where answers come from. One load of base weights, with any number of adapters on it."""
 
-    @property
-    def fingerprint(self) -> dict[str, str]:
-        """Content digests that decide an answer (weights, adapters, tokenizer, dtype, quantisation).
+    def fingerprint(self, adapter: str | None = None) -> dict[str, str]:
+        """Content digests that decide an answer: weights, tokenizer, dtype, quantisation, adapter.
 
         Never a path or a name. An endpoint gives provider, model and declared revision.
+
+        Args:
+            adapter: Name of a loaded adapter; None is the base model, whose fingerprint does not
+                depend on which adapters are loaded beside it.
         """
         ...
 

@@ -100,6 +100,11 @@ class _OfVariant(Record):
         return VariantKey(self.sample_id, self.perturbation, self.severity, self.replicate)
 
 
+def key_fields(key: VariantKey) -> dict[str, Any]:
+    """The fields of a record that joins to this variant, by name."""
+    return key._asdict()
+
+
 class Variant(_OfVariant):
     """A prompt as it is asked, or the reason why this variant could not be made.
 

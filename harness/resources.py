@@ -36,3 +36,21 @@ def cache_root() -> Path:
     """The cache folder: ``JOSTLE_CACHE``, else the platform's (e.g. ``~/.cache/jostle``)."""
     override = os.environ.get("JOSTLE_CACHE")
     return Path(override).expanduser() if override else Path(platformdirs.user_cache_dir("jostle"))
+
+
+def shipped(path: Path, folder: str) -> Path:
+    """A YAML file as given, or the shipped one of that name (``counseling``).
+
+    Raises:
+        DataError: Neither exists; says which shipped ones there are.
+    """
+    if path.exists() or path.suffix:
+        return path
+    root = configs_root() / folder
+    found = root / f"{path}.yaml"
+    if found.exists():
+        return found
+    names = ", ".join(
+        sorted(str(p.relative_to(root).with_suffix("")) for p in root.rglob("*.yaml"))
+    )
+    raise DataError(f"{path}: no such file, and no shipped one of that name ({names or 'none'})")

@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 from harness.config import SubjectSpec
 from harness.digest import canonical_json, derived_seed, digest
-from harness.models import OpenSubjects
+from harness.subjects import OpenSubjects
 from harness.progress import Task
-from harness.records import IDENTITY, Completion, Generation, Request, Variant
+from harness.records import IDENTITY, Completion, Generation, Request, Variant, key_fields
 from harness.session import Session, StageReport
 from harness.store import StageFile, generation_key
 
@@ -35,7 +35,7 @@ class Ask(NamedTuple):
     def record(self, completion: Completion) -> Generation:
         """The answer as it is stored."""
         return Generation(
-            **dict(zip(self.variant.variant_key._fields, self.variant.variant_key, strict=True)),
+            **key_fields(self.variant.variant_key),
             subject=self.subject,
             repeat=self.repeat,
             completion=completion,

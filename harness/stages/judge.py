@@ -21,6 +21,7 @@ from harness.records import (
     Score,
     Variant,
     VariantKey,
+    key_fields,
 )
 from harness.session import Session, StageReport
 from harness.store import StageFile, score_key
@@ -130,9 +131,7 @@ def _expected(named: NamedJudge, generation: Generation, book: _Book) -> Iterato
                 shown.pop("seed", None)
             yield Expected(
                 Score(
-                    **dict(
-                        zip(VariantKey._fields, generation.variant_key, strict=True),
-                    ),
+                    **key_fields(generation.variant_key),
                     judge=named.label,
                     dimension=dimension.name,
                     version=named.judge.version,
@@ -155,7 +154,7 @@ def _expected(named: NamedJudge, generation: Generation, book: _Book) -> Iterato
 
 
 def _missing_answer(generation: Generation, dimension: Dimension, book: _Book) -> str | None:
-    needed = [("no answer", generation)]
+    needed: list[tuple[str, Generation | None]] = [("no answer", generation)]
     if "original_answer" in dimension.needs:
         needed.append(("no answer to the original prompt", book.original(generation)))
     if "opponent" in dimension.needs:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from harness.audit import mark_leaked
 from harness.data import data_digest, load, select
 from harness.digest import digest
@@ -19,7 +21,7 @@ def collect(session: Session) -> list[Sample]:
     suite = session.suite
     with session.stage("samples") as report:
         samples = load(suite.data)
-        manifest = {"evaluation": data_digest(suite.data, samples)}
+        manifest: dict[str, Any] = {"evaluation": data_digest(suite.data, samples)}
         if suite.training_data:
             training = [load(spec) for spec in suite.training_data]
             manifest["training"] = [

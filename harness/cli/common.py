@@ -1,0 +1,44 @@
+"""What several subcommands do alike."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from harness.config import Suite
+from harness.records import Manifest
+from harness.runner import Outcome
+from harness.store import Run
+
+overrides_argument = click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")
+
+
+def launch_command() -> str:
+    """The command line as it was typed, for the manifest."""
+    return shlex.join(["jostle", *sys.argv[1:]])
+
+
+def stored_suite(manifest: Manifest) -> dict[str, Any]:
+    """The suite that a run was made with."""
+    return dict(manifest.suite)
+
+
+def run_folder(suite: Suite, out: Path | None) -> Path:
+    """Where a suite's run goes: ``--out``, else ``runs/<name>``."""
+    return out or Path("runs") / suite.suite.name
+
+
+def conclude(run: Run, outcome: Outcome) -> int:
+    """Print failures, the finding and where the report is; give the exit code."""
+    if outcome.failed:
+        click.echo(
+            f"{outcome.failed_answers} answers and {outcome.failed_scores} scores failed; the report"
+            " counts them by reason. Passing failures are tried again by running the same command,"
+            " the others with --retry-failed"
+        )
+    click.echo(f"{run.report_path}: {run.summary()['finding']['sentence']}")
+    return 1 if outcome.failed else 0

@@ -1,0 +1,72 @@
+"""``jostle convert``: any data set to prompt–response JSONL."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import click
+
+
+@click.command(short_help="Any data set to prompt–response JSONL.")
+@click.argument("source")
+@click.option("-o", "--out", type=click.Path(path_type=Path), help="Output file (default: stdout).")
+@click.option("--prompt", help="Field with the prompt.")
+@click.option("--reference", help="Field with the answer.")
+@click.option("--context", help="Field with further input, put below the prompt.")
+@click.option("--messages", help="Field with chat-style messages.")
+@click.option("--split", default="train", show_default=True, help="Split of a hub data set.")
+@click.option("--revision", help="Revision of a hub data set.")
+def command(
+    source: str,
+    out: Path | None,
+    prompt: str | None,
+    reference: str | None,
+    context: str | None,
+    messages: str | None,
+    split: str,
+    revision: str | None,
+) -> int:
+    """Convert SOURCE to {"prompt", "response"} JSONL.
+
+    SOURCE is a JSONL, JSON, CSV, TSV or Parquet file, bundled:data/..., or hub:owner/name. Usual
+    field names (prompt, question, instruction + input, Context, response, output, ...) are found by
+    themselves. A conversation of several turns is written as {"messages"}: it has no single prompt.
+    """
+    from harness.config import DataSpec
+    from harness.data import load
+    from harness.records import Sample
+    from harness.store import write_atomically
+
+    def row(sample: Sample) -> dict[str, object]:
+        if len(sample.messages) == 1:
+            fields: dict[str, object] = {
+                "prompt": sample.prompt,
+                "response": sample.reference or "",
+            }
+        else:
+            turns = [message.model_dump() for message in sample.messages]
+            if sample.reference is not None:
+                turns.append({"role": "assistant", "content": sample.reference})
+            fields = {"messages": turns}
+        return {**sample.metadata, **fields}
+
+    samples = load(
+        DataSpec(
+            path=source,
+            prompt=prompt,
+            reference=reference,
+            context=context,
+            messages=messages,
+            split=split,
+            revision=revision,
+        )
+    )
+    text = "".join(json.dumps(row(sample), ensure_ascii=False) + "\n" for sample in samples)
+    if out is None:
+        sys.stdout.write(text)
+    else:
+        write_atomically(out, text)
+        click.echo(f"{out}: {len(samples)} rows")
+    return 0

@@ -1,0 +1,27 @@
+"""``jostle list``: what can be named in a suite."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.command(short_help="Perturbations, judges, models, suites.")
+@click.argument(
+    "what",
+    required=False,
+    type=click.Choice(["perturbations", "judges", "models", "suites", "training", "data"]),
+)
+def command(what: str | None) -> int:
+    """List everything that can be named in a suite, each with one line; or only WHAT."""
+    from harness.listing import listing
+
+    sections = listing()
+    for title, rows in sections.items():
+        if what is not None and title != what:
+            continue
+        click.secho(title, bold=True)
+        width = max((len(name) for name, _ in rows), default=0)
+        for name, line in rows:
+            click.echo(f"  {name:<{width}}  {line}")
+        click.echo()
+    return 0

@@ -1,0 +1,46 @@
+"""``jostle run``: the whole way of a suite."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from harness.cli.common import overrides_argument
+
+
+@click.command(short_help="Perturb, generate, judge, analyse, report.")
+@click.argument("suite", type=click.Path(path_type=Path))
+@overrides_argument
+@click.option("--out", type=click.Path(path_type=Path), help="Run folder (default runs/<name>).")
+@click.option("--retry-failed", is_flag=True, help="Try again what failed for good, too.")
+def command(suite: Path, overrides: tuple[str, ...], out: Path | None, retry_failed: bool) -> int:
+    """Run SUITE (a YAML file, or the name of a shipped suite) and write its report.
+
+    Finished work is never done twice: stop at any time and run the same command to go on. Any field
+    can be set from here, for example suite.seed=7 data.limit=40 subjects.1.adapters=[my/adapter].
+    """
+    from harness.cli.common import conclude, launch_command, run_folder
+    from harness.cli.show import reporter
+    from harness.config import load_suite
+    from harness.resources import shipped
+
+    loaded = load_suite(shipped(suite, "suites"), overrides)
+    from reports.html import render
+
+    from harness import runner
+    from harness.cache import Cache
+    from harness.session import Session
+    from harness.store import Run
+    from harness.subjects import open_subjects
+
+    with Run.create(run_folder(loaded, out)) as run:
+        session = Session(
+            run,
+            loaded,
+            cache=Cache(),
+            progress=reporter(),
+            command=launch_command(),
+            retry_failed=retry_failed,
+        )
+        return conclude(run, runner.run(session, open_subjects, render))
