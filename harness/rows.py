@@ -84,7 +84,7 @@ def _jsonl_rows(path: Path) -> Iterator[Row]:
         if not line.strip():
             continue
         where = f"{path}:{number}"
-        yield Row(where, _as_row(_loads(line, where), where))
+        yield Row(where, _as_row(_loads(line.rstrip(), where), where))
 
 
 def _json_rows(path: Path) -> Iterator[Row]:

@@ -287,14 +287,14 @@ class Run:
         return cls(root)
 
     def __enter__(self) -> Self:
-        try:
-            with readable_os_errors(self.root, "be locked"):
+        with readable_os_errors(self.root, "be locked"):
+            try:
                 self._lock.acquire()
-        except Timeout:
-            raise StoreError(
-                f"{self.root}: another process is working on this run; wait for it, or choose"
-                " another folder with --out"
-            ) from None
+            except Timeout:
+                raise StoreError(
+                    f"{self.root}: another process is working on this run; wait for it, or choose"
+                    " another folder with --out"
+                ) from None
         return self
 
     def __exit__(
