@@ -1,0 +1,88 @@
+"""``jostle perturb``: variants only, to look at."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command(short_help="Variants only, to look at.")
+@click.argument("data")
+@click.option(
+    "-k", "--kind", "kinds", multiple=True, help="A perturbation, or NAME=severity. Repeat."
+)
+@click.option("-n", "--limit", type=click.IntRange(min=1), help="Use this many prompts.")
+@click.option("--seed", default=0, show_default=True)
+@click.option("--per-kind", default=1, show_default=True, help="Replicates of each kind.")
+@click.option("--per-prompt", default=1, show_default=True, help="At least so many variants.")
+@click.option("--no-similarity", is_flag=True, help="Leave the similarity floor (MiniLM) out.")
+@click.option(
+    "--plugin", "plugins", multiple=True, help="A Python file with perturbations. Repeat."
+)
+@click.option(
+    "-o", "--out", type=click.Path(path_type=Path), default=Path("runs/perturb"), show_default=True
+)
+def command(
+    data: str,
+    kinds: tuple[str, ...],
+    limit: int | None,
+    seed: int,
+    per_kind: int,
+    per_prompt: int,
+    no_similarity: bool,
+    plugins: tuple[str, ...],
+    out: Path,
+) -> int:
+    """Reword the prompts of DATA and show what came out.
+
+    Writes variants.jsonl and variants.html (differences highlighted) and prints a table: per kind
+    how many prompts it applies to, accepted, rejected by reason, edits and similarity.
+    """
+    from perturbations.preview import format_table, table, write_page
+
+    from harness import runner
+    from harness.cli.show import reporter
+    from harness.config import DataSpec, PerturbationSpec
+    from harness.data import load, select
+    from harness.records import Variant
+    from harness.registry import load_plugin_file
+    from harness.stages.perturb import expand
+    from harness.store import StageFile, readable_os_errors
+
+    for plugin in plugins:
+        load_plugin_file(Path(plugin))
+    named = kinds or ("synonym", "reorder", "typo", "role", "dialect")
+    specs = []
+    for item in named:
+        name, _, severity = item.partition("=")
+        options = {"severity": severity.split(",")} if severity else {}
+        specs.append(PerturbationSpec(name=name, options=options))
+    built = runner.build_kinds(specs)
+    spec = DataSpec(path=data, limit=limit)
+    samples = select(load(spec), spec, seed).samples
+    variants: list[Variant] = []
+    with reporter().stage("perturb", len(samples)) as task:
+        made = expand(
+            samples,
+            built,
+            seed=seed,
+            variants_per_kind=per_kind,
+            variants_per_prompt=per_prompt,
+            gate=runner.build_gate(not no_similarity),
+        )
+        for variant in made:
+            variants.append(variant)
+            if variant.perturbation == "original":
+                task.advance()
+    with readable_os_errors(out, "be made"):
+        out.mkdir(parents=True, exist_ok=True)
+    file = StageFile(out, Variant)
+    file.keep(lambda _: False, set_aside=False)
+    file.append(*variants)
+    file.close()
+    rows = table(variants)
+    click.echo(format_table(rows))
+    page = write_page(out / "variants.html", samples, variants)
+    click.echo(f"{page}: {len(variants) - len(samples)} records of {len(samples)} prompts")
+    return 0
