@@ -1,0 +1,6 @@
+"""Statistics of a run: records in, the JSON-able summary out."""
+
+from harness.analysis.summary import LLM_JUDGES, SUMMARY_VERSION, Options, summarise
+from harness.analysis.table import ALL
+
+__all__ = ["ALL", "LLM_JUDGES", "SUMMARY_VERSION", "Options", "summarise"]

@@ -1,0 +1,224 @@
+"""The verdict in words. No word may claim more than the tests and intervals behind it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from harness.analysis.table import OVERALL, Measure, Table
+from harness.analysis.words import figure, listing, plural, with_interval
+
+ALPHA = 0.05
+MARGIN = 0.025
+"""Share of a scale that counts as "about the same": a tenth of a point from 1 to 5."""
+
+Direction = Literal["better", "worse", "unclear"]
+
+
+def choose_headline(table: Table) -> list[Measure]:
+    """The measures that the finding rests on, the leading one first.
+
+    LLM judges before a fitted judge before semantic closeness and ROUGE-L before anything else
+    that has a better end and was measured on originals as well as on variants.
+    """
+
+    def usable(measure: Measure) -> bool:
+        dimension = table.dimensions[measure]
+        return (
+            dimension.higher_is_better is not None
+            and "original_answer" not in dimension.needs
+            and bool((table.values[measure] == table.values[measure]).any())
+        )
+
+    measures = [m for m in table.dimensions if usable(m)]
+    for group in (
+        [m for m in measures if m[0] in table.llm and m[1] == OVERALL],
+        [m for m in measures if m[0] in table.llm],
+        [m for m in measures if m[0].startswith("fitted")],
+    ):
+        if group:
+            return group[:1]
+    plain = [
+        m
+        for wanted in (("semantic", "closeness"), ("rouge_l", "rouge_l"))
+        if (m := next((x for x in measures if x == wanted), None))
+    ]
+    return plain or measures[:1]
+
+
+def direction(estimate: dict[str, Any] | None, sign: int) -> Direction:
+    """What may be said of a difference: only what passed the correction for all tests shown."""
+    if estimate is None or estimate.get("p_holm") is None or estimate["p_holm"] > ALPHA:
+        return "unclear"
+    low, high = estimate["low"], estimate["high"]
+    if low is None or low <= 0 <= high:
+        return "unclear"
+    return "better" if estimate["mean"] * sign > 0 else "worse"
+
+
+def suggestive(estimate: dict[str, Any] | None) -> bool:
+    """Whether the interval excludes zero although the corrected test does not."""
+    if estimate is None or estimate["low"] is None:
+        return False
+    return not estimate["low"] <= 0 <= estimate["high"]
+
+
+def no_difference(estimate: dict[str, Any] | None) -> str:
+    """What to call a difference that did not pass the corrected test."""
+    return "no certain difference" if suggestive(estimate) else "no difference"
+
+
+def unclear(estimate: dict[str, Any] | None) -> str:
+    """``−0.01 [−0.05, 0.03]; this run could have seen ±0.06``."""
+    text = with_interval(estimate, sign=True)
+    if suggestive(estimate):
+        return f"{text}, which may be chance among all the tests on this page"
+    if estimate and estimate.get("mde") is not None:
+        digits = 3 if estimate["mde"] < 0.1 else 2
+        text += f"; this run could have seen ±{figure(estimate['mde'], digits)}"
+    return text
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What one verdict is made of."""
+
+    subject: str
+    baseline: str
+    sign: int
+    contrast: dict[str, Any]
+    drops: list[dict[str, Any]]
+
+    @property
+    def original(self) -> Direction:
+        """Against the baseline on the original prompts."""
+        return direction(self.contrast["gain_originals"], self.sign)
+
+    @property
+    def reworded(self) -> Direction:
+        """Against the baseline on the reworded prompts."""
+        return direction(self.contrast["gain_variants"], self.sign)
+
+    @property
+    def robustness(self) -> Direction:
+        """Whether rewording costs the subject less (better) or more (worse) than the baseline."""
+        return direction(self.contrast["did"], self.sign)
+
+    @property
+    def costliest(self) -> dict[str, Any] | None:
+        """The kind with the largest drop of the subject that passed the correction."""
+        seen = [cell for cell in self.drops if direction(cell["change"], self.sign) == "worse"]
+        return max(seen, key=lambda c: abs(c["change"]["mean"]), default=None)
+
+
+def sentence(evidence: Evidence) -> str:
+    """The one sentence a reader takes home about one subject."""
+    name, base = evidence.subject, evidence.baseline
+    first, second = evidence.contrast["gain_originals"], evidence.contrast["gain_variants"]
+    o, v = with_interval(first, sign=True), with_interval(second, sign=True)
+    match evidence.original, evidence.reworded:
+        case ("better", "better") | ("worse", "worse"):
+            text = (
+                f"{name} is {evidence.original} than {base} on the original prompts ({o}) and"
+                f" stays {evidence.original} when they are reworded ({v})"
+            )
+        case ("better" | "worse" as seen, "unclear"):
+            text = (
+                f"{name} is {seen} than {base} on the original prompts ({o}), but on reworded"
+                f" ones {no_difference(second)} was seen ({unclear(second)})"
+            )
+        case ("unclear", "better" | "worse" as seen):
+            text = (
+                f"On the original prompts {no_difference(first)} between {name} and {base} was seen"
+                f" ({unclear(first)}); on reworded ones {name} is {seen} ({v})"
+            )
+        case ("unclear", "unclear"):
+            certain = " certain" if suggestive(first) or suggestive(second) else ""
+            text = (
+                f"No{certain} difference between {name} and {base} was seen, neither on the"
+                f" original prompts ({unclear(first)}) nor on reworded ones ({unclear(second)})"
+            )
+        case (o_seen, v_seen):
+            text = (
+                f"{name} is {o_seen} than {base} on the original prompts ({o}) but {v_seen} when"
+                f" they are reworded ({v})"
+            )
+    worst = evidence.costliest
+    if worst is not None:
+        cost = with_interval(worst["change"], flip=evidence.sign > 0)
+        text += f"; {worst['kind']} costs it most ({cost})"
+    return text + "."
+
+
+def robustness_sentence(evidence: Evidence) -> str:
+    """What rewording costs the subject beside the baseline, and what share of the gain it keeps."""
+    name, base, did = evidence.subject, evidence.baseline, evidence.contrast["did"]
+    figures = with_interval(did, sign=True)
+    match evidence.robustness:
+        case "worse":
+            text = f"Rewording costs {name} more than it costs {base} (difference {figures})"
+        case "better":
+            text = f"Rewording costs {name} less than it costs {base} (difference {figures})"
+        case _:
+            text = (
+                f"Whether rewording costs {name} more or less than {base} this run cannot say"
+                f" (difference {unclear(did)})"
+            )
+    kept = evidence.contrast.get("kept")
+    if kept:
+        share = [figure(100 * kept[k], 0) for k in ("mean", "low", "high")]
+        text += (
+            f"; of its gain on the original prompts it keeps {share[0]} % [{share[1]}, {share[2]}]"
+        )
+    return text + "."
+
+
+def rests_on(table: Table, headline: list[Measure]) -> str:
+    """What the words above are measured with."""
+    described = []
+    for measure in headline:
+        dimension = table.dimensions[measure]
+        what = label(measure)
+        better = "higher" if dimension.higher_is_better else "lower"
+        described.append(
+            f"{what} (scale {figure(dimension.low, 0)} to {figure(dimension.high, 0)},"
+            f" {better} is better)"
+        )
+    if not described:
+        return "No measure with a better and a worse end was scored on originals and variants."
+    return f"Measured by {listing(described)}."
+
+
+def label(measure: Measure) -> str:
+    """A measure's name for people: ``semantic closeness``, ``ROUGE-L``."""
+    judge, dimension = measure
+    if measure == ("rouge_l", "rouge_l"):
+        return "ROUGE-L"
+    if judge == dimension:
+        return judge.replace("_", " ")
+    return f"{judge} {dimension}".replace("_", " ")
+
+
+def agreement(lead: Evidence, other: Evidence, measure: Measure) -> str:
+    """Whether a second headline measure says the same as the leading one."""
+    figures = (
+        f"originals {with_interval(other.contrast['gain_originals'], sign=True)},"
+        f" reworded {with_interval(other.contrast['gain_variants'], sign=True)}"
+    )
+    same = (lead.original, lead.reworded) == (other.original, other.reworded)
+    clash = {"better", "worse"} in (
+        {lead.original, other.original},
+        {lead.reworded, other.reworded},
+    )
+    verb = "says the same" if same else "contradicts it" if clash else "does not settle it alike"
+    return f"{label(measure)} {verb} ({figures})."
+
+
+def too_small(prompts: int) -> str | None:
+    """A warning where the run is too small to say much."""
+    if prompts >= 30:
+        return None
+    return (
+        f"Only {plural(prompts, 'source prompt')}: intervals are wide and their coverage is less"
+        " certain than from 30 on."
+    )

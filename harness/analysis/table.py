@@ -1,0 +1,229 @@
+"""Records to arrays: which variant belongs to which prompt and kind, and who scored what on it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.digest import digest
+from harness.records import IDENTITY, ORIGINAL, Dimension, Sample, Score, Variant, VariantKey
+from harness.stats import Floats
+
+ALL = "(all kinds)"
+OVERALL = "overall"
+
+Mask = NDArray[np.bool_]
+Measure = tuple[str, str]
+"""A judge's name and a dimension's."""
+
+
+def prompt_cluster(sample: Sample) -> str:
+    """What makes two samples the same source prompt: the content that is asked, not the id."""
+    return digest([[m.role, m.content] for m in sample.messages])
+
+
+@dataclass
+class Table:
+    """Every valid variant as a row, every subject as a column, one array a measure.
+
+    Attributes:
+        subjects: Names in the order of the suite.
+        kinds: Perturbations in the order in which they first appear, ``identity`` last; without
+            ``original``.
+        clusters: Content digests of the source prompts.
+        samples: One sample of each cluster.
+        cluster: Source prompt of each row, shape (rows,).
+        kind: Perturbation of each row.
+        severity: Severity of each row.
+        filler: Whether a row was added only to reach the wanted number.
+        dimensions: Scale of each measure.
+        values: Mean value of each measure over repeats, shape (rows, subjects); NaN is missing.
+        expected: Where a value was to be expected, same shape.
+        llm: Names of the judges that are language models.
+    """
+
+    subjects: list[str]
+    kinds: list[str]
+    clusters: list[str]
+    samples: list[Sample]
+    cluster: NDArray[np.int64]
+    kind: NDArray[np.str_]
+    severity: NDArray[np.str_]
+    filler: Mask
+    dimensions: dict[Measure, Dimension]
+    values: dict[Measure, Floats]
+    expected: dict[Measure, Mask]
+    llm: frozenset[str]
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def real_kinds(self) -> list[str]:
+        """The kinds that change the prompt."""
+        return [kind for kind in self.kinds if kind != IDENTITY]
+
+    def rows(self, kind: str) -> Mask:
+        """Rows of one kind, shape (rows,)."""
+        return np.asarray(self.kind == kind)
+
+    def per_prompt(self, series: Floats, rows: Mask) -> Floats:
+        """Mean of a series over the chosen rows of each source prompt, shape (clusters,)."""
+        chosen = rows & ~np.isnan(series)
+        size = len(self.clusters)
+        sums = np.bincount(self.cluster[chosen], weights=series[chosen], minlength=size)
+        counts = np.bincount(self.cluster[chosen], minlength=size)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.asarray(np.where(counts > 0, sums / counts, np.nan), dtype=np.float64)
+
+    def on_kind(self, series: Floats, kind: str) -> Floats:
+        """Per-prompt mean on a kind; on ``ALL``, the mean of the prompt's means on each kind."""
+        if kind != ALL:
+            return self.per_prompt(series, self.rows(kind))
+        kinds = self.real_kinds
+        if not kinds:
+            return np.full(len(self.clusters), np.nan)
+        each = np.stack([self.per_prompt(series, self.rows(k)) for k in kinds])
+        present = ~np.isnan(each)
+        counts = present.sum(axis=0)
+        sums = np.where(present, each, 0.0).sum(axis=0)
+        return np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
+
+    def wide(self, series: Floats, rows: Mask) -> Floats:
+        """Every value of the chosen rows beside its prompt, shape (clusters, most), NaN-padded."""
+        chosen = np.flatnonzero(rows & ~np.isnan(series))
+        chosen = chosen[np.argsort(self.cluster[chosen], kind="stable")]
+        cluster = self.cluster[chosen]
+        counts = np.bincount(cluster, minlength=len(self.clusters))
+        place = np.arange(len(chosen)) - np.repeat(np.cumsum(counts) - counts, counts)
+        grid = np.full((len(self.clusters), int(counts.max(initial=0))), np.nan)
+        grid[cluster, place] = series[chosen]
+        return grid
+
+    def baseline_for(self, measure: Measure) -> str:
+        """The kind that a measure's variants are compared with.
+
+        The originals; a measure made of two answers of the same subject has no value on the
+        original, and asking the same again (``identity``) is its ceiling.
+        """
+        return IDENTITY if "original_answer" in self.dimensions[measure].needs else ORIGINAL
+
+
+def build(
+    *,
+    samples: Sequence[Sample],
+    variants: Sequence[Variant],
+    scores: Iterable[Score],
+    dimensions: Mapping[str, Sequence[Dimension]],
+    subjects: Sequence[str],
+    llm_judges: Collection[str],
+) -> Table:
+    """Lay out a run's records as arrays.
+
+    Scores of judges, dimensions, subjects or variants that the run does not know are left out and
+    counted in ``notes``.
+    """
+    cluster_of: dict[str, int] = {}
+    clusters: dict[str, int] = {}
+    of_sample: dict[str, Sample] = {}
+    first: list[Sample] = []
+    for sample in samples:
+        content = prompt_cluster(sample)
+        if content not in clusters:
+            clusters[content] = len(clusters)
+            first.append(sample)
+        cluster_of[sample.id] = clusters[content]
+        of_sample[sample.id] = sample
+    valid = [v for v in variants if v.status == "valid" and v.sample_id in cluster_of]
+    kinds = dict.fromkeys(v.perturbation for v in valid if v.perturbation != ORIGINAL)
+    ordered = [k for k in kinds if k != IDENTITY] + ([IDENTITY] if IDENTITY in kinds else [])
+    table = Table(
+        subjects=list(subjects),
+        kinds=ordered,
+        clusters=list(clusters),
+        samples=first,
+        cluster=np.array([cluster_of[v.sample_id] for v in valid], dtype=np.int64),
+        kind=np.array([v.perturbation for v in valid], dtype=np.str_),
+        severity=np.array([v.severity for v in valid], dtype=np.str_),
+        filler=np.array([v.filler for v in valid], dtype=np.bool_),
+        dimensions={(j, d.name): d for j, ds in dimensions.items() for d in ds},
+        values={},
+        expected={},
+        llm=frozenset(llm_judges),
+    )
+    row_of = {v.variant_key: i for i, v in enumerate(valid)}
+    has_reference = np.array(
+        [of_sample[v.sample_id].reference is not None for v in valid], dtype=np.bool_
+    )
+    seen = _fill(table, scores, row_of)
+    for measure, dimension in table.dimensions.items():
+        applies = np.ones(len(valid), dtype=np.bool_)
+        if "reference" in dimension.needs:
+            applies &= has_reference
+        if "original_answer" in dimension.needs:
+            applies &= table.kind != ORIGINAL
+        if "opponent" in dimension.needs:
+            # Who is set against whom is the suite's choice: only what was asked can be missing.
+            applies[:] = False
+        table.expected[measure] = applies[:, None] | seen[measure]
+    _add_overall(table)
+    return table
+
+
+def _fill(
+    table: Table, scores: Iterable[Score], row_of: Mapping[VariantKey, int]
+) -> dict[Measure, Mask]:
+    """Put mean values over repeats into the table; returns where any judgement was recorded."""
+    shape = (len(row_of), len(table.subjects))
+    column_of = {name: i for i, name in enumerate(table.subjects)}
+    sums = {m: np.zeros(shape) for m in table.dimensions}
+    counts = {m: np.zeros(shape, dtype=np.int64) for m in table.dimensions}
+    seen = {m: np.zeros(shape, dtype=np.bool_) for m in table.dimensions}
+    strangers: dict[str, int] = {}
+    for score in scores:
+        measure = (score.judge, score.dimension)
+        row = row_of.get(score.variant_key)
+        column = column_of.get(score.subject)
+        if measure not in sums or row is None or column is None:
+            what = (
+                f"judge {score.judge!r}, dimension {score.dimension!r}"
+                if measure not in sums
+                else f"subject {score.subject!r}"
+                if column is None
+                else "variants that the run does not hold"
+            )
+            strangers[what] = strangers.get(what, 0) + 1
+            continue
+        seen[measure][row, column] = True
+        if score.status == "scored" and score.value is not None:
+            sums[measure][row, column] += score.value
+            counts[measure][row, column] += 1
+    for measure, total in sums.items():
+        n = counts[measure]
+        table.values[measure] = np.where(n > 0, total / np.maximum(n, 1), np.nan)
+    table.notes += [
+        f"{count} scores of {what} were left out: the suite does not know them"
+        for what, count in sorted(strangers.items())
+    ]
+    return seen
+
+
+def _add_overall(table: Table) -> None:
+    """Give each LLM judge with several like dimensions their mean as a dimension of its own.
+
+    The mean is taken answer by answer and only where every dimension was scored.
+    """
+    for judge in sorted({judge for judge, _ in table.dimensions} & table.llm):
+        own = [(m, d) for m, d in table.dimensions.items() if m[0] == judge]
+        scales = {(d.low, d.high, d.higher_is_better, d.needs) for _, d in own}
+        if len(own) < 2 or len(scales) > 1 or (judge, OVERALL) in table.dimensions:
+            continue
+        measure = (judge, OVERALL)
+        names = ", ".join(d.name for _, d in own)
+        table.dimensions[measure] = own[0][1].model_copy(
+            update={"name": OVERALL, "description": f"Mean of {names}, answer by answer."}
+        )
+        # NaN in any dimension makes the answer's mean NaN.
+        table.values[measure] = np.mean([table.values[m] for m, _ in own], axis=0)
+        table.expected[measure] = np.any([table.expected[m] for m, _ in own], axis=0)

@@ -1,0 +1,52 @@
+"""Figures as people read them, with no digit that the uncertainty does not carry."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+MINUS = "\N{MINUS SIGN}"
+
+
+def decimals(width: float) -> int:
+    """Digits after the point so that an interval of this width shows about two of its own."""
+    if not math.isfinite(width) or width <= 0:
+        return 2
+    return min(
+        4, max(0 if width >= 20 else 1 if width >= 3 else 2, 1 - math.floor(math.log10(width)))
+    )
+
+
+def figure(value: float | None, digits: int = 2, *, sign: bool = False) -> str:
+    """``value`` with a true minus sign; ``–`` for none."""
+    if value is None:
+        return "–"
+    text = f"{value:+.{digits}f}" if sign else f"{value:.{digits}f}"
+    if float(text) == 0:
+        text = text.lstrip("+-")
+    return text.replace("-", MINUS)
+
+
+def with_interval(
+    estimate: dict[str, Any] | None, *, sign: bool = False, flip: bool = False
+) -> str:
+    """``+0.42 [0.25, 0.60]``; with ``flip`` the negative of the estimate."""
+    if estimate is None or estimate["mean"] is None:
+        return "not measured"
+    mean, low, high = estimate["mean"], estimate["low"], estimate["high"]
+    if flip:
+        mean, low, high = -mean, None if high is None else -high, None if low is None else -low
+    if low is None or high is None:
+        return f"{figure(mean, 2, sign=sign)} (too few prompts for an interval)"
+    digits = decimals(high - low)
+    return f"{figure(mean, digits, sign=sign)} [{figure(low, digits)}, {figure(high, digits)}]"
+
+
+def plural(count: int, noun: str, nouns: str | None = None) -> str:
+    """``1 prompt``, ``24 prompts``."""
+    return f"{count:,} {noun if count == 1 else nouns or noun + 's'}"
+
+
+def listing(items: list[str]) -> str:
+    """``a``, ``a and b``, ``a, b and c``."""
+    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}"
