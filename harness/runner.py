@@ -34,24 +34,43 @@ class Outcome(NamedTuple):
         return self.failed_answers + self.failed_scores
 
 
-def run(session: Session, open_model: OpenModel, render: Callable[[Path], Path]) -> Outcome:
+class Parts(NamedTuple):
+    """The plug-ins of a suite, built."""
+
+    kinds: list[Kind]
+    judges: list[NamedJudge]
+
+
+def assemble(suite: Suite) -> Parts:
+    """Load plug-in files and build everything that the suite names, before anything is written.
+
+    Raises:
+        PluginError: Unknown name or option, or a plug-in file that fails on import.
+    """
+    for path in suite.plugins:
+        load_plugin_file(Path(path))
+    return Parts(build_kinds(suite.perturbations), build_judges(suite.judges))
+
+
+def run(
+    session: Session, parts: Parts, open_model: OpenModel, render: Callable[[Path], Path]
+) -> Outcome:
     """All stages, from data to report.
 
     Args:
         session: The run, its suite and what the stages share.
+        parts: From :func:`assemble`.
         open_model: Loads a group of subjects that share base weights.
         render: Writes the report of a run folder.
 
     Raises:
         JostleError: Bad input, or a machine's refusal; what was done is kept for a resume.
     """
-    load_plugins(session.suite)
-    kinds = build_kinds(session.suite.perturbations)
-    named = build_judges(session.suite.judges)
+    session.update(warnings=())  # every stage below says its own again
     samples = collect(session)
-    variants = perturb(session, samples, kinds)
+    variants = perturb(session, samples, parts.kinds)
     generate(session, variants, open_model)
-    return assess(session, named, render)
+    return assess(session, parts.judges, render)
 
 
 def assess(
@@ -144,16 +163,6 @@ def perturb(session: Session, samples: Sequence[Sample], kinds: Sequence[Kind]) 
 
 def _running(state: Any) -> bool:
     return state is None or state.status == "running"
-
-
-def load_plugins(suite: Suite) -> None:
-    """Import the user's plug-in files that the suite names.
-
-    Raises:
-        PluginError: One is missing or fails on import.
-    """
-    for path in suite.plugins:
-        load_plugin_file(Path(path))
 
 
 def build_kinds(specs: Sequence[PerturbationSpec]) -> list[Kind]:

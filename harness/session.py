@@ -67,7 +67,7 @@ class Session:
             judges=before.judges if before else {},
             audit=before.audit if before else {},
             stages=before.stages if before else {},
-            warnings=(),
+            warnings=before.warnings if before else (),
         )
         run.write_manifest(self.manifest)
 

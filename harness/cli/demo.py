@@ -38,7 +38,8 @@ def command(out: Path) -> int:
         configs_root() / "suites" / "demo.yaml", [f"subjects.1.adapters=[{adapter}]"]
     )
     progress = reporter()
+    parts = runner.assemble(suite)
     with Run.create(out) as run:
         train_with_progress(training, progress)
         session = Session(run, suite, cache=Cache(), progress=progress, command=launch_command())
-        return conclude(run, runner.run(session, open_subjects, render))
+        return conclude(run, runner.run(session, parts, open_subjects, render))

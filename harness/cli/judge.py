@@ -38,14 +38,14 @@ def command(run_dir: Path, judges_file: Path | None, retry_failed: bool) -> int:
 
         load_yaml(judges_file, (), JudgesFile)
         stored |= parse_yaml(judges_file)[0]
+    suite = Suite.model_validate(stored)
+    parts = runner.assemble(suite)
     with Run.open(run_dir) as run:
         session = Session(
             run,
-            Suite.model_validate(stored),
+            suite,
             cache=Cache(),
             progress=reporter(),
             retry_failed=retry_failed,
         )
-        runner.load_plugins(session.suite)
-        named = runner.build_judges(session.suite.judges)
-        return conclude(run, runner.assess(session, named, render))
+        return conclude(run, runner.assess(session, parts.judges, render))

@@ -22,7 +22,7 @@ def command(run_dir: Path) -> int:
     from harness.store import Run
 
     suite = Suite.model_validate(stored_suite(Run.open(run_dir).manifest()))
+    parts = runner.assemble(suite)
     with Run.open(run_dir) as run:
         session = Session(run, suite, cache=Cache(), progress=reporter())
-        runner.load_plugins(suite)
-        return conclude(run, runner.conclude(session, runner.build_judges(suite.judges), render))
+        return conclude(run, runner.conclude(session, parts.judges, render))

@@ -34,6 +34,7 @@ def command(suite: Path, overrides: tuple[str, ...], out: Path | None, retry_fai
     from harness.store import Run
     from harness.subjects import open_subjects
 
+    parts = runner.assemble(loaded)
     with Run.create(run_folder(loaded, out)) as run:
         session = Session(
             run,
@@ -43,4 +44,4 @@ def command(suite: Path, overrides: tuple[str, ...], out: Path | None, retry_fai
             command=launch_command(),
             retry_failed=retry_failed,
         )
-        return conclude(run, runner.run(session, open_subjects, render))
+        return conclude(run, runner.run(session, parts, open_subjects, render))
