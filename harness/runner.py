@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from harness.analysis import summarise
+from harness.analysis import Options, summarise
 from harness.config import JudgeSpec, PerturbationSpec, Suite
 from harness.digest import digest, file_digest
 from harness.records import Generation, Sample, Score, Variant
@@ -101,6 +101,7 @@ def conclude(
             seed=session.suite.suite.seed,
             warnings=session.manifest.warnings,
             resamples=session.suite.suite.resamples,
+            options=_options(session.suite, named),
         )
         run_.write_summary(summary)
         report.made_from = session.manifest.stages["scores"].made_from
@@ -110,6 +111,26 @@ def conclude(
     return Outcome(
         failed_answers=sum(g.completion.error is not None for g in generations),
         failed_scores=sum(score.status != "scored" for score in scores),
+    )
+
+
+def _options(suite: Suite, named: Sequence[NamedJudge]) -> Options:
+    """What the analysis cannot read off the records."""
+    return Options(
+        resamples=suite.suite.resamples,
+        llm_judges=[j.label for j in named if getattr(j.judge, "llm", False)],
+        deterministic=[
+            subject.name
+            for subject in suite.subjects
+            if subject.dtype == "float32"
+            and subject.quantization is None
+            and subject.generation.temperature == 0
+        ],
+        calibration={
+            j.label: j.judge.calibration
+            for j in named
+            if getattr(j.judge, "calibration", None) is not None
+        },
     )
 
 
