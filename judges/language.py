@@ -1,0 +1,94 @@
+"""Does an answer leave the language it was asked in? Identification by py3langid, offline."""
+
+from __future__ import annotations
+
+import functools
+import re
+from typing import Any
+
+WINDOW = 300
+"""Characters classified at a time, so that a switch half-way is seen."""
+
+MIN_LETTERS = 40
+"""Shorter pieces are not classified: their language cannot be told."""
+
+CONFIDENCE = 0.95
+
+_CODE = re.compile(r"```.*?(?:```|\Z)|`[^`\n]*`|https?://\S+", re.DOTALL)
+_DENSE_SCRIPTS = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+_LETTER = re.compile(r"[^\W\d_]")
+
+_NAMES = {
+    "ar": "arabic",
+    "cs": "czech",
+    "da": "danish",
+    "de": "german",
+    "el": "greek",
+    "en": "english",
+    "es": "spanish",
+    "fi": "finnish",
+    "fr": "french",
+    "he": "hebrew",
+    "hi": "hindi",
+    "it": "italian",
+    "ja": "japanese",
+    "ko": "korean",
+    "la": "latin",
+    "nl": "dutch",
+    "no": "norwegian",
+    "pl": "polish",
+    "pt": "portuguese",
+    "ru": "russian",
+    "sv": "swedish",
+    "tr": "turkish",
+    "uk": "ukrainian",
+    "vi": "vietnamese",
+    "zh": "chinese",
+}
+
+
+@functools.cache
+def _identifier() -> Any:
+    from py3langid import langid
+
+    return langid.LanguageIdentifier.from_model_file(langid.MODEL_FILE, norm_probs=True)
+
+
+def language(text: str) -> str | None:
+    """The ISO 639 code of ``text``'s language, or None where it is short or cannot be told."""
+    letters = len(_LETTER.findall(text))
+    if letters < (MIN_LETTERS // 3 if _DENSE_SCRIPTS.search(text) else MIN_LETTERS):
+        return None
+    code, confidence = _identifier().classify(text)
+    # "zxx" is the identifier's name for text that is no language (code, tables).
+    return str(code) if confidence >= CONFIDENCE and code != "zxx" else None
+
+
+def switched(question: str, answer: str) -> str | None:
+    """Whether a stretch of the answer is in another language than the question.
+
+    Code, addresses and short stretches are left out of account, and so is a language that the
+    question names ("How do I say this in French?").
+
+    Returns:
+        The evidence in words, or None.
+    """
+    asked = language(_prose(question))
+    if asked is None:
+        return None
+    text = _prose(answer)
+    for start in range(0, len(text), WINDOW):
+        found = language(text[start : start + WINDOW])
+        if found not in (None, asked) and not _named(str(found), question):
+            return f"asked in {_NAMES.get(asked, asked)}, {_NAMES.get(str(found), found)} in the answer"
+    return None
+
+
+def _prose(text: str) -> str:
+    # No-break spaces are part of some languages' spelling and would speak for them.
+    return _CODE.sub(" ", text).replace("\u00a0", " ").replace("’", "'")
+
+
+def _named(code: str, question: str) -> bool:
+    lower = question.lower()
+    return "translat" in lower or _NAMES.get(code, "\0") in lower
