@@ -1,0 +1,120 @@
+"""Which requests go together: same adapter and settings, like lengths, to a budget of tokens."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One sequence in a batch.
+
+    Attributes:
+        index: Place of the request in what the caller gave.
+        ids: Tokens that are read.
+        room: Tokens to be written, or positions whose scores are kept.
+    """
+
+    index: int
+    ids: list[int]
+    room: int
+
+    @property
+    def length(self) -> int:
+        """Positions this row takes."""
+        return len(self.ids) + self.room
+
+
+Batch = list[Row]
+
+
+def cost(batch: Sequence[Row]) -> int:
+    """Positions a padded batch takes: rows × the longest of them."""
+    return len(batch) * max(row.length for row in batch)
+
+
+def plan(rows: Sequence[Row], fits: Callable[[Sequence[Row]], bool]) -> list[Batch]:
+    """Cut rows into batches of like lengths, longest first.
+
+    Longest first because a batch that does not fit into memory then shows at once, and because the
+    time left is estimated from the slow ones.
+
+    Args:
+        rows: What is to be batched.
+        fits: Whether rows may go together; one row alone always goes.
+    """
+    batches: list[Batch] = []
+    for row in sorted(rows, key=lambda row: (-row.length, row.index)):
+        if batches and fits([*batches[-1], row]):
+            batches[-1].append(row)
+        else:
+            batches.append([row])
+    return batches
+
+
+def halves(batch: Batch) -> list[Batch]:
+    """A batch of two or more rows in two."""
+    middle = (len(batch) + 1) // 2
+    return [batch[:middle], batch[middle:]]
+
+
+def through(
+    batches: Sequence[Batch], work: Callable[[Batch], Sequence[Answer]]
+) -> Iterator[tuple[Batch, Sequence[Answer] | None]]:
+    """Work through batches in order; one that does not fit into memory is halved and tried again.
+
+    After a batch was too large, waiting ones of more than half its size are halved beforehand.
+
+    Yields:
+        Each batch with its answers, or with None where one row alone does not fit.
+    """
+    waiting = deque(batches)
+    while waiting:
+        batch = waiting.popleft()
+        answers: Sequence[Answer] | None = None
+        try:
+            answers = work(batch)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+        if answers is None:
+            # Out here the exception is gone, and with it the frames that held the tensors.
+            release_memory()
+            if len(batch) > 1:
+                limit = cost(batch) // 2
+                waiting = deque(
+                    part
+                    for big in [*halves(batch), *waiting]
+                    for part in (halves(big) if len(big) > 1 and cost(big) > limit else [big])
+                )
+                continue
+        yield batch, answers
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an exception says that memory ran out, on the GPU or on the CPU."""
+    import torch
+
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    text = str(error).lower()
+    return any(
+        sign in text
+        for sign in ("out of memory", "can't allocate memory", "not enough memory", "alloc_failed")
+    )
+
+
+def release_memory() -> None:
+    """Give memory back that nothing refers to any more."""
+    import gc
+
+    import torch
+
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()

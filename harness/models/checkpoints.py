@@ -1,0 +1,254 @@
+"""Finding base weights and loading them: hub id, local folder or ``embedded:``."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from harness.errors import MissingPackage, ModelError
+from harness.models.embedded import PREFIX, checkpoint
+from harness.models.quiet import quiet
+
+Quantization = Literal["4bit", "8bit"]
+Dtype = Literal["auto", "float32", "bfloat16", "float16"]
+
+# No *.py (nothing that came over the network is run) and no pickled weights (loading runs them).
+_WANTED = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja"]
+_PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
+
+
+class Loaded(NamedTuple):
+    """A base model and what was used to load it."""
+
+    model: Any
+    tokenizer: Any
+    device: str
+    dtype: str
+
+
+def locate(name: str, revision: str | None = None, what: str = "model") -> Path:
+    """The folder with a model's or an adapter's files; a hub id is fetched (or found in its cache).
+
+    Args:
+        name: ``embedded:NAME``, a folder, or a hub id ``owner/name``.
+        revision: Branch, tag or commit on the hub.
+        what: For messages.
+
+    Raises:
+        ModelError: No such folder, or the hub cannot be reached or does not have it.
+    """
+    if name.startswith(PREFIX):
+        return checkpoint(name)
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        return folder
+    if folder.exists():
+        raise ModelError(f"{what} {name}: is a file; name the folder that holds it")
+    if name.startswith((".", "/", "~")) or name.count("/") != 1:
+        raise ModelError(f"{what} {name}: no such folder (a hub id reads owner/name)")
+    return _fetch(name, revision, what)
+
+
+def _fetch(name: str, revision: str | None, what: str) -> Path:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    try:
+        return Path(snapshot_download(name, revision=revision, allow_patterns=_WANTED))
+    except LocalEntryNotFoundError as error:
+        raise ModelError(
+            f"{what} {name}: no such folder here, not in the hub's cache, and the hub cannot be"
+            " reached; download it first, or name a local folder"
+        ) from error
+    except (HfHubHTTPError, OSError, ValueError) as error:
+        raise ModelError(f"{what} {name}: the hub does not give it: {first_line(error)}") from error
+
+
+def load_tokenizer(folder: Path, name: str) -> Any:
+    """The tokenizer of a folder, padding on the left with a token of its own where there is one.
+
+    Raises:
+        ModelError: It cannot be loaded.
+    """
+    from transformers import AutoTokenizer
+
+    try:
+        with quiet():
+            tokenizer = AutoTokenizer.from_pretrained(
+                folder, local_files_only=True, trust_remote_code=False
+            )
+    except (OSError, ValueError, KeyError, ImportError) as error:
+        raise ModelError(
+            f"model {name}: its tokenizer cannot be loaded: {first_line(error)}"
+        ) from error
+    if tokenizer.pad_token is None:  # Masked out everywhere, so which one it is decides nothing.
+        tokenizer.pad_token = tokenizer.unk_token or tokenizer.eos_token
+    tokenizer.padding_side = "left"
+    return tokenizer
+
+
+def load_base(
+    folder: Path,
+    name: str,
+    *,
+    dtype: Dtype = "auto",
+    quantization: Quantization | None = None,
+    device: str = "auto",
+) -> Loaded:
+    """Load base weights and tokenizer from a folder; no code out of it is run.
+
+    Raises:
+        ModelError: Pickled or incomplete weights, an unknown architecture, too little memory.
+        MissingPackage: ``quantization`` without bitsandbytes.
+    """
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    check_safetensors(folder, "model.safetensors*", f"model {name}")
+    tokenizer = load_tokenizer(folder, name)
+    device = pick_device(device)
+    chosen = pick_dtype(dtype, device, count_parameters(folder))
+    options: dict[str, Any] = {}
+    if quantization is not None:
+        options["quantization_config"] = quantization_config(quantization, chosen)
+    try:
+        with quiet():
+            model, info = AutoModelForCausalLM.from_pretrained(
+                folder,
+                dtype=getattr(torch, chosen),
+                device_map={"": device},
+                attn_implementation="sdpa",
+                use_safetensors=True,
+                local_files_only=True,
+                trust_remote_code=False,
+                output_loading_info=True,
+                **options,
+            )
+    except (OSError, ValueError, KeyError, ImportError, RuntimeError, MemoryError) as error:
+        raise ModelError(f"model {name}: cannot be loaded: {first_line(error)}") from error
+    check_complete(info, name)
+    return Loaded(model.eval(), tokenizer, device, chosen)
+
+
+def check_safetensors(folder: Path, pattern: str, what: str) -> None:
+    """Refuse a folder without safetensors weights.
+
+    Raises:
+        ModelError: There are none, or only pickles, which run code when they are loaded.
+    """
+    if any(folder.glob(pattern)):
+        return
+    pickles = sorted(path.name for kind in _PICKLES for path in folder.glob(kind))
+    if pickles:
+        raise ModelError(
+            f"{what}: {folder / pickles[0]} is a pickle, which can run code when it is loaded, and is"
+            " refused; save it as safetensors (save_pretrained does)"
+        )
+    raise ModelError(f"{what}: {folder} holds no {pattern.rstrip('*')}")
+
+
+def check_complete(info: dict[str, Any], name: str) -> None:
+    """Refuse weights of which some would be left at random values.
+
+    Raises:
+        ModelError: Tensors that are missing, or have another shape than the model's.
+    """
+    missing = sorted(info.get("missing_keys", ()))
+    if missing:
+        raise ModelError(
+            f"model {name}: its files lack {len(missing)} of the model's tensors:"
+            f" {', '.join(missing[:3])}{' ...' if len(missing) > 3 else ''}"
+        )
+    mismatched = sorted(str(entry[0]) for entry in info.get("mismatched_keys", ()))
+    if mismatched:
+        raise ModelError(f"model {name}: tensors with a wrong shape: {', '.join(mismatched[:3])}")
+
+
+def pick_device(device: str) -> str:
+    """``auto`` is the first CUDA GPU where there is one, else the CPU."""
+    import torch
+
+    if device != "auto":
+        return device
+    return "cuda:0" if torch.cuda.is_available() else "cpu"
+
+
+def pick_dtype(dtype: Dtype, device: str, parameters: int = 0) -> str:
+    """What ``auto`` means here.
+
+    On a GPU bf16, and fp16 where it lacks that. On a CPU bf16 where it has the instructions
+    (AVX512-BF16, AMX, Arm's BF16): elsewhere bf16 is emulated, measured seven times slower than
+    fp32 on an AVX2 machine, and fp32 is taken, unless the weights would fill more than half of the
+    machine's memory then.
+
+    Args:
+        dtype: A type by name is taken as it is.
+        device: Where the model will be.
+        parameters: How many the model has.
+    """
+    import torch
+
+    if dtype != "auto":
+        return dtype
+    if device.startswith("cuda"):
+        return "bfloat16" if torch.cuda.is_bf16_supported(False) else "float16"
+    return "bfloat16" if cpu_has_bf16() or not _fits_in_fp32(parameters) else "float32"
+
+
+def cpu_has_bf16() -> bool:
+    """Whether this CPU multiplies bf16 in hardware."""
+    import torch
+
+    able = torch.cpu.get_capabilities()
+    return any(able.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16"))
+
+
+def _fits_in_fp32(parameters: int) -> bool:
+    import psutil
+
+    # Of all memory, not of what is free just now: a resumed run must choose as the first did.
+    return bool(4 * parameters <= psutil.virtual_memory().total / 2)
+
+
+def count_parameters(folder: Path) -> int:
+    """Number of values in a folder's safetensors files, from their headers."""
+    from safetensors import safe_open
+
+    total = 0
+    for path in folder.glob("model*.safetensors"):
+        with safe_open(path, framework="pt") as file:
+            shapes = [file.get_slice(key).get_shape() for key in file.keys()]  # noqa: SIM118
+        total += sum(math.prod(shape) for shape in shapes)
+    return total
+
+
+def quantization_config(quantization: Quantization, dtype: str) -> Any:
+    """Bitsandbytes settings: NF4 with double quantisation (as QLoRA), or LLM.int8().
+
+    Raises:
+        MissingPackage: bitsandbytes is not installed.
+    """
+    import importlib.util
+
+    import torch
+    from transformers import BitsAndBytesConfig
+
+    if importlib.util.find_spec("bitsandbytes") is None:
+        raise MissingPackage(
+            f"quantization: {quantization} needs bitsandbytes: pip install bitsandbytes"
+        )
+    if quantization == "8bit":
+        return BitsAndBytesConfig(load_in_8bit=True)
+    return BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=getattr(torch, dtype),
+    )
+
+
+def first_line(error: BaseException) -> str:
+    """What an exception says, in one line."""
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__

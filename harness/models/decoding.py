@@ -1,0 +1,244 @@
+"""Writing one batch of answers, so that an answer depends on its own request alone.
+
+Greedy decoding takes the best token; sampling takes the best after each row's own Gumbel noise has
+been added (the Gumbel-max trick: that is a draw from the softmax). Either way a step is an argmax,
+and the company a row keeps can only matter where its two best tokens are all but tied. The
+smallest gap of every row is reported, so that the caller can ask again whoever came close.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from harness.records import GenerationSettings
+
+
+@dataclass(frozen=True)
+class Decoder:
+    """What is needed to write answers.
+
+    Attributes:
+        model: A Hugging Face causal model, in eval mode, with the wanted adapter active.
+        tokenizer: Pads on the left.
+        stops: Ids of tokens that end an answer.
+        device: Where the model is.
+        watch: Measure the gaps between the two best tokens.
+    """
+
+    model: Any
+    tokenizer: Any
+    stops: tuple[int, ...]
+    device: str
+    watch: bool = False
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One row's tokens.
+
+    Attributes:
+        text: Without special tokens and cut before a stop string.
+        tokens: Number of tokens written, the one that ended the answer included.
+        stopped: It ended by itself; otherwise the room was used up.
+        gap: Smallest difference between the two best scores over all its steps, in logits before
+            temperature; infinite where it was not watched.
+        broken: A score was not a number (fp16 overflow, a damaged adapter).
+    """
+
+    text: str
+    tokens: int
+    stopped: bool
+    gap: float
+    broken: bool
+
+
+def decode(
+    decoder: Decoder,
+    prompts: Sequence[Sequence[int]],
+    settings: GenerationSettings,
+    seeds: Sequence[int],
+) -> list[Answer]:
+    """Continue every prompt by up to ``settings.max_new_tokens`` tokens.
+
+    Args:
+        decoder: The model and how it ends an answer.
+        prompts: Token ids, one list a row.
+        settings: Shared by all rows.
+        seeds: One a row; without effect when greedy.
+    """
+    import torch
+    from transformers import GenerationConfig
+
+    width = max(len(ids) for ids in prompts)
+    pads = [width - len(ids) for ids in prompts]
+    pad = decoder.tokenizer.pad_token_id
+    ids = torch.tensor([[pad] * n + list(p) for n, p in zip(pads, prompts, strict=True)])
+    mask = torch.tensor([[0] * n + [1] * len(p) for n, p in zip(pads, prompts, strict=True)])
+    chooser = _Chooser(settings, seeds, pads, decoder.watch)
+    stopper = _StopStrings(decoder.tokenizer, settings.stop, width, len(prompts))
+    with torch.inference_mode():
+        output = decoder.model.generate(
+            input_ids=ids.to(decoder.device),
+            attention_mask=mask.to(decoder.device),
+            generation_config=GenerationConfig(
+                max_new_tokens=settings.max_new_tokens,
+                do_sample=False,
+                eos_token_id=list(decoder.stops),
+                pad_token_id=pad,
+                use_cache=True,
+            ),
+            logits_processor=[chooser],
+            stopping_criteria=[stopper] if settings.stop else [],
+        )
+    written = output[:, width:].tolist()
+    return [
+        _answer(decoder, row, settings, ended, steps)
+        for row, ended, steps in zip(written, stopper.ended, chooser.rows(), strict=True)
+    ]
+
+
+class _Chooser:
+    """Turns a step's logits into scores whose argmax is the next token, and watches the gaps."""
+
+    def __init__(
+        self, settings: GenerationSettings, seeds: Sequence[int], pads: Sequence[int], watch: bool
+    ) -> None:
+        import torch
+
+        self._settings = settings
+        self._watch = watch
+        self._steps: list[tuple[Any, Any]] = []
+        self._processors = _processors(settings, pads)
+        self._generators = (
+            [torch.Generator().manual_seed(seed) for seed in seeds]
+            if settings.temperature > 0
+            else []
+        )
+
+    def __call__(self, input_ids: Any, scores: Any) -> Any:
+        """Called by ``generate`` with (rows, length) ids and (rows, vocabulary) logits."""
+        scores = scores.float()
+        for process in self._processors:
+            scores = process(input_ids, scores)
+        if self._generators:
+            scores = scores + self._noise(scores)
+        if self._watch:
+            best = scores.topk(2, dim=-1).values
+            # Divided by the temperature, logits' rounding errors were too: back to logits.
+            gap = (best[:, 0] - best[:, 1]) * (self._settings.temperature or 1.0)
+            self._steps.append((best[:, 0].isnan(), gap))
+        else:
+            self._steps.append((scores.amax(dim=-1).isnan(), None))
+        return scores
+
+    def rows(self) -> list[list[tuple[bool, float]]]:
+        """(broken, gap) of every step, row by row."""
+        import torch
+
+        broken = torch.stack([broken for broken, _ in self._steps], dim=1).tolist()
+        gaps = (
+            torch.stack([gap for _, gap in self._steps], dim=1).tolist()
+            if self._watch
+            else [[math.inf] * len(row) for row in broken]
+        )
+        return [list(zip(b, g, strict=True)) for b, g in zip(broken, gaps, strict=True)]
+
+    def _noise(self, scores: Any) -> Any:
+        """Gumbel noise, each row from a stream of its own, drawn on the CPU on every machine."""
+        import torch
+
+        draws = torch.stack(
+            [
+                torch.empty(scores.shape[-1]).exponential_(generator=generator)
+                for generator in self._generators
+            ]
+        )
+        return -draws.clamp_min(torch.finfo(draws.dtype).tiny).log().to(scores.device)
+
+
+def _processors(settings: GenerationSettings, pads: Sequence[int]) -> list[Any]:
+    import torch
+    from transformers import (
+        RepetitionPenaltyLogitsProcessor,
+        TemperatureLogitsWarper,
+        TopKLogitsWarper,
+        TopPLogitsWarper,
+    )
+
+    found: list[Any] = []
+    if settings.repetition_penalty != 1.0:
+        # Padding is not part of the prompt: counting it would make a row depend on its company.
+        found.append(
+            RepetitionPenaltyLogitsProcessor(
+                settings.repetition_penalty, prompt_ignore_length=torch.tensor(list(pads))
+            )
+        )
+    if settings.temperature > 0:
+        if settings.temperature != 1.0:
+            found.append(TemperatureLogitsWarper(settings.temperature))
+        if settings.top_k > 0:
+            found.append(TopKLogitsWarper(settings.top_k))
+        if settings.top_p < 1.0:
+            found.append(TopPLogitsWarper(settings.top_p))
+    return found
+
+
+class _StopStrings:
+    """Ends a row once its text holds a stop string."""
+
+    def __init__(self, tokenizer: Any, stops: Sequence[str], width: int, rows: int) -> None:
+        self.ended: list[int | None] = [None] * rows
+        self._tokenizer = tokenizer
+        self._stops = stops
+        self._width = width
+        # A token holds a byte or more, so this many tokens reach back past the longest one.
+        self._reach = max((len(stop.encode()) for stop in stops), default=0) + 8
+
+    def __call__(self, input_ids: Any, scores: Any, **_: Any) -> Any:
+        """Called by ``generate`` after every step; returns which rows are done."""
+        import torch
+
+        count = input_ids.shape[1] - self._width
+        tails = input_ids[:, self._width :][:, -self._reach :].tolist()
+        for i, tail in enumerate(tails):
+            if (
+                self.ended[i] is None
+                and _cut(_text(self._tokenizer, tail), self._stops) is not None
+            ):
+                self.ended[i] = count
+        return torch.tensor([end is not None for end in self.ended], device=input_ids.device)
+
+
+def _answer(
+    decoder: Decoder,
+    row: list[int],
+    settings: GenerationSettings,
+    ended: int | None,
+    steps: list[tuple[bool, float]],
+) -> Answer:
+    stop = next((i for i, token in enumerate(row) if token in decoder.stops), None)
+    count = min(ended or len(row), len(row) if stop is None else stop + 1)
+    at_token = stop is not None and stop + 1 == count
+    text = _text(decoder.tokenizer, row[: count - 1] if at_token else row[:count])
+    cut = _cut(text, settings.stop)
+    taken = steps[:count]
+    return Answer(
+        text=text if cut is None else text[:cut],
+        tokens=count,
+        stopped=at_token or cut is not None,
+        gap=min((gap for _, gap in taken), default=math.inf),
+        broken=any(broken for broken, _ in taken),
+    )
+
+
+def _text(tokenizer: Any, ids: Sequence[int]) -> str:
+    return str(tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False))
+
+
+def _cut(text: str, stops: Sequence[str]) -> int | None:
+    """Where the first stop string begins."""
+    places = [place for stop in stops if stop and (place := text.find(stop)) >= 0]
+    return min(places, default=None)

@@ -1,0 +1,330 @@
+"""Hugging Face models with LoRA adapters: one load of the base weights answers for all subjects.
+
+Exactness. In fp32 an answer is a function of its request alone, whatever the batch size, order or
+resume. Left padding with proper positions gets within rounding of that: a batch of another shape
+sums in another order. Rounding decides a token only where the two best are all but tied, so every
+row's smallest gap is watched, and a row that came closer than ``NEAR_TIE`` is asked again alone,
+which is what all rows are held to. In bf16, fp16 and quantised the rounding is too coarse for that:
+there the company a row keeps moves near-ties, which the ``identity`` perturbation measures.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from harness.errors import ModelError
+from harness.models.adapters import AdapterPart, Adapters
+from harness.models.batching import Batch, Row, cost, plan, release_memory, through
+from harness.models.checkpoints import Dtype, Loaded, Quantization, load_base, locate
+from harness.models.decoding import Answer, Decoder, decode
+from harness.models.digests import config_digest, tokenizer_digest, weights_digest
+from harness.models.scoring import rate
+from harness.prompting import Renderer, encode, encode_example
+from harness.records import (
+    Completion,
+    Failure,
+    GenerationSettings,
+    Request,
+    Scored,
+    TokenLogprobs,
+)
+
+__all__ = ["NEAR_TIE", "AdapterPart", "HFModel"]
+
+NEAR_TIE = 0.01
+"""Gap in logits under which fp32 answers are asked again alone.
+
+Measured on the embedded model: see ``tests/benchmarks/batch_noise.py``.
+"""
+
+_VERSION = (
+    "1"  # Goes into the fingerprint: raise it whenever the same request is answered otherwise.
+)
+_CPU_BUDGET, _GPU_BUDGET = 16_384, 65_536  # Positions in a batch.
+_CPU_ROWS, _GPU_ROWS = 64, 256
+_SCORED_BYTES = 512 * 1024**2  # Most memory for the logits of one batch that is rated.
+
+
+class HFModel:
+    """A causal language model from the hub, a folder or a package, and adapters on it.
+
+    Attributes:
+        tokenizer: Its tokenizer, padding on the left.
+        context_length: Most tokens of prompt and answer together; None if the model names no limit.
+        device: Where it runs.
+        dtype: Of its weights, by torch's name.
+        warnings: What the report must say: adapters that change nothing.
+        durable: Answers hold across runs.
+    """
+
+    durable = True
+
+    def __init__(
+        self,
+        loaded: Loaded,
+        weights: str,
+        *,
+        adapters: Mapping[str, Sequence[AdapterPart]],
+        quantization: Quantization | None = None,
+        token_budget: int | None = None,
+        max_rows: int | None = None,
+    ) -> None:
+        """Use :meth:`load`."""
+        gpu = not loaded.device.startswith("cpu")
+        self.tokenizer = loaded.tokenizer
+        self.device = loaded.device
+        self.dtype = loaded.dtype
+        self.quantization = quantization
+        self.token_budget = token_budget or (_GPU_BUDGET if gpu else _CPU_BUDGET)
+        self.max_rows = max_rows or (_GPU_ROWS if gpu else _CPU_ROWS)
+        self.context_length = _context_length(loaded)
+        self._stops = _stops(loaded)
+        self._base = {
+            "weights": weights,
+            "config": config_digest(loaded.model.config.to_dict(), list(self._stops)),
+            "tokenizer": tokenizer_digest(self.tokenizer),
+            "dtype": self.dtype,
+            "quantization": quantization or "none",
+            "decoding": _VERSION,
+        }
+        self._adapters = Adapters(loaded.model, adapters)
+        self.warnings = tuple(
+            f"adapter {name!r} changes nothing: with it the logits of a probe text are exactly the"
+            " base model's (was it trained, and is it the right folder?)"
+            for name in self._adapters.inactive(self.tokenizer, self.device)
+        )
+
+    @classmethod
+    def load(
+        cls,
+        model: str,
+        *,
+        adapters: Mapping[str, Sequence[AdapterPart]] | None = None,
+        dtype: Dtype = "auto",
+        quantization: Quantization | None = None,
+        device: str = "auto",
+        revision: str | None = None,
+        token_budget: int | None = None,
+        max_rows: int | None = None,
+    ) -> HFModel:
+        """Load base weights once, and every adapter on top of them.
+
+        No code of the model's own is run, and pickled weights are refused. Only a hub id goes to
+        the network, because the config asked for it.
+
+        Args:
+            model: ``embedded:NAME``, a folder, or a hub id ``owner/name``.
+            adapters: The parts of every adapter, by the name that requests give; several parts are
+                summed with their weights.
+            dtype: ``auto``: see :func:`harness.models.checkpoints.pick_dtype`.
+            quantization: Hold the base in 4 or 8 bits (bitsandbytes).
+            device: ``auto``, ``cpu``, ``cuda:0``.
+            revision: Of a hub id.
+            token_budget: Most positions (prompt and answer, rows × longest) in one batch.
+            max_rows: Most rows in one batch.
+
+        Raises:
+            ModelError: Something is missing, broken or does not fit; one line that says what.
+            MissingPackage: An optional package is needed; the line has the command.
+        """
+        folder = locate(model, revision)
+        return cls(
+            load_base(folder, model, dtype=dtype, quantization=quantization, device=device),
+            weights_digest(folder),
+            adapters=adapters or {},
+            quantization=quantization,
+            token_budget=token_budget,
+            max_rows=max_rows,
+        )
+
+    @property
+    def exact(self) -> bool:
+        """Whether greedy answers are promised not to depend on batches: in fp32 they are."""
+        return self.dtype == "float32" and self.quantization is None
+
+    def fingerprint(self, adapter: str | None = None) -> dict[str, str]:
+        """Content digests that decide an answer; see :class:`harness.protocols.Model`."""
+        if adapter is None:
+            return dict(self._base)
+        return {**self._base, "adapter": self._adapters.digest(adapter)}
+
+    def renderer(self, template: str | None = None, system_prompt: str | None = None) -> Renderer:
+        """The renderer of prompts for this model."""
+        return Renderer(self.tokenizer, template, system_prompt)
+
+    def close(self) -> None:
+        """Let go of the weights."""
+        del self._adapters
+        release_memory()
+
+    def complete(self, requests: Sequence[Request]) -> Iterator[tuple[int, Completion]]:
+        """Answer every request, batch by batch; a failed one yields its failure.
+
+        ``completion_tokens`` counts the token that ends an answer. Sampled answers depend on the
+        request's own seed alone, but for rounding at the edge of ``top_p``.
+        """
+        groups: dict[tuple[str | None, GenerationSettings], list[Row]] = {}
+        for index, request in enumerate(requests):
+            row = Row(
+                index, encode(self.tokenizer, request.prompt), request.settings.max_new_tokens
+            )
+            failure = self._too_long(row.length, len(row.ids), row.room)
+            if failure is not None:
+                yield index, _failed(failure, len(row.ids))
+            else:
+                groups.setdefault((request.adapter, request.settings), []).append(row)
+        for (adapter, settings), rows in groups.items():
+            yield from self._complete(adapter, settings, rows, requests)
+
+    def logprobs(self, requests: Sequence[Scored]) -> Iterator[tuple[int, TokenLogprobs]]:
+        """Rate continuations token by token; see :class:`harness.records.TokenLogprobs`.
+
+        The tokens are those that training would put there (:func:`encode_example`). Values are
+        equal over batch sizes to rounding only.
+        """
+        groups: dict[str | None, list[Row]] = {}
+        for index, request in enumerate(requests):
+            before, after = encode_example(self.tokenizer, request.prompt, request.continuation)
+            failure = self._too_long(len(before) + len(after), len(before), len(after))
+            if failure is not None:
+                yield index, TokenLogprobs(token_ids=(), logprobs=(), error=failure)
+            elif not before or not after:
+                yield index, TokenLogprobs(token_ids=(), logprobs=(), error=_NOTHING)
+            else:
+                row = Row(index, [*before, *after], len(after))
+                groups.setdefault(request.adapter, []).append(row)
+        for adapter, rows in groups.items():
+            for batch, ratings in through(plan(rows, self._fits_rated), self._rater(adapter)):
+                for i, row in enumerate(batch):
+                    yield (
+                        row.index,
+                        ratings[i]
+                        if ratings is not None
+                        else TokenLogprobs(token_ids=(), logprobs=(), error=_memory(row)),
+                    )
+
+    def _complete(
+        self,
+        adapter: str | None,
+        settings: GenerationSettings,
+        rows: Sequence[Row],
+        requests: Sequence[Request],
+    ) -> Iterator[tuple[int, Completion]]:
+        def work(batch: Batch) -> list[Answer]:
+            return self._decode(adapter, settings, batch, [requests[r.index].seed for r in batch])
+
+        batches = plan(rows, self._fits)
+        began = time.perf_counter()
+        for batch, answers in through(batches, work):
+            seconds = (time.perf_counter() - began) / len(batch)
+            for i, row in enumerate(batch):
+                if answers is None:
+                    yield row.index, _failed(_memory(row), len(row.ids), seconds)
+                else:
+                    yield row.index, _completion(answers[i], len(row.ids), seconds)
+            began = time.perf_counter()
+
+    def _decode(
+        self,
+        adapter: str | None,
+        settings: GenerationSettings,
+        batch: Batch,
+        seeds: Sequence[int],
+    ) -> list[Answer]:
+        with self._adapters.active(adapter) as net:
+            decoder = Decoder(net, self.tokenizer, self._stops, self.device, watch=self.exact)
+            answers = decode(decoder, [row.ids for row in batch], settings, seeds)
+            if len(batch) == 1:
+                return answers
+            return [
+                decode(decoder, [row.ids], settings, [seed])[0] if answer.gap < NEAR_TIE else answer
+                for row, seed, answer in zip(batch, seeds, answers, strict=True)
+            ]
+
+    def _rater(self, adapter: str | None) -> Callable[[Batch], list[TokenLogprobs]]:
+        def work(batch: Batch) -> list[TokenLogprobs]:
+            with self._adapters.active(adapter) as net:
+                return rate(net, batch, self.tokenizer.pad_token_id, self.device)
+
+        return work
+
+    def _fits(self, batch: Sequence[Row]) -> bool:
+        return len(batch) <= self.max_rows and cost(batch) <= self.token_budget
+
+    def _fits_rated(self, batch: Sequence[Row]) -> bool:
+        """Also bounds the logits: rows × (longest continuation + 1) × vocabulary, in fp32."""
+        kept = len(batch) * (max(row.room for row in batch) + 1)
+        return self._fits(batch) and kept * len(self.tokenizer) * 4 <= _SCORED_BYTES
+
+    def _too_long(self, length: int, prompt: int, answer: int) -> Failure | None:
+        if self.context_length is None or length <= self.context_length:
+            return None
+        return Failure(
+            kind="context_length",
+            message=(
+                f"prompt of {prompt} tokens and answer of {answer} do not fit into the model's"
+                f" context of {self.context_length}"
+            ),
+        )
+
+
+_NOTHING = Failure(kind="empty", message="nothing to rate: prompt or continuation has no tokens")
+_BROKEN = Failure(
+    kind="not_a_number",
+    message="the model's scores are not numbers (overflow in fp16? try dtype: bfloat16 or float32)",
+)
+
+
+def _memory(row: Row) -> Failure:
+    return Failure(
+        kind="out_of_memory",
+        message=f"out of memory with this request alone ({row.length} tokens)",
+        transient=True,
+    )
+
+
+def _failed(failure: Failure, prompt_tokens: int, seconds: float | None = None) -> Completion:
+    return Completion(
+        text=None,
+        finish_reason="error",
+        prompt_tokens=prompt_tokens,
+        seconds=seconds,
+        error=failure,
+    )
+
+
+def _completion(answer: Answer, prompt_tokens: int, seconds: float) -> Completion:
+    if answer.broken:
+        return _failed(_BROKEN, prompt_tokens, seconds)
+    return Completion(
+        text=answer.text,
+        finish_reason="stop" if answer.stopped else "length",
+        prompt_tokens=prompt_tokens,
+        completion_tokens=answer.tokens,
+        seconds=round(seconds, 6),
+    )
+
+
+def _context_length(loaded: Loaded) -> int | None:
+    config = loaded.model.config.get_text_config()
+    limits = [
+        getattr(config, "max_position_embeddings", None),
+        getattr(loaded.tokenizer, "model_max_length", None),
+    ]
+    # Tokenizers without a limit of their own say 10^30.
+    known = [int(limit) for limit in limits if limit and limit < 10**9]
+    return min(known, default=None)
+
+
+def _stops(loaded: Loaded) -> tuple[int, ...]:
+    """Every token that ends an answer: the model's, the tokenizer's, and the chat template's."""
+    given = loaded.model.generation_config.eos_token_id
+    found = set(given if isinstance(given, list) else [given])
+    found.add(loaded.tokenizer.eos_token_id)
+    turn = encode(loaded.tokenizer, Renderer(loaded.tokenizer).end_of_turn)
+    found.add(turn[-1] if turn else None)
+    stops = tuple(sorted(token for token in found if token is not None))
+    if not stops:
+        raise ModelError("this model names no token that ends an answer (eos_token_id)")
+    return stops
