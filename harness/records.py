@@ -34,6 +34,24 @@ class Message(Record):
     content: str
 
 
+class Leak(Record):
+    """Where the audit found a prompt in the training data.
+
+    Attributes:
+        kind: Word for word; after normalisation; or nearly (see ``harness.audit.similar``).
+        row: Row of the training data, counted from 1 over all its files in order.
+        id: That row's sample id.
+        similarity: Share of characters in common, in [0, 1].
+        response: How the reference answer stands in that row too, or None.
+    """
+
+    kind: Literal["exact", "normalised", "near"]
+    row: int = Field(ge=1)
+    id: str
+    similarity: float = 1.0
+    response: Literal["exact", "normalised", "near"] | None = None
+
+
 class Sample(Record):
     """One prompt under test.
 
@@ -44,6 +62,7 @@ class Sample(Record):
         metadata: Further fields of the row (``topic`` and the like).
         audit: The audit's verdict: ``clean``, ``leaked`` (the prompt stands in the training data)
             or ``unchecked`` (the suite names no training data).
+        leak: Where a leaked prompt stands in the training data.
     """
 
     id: str
@@ -51,6 +70,7 @@ class Sample(Record):
     reference: str | None = None
     metadata: dict[str, JsonValue] = {}
     audit: Literal["clean", "leaked", "unchecked"] = "unchecked"
+    leak: Leak | None = None
     made_from: str = ""
 
     @property

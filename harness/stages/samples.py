@@ -45,13 +45,13 @@ def collect(session: Session) -> list[Sample]:
         ]
         session.update(data={**manifest, "asked": len(chosen), "left_out": left_out})
         file = session.run.file(Sample)
-        wanted = {sample.id: sample.made_from for sample in chosen}
-        kept = file.keep(lambda sample: wanted.get(sample.id) == sample.made_from)
+        wanted = {sample.id: sample for sample in chosen}
+        kept = file.keep(lambda sample: wanted.get(sample.id) == sample)
         have = {sample.id for sample in kept}
         missing = [sample for sample in chosen if sample.id not in have]
         if missing:
             file.append(*missing)
         file.close()
-        report.made_from = digest(sorted(wanted.items()))
+        report.made_from = digest(sorted((sample.id, sample.made_from) for sample in chosen))
         report.counts = {"samples": len(chosen), **left_out}
     return chosen
