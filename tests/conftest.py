@@ -146,7 +146,9 @@ def build_adapter(base: Path, folder: Path, *, seed: int = 1, r: int = 8) -> Pat
     from peft import LoraConfig, get_peft_model
     from transformers import AutoModelForCausalLM
 
-    with torch.random.fork_rng():
+    from harness.models.quiet import quiet
+
+    with torch.random.fork_rng(), quiet():
         torch.manual_seed(seed)
         model = get_peft_model(
             AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32),
