@@ -168,7 +168,7 @@ def robustness_sentence(evidence: Evidence) -> str:
     if kept:
         share = [figure(100 * kept[k], 0) for k in ("mean", "low", "high")]
         text += (
-            f"; of its gain on the original prompts it keeps {share[0]} % [{share[1]}, {share[2]}]"
+            f"; of its gain on the original prompts it keeps {share[0]}% [{share[1]}, {share[2]}]"
         )
     return text + "."
 

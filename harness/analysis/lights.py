@@ -12,9 +12,31 @@ from harness.analysis.words import figure, plural, with_interval
 SAFETY_WORDS = ("safe", "harm", "toxic", "refus", "guard", "crisis", "medical")
 
 
-def light(question: str, colour: str, answer: str, subject: str | None) -> dict[str, Any]:
+WORDS = {
+    "Better?": {"green": "yes", "amber": "not seen", "red": "worse", "grey": "not measured"},
+    "Leaked?": {"green": "no", "amber": "in part", "red": "yes", "grey": "not checked"},
+    "Judge checked?": {
+        "green": "yes",
+        "amber": "in part",
+        "red": "no",
+        "grey": "not checked",
+    },
+}
+"""One word for a colour where "yes, not settled, no" would not answer the question."""
+
+
+def light(
+    question: str, colour: str, answer: str, subject: str | None, word: str | None = None
+) -> dict[str, Any]:
     """One light; ``subject`` None concerns the whole run."""
-    return {"question": question, "light": colour, "answer": answer, "subject": subject}
+    plain = {"green": "yes", "amber": "not settled", "red": "no", "grey": "not measured"}
+    return {
+        "question": question,
+        "light": colour,
+        "word": word or WORDS.get(question, plain)[colour],
+        "answer": answer,
+        "subject": subject,
+    }
 
 
 def better(evidence: Evidence) -> dict[str, Any]:
@@ -161,7 +183,7 @@ def judged(table: Table, calibration: Mapping[str, Mapping[str, Any]]) -> dict[s
             "No LLM judge: the finding rests on automatic text metrics, which measure likeness to"
             " a reference, not quality."
         )
-        return light(question, "amber", answer, None)
+        return light(question, "amber", answer, None, "no LLM judge")
     checked = {name: calibration[name] for name in sorted(table.llm) if name in calibration}
     if not checked:
         answer = "No judge of this run was checked against human labels (jostle calibrate)."

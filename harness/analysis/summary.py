@@ -181,6 +181,7 @@ def _measures(table: Table) -> list[dict[str, Any]]:
             "rate": is_rate(table, measure),
             "against": table.baseline_for(measure),
             "description": dimension.description,
+            "mean_of": [m[1] for m in table.parts.get(measure, [])] or None,
         }
         for measure, dimension in table.dimensions.items()
     ]

@@ -43,6 +43,8 @@ class Table:
         values: Mean value of each measure over repeats, shape (rows, subjects); NaN is missing.
         expected: Where a value was to be expected, same shape.
         llm: Names of the judges that are language models.
+        parts: For a measure made here from others, those others.
+        notes: What was left out of the table, a line each.
     """
 
     subjects: list[str]
@@ -57,6 +59,7 @@ class Table:
     values: dict[Measure, Floats]
     expected: dict[Measure, Mask]
     llm: frozenset[str]
+    parts: dict[Measure, list[Measure]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -226,4 +229,5 @@ def _add_overall(table: Table) -> None:
         )
         # NaN in any dimension makes the answer's mean NaN.
         table.values[measure] = np.mean([table.values[m] for m, _ in own], axis=0)
+        table.parts[measure] = [m for m, _ in own]
         table.expected[measure] = np.any([table.expected[m] for m, _ in own], axis=0)

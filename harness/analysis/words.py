@@ -9,12 +9,10 @@ MINUS = "\N{MINUS SIGN}"
 
 
 def decimals(width: float) -> int:
-    """Digits after the point so that an interval of this width shows about two of its own."""
-    if not math.isfinite(width) or width <= 0:
+    """Digits after the point for a figure whose interval has this width."""
+    if not math.isfinite(width) or width <= 0 or width >= 0.02:
         return 2
-    return min(
-        4, max(0 if width >= 20 else 1 if width >= 3 else 2, 1 - math.floor(math.log10(width)))
-    )
+    return 3 if width >= 0.002 else 4
 
 
 def figure(value: float | None, digits: int = 2, *, sign: bool = False) -> str:

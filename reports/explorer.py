@@ -1,0 +1,175 @@
+"""The sample explorer's data: an index of every answer, and the texts in compressed chunks."""
+
+from __future__ import annotations
+
+import base64
+import json
+import zlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from harness.records import ORIGINAL
+from reports.samples import Answer, SampleView, Shown
+from reports.visible import clipped, visible
+
+CHUNK_BYTES = 600_000
+SNIPPET = 110
+DIGITS = 4
+
+
+def pack(data: Any) -> str:
+    """JSON, deflated, in base64: characters that mean nothing to HTML, whatever the texts hold."""
+    raw = json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode()
+    return base64.b64encode(zlib.compress(raw, 9)).decode("ascii")
+
+
+def build(
+    views: Sequence[SampleView], summary: Mapping[str, Any], measure: Mapping[str, Any] | None
+) -> tuple[str, list[str]]:
+    """Pack a run's samples.
+
+    Args:
+        views: The joined records.
+        summary: The run's summary.
+        measure: The measure by which answers are listed and sorted (an entry of ``measures``).
+
+    Returns:
+        The packed index and the packed chunks; the index says in which chunk a sample lies.
+    """
+    subjects: list[str] = list(summary["subjects"])
+    measures = [(m["judge"], m["dimension"]) for m in summary["measures"]]
+    kinds = [k["name"] for k in summary["kinds"] if k["name"] != ORIGINAL]
+    columns: dict[str, list[Any]] = {
+        name: [] for name in ("sample", "variant", "kind", "subject", "value", "drop", "problem")
+    }
+    samples: list[dict[str, Any]] = []
+    chunks: list[str] = []
+    pending: list[Any] = []
+    size = 0
+    for number, view in enumerate(views):
+        packed = _sample(view, subjects, measures)
+        samples.append(
+            {
+                "id": clipped(visible(view.sample.id), 80),
+                "text": clipped(visible(view.sample.prompt).replace("\n", " "), SNIPPET),
+                "chunk": len(chunks),
+                "at": len(pending),
+            }
+        )
+        _rows(columns, number, view, subjects, kinds, measure)
+        pending.append(packed)
+        size += len(json.dumps(packed, ensure_ascii=False))
+        if size >= CHUNK_BYTES:
+            chunks.append(pack(pending))
+            pending, size = [], 0
+    if pending:
+        chunks.append(pack(pending))
+    index = {
+        "subjects": [visible(s) for s in subjects],
+        "baseline": visible(summary["baseline"]),
+        "kinds": [visible(k) for k in kinds],
+        "measures": [
+            {"label": visible(m["label"]), "low": m["low"], "high": m["high"]}
+            for m in summary["measures"]
+        ],
+        "listed": visible(measure["label"]) if measure else None,
+        "samples": samples,
+        "rows": columns,
+    }
+    return pack(index), chunks
+
+
+def _rows(
+    columns: dict[str, list[Any]],
+    number: int,
+    view: SampleView,
+    subjects: Sequence[str],
+    kinds: Sequence[str],
+    measure: Mapping[str, Any] | None,
+) -> None:
+    """One row an answer to a variant."""
+    original = view.original
+    for place, shown in enumerate(view.variants):
+        if shown.variant.perturbation == ORIGINAL:
+            continue
+        for column, subject in enumerate(subjects):
+            answer = shown.answers[subject]
+            value = before = None
+            if measure is not None:
+                value = answer.value(measure)
+                if original is not None:
+                    first = original.answers[subject]
+                    before = first.value(measure)
+            drop = None
+            if value is not None and before is not None and measure is not None:
+                drop = (value - before) * (1 if measure["higher_is_better"] is False else -1)
+            columns["sample"].append(number)
+            columns["variant"].append(place)
+            columns["kind"].append(kinds.index(shown.variant.perturbation))
+            columns["subject"].append(column)
+            columns["value"].append(_round(value))
+            columns["drop"].append(_round(drop))
+            columns["problem"].append(_problem(answer))
+
+
+def _problem(answer: Answer) -> int:
+    """0 fine, 1 no answer, 2 a judgement is missing."""
+    if not answer.texts or None in answer.texts:
+        return 1
+    return 2 if any(s.status != "scored" for s in answer.scores) else 0
+
+
+def _round(value: float | None) -> float | None:
+    return None if value is None else round(value, DIGITS)
+
+
+def _sample(
+    view: SampleView, subjects: Sequence[str], measures: Sequence[tuple[str, str]]
+) -> dict[str, Any]:
+    sample = view.sample
+    return {
+        "id": visible(sample.id),
+        "turns": [[m.role, visible(m.content)] for m in sample.messages[:-1]],
+        "prompt": visible(sample.prompt),
+        "reference": None if sample.reference is None else visible(sample.reference),
+        "metadata": {visible(str(k)): visible(str(v)) for k, v in sample.metadata.items()},
+        "audit": sample.audit,
+        "variants": [_variant(shown, subjects, measures) for shown in view.variants],
+        "notMade": [
+            [visible(v.perturbation), v.severity, v.status, visible(v.reason or "")]
+            for v in view.not_made
+        ],
+    }
+
+
+def _variant(
+    shown: Shown, subjects: Sequence[str], measures: Sequence[tuple[str, str]]
+) -> dict[str, Any]:
+    variant = shown.variant
+    return {
+        "kind": visible(variant.perturbation),
+        "severity": variant.severity,
+        "replicate": variant.replicate,
+        "filler": variant.filler,
+        "similarity": variant.similarity,
+        "text": visible(variant.prompt),
+        "answers": [_answer(shown.answers[s], measures) for s in subjects],
+    }
+
+
+def _answer(answer: Answer, measures: Sequence[tuple[str, str]]) -> dict[str, Any]:
+    place = {measure: i for i, measure in enumerate(measures)}
+    return {
+        "texts": [None if t is None else visible(t) for t in answer.texts],
+        "problems": [visible(p) for p in answer.problems],
+        "truncated": answer.truncated,
+        "scores": [
+            [
+                place.get((s.judge, s.dimension), -1),
+                _round(s.value),
+                "" if s.status == "scored" else s.status,
+                visible(s.reason or ""),
+            ]
+            for s in answer.scores
+        ],
+    }
