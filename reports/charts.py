@@ -16,6 +16,9 @@ from reports import style
 Summary = dict[str, Any]
 MAX_NAME = 24
 
+LEAST_PROMPTS = 5
+"""Estimates from fewer prompts stand in the tables only: their intervals would dwarf the rest."""
+
 
 @dataclass(frozen=True)
 class Chart:
@@ -151,6 +154,7 @@ class Mark:
     row: str
     series: str
     estimate: dict[str, Any]
+    n: int
 
 
 def intervals(
@@ -164,7 +168,7 @@ def intervals(
     bars: bool = False,
 ) -> Chart | None:
     """Rows of estimates with their 95 % intervals about a zero line; None without any."""
-    marks = [m for m in marks if m.estimate and m.estimate["mean"] is not None]
+    marks = [m for m in marks if m.estimate["mean"] is not None and m.n >= LEAST_PROMPTS]
     if not marks:
         return None
     rows = list(dict.fromkeys(m.row for m in marks))
@@ -228,7 +232,7 @@ def drops(summary: Summary, judge: str, dimension: str) -> Chart | None:
     """Bars: what each kind of rewording costs each subject."""
     label = measure_label(summary, judge, dimension)
     rows = [
-        Mark(c["kind"], c["subject"], c["drop"] or c["change"])
+        Mark(c["kind"], c["subject"], c["drop"] or c["change"], c["n"])
         for c in summary["cells"]
         if (c["judge"], c["dimension"]) == (judge, dimension) and (c["drop"] or c["change"])
     ]
@@ -260,9 +264,9 @@ def gains(summary: Summary, judge: str, dimension: str) -> Chart | None:
         ):
             continue
         if c["kind"] == ALL and c["gain_originals"]:
-            rows.append(Mark("original", c["subject"], c["gain_originals"]))
+            rows.append(Mark("original", c["subject"], c["gain_originals"], c["n"]))
         if c["gain_variants"]:
-            rows.append(Mark(c["kind"], c["subject"], c["gain_variants"]))
+            rows.append(Mark(c["kind"], c["subject"], c["gain_variants"], c["n"]))
     return intervals(
         f"gains-{slug(label)}",
         f"{label}: gain over {short(summary['baseline'])}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -11,6 +12,8 @@ from harness.analysis.words import figure, listing, plural, with_interval
 ALPHA = 0.05
 MARGIN = 0.025
 """Share of a scale that counts as "about the same": a tenth of a point from 1 to 5."""
+
+FEW_PROMPTS = 30
 
 Direction = Literal["better", "worse", "unclear"]
 
@@ -214,11 +217,26 @@ def agreement(lead: Evidence, other: Evidence, measure: Measure) -> str:
     return f"{label(measure)} {verb} ({figures})."
 
 
-def too_small(prompts: int) -> str | None:
-    """A warning where the run is too small to say much."""
-    if prompts >= 30:
-        return None
-    return (
-        f"Only {plural(prompts, 'source prompt')}: intervals are wide and their coverage is less"
-        " certain than from 30 on."
-    )
+def cautions(evidence: Mapping[Measure, list[Evidence]], prompts: int) -> list[str]:
+    """What a reader must know before believing the words: few prompts, many missing scores."""
+    lines = []
+    if prompts < FEW_PROMPTS:
+        lines.append(
+            f"Only {plural(prompts, 'source prompt')}: intervals are wide and their coverage is"
+            f" less certain than from {FEW_PROMPTS} on."
+        )
+    for measure, items in evidence.items():
+        for item in items:
+            bounds = item.contrast["bounds"]
+            if bounds is None:
+                continue
+            share = max(
+                item.contrast[name]["share"] or 0.0 for name in ("missing", "missing_originals")
+            )
+            low, high = (figure(x, 2, sign=True) for x in bounds["variants"])
+            lines.append(
+                f"{figure(100 * share, 0)}% of the paired scores of {label(measure)} behind"
+                f" {item.subject} are missing; were all of them at one end of the scale, its"
+                f" difference on reworded prompts would be {low}, at the other {high}."
+            )
+    return lines

@@ -122,7 +122,7 @@ def summarise(
     cells = _cells(estimands, solved, table)
     evidence = _evidence(table, headline, contrasts, cells, main, baseline)
     notes = [*warnings, *table.notes, *_version_notes(dimensions, judgements)]
-    small = words.too_small(int(main.prompts.sum()))
+    cautions = words.cautions(evidence, int(main.prompts.sum()))
     return {
         "schema_version": SUMMARY_VERSION,
         "seed": seed,
@@ -152,7 +152,7 @@ def summarise(
             "scope": main.name,
             "prompts": int(main.prompts.sum()),
         },
-        "finding": _finding(table, headline, evidence, small),
+        "finding": _finding(table, headline, evidence, cautions),
         "lights": _lights(table, headline, evidence, cells, contrasts, audit, main, options),
         "radar": [radar(table, measure, main.prompts) for measure in headline],
         "contrasts": [c for c in contrasts if not c["scope"].startswith("topic ")],
@@ -307,7 +307,7 @@ def _finding(
     table: Table,
     headline: list[Measure],
     evidence: Mapping[Measure, list[Evidence]],
-    small: str | None,
+    cautions: list[str],
 ) -> dict[str, Any]:
     """The verdict: one sentence for each subject, and what stands behind it."""
     lead = evidence[headline[0]] if headline else []
@@ -341,7 +341,7 @@ def _finding(
         "sentence": text,
         "subjects": subjects,
         "rests_on": words.rests_on(table, headline),
-        "small": small,
+        "cautions": cautions,
     }
 
 
