@@ -45,7 +45,8 @@ def locate(name: str, revision: str | None = None, what: str = "model") -> Path:
         return folder
     if folder.exists():
         raise ModelError(f"{what} {name}: is a file; name the folder that holds it")
-    if name.startswith((".", "/", "~")) or name.count("/") != 1:
+    # The hub is not asked for what is plainly a slip in a path on this machine.
+    if name.startswith((".", "/", "~")) or name.count("/") != 1 or folder.parent.is_dir():
         raise ModelError(f"{what} {name}: no such folder (a hub id reads owner/name)")
     return _fetch(name, revision, what)
 

@@ -1,0 +1,149 @@
+"""A subject behind an OpenAI-compatible endpoint: ``openai:MODEL``. Thin over harness/transport."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from harness.errors import ModelError
+from harness.records import (
+    Completion,
+    Failure,
+    FinishReason,
+    Message,
+    Request,
+    Scored,
+    TokenLogprobs,
+)
+from harness.transport import ChatCall, ChatResult, EndpointSettings, Transport, endpoint_settings
+
+PREFIX = "openai:"
+
+_FINISHES: dict[str, FinishReason] = {
+    "stop": "stop",
+    "length": "length",
+    "content_filter": "content_filter",
+}
+_UNSUPPORTED = Failure(
+    kind="unsupported",
+    message="chat endpoints do not rate given texts; log-probabilities need the weights",
+)
+
+
+class EndpointModel:
+    """Implements :class:`harness.protocols.Model`; the endpoint renders the conversation itself.
+
+    Attributes:
+        transport: Carries the calls; its ``usage`` says what was spent.
+        warnings: Parts of the configuration that have no effect here.
+    """
+
+    def __init__(self, settings: EndpointSettings, warnings: Sequence[str] = ()) -> None:
+        """Raises: EndpointError where OpenAI's own endpoint is named and no key is set."""
+        self.transport = Transport(settings)
+        self.warnings = tuple(warnings)
+
+    @property
+    def durable(self) -> bool:
+        """Only with a declared revision: a name may mean other weights tomorrow."""
+        return self.transport.settings.durable
+
+    def fingerprint(self, adapter: str | None = None) -> dict[str, str]:
+        """Provider, model and declared revision.
+
+        Raises:
+            ModelError: An adapter is named; here there are none.
+        """
+        _refuse_adapter(adapter)
+        return self.transport.settings.fingerprint
+
+    def complete(self, requests: Sequence[Request]) -> Iterator[tuple[int, Completion]]:
+        """Ask for every answer, several at a time; yields as they come.
+
+        Raises:
+            EndpointError: The endpoint as a whole refuses; what was yielded stands.
+            BudgetExceeded: Likewise.
+            ModelError: A request names an adapter.
+        """
+        for request in requests:
+            _refuse_adapter(request.adapter)
+        for index, result in self.transport.chat([_call(request) for request in requests]):
+            yield index, _completion(result)
+
+    def logprobs(self, requests: Sequence[Scored]) -> Iterator[tuple[int, TokenLogprobs]]:
+        """A recorded failure each: the API rates only what the model itself wrote."""
+        for index, _ in enumerate(requests):
+            yield index, TokenLogprobs(token_ids=(), logprobs=(), error=_UNSUPPORTED)
+
+
+def open_endpoint(specs: Sequence[Any]) -> EndpointModel:
+    """The endpoint behind ``openai:MODEL`` for these subjects.
+
+    Args:
+        specs: Subjects of a suite that share model and endpoint.
+
+    Raises:
+        ModelError: A setting that an endpoint cannot honour.
+        EndpointError: A key is needed and not set.
+    """
+    first = specs[0]
+    for spec in specs:
+        for field in ("adapters", "quantization"):
+            if getattr(spec, field):
+                raise ModelError(
+                    f"subject {spec.name!r}: {field} is decided by the server behind"
+                    f" {spec.model}; remove it, and name the served model"
+                )
+    options = first.endpoint.model_dump(exclude_none=True) if first.endpoint else {}
+    options |= {"model": first.model.removeprefix(PREFIX), "revision": first.revision}
+    warnings = [
+        f"subject {spec.name!r}: the endpoint renders prompts itself; template has no effect"
+        for spec in specs
+        if spec.template is not None
+    ]
+    try:
+        return EndpointModel(endpoint_settings(options), warnings)
+    except ValueError as error:
+        raise ModelError(f"subject {first.name!r}: {error}") from error
+
+
+def _refuse_adapter(adapter: str | None) -> None:
+    if adapter is not None:
+        raise ModelError(f"adapter {adapter!r}: an endpoint takes no adapters; name a served model")
+
+
+def _call(request: Request) -> ChatCall:
+    settings = request.settings
+    sampled = settings.temperature > 0
+    extra: dict[str, Any] = {}
+    # Not in OpenAI's API; vLLM and others take them, and who does not says so for each request.
+    if settings.top_k > 0:
+        extra["top_k"] = settings.top_k
+    if settings.repetition_penalty != 1.0:
+        extra["repetition_penalty"] = settings.repetition_penalty
+    return ChatCall(
+        messages=request.messages or (Message(role="user", content=request.prompt),),
+        max_tokens=settings.max_new_tokens,
+        temperature=settings.temperature,
+        top_p=settings.top_p if settings.top_p < 1 else None,
+        seed=request.seed % 2**31 if sampled else None,  # Servers differ; all take 31 bits.
+        stop=settings.stop,
+        extra=extra,
+    )
+
+
+def _completion(result: ChatResult) -> Completion:
+    if result.error is not None:
+        text, finish = None, "error"
+    elif result.refusal is not None:
+        text, finish = result.refusal, "content_filter"
+    else:
+        text, finish = result.text, result.finish_reason
+    return Completion(
+        text=text,
+        finish_reason="error" if text is None else _FINISHES.get(finish, "stop"),
+        prompt_tokens=result.prompt_tokens,
+        completion_tokens=result.completion_tokens,
+        seconds=result.cost.seconds,
+        error=result.error,
+    )

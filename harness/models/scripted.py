@@ -1,0 +1,268 @@
+"""A model that says what it is told to: for tests, for documentation, for trying things out.
+
+In a suite, ``scripted:echo`` answers every prompt with itself, and ``scripted:FILE.json`` reads its
+answers from a file (see :class:`Script`). In Python, :class:`ScriptedModel` takes a queue of
+answers, a mapping from prompts, or a function, and keeps the history of what it was asked.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from harness.digest import digest
+from harness.errors import ModelError
+from harness.records import Completion, Failure, Request, Scored, TokenLogprobs
+
+PREFIX = "scripted:"
+
+Output = str | Completion | Failure
+Outputs = Callable[[Request], Output] | Mapping[str, Output] | Sequence[Output]
+
+
+class ScriptedFailure(BaseModel):
+    """Requests that fail on purpose.
+
+    Attributes:
+        contains: The prompt holds this text; empty is every prompt.
+        times: How often it fails in one process, before it is answered; None is always.
+        kind: As in :class:`harness.records.Failure`.
+        message: Likewise.
+        transient: Likewise.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    contains: str = ""
+    times: int | None = Field(default=None, ge=1)
+    kind: str = "scripted"
+    message: str = "this failure is in the script"
+    transient: bool = False
+
+
+class Script(BaseModel):
+    """What ``scripted:FILE.json`` holds.
+
+    Attributes:
+        answers: From a prompt, exactly, to its answer.
+        contains: From a text to the answer of the prompts that hold it; the first that fits.
+        default: The answer to all others; ``{prompt}`` stands for the prompt.
+        failures: Prompts that fail; they are looked at first.
+        latency_s: Seconds that every answer takes.
+        batch: Answers that come at a time, as a batched model gives them.
+        adapters: Scripts of adapters by the subject's name, each in place of this one.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    answers: dict[str, str] = {}
+    contains: dict[str, str] = {}
+    default: str = "{prompt}"
+    failures: tuple[ScriptedFailure, ...] = ()
+    latency_s: float = Field(default=0.0, ge=0)
+    batch: int = Field(default=1, ge=1)
+    adapters: dict[str, Script] = {}
+
+    def answer(self, prompt: str) -> str:
+        """The answer to a prompt, failures aside."""
+        if prompt in self.answers:
+            return self.answers[prompt]
+        found = next((text for part, text in self.contains.items() if part in prompt), self.default)
+        return found.replace("{prompt}", prompt)
+
+
+class ScriptedModel:
+    """Implements :class:`harness.protocols.Model` without any model.
+
+    Attributes:
+        calls: Every request of ``complete``, in order of answering.
+        scored: Every request of ``logprobs``.
+        warnings: As a real model would have them.
+    """
+
+    def __init__(
+        self,
+        outputs: Outputs,
+        *,
+        fingerprint: Mapping[str, str] | None = None,
+        durable: bool = True,
+        latency_s: float = 0.0,
+        batch: int = 1,
+        ratings: Callable[[Scored], TokenLogprobs] | None = None,
+        warnings: Sequence[str] = (),
+    ) -> None:
+        """Answer from ``outputs``.
+
+        Args:
+            outputs: A sequence is used up one by one; a mapping goes from the last user turn to
+                its answer; a function gets the request. Each gives a text, a whole completion, or
+                a failure.
+            fingerprint: What stands for the weights; by default the digest of ``outputs`` where
+                they are plain texts.
+            durable: Whether answers may be kept across runs.
+            latency_s: Seconds that every answer takes.
+            batch: Answers that come at a time.
+            ratings: Answers ``logprobs``; without it every rating is a failure.
+            warnings: Shown in the report.
+        """
+        plain = callable(outputs) or isinstance(outputs, Mapping)
+        self._queue = None if plain else deque(cast(Sequence[Output], outputs))
+        self._outputs = outputs
+        self._fingerprint = dict(fingerprint or {"script": _digest_of(outputs)})
+        self._durable = durable
+        self._latency_s = latency_s
+        self._batch = batch
+        self._ratings = ratings
+        self.warnings = tuple(warnings)
+        self.calls: list[Request] = []
+        self.scored: list[Scored] = []
+
+    def fingerprint(self, adapter: str | None = None) -> dict[str, str]:
+        """The script's; an adapter adds its name, for here a name is all there is."""
+        return self._fingerprint | ({"adapter": adapter} if adapter else {})
+
+    @property
+    def durable(self) -> bool:
+        """As constructed."""
+        return self._durable
+
+    def complete(self, requests: Sequence[Request]) -> Iterator[tuple[int, Completion]]:
+        """Answer in order, ``batch`` at a time."""
+        for start in range(0, len(requests), self._batch):
+            part = requests[start : start + self._batch]
+            time.sleep(self._latency_s * len(part))
+            done = [_completion(request, self._next(request)) for request in part]
+            self.calls += part
+            yield from enumerate(done, start)
+
+    def logprobs(self, requests: Sequence[Scored]) -> Iterator[tuple[int, TokenLogprobs]]:
+        """Rate with ``ratings``."""
+        for index, request in enumerate(requests):
+            self.scored.append(request)
+            yield index, self._ratings(request) if self._ratings else _NO_RATINGS
+
+    def _next(self, request: Request) -> Output:
+        if self._queue is not None:
+            if not self._queue:
+                raise ModelError(
+                    f"the script has no answer left (it was asked {len(self.calls) + 1} times)"
+                )
+            return self._queue.popleft()
+        if isinstance(self._outputs, Mapping):
+            try:
+                return self._outputs[question(request)]
+            except KeyError:
+                raise ModelError(
+                    f"the script has no answer to {question(request)[:80]!r}"
+                ) from None
+        assert callable(self._outputs)
+        return self._outputs(request)
+
+
+def question(request: Request) -> str:
+    """The last user turn, or the rendered prompt where a request brings no messages."""
+    return request.messages[-1].content if request.messages else request.prompt
+
+
+def open_scripted(specs: Sequence[Any]) -> ScriptedModel:
+    """The model behind ``scripted:echo`` or ``scripted:FILE.json`` for these subjects.
+
+    Raises:
+        ModelError: No such file, or it does not hold a script, or an adapter folder is missing.
+    """
+    for spec in specs:
+        for part in spec.adapters:
+            if not Path(part.path).expanduser().is_dir():
+                raise ModelError(f"adapter of {spec.name!r} {part.path}: no such folder")
+    return from_script(read_script(specs[0].model.removeprefix(PREFIX)))
+
+
+def read_script(rest: str) -> Script:
+    """What stands after ``scripted:``: ``echo``, or a JSON file.
+
+    Raises:
+        ModelError: No such file, or it does not hold a script.
+    """
+    if rest == "echo":
+        return Script()
+    path = Path(rest).expanduser()
+    try:
+        return Script.model_validate(json.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        raise ModelError(
+            f"{PREFIX}{rest}: no such file; write {PREFIX}echo, or name a JSON file"
+        ) from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"])) or "the file"
+        raise ModelError(f"{PREFIX}{rest}: {place}: {first['msg']}") from error
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{PREFIX}{rest}: {error}") from error
+
+
+def from_script(script: Script) -> ScriptedModel:
+    """A model that follows a script."""
+    counts: dict[tuple[str | None, int], int] = {}
+
+    def answer(request: Request) -> Output:
+        asked = question(request)
+        mine = script.adapters.get(request.adapter or "", script)
+        for place, failure in enumerate(mine.failures):
+            key = (request.adapter, place)
+            spent = failure.times is not None and counts.get(key, 0) >= failure.times
+            if failure.contains in asked and not spent:
+                counts[key] = counts.get(key, 0) + 1
+                return Failure(
+                    kind=failure.kind, message=failure.message, transient=failure.transient
+                )
+        return mine.answer(asked)
+
+    # How fast it answers, and in what company, decides no answer.
+    content = script.model_dump(mode="json", exclude={"latency_s", "batch"})
+    return ScriptedModel(
+        answer,
+        fingerprint={"script": digest(content)},
+        latency_s=script.latency_s,
+        batch=script.batch,
+    )
+
+
+_NO_RATINGS = TokenLogprobs(
+    token_ids=(),
+    logprobs=(),
+    error=Failure(kind="unsupported", message="this script holds no log-probabilities"),
+)
+
+
+def _digest_of(outputs: Outputs) -> str:
+    if callable(outputs):
+        return f"function {getattr(outputs, '__qualname__', type(outputs).__qualname__)}"
+
+    def plain(output: Output) -> Any:
+        return output if isinstance(output, str) else output.model_dump(mode="json")
+
+    if isinstance(outputs, Mapping):
+        return digest({key: plain(value) for key, value in outputs.items()})
+    return digest([plain(output) for output in outputs])
+
+
+def _completion(request: Request, output: Output) -> Completion:
+    if isinstance(output, Completion):
+        return output
+    if isinstance(output, Failure):
+        return Completion(text=None, finish_reason="error", error=output)
+    words = output.split()
+    over = len(words) > request.settings.max_new_tokens
+    return Completion(
+        text=" ".join(words[: request.settings.max_new_tokens]) if over else output,
+        finish_reason="length" if over else "stop",
+        prompt_tokens=len(request.prompt.split()),
+        completion_tokens=min(len(words), request.settings.max_new_tokens),
+        seconds=0.0,
+    )
