@@ -1,0 +1,54 @@
+"""The same words in another order."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from harness.records import Edit
+from perturbations.clauses import adverbials, clause_moves
+from perturbations.common import Level, Limits, check_level
+from perturbations.coordination import pair_swaps
+from perturbations.moves import Move
+from perturbations.sentences import question_first, sentence_swaps
+
+if TYPE_CHECKING:
+    from harness.text import Text
+
+COUNTS: Mapping[Level, int] = {"light": 1, "medium": 2, "heavy": 5}
+
+_FINDERS: tuple[Callable[[Text], Iterator[Move]], ...] = (
+    clause_moves,
+    adverbials,
+    pair_swaps,
+    question_first,
+    sentence_swaps,
+)
+
+
+class Reorder:
+    """Another order of the same words: "Y because X" ↔ "Because X, Y", "A and B" swapped.
+
+    Also safe adverbials fronted, a closing question moved to the front, and neighbouring sentences
+    swapped where nothing refers back. Capitals and commas are repaired.
+
+    Args:
+        severity: One, two or up to five such moves.
+    """
+
+    limits = Limits(floor=0.75, same_words=True)
+
+    def __init__(self, severity: Level = "medium") -> None:
+        check_level(severity)
+        self.count = COUNTS[severity]
+
+    def __call__(self, text: Text, rng: random.Random) -> Sequence[Edit] | None:
+        """Edits, or None where nothing can safely stand elsewhere."""
+        moves = [move for finder in _FINDERS for move in finder(text)]
+        rng.shuffle(moves)
+        chosen: list[Move] = []
+        for move in moves:
+            if len(chosen) < self.count and all(move.apart(other) for other in chosen):
+                chosen.append(move)
+        return [edit for move in chosen for edit in move.edits] or None

@@ -1,0 +1,107 @@
+"""Another person in the same place of the story: "my friend left me" → "my cousin left me"."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from harness.records import Edit
+from perturbations.common import Level, Limits, article_edit, check_level, match_case, word_set
+from perturbations.graph import Mention, exchanges, graph
+
+if TYPE_CHECKING:
+    from harness.text import Text
+
+# How many roles change; those that must change together count as one.
+COUNTS: Mapping[Level, int] = {"light": 1, "medium": 2, "heavy": 99}
+
+
+class Role:
+    """Exchanges a person for one in a like place: good advice would stand unchanged.
+
+    Every mention changes, one for one, gender kept so that pronouns stay right, along a hand-made
+    graph (``lexicons/roles.yaml``), and only where no other fact of the prompt contradicts.
+
+    Args:
+        severity: How many roles may change: one, two or all.
+        across: Follow the graph's wider edges too (friend → coworker, son → nephew).
+    """
+
+    limits = Limits(
+        floor=0.55,
+        words={"light": 0.25, "medium": 0.3, "heavy": 0.4},
+        exempt=frozenset({"roles", "exchange"}),
+    )
+
+    def __init__(self, severity: Level = "medium", across: bool = False) -> None:
+        check_level(severity)
+        self.count = COUNTS[severity]
+        self.across = across
+
+    def __call__(self, text: Text, rng: random.Random) -> Sequence[Edit] | None:
+        """Edits, or None where no role may be exchanged."""
+        mentions = graph().mentions(text.raw)
+        if not mentions:
+            return None
+        mentioned = frozenset(m.role for m in mentions)
+        tokens = {token.idx: token for token in text.doc}
+        changeable = [
+            role
+            for role in sorted(mentioned)
+            if all(_changeable(text, m, tokens) for m in mentions if m.role == role)
+        ]
+        options = exchanges(text.raw, changeable, mentioned, self.across)
+        if not options:
+            return None
+        rng.shuffle(options)
+        chosen: dict[str, str] = {}
+        changed = 0
+        for option in options:
+            taken = set(option) & set(chosen) or set(option.values()) & set(chosen.values())
+            if not taken and changed < self.count:
+                chosen.update(option)
+                changed += 1
+        return [e for m in mentions if m.role in chosen for e in _edits(text, m, chosen[m.role])]
+
+
+def _changeable(text: Text, mention: Mention, tokens: Mapping[int, Any]) -> bool:
+    """Whether this mention is a person determined as the role needs, and not protected."""
+    needs = graph().roles[mention.role].needs
+    token = tokens.get(mention.start)
+    if needs == "never" or token is None or text.is_protected(mention.start, mention.end):
+        return False
+    if token.pos_ not in ("NOUN", "PROPN") or token.dep_ in ("compound", "nmod", "attr", "oprd"):
+        return False
+    after = text.raw[mention.end : mention.end + 1]
+    before = text.raw[max(0, mention.start - 3) : mention.start].lower()
+    if after in ("-", "/") or (before[-1:] in ("-", "/") and before != "ex-"):
+        return False
+    return _determined(token, needs)
+
+
+def _determined(token: Any, needs: str, depth: int = 0) -> bool:
+    left = [c for c in token.lefts if not c.is_punct]
+    if any(
+        c.lower_ in word_set("role_modifiers.txt") or (c.dep_ == "compound" and c.lower_ != "ex")
+        for c in left
+    ):
+        return False
+    if any(c.dep_ == "poss" for c in left):
+        return True
+    if any(c.lower_ in word_set("determiners.txt") for c in left):
+        return needs == "any"
+    return (
+        token.dep_ == "conj"
+        and not left
+        and depth < 3
+        and _determined(token.head, needs, depth + 1)
+    )
+
+
+def _edits(text: Text, mention: Mention, target: str) -> Sequence[Edit]:
+    word = graph().roles[target].word_like(mention.formal, mention.plural)
+    word = match_case(text.raw[mention.start : mention.end], word)
+    edits = [Edit(start=mention.start, end=mention.end, text=word)]
+    article = article_edit(text.raw, mention.start, word)
+    return [article, *edits] if article else edits

@@ -1,0 +1,349 @@
+"""Replacing words by lexicon entry, with conditions on their context, re-inflected.
+
+The entries' format, one a line (used by ``synonyms.lexicon`` and the dialect vocabularies)::
+
+    sad ADJ {!next:to} = unhappy | down {pred} | upset {pred}
+    figure out VERB = work out
+    in the hospital PHRASE = in hospital
+
+Left: a lemma, with its particle for a particle verb, and spaCy's part of speech; or the words of a
+fixed phrase. Right: what may stand in its place. In braces: conditions, all of which must hold, on
+the entry or on one of its replacements:
+
+    next:a/b  prev:a/b      the next (previous) word is one of these
+    word:a/b                the word itself, as written
+    tag:VBD/VBN             its fine-grained tag
+    dep:dobj  head:try      its dependency; the lemma of its head
+    child:out  kid:dobj     a child's word; a child's dependency
+    obj:list/array          the lemma of its object (of its subject in the passive)
+    nexttag:VBG             the next word's tag; headtag:, headpos: those of the head
+    initial                 the first word of its sentence
+    sent:a/b  text:a/b      a word anywhere in the sentence; in the prompt
+    pred  attr              a predicate adjective ("is sad"); an attributive one ("sad news")
+
+``!`` before a condition denies it; ``comma`` stands for a comma. A line ``@name = a/b`` names a list of values for later lines.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING, Any
+
+from harness.records import Edit
+from perturbations.common import article_edit, lexicon_lines, match_case, word_set
+
+if TYPE_CHECKING:
+    from harness.text import Text
+
+Tokens = tuple[Any, ...]
+Condition = Callable[[Tokens, "Text"], bool]
+
+_LINE = re.compile(
+    r"(?P<words>[^{}=|]+?)\s+(?P<pos>NOUN|VERB|ADJ|ADV|PHRASE)\s*(?:\{(?P<when>[^}]*)\}\s*)?="
+    r"\s*(?P<options>.+)"
+)
+_OPTION = re.compile(r"\s*(?P<words>[^{}|]+?)\s*(?:\{(?P<when>[^}]*)\})?\s*$")
+
+
+@dataclass(frozen=True)
+class Option:
+    """One replacement and when it fits."""
+
+    words: tuple[str, ...]
+    when: tuple[Condition, ...]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What may stand in the place of a word, a particle verb or a phrase."""
+
+    words: tuple[str, ...]
+    pos: str
+    when: tuple[Condition, ...]
+    options: tuple[Option, ...]
+
+    @property
+    def key(self) -> str:
+        """Names the entry."""
+        return f"{' '.join(self.words)} {self.pos}"
+
+
+@dataclass(frozen=True)
+class Site:
+    """A place where an entry applies: its tokens, in order of place, and the fitting options."""
+
+    entry: Entry
+    tokens: tuple[Any, ...]
+    options: tuple[Option, ...]
+
+    @property
+    def start(self) -> int:
+        """First character."""
+        return int(self.tokens[0].idx)
+
+
+@cache
+def load(name: str) -> Mapping[tuple[str, str], tuple[Entry, ...]]:
+    """A lexicon by (first word, part of speech).
+
+    Raises:
+        ValueError: A line does not have the format.
+    """
+    found: dict[tuple[str, str], tuple[Entry, ...]] = {}
+    lists: dict[str, str] = {}
+    for line in lexicon_lines(name):
+        if line.startswith("@"):
+            title, _, values = line.partition(" = ")
+            lists[title] = values.strip()
+            continue
+        entry = parse_entry(re.sub(r"@\w+", lambda m: lists[m.group()], line))
+        key = (entry.words[0], entry.pos)
+        found[key] = (*found.get(key, ()), entry)
+    return found
+
+
+def parse_entry(line: str) -> Entry:
+    """One line of a lexicon.
+
+    Raises:
+        ValueError: It does not have the format.
+    """
+    match = _LINE.fullmatch(line.strip())
+    if not match:
+        raise ValueError(f"lexicon line {line!r} is not 'words POS {{conditions}} = a | b'")
+    options = []
+    for part in match["options"].split("|"):
+        option = _OPTION.fullmatch(part)
+        if not option:
+            raise ValueError(f"lexicon line {line!r}: cannot read {part!r}")
+        options.append(Option(tuple(option["words"].split()), _conditions(option["when"])))
+    words = tuple(match["words"].lower().split())
+    return Entry(words, match["pos"], _conditions(match["when"]), tuple(options))
+
+
+def reversed_entry(entry: Entry) -> Entry:
+    """The entry that leads back: its first replacement becomes what is replaced."""
+    words = tuple(entry.options[0].words)
+    pos = entry.pos if len(words) == 1 else "PHRASE"
+    lowered = tuple(w.lower() for w in words)
+    return Entry(lowered, pos, (), (Option(entry.words, ()),))
+
+
+def sites(text: Text, lexicon: Mapping[tuple[str, str], tuple[Entry, ...]]) -> list[Site]:
+    """All places of ``text`` where an entry of ``lexicon`` applies, none overlapping another."""
+    found: list[Site] = []
+    used: set[int] = set()
+    for token in text.doc:
+        if token.i in used or not token.is_alpha:
+            continue
+        for site in _sites_at(token, text, lexicon):
+            if used.isdisjoint(t.i for t in site.tokens):
+                used.update(t.i for t in site.tokens)
+                found.append(site)
+                break
+    return found
+
+
+def replace(text: Text, site: Site, option: Option) -> list[Edit]:
+    """The edits that put ``option`` in the place of ``site``, with article and case."""
+    first, *rest = site.tokens
+    if site.entry.pos == "PHRASE":
+        last = site.tokens[-1]
+        words = match_case(first.text, " ".join(option.words))
+        edits = [Edit(start=first.idx, end=last.idx + len(last.text), text=words)]
+    else:
+        edits = _inflected_edits(text, site, option)
+    del rest
+    article = article_edit(text.raw, first.idx, edits[0].text)
+    return [article, *edits] if article else edits
+
+
+def _inflected_edits(text: Text, site: Site, option: Option) -> list[Edit]:
+    first, *rest = site.tokens
+    words = list(option.words)
+    at = len(words) - 1 if site.entry.pos == "NOUN" else 0
+    words[at] = inflect(words[at], first.tag_)
+    keeps_gap = bool(rest) and rest[0].i != first.i + 1  # "figure it out" → "work it out"
+    if keeps_gap and len(words) == 2:
+        particle = rest[0]
+        return [
+            Edit(
+                start=first.idx,
+                end=first.idx + len(first.text),
+                text=match_case(first.text, words[0]),
+            ),
+            Edit(start=particle.idx, end=particle.idx + len(particle.text), text=words[1]),
+        ]
+    whole = match_case(first.text, " ".join(words))
+    edits = [Edit(start=first.idx, end=first.idx + len(first.text), text=whole)]
+    for particle in rest:
+        start = particle.idx
+        while start > 0 and text.raw[start - 1] == " ":
+            start -= 1
+        edits.append(Edit(start=start, end=particle.idx + len(particle.text), text=""))
+    return edits
+
+
+@lru_cache(maxsize=4096)
+def inflect(lemma: str, tag: str) -> str:
+    """``lemma`` in the form of a Penn tag."""
+    if tag not in ("VBD", "VBN", "VBG", "VBZ", "NNS", "JJR", "JJS", "RBR", "RBS"):
+        return lemma
+    from lemminflect import getInflection
+
+    forms = getInflection(lemma, tag)
+    return str(forms[0]) if forms else lemma
+
+
+def _sites_at(
+    token: Any, text: Text, lexicon: Mapping[tuple[str, str], tuple[Entry, ...]]
+) -> Iterator[Site]:
+    for entry in lexicon.get((token.lower_, "PHRASE"), ()):
+        tokens = _phrase(token, entry.words)
+        if tokens:
+            yield from _site(entry, tokens, text)
+    if token.tag_ in ("JJR", "JJS", "RBR", "RBS", "NNP", "NNPS"):
+        return
+    particles = [c for c in token.rights if c.dep_ == "prt"] if token.pos_ == "VERB" else []
+    for entry in lexicon.get((token.lemma_.lower(), token.pos_), ()):
+        if len(entry.words) == 1 and not particles and not _in_compound(token):
+            yield from _site(entry, (token,), text)
+        elif len(entry.words) == 2 and [p.lower_ for p in particles] == [entry.words[1]]:
+            yield from _site(entry, (token, particles[0]), text)
+
+
+def _site(entry: Entry, tokens: tuple[Any, ...], text: Text) -> Iterator[Site]:
+    first = tokens[0]
+    if any(text.is_protected(t.idx, t.idx + len(t.text)) for t in tokens):
+        return
+    if not all(condition(tokens, text) for condition in entry.when):
+        return
+    if entry.pos != "PHRASE" and _in_idiom(first):
+        return
+    options = tuple(o for o in entry.options if all(c(tokens, text) for c in o.when))
+    if options:
+        yield Site(entry, tokens, options)
+
+
+def _phrase(token: Any, words: Sequence[str]) -> tuple[Any, ...]:
+    """The tokens of a fixed phrase that starts here, or none."""
+    doc = token.doc
+    span = doc[token.i : token.i + len(words)]
+    if len(span) == len(words) and all(t.lower_ == w for t, w in zip(span, words, strict=True)):
+        gaps = all(t.whitespace_ == " " for t in span[:-1])
+        following = doc[span.end] if span.end < len(doc) else None
+        if gaps and not (following is not None and following.text == "-"):
+            return tuple(span)
+    return ()
+
+
+def _in_compound(token: Any) -> bool:
+    """Part of a compound or of a hyphenated word, which an entry for one word does not cover."""
+    doc = token.doc
+    if token.dep_ == "compound" or any(c.dep_ == "compound" for c in token.lefts):
+        return True
+    before = doc[token.i - 1].text if token.i else ""
+    after = doc[token.i + 1].text if token.i + 1 < len(doc) else ""
+    return before in ("-", "/") or after in ("-", "/")
+
+
+@lru_cache(maxsize=1)
+def _idioms() -> Mapping[str, tuple[tuple[str, ...], ...]]:
+    """Fixed expressions by each of their words."""
+    found: dict[str, tuple[tuple[str, ...], ...]] = {}
+    for phrase in word_set("idioms.txt"):
+        words = tuple(phrase.split())
+        for word in words:
+            found[word] = (*found.get(word, ()), words)
+    return found
+
+
+def _in_idiom(token: Any) -> bool:
+    doc = token.doc
+    for words in _idioms().get(token.lower_, ()):
+        for at, word in enumerate(words):
+            start = token.i - at
+            if word != token.lower_ or start < 0 or start + len(words) > len(doc):
+                continue
+            if all(doc[start + k].lower_ == w for k, w in enumerate(words)):
+                return True
+    return False
+
+
+def _conditions(source: str | None) -> tuple[Condition, ...]:
+    return tuple(_condition(part.strip()) for part in (source or "").split(",") if part.strip())
+
+
+def _condition(source: str) -> Condition:
+    deny = source.startswith("!")
+    name, _, value = source.lstrip("!").partition(":")
+    if name not in _TESTS:
+        raise ValueError(f"lexicon condition {source!r} is none of {', '.join(sorted(_TESTS))}")
+    test = _TESTS[name]
+    values = frozenset("," if v == "comma" else v for v in value.split("/")) - {""}
+    return lambda tokens, text: test(tokens, values) != deny
+
+
+def _beside(tokens: Tokens, step: int) -> Any | None:
+    """The word before the first or after the last of ``tokens``, white space apart."""
+    doc = tokens[0].doc
+    at = tokens[0].i - 1 if step < 0 else tokens[-1].i + 1
+    while 0 <= at < len(doc) and doc[at].is_space:
+        at += step
+    return doc[at] if 0 <= at < len(doc) else None
+
+
+def _next(tokens: Tokens, values: frozenset[str]) -> bool:
+    other = _beside(tokens, 1)
+    return other is not None and other.lower_ in values
+
+
+def _prev(tokens: Tokens, values: frozenset[str]) -> bool:
+    other = _beside(tokens, -1)
+    return other is not None and other.lower_ in values
+
+
+def _next_tag(tokens: Tokens, values: frozenset[str]) -> bool:
+    other = _beside(tokens, 1)
+    return other is not None and other.tag_ in values
+
+
+def _initial(tokens: Tokens, values: frozenset[str]) -> bool:
+    sentence = (t for t in tokens[0].sent if not (t.is_space or t.is_punct))
+    return next((t.i for t in sentence), -1) == tokens[0].i
+
+
+def _predicate(tokens: Tokens, values: frozenset[str]) -> bool:
+    token = tokens[0]
+    if token.dep_ == "conj":
+        token = token.head
+    return token.dep_ in ("acomp", "oprd", "ccomp")
+
+
+def _object(tokens: Tokens, values: frozenset[str]) -> bool:
+    objects = (c for c in tokens[0].children if c.dep_ in ("dobj", "nsubjpass"))
+    return any(o.lemma_.lower() in values for o in objects)
+
+
+_TESTS: Mapping[str, Callable[[Tokens, frozenset[str]], bool]] = {
+    "next": _next,
+    "prev": _prev,
+    "nexttag": _next_tag,
+    "word": lambda tokens, values: tokens[0].lower_ in values,
+    "tag": lambda tokens, values: tokens[0].tag_ in values,
+    "dep": lambda tokens, values: tokens[0].dep_ in values,
+    "head": lambda tokens, values: tokens[0].head.lemma_.lower() in values,
+    "headpos": lambda tokens, values: tokens[0].head.pos_ in values,
+    "headtag": lambda tokens, values: tokens[0].head.tag_ in values,
+    "child": lambda tokens, values: any(c.lower_ in values for c in tokens[0].children),
+    "kid": lambda tokens, values: any(c.dep_ in values for c in tokens[0].children),
+    "obj": _object,
+    "sent": lambda tokens, values: any(t.lower_ in values for t in tokens[0].sent),
+    "text": lambda tokens, values: any(t.lower_ in values for t in tokens[0].doc),
+    "pred": _predicate,
+    "attr": lambda tokens, values: tokens[0].dep_ == "amod",
+    "initial": _initial,
+}

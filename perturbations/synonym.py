@@ -1,0 +1,62 @@
+"""Content words by words of the same sense, from a hand-vetted lexicon."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from harness.records import Edit
+from perturbations.common import Level, Limits, check_level, pick
+from perturbations.substitution import Option, Site, load, replace, sites
+
+if TYPE_CHECKING:
+    from harness.text import Text
+
+SHARES: Mapping[Level, float] = {"light": 0.2, "medium": 0.45, "heavy": 1.0}
+
+
+class Synonym:
+    """Words and phrases by others of the same sense: "I'm scared of it" → "I'm afraid of it".
+
+    Only what stands in the hand-vetted lexicon (``lexicons/synonyms.lexicon``), where its conditions
+    on the context hold, re-inflected. Negations, names, quotations, numbers, code and clinical terms
+    are never touched.
+
+    Args:
+        severity: Share of the places that an entry fits: 20, 45 or 100 %.
+        share: The share itself, in place of the severity's.
+    """
+
+    limits = Limits(floor=0.7, words={"light": 0.2, "medium": 0.35, "heavy": 0.6})
+
+    def __init__(self, severity: Level = "medium", share: float | None = None) -> None:
+        check_level(severity)
+        if share is not None and not 0 < share <= 1:
+            raise ValueError(f"share {share} is not between 0 and 1")
+        self.share = SHARES[severity] if share is None else share
+
+    def __call__(self, text: Text, rng: random.Random) -> Sequence[Edit] | None:
+        """Edits, or None where no entry fits."""
+        found = sites(text, load("synonyms.lexicon"))
+        edits: list[Edit] = []
+        chosen: dict[str, tuple[str, ...]] = {}
+        for site in pick(found, self.share, rng):
+            options = [o for o in site.options if not _repeats(site, o)]
+            before = [o for o in options if o.words == chosen.get(site.entry.key)]
+            if not options:
+                continue
+            option = before[0] if before else rng.choice(options)
+            chosen[site.entry.key] = option.words
+            edits += replace(text, site, option)
+        return edits or None
+
+
+def _repeats(site: Site, option: Option) -> bool:
+    """Whether the replacement's words stand in the same sentence already."""
+    if site.entry.pos == "PHRASE":
+        return False
+    lemmas = {t.lemma_.lower() for t in site.tokens[0].sent} | {
+        t.lower_ for t in site.tokens[0].sent
+    }
+    return option.words[0] in lemmas if len(option.words) == 1 else set(option.words) <= lemmas

@@ -1,0 +1,172 @@
+"""Slips of the keyboard and common misspellings, at set rates."""
+
+from __future__ import annotations
+
+import gzip
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+from harness.records import Edit
+from perturbations.common import (
+    Level,
+    Limits,
+    check_level,
+    lexicon_lines,
+    match_case,
+    pick,
+    word_set,
+)
+
+if TYPE_CHECKING:
+    from harness.text import Text
+
+RATES: Mapping[Level, float] = {"light": 0.04, "medium": 0.1, "heavy": 0.2}
+
+# Keys that touch on a QWERTY keyboard.
+_ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
+_SHORTEST = 4
+
+
+class Typo:
+    """Neighbouring keys, dropped, doubled and swapped letters, common misspellings.
+
+    Never the first letter, a different real word, words of one to three letters, negations,
+    numbers, names, quotations, code or URLs; at least one slip wherever a word allows it.
+
+    Args:
+        severity: How many of the eligible words are hit: 4, 10 or 20 %.
+        rate: The share itself, in place of the severity's.
+        misspellings: Share of slips taken from the list of common misspellings where it has one.
+    """
+
+    limits = Limits(
+        floor=0.5,
+        words={"light": 0.12, "medium": 0.2, "heavy": 0.35},
+        exempt=frozenset({"roles", "terms"}),
+    )
+
+    def __init__(
+        self, severity: Level = "medium", rate: float | None = None, misspellings: float = 0.4
+    ) -> None:
+        check_level(severity)
+        if rate is not None and not 0 < rate <= 1:
+            raise ValueError(f"rate {rate} is not between 0 and 1")
+        self.rate = RATES[severity] if rate is None else rate
+        self.misspellings = misspellings
+
+    def __call__(self, text: Text, rng: random.Random) -> Sequence[Edit] | None:
+        """Edits, or None where no word may be misspelt."""
+        sites = [
+            (start, end)
+            for start, end in text.words
+            if _eligible(text.raw[start:end]) and not text.is_protected(start, end)
+        ]
+        edits = []
+        for start, end in pick(sites, self.rate, rng):
+            slip = self._slip(text.raw[start:end], rng)
+            if slip is not None:
+                edits.append(Edit(start=start, end=end, text=slip))
+        if not edits:  # the few that were picked had no safe slip: take the first that has
+            for start, end in rng.sample(sites, len(sites)):
+                slip = self._slip(text.raw[start:end], rng)
+                if slip is not None:
+                    return [Edit(start=start, end=end, text=slip)]
+        return edits or None
+
+    def _slip(self, word: str, rng: random.Random) -> str | None:
+        """One misspelling of ``word``, or None if ten tries give none that is safe."""
+        known = misspellings().get(word.lower())
+        if known and rng.random() < self.misspellings:
+            return match_case(word, rng.choice(known))
+        for _ in range(10):
+            slip = rng.choice(_SLIPS)(word, rng)
+            if slip is not None and slip[0] == word[0] and not _is_word(slip):
+                return slip
+        return None
+
+
+def _eligible(word: str) -> bool:
+    lower = word.lower()
+    return (
+        len(word) >= _SHORTEST
+        and word.isascii()
+        and word.isalpha()
+        and not word.isupper()
+        and lower not in word_set("negations.txt")
+    )
+
+
+def _swap(word: str, rng: random.Random) -> str | None:
+    at = rng.randrange(1, len(word) - 1)
+    if word[at] == word[at + 1]:
+        return None
+    return word[:at] + word[at + 1] + word[at] + word[at + 2 :]
+
+
+def _drop(word: str, rng: random.Random) -> str | None:
+    if len(word) < 5:  # "thn" for "then" is no longer easy to read
+        return None
+    at = rng.randrange(1, len(word))
+    return word[:at] + word[at + 1 :]
+
+
+def _double(word: str, rng: random.Random) -> str | None:
+    at = rng.randrange(1, len(word))
+    return word[: at + 1] + word[at] + word[at + 1 :]
+
+
+def _neighbour(word: str, rng: random.Random) -> str | None:
+    if len(word) < 5:
+        return None
+    at = rng.randrange(1, len(word))
+    keys = _neighbours().get(word[at])
+    return word[:at] + rng.choice(keys) + word[at + 1 :] if keys else None
+
+
+_SLIPS: tuple[Callable[[str, random.Random], str | None], ...] = (
+    _swap,
+    _swap,
+    _drop,
+    _double,
+    _neighbour,
+)
+
+
+@lru_cache(maxsize=1)
+def _neighbours() -> dict[str, str]:
+    """Small letter to the letters beside it, above it and below it."""
+    found: dict[str, str] = {}
+    for r, row in enumerate(_ROWS):
+        for c, key in enumerate(row):
+            near = [row[c - 1 : c], row[c + 1 : c + 2]]
+            for other in (r - 1, r + 1):
+                if 0 <= other < len(_ROWS):
+                    shift = 0 if other > r else 1
+                    near += _ROWS[other][max(0, c - 1 + shift) : c + 1 + shift]
+            found[key] = "".join(near)
+    return found
+
+
+@lru_cache(maxsize=1)
+def _words() -> frozenset[str]:
+    packed = files("perturbations.lexicons").joinpath("words.txt.gz").read_bytes()
+    return frozenset(gzip.decompress(packed).decode("utf-8").split("\n"))
+
+
+def _is_word(word: str) -> bool:
+    return word.lower() in _words()
+
+
+@lru_cache(maxsize=1)
+def misspellings() -> dict[str, tuple[str, ...]]:
+    """Common misspellings by the right word, all with its first letter and none a real word."""
+    return dict(_misspelling_entries())
+
+
+def _misspelling_entries() -> Iterator[tuple[str, tuple[str, ...]]]:
+    for line in lexicon_lines("misspellings.tsv"):
+        word, _, wrong = line.partition("\t")
+        yield word, tuple(wrong.split())
