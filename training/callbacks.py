@@ -1,0 +1,217 @@
+"""What happens beside the training loop: log, TensorBoard, progress, early stop, warnings."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from transformers import TrainerCallback
+
+from training.checkpoints import mark_whole
+from training.files import write_json
+
+Progress = Callable[[dict[str, Any]], None]
+
+
+class Logbook(TrainerCallback):
+    """Keeps ``training_log.json`` up to date and tells the command line where training stands.
+
+    Args:
+        path: The log file.
+        head: What stands before the curve (config, counts, sizes).
+        progress: Called with one small dictionary an event: ``{"event": "step", "step", "of"}``,
+            ``{"event": "log" | "eval", "step", ...figures}``, ``{"event": "warning", "message"}``.
+    """
+
+    def __init__(self, path: Path, head: dict[str, Any], progress: Progress | None) -> None:
+        self.path = path
+        self.head = head
+        self.warnings: list[str] = []
+        self._progress = progress
+        self._began = time.perf_counter()
+        self._earlier = 0.0
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Take up the clock of an earlier sitting."""
+        self._earlier = max(
+            (float(row.get("seconds", 0.0)) for row in state.log_history), default=0.0
+        )
+        self._began = time.perf_counter()
+        self._tell(state, event="begin", step=state.global_step, of=state.max_steps)
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """A checkpoint is always a logging point, so that a resumed curve has the same points."""
+        if control.should_save:
+            control.should_log = True
+        self._tell(state, event="step", step=state.global_step, of=state.max_steps)
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **kwargs: Any) -> None:
+        """Add the time, write the log."""
+        seconds = self._earlier + time.perf_counter() - self._began
+        if state.log_history:
+            state.log_history[-1]["seconds"] = seconds
+        if not state.is_world_process_zero:
+            return
+        figures = {
+            key: value for key, value in (logs or {}).items() if isinstance(value, int | float)
+        }
+        kind = "eval" if any(key.startswith("eval_") for key in figures) else "log"
+        self._tell(state, event=kind, step=state.global_step, of=state.max_steps, **figures)
+        self.write("running", state.log_history)
+
+    def warn(self, message: str, state: Any) -> None:
+        """A warning that stays in the log."""
+        if message not in self.warnings:
+            self.warnings.append(message)
+            self._tell(state, event="warning", message=message)
+
+    def write(self, status: str, history: Sequence[Mapping[str, Any]], **tail: Any) -> None:
+        """Write the whole log."""
+        write_json(
+            self.path,
+            {
+                "status": status,
+                **self.head,
+                **tail,
+                "warnings": self.warnings,
+                "curve": list(history),
+            },
+        )
+
+    def _tell(self, state: Any, **event: Any) -> None:
+        if self._progress is not None and state.is_world_process_zero:
+            self._progress(event)
+
+
+class WholeCheckpoints(TrainerCallback):
+    """Marks every checkpoint as whole once all of it is written."""
+
+    def __init__(self, made_from: str) -> None:
+        self._made_from = made_from
+
+    def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Called after the last file of the checkpoint."""
+        if state.is_world_process_zero:
+            mark_whole(Path(args.output_dir) / f"checkpoint-{state.global_step}", self._made_from)
+
+
+class EarlyStop(TrainerCallback):
+    """Stops after ``patience`` evaluations without improvement by more than ``threshold``.
+
+    It reads the logged curve alone and so has nothing to restore on resume.
+    """
+
+    def __init__(
+        self, metric: str, *, higher_is_better: bool, patience: int, threshold: float
+    ) -> None:
+        self._metric = metric
+        self._sign = 1.0 if higher_is_better else -1.0
+        self._patience = patience
+        self._threshold = threshold
+
+    def on_evaluate(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Look back over the evaluations so far."""
+        values = [self._sign * value for _, value in series(state.log_history, self._metric)]
+        if stale(values, self._threshold) >= self._patience:
+            control.should_training_stop = True
+
+
+class OverfitWarning(TrainerCallback):
+    """Warns once the validation loss has risen for two evaluations while the training loss fell."""
+
+    def __init__(self, logbook: Logbook) -> None:
+        self._logbook = logbook
+
+    def on_evaluate(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Compare the last evaluations with the best one."""
+        turn = turning_point(state.log_history)
+        if turn is not None:
+            step, best, now = turn
+            self._logbook.warn(
+                f"the validation loss has turned up: {best:.4f} at step {step}, {now:.4f} at step"
+                f" {state.global_step}; the model begins to memorise (load_best_model_at_end: true"
+                " keeps the best, early_stopping_patience stops in time)",
+                state,
+            )
+
+
+class TensorBoard(TrainerCallback):
+    """Writes every logged figure to TensorBoard event files in ``folder``."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._writer: Any = None
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Open the event file; what a killed process wrote beyond the checkpoint is hidden."""
+        if state.is_world_process_zero:
+            from torch.utils.tensorboard import SummaryWriter
+
+            self._writer = SummaryWriter(str(self._folder), purge_step=state.global_step + 1)
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **kwargs: Any) -> None:
+        """One scalar for each figure, under ``train/`` or ``eval/``."""
+        for key, value in (logs or {}).items():
+            if self._writer is None or not isinstance(value, int | float):
+                continue
+            name = (
+                f"eval/{key.removeprefix('eval_')}" if key.startswith("eval_") else f"train/{key}"
+            )
+            self._writer.add_scalar(name, value, state.global_step)
+
+    def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Close the event file."""
+        self.close()
+
+    def scalars(self, figures: Mapping[str, float], step: int) -> None:
+        """Figures of the whole training, such as its size."""
+        if self._writer is not None:
+            for key, value in figures.items():
+                self._writer.add_scalar(f"train/{key}", value, step)
+
+    def close(self) -> None:
+        """Flush and close; harmless twice."""
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+
+
+def series(history: Sequence[Mapping[str, Any]], key: str) -> list[tuple[int, float]]:
+    """``(step, value)`` of every logged row that has ``key``, in order of the steps."""
+    return [(int(row["step"]), float(row[key])) for row in history if row.get(key) is not None]
+
+
+def stale(values: Sequence[float], threshold: float = 0.0) -> int:
+    """How many evaluations have passed since the last improvement; higher values are better."""
+    best, since = -math.inf, 0
+    for value in values:
+        if value > best + threshold:
+            best, since = value, 0
+        else:
+            since += 1
+    return since
+
+
+def turning_point(history: Sequence[Mapping[str, Any]]) -> tuple[int, float, float] | None:
+    """Where the validation loss turned up while the training loss went on falling.
+
+    Returns:
+        Step and value of the lowest validation loss, and its value now; None where the last two
+        evaluations are not both above it, or the training loss has not fallen since.
+    """
+    losses = series(history, "eval_loss")
+    if len(losses) < 3:
+        return None
+    step, best = min(losses, key=lambda pair: pair[1])
+    after = [value for at, value in losses if at > step]
+    if len(after) < 2 or min(after[-2:]) <= best:
+        return None
+    training = series(history, "loss")
+    before = [value for at, value in training if at <= step]
+    since = [value for at, value in training if at > step]
+    if before and since and since[-1] >= before[-1]:
+        return None
+    return step, best, losses[-1][1]

@@ -1,0 +1,59 @@
+"""Which checkpoints are whole, and which training they belong to."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+from harness.errors import ConfigError
+from training.files import write_json
+
+MARK = "whole.json"
+"""Written into a checkpoint after everything else: a killed process leaves none."""
+
+_NAME = re.compile(r"checkpoint-(\d+)")
+
+
+def mark_whole(folder: Path, made_from: str) -> None:
+    """Declare a checkpoint complete, and of which training (a digest) it is."""
+    write_json(folder / MARK, {"made_from": made_from})
+
+
+def latest(output_dir: Path, made_from: str) -> Path | None:
+    """The newest whole checkpoint of this training; half-written ones are removed.
+
+    Raises:
+        ConfigError: The checkpoints there belong to another config or other data.
+    """
+    whole: dict[int, Path] = {}
+    for folder in output_dir.glob("checkpoint-*"):
+        found = _NAME.fullmatch(folder.name)
+        if not found or not folder.is_dir():
+            continue
+        owner = _owner(folder)
+        if owner is None:
+            shutil.rmtree(folder, ignore_errors=True)
+        elif owner != made_from:
+            raise ConfigError(
+                f"{output_dir} holds checkpoints of another training (config or data have changed);"
+                " choose another output_dir, or start anew with --fresh"
+            )
+        else:
+            whole[int(found[1])] = folder
+    return whole[max(whole)] if whole else None
+
+
+def remove_all(output_dir: Path) -> None:
+    """Remove every checkpoint in ``output_dir``, and nothing else."""
+    for folder in output_dir.glob("checkpoint-*"):
+        if _NAME.fullmatch(folder.name) and folder.is_dir():
+            shutil.rmtree(folder)
+
+
+def _owner(folder: Path) -> str | None:
+    try:
+        return str(json.loads((folder / MARK).read_text(encoding="utf-8"))["made_from"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None

@@ -1,0 +1,79 @@
+"""The rows that a training sees, and the check that its validation measures something."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from harness.audit import mark_leaked
+from harness.config import DataSpec
+from harness.data import load, select
+from harness.errors import DataError
+from harness.records import Sample
+from harness.resources import resolve
+from harness.rows import HUB
+from training.config import TrainingConfig
+from training.provenance import DataProvenance, describe_data
+from training.splits import grouped_split, overlap, refuse_overlap
+
+
+class TrainingData(NamedTuple):
+    """Both sides, and how they are described in the provenance.
+
+    Attributes:
+        notes: Lines for the log: what was left out, what overlaps by permission.
+    """
+
+    train: list[Sample]
+    validation: list[Sample]
+    train_described: DataProvenance
+    validation_described: DataProvenance | None
+    notes: list[str]
+
+
+def load_data(config: TrainingConfig) -> TrainingData:
+    """Read, filter and split the data, and refuse validation prompts that are trained on.
+
+    Raises:
+        DataError: Unreadable rows, an empty set, or an overlap that the config does not allow.
+    """
+    notes: list[str] = []
+    spec = config.train_data
+    train = _chosen(load(spec), spec, config.seed, notes)
+    validation: list[Sample] = []
+    if config.validation_fraction:
+        train, validation = grouped_split(train, config.validation_fraction, config.seed)
+        described = describe_data(f"{spec.path} (held out)", validation, None)
+        return TrainingData(train, validation, _describe(spec, train), described, notes)
+    if config.validation_data is None:
+        return TrainingData(train, [], _describe(spec, train), None, notes)
+    spec = config.validation_data
+    rows, _ = mark_leaked(load(spec), train)
+    validation = _chosen(rows, spec, config.seed, notes)
+    found = overlap(train, validation)
+    if not config.allow_overlap:
+        refuse_overlap(found, train=config.train_data.path, held_out=spec.path)
+    elif found.rows:
+        notes.append(
+            f"{found.rows} of {found.total} validation rows have a prompt that stands in the training"
+            " data (allow_overlap): the validation loss measures memory as well"
+        )
+    return TrainingData(
+        train, validation, _describe(config.train_data, train), _describe(spec, validation), notes
+    )
+
+
+def _chosen(samples: Sequence[Sample], spec: DataSpec, seed: int, notes: list[str]) -> list[Sample]:
+    """Apply the spec's filters; several answers to one prompt are kept unless it says otherwise."""
+    if "duplicates" not in spec.model_fields_set:
+        spec = spec.model_copy(update={"duplicates": "keep"})
+    kept, left_out = select(samples, spec, seed)
+    notes += [f"{spec.path}: {count} rows left out ({rule})" for rule, count in left_out.items()]
+    if not kept:
+        raise DataError(f"{spec.path}: no rows to train on or to validate with are left")
+    return kept
+
+
+def _describe(spec: DataSpec, samples: Sequence[Sample]) -> DataProvenance:
+    file = None if spec.path.startswith(HUB) else resolve(spec.path)
+    return describe_data(spec.path, samples, file)

@@ -1,0 +1,145 @@
+"""The base model, its tokenizer and its LoRA layers, ready to be trained."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from harness.errors import ConfigError
+from harness.models.checkpoints import Dtype, load_base, locate
+from harness.registry import did_you_mean
+from training.config import TrainingConfig
+from training.quantised import check_available, guard_4bit
+
+
+class Loaded(NamedTuple):
+    """A model to train.
+
+    Attributes:
+        model: A ``PeftModel``, or the plain model for method ``full``.
+        tokenizer: Pads on the right.
+        device: ``cpu`` or ``cuda``.
+        dtype: In which the base weights are held, by torch's name.
+    """
+
+    model: Any
+    tokenizer: Any
+    device: str
+    dtype: str
+
+
+def device_of(config: TrainingConfig) -> str:
+    """``cuda`` where there is one and ``use_cpu`` is not set."""
+    import torch
+
+    return "cuda" if torch.cuda.is_available() and not config.use_cpu else "cpu"
+
+
+def base_folder(config: TrainingConfig) -> Path:
+    """The folder with the base weights; a hub id is fetched.
+
+    Raises:
+        ModelError: There is no such model.
+    """
+    return locate(config.model, config.revision)
+
+
+def load(config: TrainingConfig, folder: Path) -> Loaded:
+    """Load the base weights and put LoRA layers on them as the config says.
+
+    The caller seeds torch before: LoRA matrices are drawn here.
+
+    Raises:
+        ModelError: Weights that cannot be loaded, or a quantisation this machine cannot do.
+        ConfigError: Target modules that the model has not.
+    """
+    device = device_of(config)
+    if config.quantization is not None:
+        check_available(config.quantization, device)
+    base = load_base(
+        folder,
+        config.model,
+        dtype=dtype_of(config, device),
+        quantization=config.quantization,
+        device=f"cuda:{os.environ.get('LOCAL_RANK', '0')}" if device == "cuda" else "cpu",
+    )
+    guard_4bit(base.model)
+    base.model.config.use_cache = False
+    base.tokenizer.padding_side = "right"
+    return Loaded(add_lora(base.model, config), base.tokenizer, device, base.dtype)
+
+
+def dtype_of(config: TrainingConfig, device: str) -> Dtype:
+    """The dtype in which the base weights are held (see ``TrainingConfig.dtype``)."""
+    if config.dtype != "auto" or (device == "cuda" and config.method != "full"):
+        return config.dtype
+    return "float32"
+
+
+def add_lora(model: Any, config: TrainingConfig) -> Any:
+    """Wrap ``model`` for the config's method; method ``full`` is left as it is.
+
+    Raises:
+        ConfigError: Target modules that the model has not.
+    """
+    if config.method == "full":
+        return model
+    from peft import LoraConfig, TaskType, get_peft_model, prepare_model_for_kbit_training
+
+    targets = config.target_modules
+    check_target_modules(model, targets)
+    if config.quantization is not None:
+        model = prepare_model_for_kbit_training(
+            model, use_gradient_checkpointing=config.gradient_checkpointing
+        )
+    lora = LoraConfig(
+        r=config.r,
+        lora_alpha=config.lora_alpha,
+        lora_dropout=config.lora_dropout,
+        target_modules=targets if isinstance(targets, str) else list(targets),
+        modules_to_save=list(config.modules_to_save) if config.modules_to_save else None,
+        layers_to_transform=(
+            list(config.layers_to_transform) if config.layers_to_transform is not None else None
+        ),
+        bias=config.bias,
+        use_rslora=config.use_rslora,
+        use_dora=config.use_dora,
+        task_type=TaskType.SEQ_CLS if config.objective == "reward" else TaskType.CAUSAL_LM,
+    )
+    wrapped = get_peft_model(model, lora)
+    # A path of this machine means nothing elsewhere; the name in the config does.
+    wrapped.peft_config["default"].base_model_name_or_path = config.model
+    wrapped.peft_config["default"].revision = config.revision
+    return wrapped
+
+
+def check_target_modules(model: Any, targets: str | tuple[str, ...]) -> None:
+    """Every name must be a linear layer's; PEFT alone passes over names it does not find.
+
+    Raises:
+        ConfigError: Unknown names; the line says which exist.
+    """
+    linear = sorted(name for name, module in model.named_modules() if _is_linear(module))
+    heads = {"lm_head", "score"}
+    known = sorted({name.rpartition(".")[2] for name in linear} - heads)
+    if isinstance(targets, str):
+        if targets == "all-linear" or any(re.fullmatch(targets, name) for name in linear):
+            return
+        raise ConfigError(
+            f"target_modules {targets!r} matches no linear layer of this model; it has"
+            f" {', '.join(known)} (or write all-linear)"
+        )
+    for target in targets:
+        if target in heads or not any(n == target or n.endswith(f".{target}") for n in linear):
+            hint = did_you_mean(target, known)
+            tail = "" if hint.startswith(" Known") else f" It has: {', '.join(known)}."
+            raise ConfigError(f"target_modules: this model has no layer {target!r}.{hint}{tail}")
+
+
+def _is_linear(module: Any) -> bool:
+    from torch import nn
+    from transformers.pytorch_utils import Conv1D
+
+    return isinstance(module, nn.Linear | Conv1D)

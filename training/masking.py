@@ -1,0 +1,180 @@
+"""Token ids and labels of training examples: only responses are learned from.
+
+Rendering and encoding are those of :mod:`harness.prompting`, so the tokens that the model learns to
+continue are the tokens it is asked to continue.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from harness.errors import ConfigError, DataError
+from harness.prompting import Renderer, encode, encode_example
+from harness.records import Message, Sample
+
+IGNORED = -100
+"""The label that the loss leaves out."""
+
+_GAP = " … "
+
+
+@dataclass(frozen=True)
+class Row:
+    """One sequence for the model; ``labels`` is ``input_ids`` with the prompts masked by −100."""
+
+    input_ids: list[int]
+    labels: list[int]
+
+
+@dataclass
+class EncodingCounts:
+    """What became of the examples; it goes into the log.
+
+    Attributes:
+        examples: Responses to learn from (one for every assistant turn).
+        rows: Sequences they were put into.
+        tokens: Tokens in all rows.
+        response_tokens: Tokens that are learned from.
+        responses_cut: Responses shortened at their end; they end without an end-of-turn.
+        prompts_cut: Prompts shortened in their middle, or by their oldest turns.
+        dropped: Examples whose template and system prompt alone leave no room for a response.
+    """
+
+    examples: int = 0
+    rows: int = 0
+    tokens: int = 0
+    response_tokens: int = 0
+    responses_cut: int = 0
+    prompts_cut: int = 0
+    dropped: int = 0
+
+    def as_dict(self) -> dict[str, int]:
+        """The counts by name."""
+        return asdict(self)
+
+
+class _NoRoom(Exception):
+    """The fixed part of the prompt fills the whole sequence."""
+
+
+def turns(sample: Sample, which: str = "all") -> Iterator[tuple[tuple[Message, ...], str]]:
+    """The responses of a sample, each with the conversation that it answers.
+
+    Args:
+        sample: One prompt, or a conversation, with its reference.
+        which: ``all`` assistant turns, or only the ``last``.
+
+    Raises:
+        DataError: The sample has no response.
+    """
+    if sample.reference is None:
+        raise DataError(
+            f"sample {sample.id}: no response to learn from (prompt begins"
+            f" {sample.prompt[:60]!r}); give every training row a response"
+        )
+    if which == "all":
+        for index, message in enumerate(sample.messages):
+            answers = index > 0 and sample.messages[index - 1].role == "user"
+            if message.role == "assistant" and answers and message.content.strip():
+                yield sample.messages[:index], message.content
+    yield sample.messages, sample.reference
+
+
+def encode_samples(
+    samples: Sequence[Sample], renderer: Renderer, max_length: int, which: str = "all"
+) -> tuple[list[Row], EncodingCounts]:
+    """Rows of at most ``max_length`` tokens, and what had to be cut for it.
+
+    Turns of one conversation share a row where the template renders a longer conversation as a
+    continuation of the shorter one; otherwise each has a row of its own.
+
+    Raises:
+        DataError: A sample without a response.
+        ConfigError: Nothing is left to learn from.
+    """
+    rows: list[Row] = []
+    counts = EncodingCounts()
+    for sample in samples:
+        rows += _conversation(sample, renderer, max_length, which, counts)
+    if not rows:
+        raise ConfigError(
+            f"max_length {max_length} leaves no room for a response in any of {len(samples)}"
+            " examples: the template and system prompt fill it; raise max_length"
+        )
+    counts.rows = len(rows)
+    counts.tokens = sum(len(row.input_ids) for row in rows)
+    counts.response_tokens = sum(label != IGNORED for row in rows for label in row.labels)
+    return rows, counts
+
+
+def _conversation(
+    sample: Sample, renderer: Renderer, max_length: int, which: str, counts: EncodingCounts
+) -> list[Row]:
+    rows: list[Row] = []
+    for messages, response in turns(sample, which):
+        counts.examples += 1
+        try:
+            before, after = _fit(messages, response, renderer, max_length, counts)
+        except _NoRoom:
+            counts.dropped += 1
+            continue
+        shared = rows[-1] if rows else Row([], [])
+        if rows and before[: len(shared.input_ids)] == shared.input_ids:
+            rows.pop()
+        else:
+            shared = Row([], [])
+        masked = [IGNORED] * (len(before) - len(shared.input_ids))
+        rows.append(Row(before + after, shared.labels + masked + after))
+    return rows
+
+
+def _fit(
+    messages: tuple[Message, ...],
+    response: str,
+    renderer: Renderer,
+    max_length: int,
+    counts: EncodingCounts,
+) -> tuple[list[int], list[int]]:
+    """Prompt and response ids that fit together.
+
+    At least half of the length (or the whole response, if that is shorter) is the response's. A
+    cut response has no end-of-turn: the model must not learn to stop there.
+    """
+    prompt, completion = renderer.example(messages, response)
+    before, after = encode_example(renderer.tokenizer, prompt, completion)
+    if len(before) + len(after) <= max_length:
+        return before, after
+    room = max_length - min(len(after), max_length // 2)
+    if len(before) > room:
+        before = _shorten(messages, renderer, room)
+        counts.prompts_cut += 1
+    if len(after) > max_length - len(before):
+        after = after[: max_length - len(before)]
+        counts.responses_cut += 1
+    return before, after
+
+
+def _shorten(messages: tuple[Message, ...], renderer: Renderer, room: int) -> list[int]:
+    """A prompt of at most ``room`` tokens in its full format: oldest turns go first, then the middle."""
+    while True:
+        ids = encode(renderer.tokenizer, renderer.prompt(messages))
+        if len(ids) <= room:
+            return ids
+        first = 1 if messages[0].role == "system" else 0
+        if len(messages) > first + 2:
+            messages = messages[:first] + messages[first + 2 :]
+            continue
+        content = _without_middle(messages[-1].content, len(ids) - room, renderer.tokenizer)
+        messages = (*messages[:-1], Message(role="user", content=content))
+
+
+def _without_middle(text: str, surplus: int, tokenizer: Any) -> str:
+    """``text`` with at least ``surplus`` tokens fewer, out of its middle."""
+    ids = tokenizer(text.replace(_GAP, " "), add_special_tokens=False, verbose=False)["input_ids"]
+    keep = len(ids) - surplus - 4
+    if keep < 2:
+        raise _NoRoom
+    head, tail = ids[: keep // 2], ids[len(ids) - (keep - keep // 2) :]
+    return f"{tokenizer.decode(head).rstrip()}{_GAP}{tokenizer.decode(tail).lstrip()}"

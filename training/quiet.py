@@ -1,0 +1,53 @@
+"""Keeps the libraries' chatter off the terminal and the random streams of others untouched."""
+
+from __future__ import annotations
+
+import random
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """No progress bars, log lines or known warnings of transformers, TRL and PEFT inside."""
+    import datasets
+    import transformers.utils.logging as chatter
+
+    level, bars = chatter.get_verbosity(), chatter.is_progress_bar_enabled()
+    dataset_bars = datasets.utils.logging.is_progress_bar_enabled()
+    chatter.set_verbosity_error()
+    chatter.disable_progress_bar()
+    datasets.disable_progress_bars()
+    try:
+        with warnings.catch_warnings():
+            # A machine without a GPU is told twice that memory cannot be pinned.
+            warnings.filterwarnings("ignore", message=".*pin_memory.*")
+            # Renamed in transformers 5.23, while TRL and PEFT still use the old name.
+            for name in ("is_gradient_checkpointing", "gradient_checkpointing"):
+                warnings.filterwarnings("ignore", message=f"`{name}.*is deprecated")
+            yield
+    finally:
+        chatter.set_verbosity(level)
+        if bars:
+            chatter.enable_progress_bar()
+        if dataset_bars:
+            datasets.enable_progress_bars()
+
+
+@contextmanager
+def own_randomness(seed: int) -> Iterator[None]:
+    """Seed Python, numpy and torch for a training, and give the caller's streams back after it."""
+    import numpy as np
+    import torch
+    from transformers import set_seed
+
+    python, numpy = random.getstate(), np.random.get_state()
+    devices = list(range(torch.cuda.device_count()))
+    with torch.random.fork_rng(devices=devices):
+        set_seed(seed)
+        try:
+            yield
+        finally:
+            random.setstate(python)
+            np.random.set_state(numpy)
