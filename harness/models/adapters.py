@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -131,7 +132,9 @@ class Adapters:
         # In a bf16 base, adapters stay bf16: PEFT would make them fp32, which is for training.
         options = {"adapter_name": inner, "is_trainable": False, "autocast_adapter_dtype": False}
         try:
-            with quiet():
+            with quiet(), warnings.catch_warnings():
+                # Lacking tensors are an error here, by check_loaded, and not a warning.
+                warnings.filterwarnings("ignore", message="Found missing adapter keys")
                 if self._peft is None:
                     self._peft = PeftModel.from_pretrained(self.net, str(folder), **options)
                     self._peft.eval()
