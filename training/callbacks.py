@@ -53,6 +53,8 @@ class Logbook(TrainerCallback):
         seconds = self._earlier + time.perf_counter() - self._began
         if state.log_history:
             state.log_history[-1]["seconds"] = seconds
+        if logs is not None:
+            logs["seconds"] = seconds  # For TensorBoard, which comes after this.
         if not state.is_world_process_zero:
             return
         figures = {
@@ -162,15 +164,11 @@ class TensorBoard(TrainerCallback):
             )
             self._writer.add_scalar(name, value, state.global_step)
 
-    def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Close the event file."""
-        self.close()
-
-    def scalars(self, figures: Mapping[str, float], step: int) -> None:
+    def scalars(self, figures: Mapping[str, Any], step: int) -> None:
         """Figures of the whole training, such as its size."""
-        if self._writer is not None:
-            for key, value in figures.items():
-                self._writer.add_scalar(f"train/{key}", value, step)
+        for key, value in figures.items():
+            if self._writer is not None and isinstance(value, int | float):
+                self._writer.add_scalar(f"summary/{key}", value, step)
 
     def close(self) -> None:
         """Flush and close; harmless twice."""

@@ -158,6 +158,7 @@ def _fit(
 
 def _shorten(messages: tuple[Message, ...], renderer: Renderer, room: int) -> list[int]:
     """A prompt of at most ``room`` tokens in its full format: oldest turns go first, then the middle."""
+    keep: int | None = None
     while True:
         ids = encode(renderer.tokenizer, renderer.prompt(messages))
         if len(ids) <= room:
@@ -166,15 +167,20 @@ def _shorten(messages: tuple[Message, ...], renderer: Renderer, room: int) -> li
         if len(messages) > first + 2:
             messages = messages[:first] + messages[first + 2 :]
             continue
-        content = _without_middle(messages[-1].content, len(ids) - room, renderer.tokenizer)
+        words = _ids(messages[-1].content, renderer.tokenizer)
+        # Never more than the time before: a cut inside a character can come back as more tokens.
+        keep = min(len(words), keep or len(words)) - (len(ids) - room) - 4
+        if keep < 2:
+            raise _NoRoom
+        content = _without_middle(words, keep, renderer.tokenizer)
         messages = (*messages[:-1], Message(role="user", content=content))
 
 
-def _without_middle(text: str, surplus: int, tokenizer: Any) -> str:
-    """``text`` with at least ``surplus`` tokens fewer, out of its middle."""
-    ids = tokenizer(text.replace(_GAP, " "), add_special_tokens=False, verbose=False)["input_ids"]
-    keep = len(ids) - surplus - 4
-    if keep < 2:
-        raise _NoRoom
-    head, tail = ids[: keep // 2], ids[len(ids) - (keep - keep // 2) :]
+def _without_middle(words: list[int], keep: int, tokenizer: Any) -> str:
+    head, tail = words[: keep // 2], words[len(words) - (keep - keep // 2) :]
     return f"{tokenizer.decode(head).rstrip()}{_GAP}{tokenizer.decode(tail).lstrip()}"
+
+
+def _ids(text: str, tokenizer: Any) -> list[int]:
+    text = text.replace(_GAP, " ")
+    return [int(i) for i in tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]]

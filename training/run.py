@@ -103,8 +103,11 @@ def run(
     with quiet(), own_randomness(config.seed):
         loaded = load(config, folder)
         job = _Job(config, objective, loaded, data, output, made_from, progress)
-        job.fit(start)
-        summary = job.save(base)
+        try:
+            job.fit(start)
+            summary = job.save(base)
+        finally:
+            job.board.close()
     return TrainingResult(
         output_dir=output,
         steps=summary["steps"],
@@ -184,8 +187,6 @@ class _Job:
             if problem is None:
                 raise
             raise self._failed(type(problem), str(problem)) from error
-        finally:
-            self.board.close()
 
     def save(self, base: dict[str, Any]) -> dict[str, Any]:
         """Write weights, provenance, card and, last, the log with status ``complete``."""
@@ -215,6 +216,7 @@ class _Job:
             validation=self.data.validation_described,
             made_from=self.made_from,
         )
+        self.board.scalars(summary, summary["steps"])
         card = model_card(self.config, summary, self.logbook.warnings)
         write_text(self.output / "README.md", card)
         self.logbook.write("complete", self.history, summary=summary)

@@ -73,7 +73,9 @@ def test_what_is_learned_continues_what_is_asked(chatty: Any) -> None:
     assert counts.rows == 1
 
 
-def test_turns_of_a_conversation_share_a_row_only_where_one_continues_the_other(chatty: Any) -> None:
+def test_turns_of_a_conversation_share_a_row_only_where_one_continues_the_other(
+    chatty: Any,
+) -> None:
     forgetful = CHAT.replace("{{ m.content }}", "{{ m.content if loop.last else 'x' }}")
     chatty.chat_template = forgetful
     try:
@@ -117,7 +119,9 @@ def test_long_prompt_never_removes_the_response(tokenizer: Any) -> None:
 
 def test_oldest_turns_go_first(chatty: Any) -> None:
     history = [("user", "Hello " * 30), ("assistant", "Hi " * 30)]
-    encoded, counts = encode_samples([sample("Why?", "Because.", *history)], Renderer(chatty), 60, "last")
+    encoded, counts = encode_samples(
+        [sample("Why?", "Because.", *history)], Renderer(chatty), 60, "last"
+    )
     assert counts.prompts_cut == 1
     text = chatty.decode(encoded[0].input_ids)
     assert "Hello" not in text

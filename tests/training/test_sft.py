@@ -51,8 +51,8 @@ def test_every_figure_is_in_tensorboard(make_config: Make, tmp_path: Path) -> No
     board = EventAccumulator(str(tmp_path / "out" / "tensorboard"))
     board.Reload()
     wanted = {"train/loss", "train/learning_rate", "train/tokens_per_second", "train/perplexity",
-              "train/peak_cpu_mib", "train/seconds", "train/trainable_parameters",
-              "train/weights_bytes", "eval/loss", "eval/perplexity"}  # fmt: skip
+              "train/peak_cpu_mib", "train/seconds", "summary/trainable_parameters",
+              "summary/weights_bytes", "eval/loss", "eval/perplexity"}  # fmt: skip
     assert wanted <= set(board.Tags()["scalars"])
     assert [event.step for event in board.Scalars("train/loss")] == [1, 2, 3, 4, 5, 6]
 
@@ -67,7 +67,9 @@ def test_same_seed_same_curve(make_config: Make, tmp_path: Path) -> None:
     assert weights[0] == weights[1]
 
 
-def test_labels_of_a_real_batch_stay_masked(make_config: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_labels_of_a_real_batch_stay_masked(
+    make_config: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The predecessor masked prompts and its collator undid it: read what reaches the loss."""
     from harness.data import load
     from harness.prompting import Renderer, encode

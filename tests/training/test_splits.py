@@ -19,7 +19,10 @@ def samples(*prompts: str) -> list[Sample]:
 
 
 @given(
-    st.lists(st.sampled_from(["Why me?", "why  me", "WHY ME!", "Help", "help...", "So?", "A b"]), min_size=2),
+    st.lists(
+        st.sampled_from(["Why me?", "why  me", "WHY ME!", "Help", "help...", "So?", "A b"]),
+        min_size=2,
+    ),
     st.floats(min_value=0.05, max_value=0.9),
     st.integers(min_value=0, max_value=50),
 )
@@ -47,7 +50,9 @@ def test_split_depends_on_seed_not_on_order() -> None:
 def test_overlap_counts_exact_and_normalised() -> None:
     found = overlap(samples("Why me?", "Help me", "Other"), samples("Why me?", "HELP, me!", "New"))
     assert (found.exact, found.normalised, found.total) == (1, 1, 3)
-    with pytest.raises(DataError, match=r"valid: 2 of 3 validation rows .* train .*1 exactly, 1 but"):
+    with pytest.raises(
+        DataError, match=r"valid: 2 of 3 validation rows .* train .*1 exactly, 1 but"
+    ):
         refuse_overlap(found, train="train", held_out="valid")
 
 
