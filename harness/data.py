@@ -26,6 +26,8 @@ CONTEXT_FIELDS = ("input",)
 ID_FIELDS = ("id",)
 MESSAGES_FIELDS = ("messages",)
 
+_MADE_ID = re.compile(r"[0-9a-f]{16}(?:-\d+)?")
+
 
 def load(spec: DataSpec | str | Path) -> list[Sample]:
     """Every row of a data set as a sample, in order, before ``limit``, ``only`` and ``duplicates``.
@@ -54,6 +56,28 @@ def load(spec: DataSpec | str | Path) -> list[Sample]:
         seen[sample.id] = row.where
         samples.append(sample)
     return samples
+
+
+def as_row(sample: Sample) -> dict[str, Any]:
+    """A row that ``load`` reads back as this sample: ``prompt`` and ``response``, or ``messages``.
+
+    A conversation of several turns has no single prompt. An id that ``load`` makes by itself is
+    left out.
+    """
+    row: dict[str, Any] = {} if _MADE_ID.fullmatch(sample.id) else {"id": sample.id}
+    if len(sample.messages) == 1:
+        row |= {"prompt": sample.prompt, "response": sample.reference or ""}
+    else:
+        turns = [message.model_dump() for message in sample.messages]
+        if sample.reference is not None:
+            turns.append({"role": "assistant", "content": sample.reference})
+        row["messages"] = turns
+    return {**sample.metadata, **row}
+
+
+def jsonl(samples: Iterable[Sample]) -> str:
+    """Samples as the text of a JSONL file, one ``as_row`` a line."""
+    return "".join(json.dumps(as_row(sample), ensure_ascii=False) + "\n" for sample in samples)
 
 
 class Selection(NamedTuple):

@@ -42,14 +42,15 @@ class Leak(Record):
         row: Row of the training data, counted from 1 over all its files in order.
         id: That row's sample id.
         similarity: Share of characters in common, in [0, 1].
-        response: How the reference answer stands in that row too, or None.
+        pair: How prompt and reference answer stand there together, in this row or another: the
+            weaker of the two kinds; None where no matching prompt has that answer.
     """
 
     kind: Literal["exact", "normalised", "near"]
     row: int = Field(ge=1)
     id: str
     similarity: float = 1.0
-    response: Literal["exact", "normalised", "near"] | None = None
+    pair: Literal["exact", "normalised", "near"] | None = None
 
 
 class Sample(Record):

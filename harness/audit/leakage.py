@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from harness.audit.similar import SHORT_WORDS, Corpus, Embed, Kind, Near, near_pairs, same_response
+from harness.audit.similar import SHORT_WORDS, Corpus, Embed, Kind, look_up, same_response
 from harness.audit.templates import Templates
 from harness.data import normalise_prompt
 from harness.records import Leak, Message, Sample
@@ -73,9 +73,7 @@ def mark_leaked(
         "samples": len(samples),
         **{kind: kinds.count(kind) for kind in KINDS},
         "clean": len(samples) - len(kinds),
-        "pairs": sum(
-            leak is not None and leak.kind == leak.response == "exact" for leak in found.leaks
-        ),
+        "pairs": sum(leak is not None and leak.pair == "exact" for leak in found.leaks),
         "training_rows": len(trained),
         "undecided_pairs": found.undecided,
         "crowded_buckets": found.crowded,
@@ -92,40 +90,16 @@ def leakage(
     Evaluation prompts found word for word or after normalisation are not searched for further.
     """
     trained = [
-        part
-        for row, sample in enumerate(training)
-        for part in _askings(row, sample, all_turns=True)
+        part for row, sample in enumerate(training) for part in askings(row, sample, all_turns=True)
     ]
-    asked = [part for row, sample in enumerate(evaluation) for part in _askings(row, sample)]
+    asked = [part for row, sample in enumerate(evaluation) for part in askings(row, sample)]
     left, right = corpora([part.text for part in trained], [part.text for part in asked])
-    counterpart = {number: left.number_of.get(key) for number, key in enumerate(right.keys)}
-    missing = [number for number, found in counterpart.items() if found is None]
-    search = near_pairs(left, right, only=missing, embed=embed)
-    near: dict[int, list[Near]] = {}
-    for pair in search.pairs:
-        near.setdefault(pair.right, []).append(pair)
+    found = look_up(right, left, embed=embed)
     leaks: list[Leak | None] = [None] * len(evaluation)
     for part, key in zip(asked, right.key_of, strict=True):
-        same = counterpart[key]
-        places = (
-            [
-                (place, 1.0)
-                for place in sorted(
-                    left.rows_of[same], key=lambda place: trained[place].text != part.text
-                )
-            ]
-            if same is not None
-            else [
-                (place, pair.similarity)
-                for pair in sorted(
-                    near.get(key, []), key=lambda pair: (-pair.similarity, pair.left)
-                )
-                for place in left.rows_of[pair.left]
-            ]
-        )
-        leak = _best(part, places, trained, training, equal=same is not None)
+        leak = _best(part, found.places[key], trained, training, equal=found.equal[key])
         leaks[part.row] = min(filter(None, (leaks[part.row], leak)), key=_gravity, default=None)
-    return Leakage(leaks, search.undecided, search.crowded)
+    return Leakage(leaks, found.search.undecided, found.search.crowded)
 
 
 def corpora(left: Sequence[str], right: Sequence[str]) -> tuple[Corpus, Corpus]:
@@ -136,16 +110,14 @@ def corpora(left: Sequence[str], right: Sequence[str]) -> tuple[Corpus, Corpus]:
     return Corpus(left, templates), Corpus(right, templates)
 
 
-def prompt_text(sample: Sample) -> str:
-    """What identifies a row's question: the prompt, or the whole conversation without system text."""
-    return _joined(sample.messages)
+def askings(row: int, sample: Sample, *, all_turns: bool = False) -> Iterator[Asking]:
+    """What a row asks: its conversation as a whole and, unless short, the last turn alone.
 
-
-def _joined(messages: Sequence[Message]) -> str:
-    return "\n".join(message.content for message in messages if message.role != "system")
-
-
-def _askings(row: int, sample: Sample, *, all_turns: bool = False) -> Iterator[Asking]:
+    Args:
+        row: Index of the row.
+        sample: The row.
+        all_turns: The same for every user turn: all answers of a conversation are trained on.
+    """
     messages = [message for message in sample.messages if message.role != "system"]
     for place, message in enumerate(messages):
         last = place == len(messages) - 1
@@ -155,6 +127,15 @@ def _askings(row: int, sample: Sample, *, all_turns: bool = False) -> Iterator[A
         yield Asking(row, _joined(messages[: place + 1]), response)
         if place and len(message.content.split()) >= SHORT_WORDS:
             yield Asking(row, message.content, response)
+
+
+def prompt_text(sample: Sample) -> str:
+    """What identifies a row's question: the prompt, or the whole conversation without system text."""
+    return _joined(sample.messages)
+
+
+def _joined(messages: Sequence[Message]) -> str:
+    return "\n".join(message.content for message in messages if message.role != "system")
 
 
 def _best(
@@ -167,25 +148,27 @@ def _best(
 ) -> Leak | None:
     """The gravest match of one asking among the places where it stands."""
     leaks: list[Leak] = []
+    pairs: list[Kind] = []
+    if equal:  # word for word before what is equal only after normalisation
+        places = sorted(places, key=lambda place: trained[place[0]].text != part.text)
     for place, similarity in places[:LOOKED_AT]:
         other = trained[place]
+        kind: Kind = ("exact" if other.text == part.text else "normalised") if equal else "near"
         response: Kind | None = None
         if part.response and other.response:
             response = same_response(part.response, other.response)
-        kind: Kind = ("exact" if other.text == part.text else "normalised") if equal else "near"
-        leaks.append(
-            Leak(
-                kind=kind,
-                row=other.row + 1,
-                id=training[other.row].id,
-                similarity=similarity,
-                response=response,
-            )
-        )
-    return min(leaks, key=_gravity, default=None)
+        pair = None if response is None else max(kind, response, key=KINDS.index)
+        pairs += [] if pair is None else [pair]
+        number, row = other.row + 1, training[other.row]
+        leaks.append(Leak(kind=kind, row=number, id=row.id, similarity=similarity, pair=pair))
+    if not leaks:
+        return None
+    return min(leaks, key=_gravity).model_copy(
+        update={"pair": min(pairs, key=KINDS.index, default=None)}
+    )
 
 
 def _gravity(leak: Leak) -> tuple[int, int, float, int]:
-    """Sorts the gravest first: by prompt, then by response, then the closest, then the first."""
-    response = len(KINDS) if leak.response is None else KINDS.index(leak.response)
-    return KINDS.index(leak.kind), response, -leak.similarity, leak.row
+    """Sorts the gravest first: by prompt, then by pair, then the closest, then the first."""
+    pair = len(KINDS) if leak.pair is None else KINDS.index(leak.pair)
+    return KINDS.index(leak.kind), pair, -leak.similarity, leak.row

@@ -252,4 +252,5 @@ def _estimate(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> NDArray[np.float32]
     Two different minima have the same low byte once in 256 times; the estimate is corrected for it.
     """
     agree: NDArray[np.float32] = (a == b).mean(axis=1, dtype=np.float32)
-    return np.maximum((agree - np.float32(1 / 256)) / np.float32(255 / 256), np.float32(0.0))
+    corrected: NDArray[np.float32] = (agree * np.float32(256) - 1) / np.float32(255)
+    return corrected.clip(0)

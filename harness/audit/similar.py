@@ -41,7 +41,7 @@ LEAST_COSINE = 0.90
 SLOPE = 3.0
 SHORT_WORDS = 12
 
-EMBEDDED_PAIRS = 5_000
+EMBEDDED_PAIRS = 2_000
 """Open pairs that are embedded, the likeliest first; further ones are counted as undecided."""
 
 _CHUNK = 50_000
@@ -175,6 +175,37 @@ def near_pairs(
         for i in np.flatnonzero(near)
     ]
     return NearPairs(sorted(pairs), len(closest) - len(asked_about), found.crowded)
+
+
+class Lookup(NamedTuple):
+    """Where the keys of one corpus stand in another.
+
+    Attributes:
+        places: For each key the rows of the other corpus with their similarity, the closest first.
+        equal: For each key whether those rows have the same key; else they are near-duplicates.
+        search: The near-duplicates of the keys that do not stand there as they are.
+    """
+
+    places: list[list[tuple[int, float]]]
+    equal: list[bool]
+    search: NearPairs
+
+
+def look_up(right: Corpus, left: Corpus, *, embed: Embed | None = None) -> Lookup:
+    """Find every key of ``right`` in ``left``; what stands there as it is is not searched further.
+
+    Raises:
+        MissingPackage: Some pairs need the embedding model, which is not installed.
+    """
+    same = [left.number_of.get(key) for key in right.keys]
+    missing = [number for number, found in enumerate(same) if found is None]
+    search = near_pairs(left, right, only=missing, embed=embed)
+    places: list[list[tuple[int, float]]] = [
+        [] if number is None else [(row, 1.0) for row in left.rows_of[number]] for number in same
+    ]
+    for pair in sorted(search.pairs, key=lambda pair: (-pair.similarity, pair.left)):
+        places[pair.right] += [(row, pair.similarity) for row in left.rows_of[pair.left]]
+    return Lookup(places, [number is not None for number in same], search)
 
 
 def needed_cosine(similarity: NDArray[np.float64]) -> NDArray[np.float64]:

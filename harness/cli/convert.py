@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 
@@ -35,22 +34,8 @@ def command(
     themselves. A conversation of several turns is written as {"messages"}: it has no single prompt.
     """
     from harness.config import DataSpec
-    from harness.data import load
-    from harness.records import Sample
+    from harness.data import jsonl, load
     from harness.store import write_atomically
-
-    def row(sample: Sample) -> dict[str, object]:
-        if len(sample.messages) == 1:
-            fields: dict[str, object] = {
-                "prompt": sample.prompt,
-                "response": sample.reference or "",
-            }
-        else:
-            turns = [message.model_dump() for message in sample.messages]
-            if sample.reference is not None:
-                turns.append({"role": "assistant", "content": sample.reference})
-            fields = {"messages": turns}
-        return {**sample.metadata, **fields}
 
     samples = load(
         DataSpec(
@@ -63,7 +48,7 @@ def command(
             revision=revision,
         )
     )
-    text = "".join(json.dumps(row(sample), ensure_ascii=False) + "\n" for sample in samples)
+    text = jsonl(samples)
     if out is None:
         sys.stdout.write(text)
     else:

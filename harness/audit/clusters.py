@@ -1,0 +1,81 @@
+"""Groups of rows whose prompts are the same or nearly the same."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from harness.audit.leakage import Asking, askings
+from harness.audit.similar import Corpus, Embed, NearPairs, near_pairs
+from harness.audit.templates import Templates
+from harness.data import normalise_prompt
+from harness.records import Sample
+
+
+class Clusters(NamedTuple):
+    """Rows by cluster.
+
+    Attributes:
+        of_row: For each row its cluster, numbered in order of first appearance.
+        search: The near-duplicates that tie them, and what could not be looked at.
+    """
+
+    of_row: list[int]
+    search: NearPairs
+
+    @property
+    def total(self) -> int:
+        """How many there are."""
+        return max(self.of_row, default=-1) + 1
+
+
+def cluster(corpus: Corpus, *, embed: Embed | None = None) -> Clusters:
+    """Put rows together that have the same key, or keys tied by a chain of near-duplicates."""
+    search = near_pairs(corpus, embed=embed)
+    root = connected(len(corpus.keys), [(pair.left, pair.right) for pair in search.pairs])
+    numbers: dict[int, int] = {}
+    of_row = [numbers.setdefault(root[key], len(numbers)) for key in corpus.key_of]
+    return Clusters(of_row, search)
+
+
+def cluster_rows(samples: Sequence[Sample], *, embed: Embed | None = None) -> Clusters:
+    """Put rows together of which one would leak into the other, see ``leakage.leakage``.
+
+    For rows of one turn that is ``cluster``. A conversation is also tied to rows that ask what it
+    asks on its way.
+    """
+    asked = [
+        part for row, sample in enumerate(samples) for part in askings(row, sample, all_turns=True)
+    ]
+    final = {part[:2] for row, sample in enumerate(samples) for part in askings(row, sample)}
+    texts = [part.text for part in asked]
+    found = cluster(Corpus(texts, Templates.learn(map(normalise_prompt, texts))), embed=embed)
+    members: dict[int, list[Asking]] = {}
+    for part, number in zip(asked, found.of_row, strict=True):
+        members.setdefault(number, []).append(part)
+    ties = [
+        (parts[0].row, part.row)
+        for parts in members.values()
+        # Two conversations that both begin with "Hello" ask nothing alike.
+        if any(part[:2] in final for part in parts)
+        for part in parts[1:]
+    ]
+    numbers: dict[int, int] = {}
+    root = connected(len(samples), ties)
+    return Clusters([numbers.setdefault(item, len(numbers)) for item in root], found.search)
+
+
+def connected(size: int, ties: Sequence[tuple[int, int]]) -> list[int]:
+    """The least member of each item's connected component (union by least, with path halving)."""
+    parent = list(range(size))
+
+    def find(item: int) -> int:
+        while parent[item] != item:
+            parent[item] = parent[parent[item]]
+            item = parent[item]
+        return item
+
+    for a, b in ties:
+        low, high = sorted((find(a), find(b)))
+        parent[high] = low
+    return [find(item) for item in range(size)]

@@ -1,0 +1,337 @@
+"""The whole audit: each data set by itself, and what of the evaluation stands in the training."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from pydantic import JsonValue
+
+from harness.audit.clusters import cluster
+from harness.audit.leakage import KINDS, leakage, prompt_text
+from harness.audit.personal import personal_data
+from harness.audit.quality import (
+    cut_at_length,
+    cut_off,
+    different_answers,
+    languages,
+    same_answer,
+)
+from harness.audit.similar import Corpus, Embed, look_up
+from harness.audit.templates import Templates
+from harness.data import normalise_prompt
+from harness.records import Record, Sample
+
+SHOWN_CHARACTERS = 300
+EXAMPLES = 20
+"""Places kept of each kind of finding; matches between the splits are kept all."""
+
+
+class Repeats(Record):
+    """How often texts of one data set say the same.
+
+    Attributes:
+        texts: How many there are.
+        distinct: Different word for word.
+        exact: Texts that stand there before, word for word: ``texts - distinct``.
+        normalised: Further ones that differ only in case, white space, punctuation or Unicode form.
+        near: Further ones that are near-duplicates of another.
+        different: What remains: groups that are no near-duplicates of each other.
+    """
+
+    texts: int
+    distinct: int
+    exact: int
+    normalised: int
+    near: int
+    different: int
+
+
+class Spread(Record):
+    """Words per text: least, median, 95th percentile, greatest."""
+
+    least: int
+    median: float
+    p95: float
+    most: int
+
+
+class DataReport(Record):
+    """One data set by itself.
+
+    Attributes:
+        rows: How many.
+        prompts: Repeats among the prompts.
+        responses: Repeats among the responses.
+        prompt_words: Length.
+        response_words: Length; None where no row has a response.
+        prompt_languages: Prompts by ISO 639 code, of at most 2,000 drawn.
+        response_languages: Responses likewise.
+        empty_responses: Rows without one.
+        cut_off_responses: Rows whose response stops before its end.
+        cut_at_characters: Length at which three or more distinct responses end, or None.
+        cut_at_length: How many those are.
+        several_answers: Prompts that stand there with different responses.
+        several_answers_rows: Different responses that those have.
+        contradicting: Such prompts with two responses that cannot both be right.
+        personal_data: Rows with an e-mail address, and with a telephone number.
+        undecided_pairs: See ``similar.NearPairs``.
+        crowded_buckets: See ``minhash.Candidates``.
+        examples: Places of each kind of finding; rows are counted from 1.
+    """
+
+    rows: int
+    prompts: Repeats
+    responses: Repeats
+    prompt_words: Spread
+    response_words: Spread | None
+    prompt_languages: dict[str, int]
+    response_languages: dict[str, int]
+    empty_responses: int
+    cut_off_responses: int
+    cut_at_characters: int | None
+    cut_at_length: int
+    several_answers: int
+    several_answers_rows: int
+    contradicting: int
+    personal_data: dict[str, int]
+    undecided_pairs: int
+    crowded_buckets: int
+    examples: dict[str, list[dict[str, JsonValue]]]
+
+
+class BetweenReport(Record):
+    """What of the evaluation data stands in the training data, in evaluation rows.
+
+    Attributes:
+        rows: Evaluation rows.
+        prompts: Rows by how their prompt stands there; ``clean`` does not.
+        responses: The same for responses, whatever the prompt; ``none`` has no response.
+        pairs: Rows whose prompt and response stand there together, by the weaker of the two.
+        undecided_pairs: See ``similar.NearPairs``.
+        crowded_buckets: See ``minhash.Candidates``.
+        matches: Every leaked row with the training row that it stands in.
+    """
+
+    rows: int
+    prompts: dict[str, int]
+    responses: dict[str, int]
+    pairs: dict[str, int]
+    undecided_pairs: int
+    crowded_buckets: int
+    matches: list[dict[str, JsonValue]]
+
+    @property
+    def leaked(self) -> int:
+        """Evaluation rows whose prompt stands in the training data in any way."""
+        return self.rows - self.prompts["clean"]
+
+
+class AuditReport(Record):
+    """What ``jostle audit`` found; ``evaluation`` and ``between`` are None for one data set."""
+
+    training: DataReport
+    evaluation: DataReport | None = None
+    between: BetweenReport | None = None
+
+
+def audit(
+    training: Sequence[Sample],
+    evaluation: Sequence[Sample] | None = None,
+    *,
+    embed: Embed | None = None,
+) -> AuditReport:
+    """Audit one data set, or a training set and an evaluation set.
+
+    Args:
+        training: Rows, as loaded.
+        evaluation: Rows, as loaded; None to look at one data set only.
+        embed: Texts to unit vectors; the process-wide MiniLM by default.
+
+    Raises:
+        MissingPackage: Some pairs need the embedding model, which is not installed.
+    """
+    if evaluation is None:
+        return AuditReport(training=examine(training, embed=embed))
+    return AuditReport(
+        training=examine(training, embed=embed),
+        evaluation=examine(evaluation, embed=embed),
+        between=compare(training, evaluation, embed=embed),
+    )
+
+
+def compare(
+    training: Sequence[Sample], evaluation: Sequence[Sample], *, embed: Embed | None = None
+) -> BetweenReport:
+    """What of the evaluation stands in the training; see ``audit``."""
+    found = leakage(evaluation, training, embed=embed)
+    leaked = [(row, leak) for row, leak in enumerate(found.leaks, 1) if leak is not None]
+    matches: list[dict[str, JsonValue]] = [
+        {
+            "evaluation_row": row,
+            "evaluation_id": evaluation[row - 1].id,
+            "training_row": leak.row,
+            "training_id": leak.id,
+            "kind": leak.kind,
+            "similarity": leak.similarity,
+            "pair": leak.pair,
+            "evaluation_prompt": _shown(evaluation[row - 1].prompt),
+            "training_prompt": _shown(training[leak.row - 1].prompt),
+        }
+        for row, leak in leaked
+    ]
+    responses, search = _responses_between(training, evaluation, embed)
+    return BetweenReport(
+        rows=len(evaluation),
+        prompts=_by_kind([leak.kind for _, leak in leaked], clean=len(evaluation) - len(leaked)),
+        responses=responses,
+        pairs=_by_kind([leak.pair for _, leak in leaked]),
+        undecided_pairs=found.undecided + search[0],
+        crowded_buckets=found.crowded + search[1],
+        matches=matches,
+    )
+
+
+def examine(samples: Sequence[Sample], *, embed: Embed | None = None) -> DataReport:
+    """One data set by itself; see ``audit``."""
+    prompts = _corpus([prompt_text(sample) for sample in samples])
+    answered = [row for row, sample in enumerate(samples) if sample.reference is not None]
+    texts = [str(samples[row].reference) for row in answered]
+    responses = Corpus(texts)
+    of_prompts, of_responses = _repeats(prompts, embed), _repeats(responses, embed)
+    open_ends = [
+        (row, why) for row, text in zip(answered, texts, strict=True) if (why := cut_off(text))
+    ]
+    longest, piled = cut_at_length(texts)
+    several = different_answers(samples, prompts)
+    clashes = [rows for rows, clash in several if clash]
+    personal = _personal(samples)
+    return DataReport(
+        rows=len(samples),
+        prompts=of_prompts.counts,
+        responses=of_responses.counts,
+        prompt_words=_spread(prompts.texts),
+        response_words=_spread(texts) if texts else None,
+        prompt_languages=languages(prompts.texts),
+        response_languages=languages(texts),
+        empty_responses=len(samples) - len(answered),
+        cut_off_responses=len(open_ends),
+        cut_at_characters=longest if piled else None,
+        cut_at_length=piled,
+        several_answers=len(several),
+        several_answers_rows=sum(len(rows) for rows, _ in several),
+        contradicting=len(clashes),
+        personal_data={
+            kind: len({row for row, _, found, _ in personal if found == kind})
+            for kind in ("email", "phone")
+        },
+        undecided_pairs=of_prompts.undecided + of_responses.undecided,
+        crowded_buckets=of_prompts.crowded + of_responses.crowded,
+        examples={
+            "near_prompts": of_prompts.examples,
+            "near_responses": of_responses.examples,
+            "repeated_responses": [
+                {"rows": [answered[place] + 1 for place in group[:EXAMPLES]], "times": len(group),
+                 "response": _shown(texts[group[0]])}
+                for group in same_answer(responses)[:EXAMPLES]
+            ],
+            "cut_off_responses": [
+                {"row": row + 1, "evidence": why} for row, why in open_ends[:EXAMPLES]
+            ],
+            "contradicting": [
+                {
+                    "rows": [row + 1 for row in rows[:EXAMPLES]],
+                    "prompt": _shown(samples[rows[0]].prompt),
+                    "responses": [_shown(str(samples[row].reference)) for row in rows[:3]],
+                }
+                for rows in clashes[:EXAMPLES]
+            ],
+            "personal_data": [
+                {"row": row + 1, "where": where, "kind": kind, "masked": masked}
+                for row, where, kind, masked in personal[:EXAMPLES]
+            ],
+        },
+    )  # fmt: skip
+
+
+class _Found(NamedTuple):
+    counts: Repeats
+    examples: list[dict[str, JsonValue]]
+    undecided: int
+    crowded: int
+
+
+def _repeats(corpus: Corpus, embed: Embed | None) -> _Found:
+    groups = cluster(corpus, embed=embed)
+    distinct = len(set(corpus.texts))
+    closest = sorted(groups.search.pairs, key=lambda pair: (pair.similarity, pair.left))
+    examples: list[dict[str, JsonValue]] = [
+        {
+            "rows": [corpus.rows_of[pair.left][0] + 1, corpus.rows_of[pair.right][0] + 1],
+            "similarity": pair.similarity,
+            "cosine": pair.cosine,
+            "texts": [_shown(corpus.keys[pair.left]), _shown(corpus.keys[pair.right])],
+        }
+        for pair in closest[:EXAMPLES]  # the least alike, where the rule could be wrong
+    ]
+    counts = Repeats(
+        texts=len(corpus.texts),
+        distinct=distinct,
+        exact=len(corpus.texts) - distinct,
+        normalised=distinct - len(corpus.keys),
+        near=len(corpus.keys) - groups.total,
+        different=groups.total,
+    )
+    return _Found(counts, examples, groups.search.undecided, groups.search.crowded)
+
+
+def _responses_between(
+    training: Sequence[Sample], evaluation: Sequence[Sample], embed: Embed | None
+) -> tuple[dict[str, int], tuple[int, int]]:
+    trained = [sample.reference for sample in training if sample.reference is not None]
+    asked = [sample.reference for sample in evaluation if sample.reference is not None]
+    left, right = Corpus(trained), Corpus(asked)
+    found = look_up(right, left, embed=embed)
+    word_for_word = set(trained)
+    kinds = [
+        ("exact" if text in word_for_word else "normalised") if found.equal[key] else "near"
+        for text, key in zip(asked, right.key_of, strict=True)
+        if found.places[key]
+    ]
+    counts = _by_kind(kinds, clean=len(asked) - len(kinds), none=len(evaluation) - len(asked))
+    return counts, (found.search.undecided, found.search.crowded)
+
+
+def _personal(samples: Sequence[Sample]) -> list[tuple[int, str, str, str]]:
+    return [
+        (row, where, finding.kind, finding.masked)
+        for row, sample in enumerate(samples)
+        for where, text in (("prompt", prompt_text(sample)), ("response", sample.reference or ""))
+        for finding in personal_data(text)
+    ]
+
+
+def _corpus(texts: Sequence[str]) -> Corpus:
+    return Corpus(texts, Templates.learn(map(normalise_prompt, texts)))
+
+
+def _by_kind(kinds: Sequence[str | None], **others: int) -> dict[str, int]:
+    counts = Counter(kinds)
+    return {kind: counts[kind] for kind in KINDS} | others
+
+
+def _spread(texts: Sequence[str]) -> Spread:
+    words = np.array([len(text.split()) for text in texts])
+    return Spread(
+        least=int(words.min()),
+        median=float(np.median(words)),
+        p95=float(np.percentile(words, 95)),
+        most=int(words.max()),
+    )
+
+
+def _shown(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= SHOWN_CHARACTERS else line[: SHOWN_CHARACTERS - 1] + "…"

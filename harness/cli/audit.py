@@ -1,0 +1,170 @@
+"""``jostle audit``: leakage, duplicates and quality of a data set."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from harness.audit.examine import AuditReport
+
+
+@click.command(short_help="Leakage, duplicates and quality of a data set.")
+@click.argument("train")
+@click.argument("evaluation", required=False)
+@click.option("--out", type=click.Path(path_type=Path), help="Folder for audit.json.")
+@click.option("--json", "as_json", is_flag=True, help="Print the JSON instead of the tables.")
+@click.option("--fail-on-leak", is_flag=True, help="Exit with 1 where a prompt leaked (for CI).")
+@click.option("--show", default=5, show_default=True, help="Matching pairs to print.")
+@click.option("--prompt", help="Field with the prompt, in both files.")
+@click.option("--reference", help="Field with the answer, in both files.")
+@click.option("--messages", help="Field with chat-style messages, in both files.")
+def command(
+    train: str,
+    evaluation: str | None,
+    out: Path | None,
+    as_json: bool,
+    fail_on_leak: bool,
+    show: int,
+    prompt: str | None,
+    reference: str | None,
+    messages: str | None,
+) -> int:
+    """Say what of EVALUATION stands in TRAIN, and what looks wrong in each of them.
+
+    Prompts and responses are compared word for word, after normalisation (case, white space,
+    punctuation, Unicode forms) and as near-duplicates. With TRAIN alone, only that file is looked
+    at. A leak is a finding, not an error: the exit code is 0 unless --fail-on-leak asks for 1.
+    """
+    from harness.audit import audit
+    from harness.config import DataSpec
+    from harness.data import load
+    from harness.store import readable_os_errors, write_atomically
+
+    def rows(path: str) -> DataSpec:
+        return DataSpec(path=path, prompt=prompt, reference=reference, messages=messages)
+
+    trained = load(rows(train))
+    asked = load(rows(evaluation)) if evaluation is not None else None
+    report = audit(trained, asked)
+    text = report.model_dump_json(indent=2)
+    if out is not None:
+        with readable_os_errors(out, "be made"):
+            out.mkdir(parents=True, exist_ok=True)
+        write_atomically(out / "audit.json", text + "\n")
+    if as_json:
+        click.echo(text)
+    else:
+        from rich.console import Console
+
+        _print(Console(highlight=False), report, [train, evaluation or ""], show)
+        if out is not None:
+            click.echo(f"{out / 'audit.json'}: every match and example")
+    return int(fail_on_leak and report.between is not None and report.between.leaked > 0)
+
+
+def _print(console: Console, report: AuditReport, names: list[str], show: int) -> None:
+    from rich.markup import escape
+    from rich.table import Table
+
+    between = report.between
+    if between is not None:
+        pairs = sum(between.pairs.values())
+        console.print(
+            f"[bold]{between.leaked} of {between.rows}[/bold] evaluation rows have a prompt that"
+            f" stands in the training data; {pairs} whole pairs do.",
+            style="red" if between.leaked else "green",
+            soft_wrap=True,
+        )
+        table = Table("in the training data", box=None, pad_edge=False)
+        for title in ("word for word", "normalised", "nearly", "not"):
+            table.add_column(title, justify="right")
+        for what, counts in (
+            ("prompts", between.prompts),
+            ("responses", between.responses),
+            ("whole pairs", between.pairs | {"clean": between.rows - pairs}),
+        ):
+            table.add_row(
+                what, *(str(counts[kind]) for kind in ("exact", "normalised", "near", "clean"))
+            )
+        console.print(table)
+    sides = [side for side in (report.training, report.evaluation) if side is not None]
+    table = Table("", box=None, pad_edge=False)
+    for name in names[: len(sides)]:
+        table.add_column(escape(Path(name).name), justify="right")
+    for label, cells in _lines(report):
+        table.add_row(label, *cells)
+    console.print()
+    console.print(table)
+    matches = between.matches if between is not None else []
+    # Near-duplicates first, the least alike foremost: there the audit could be wrong.
+    for match in sorted(matches, key=lambda match: (match["kind"] != "near", match["similarity"]))[
+        :show
+    ]:
+        console.print(
+            f"\n[dim]{match['kind']}, {match['similarity']:.0%} of the characters:"
+            f" evaluation row {match['evaluation_row']}, training row {match['training_row']}[/dim]",
+            soft_wrap=True,
+        )
+        console.print("  " + escape(str(match["evaluation_prompt"])), soft_wrap=True)
+        if match["kind"] != "exact":
+            console.print("  " + escape(str(match["training_prompt"])), soft_wrap=True)
+
+
+def _lines(report: AuditReport) -> list[tuple[str, list[str]]]:
+    """The table of what each data set holds: label, and one cell a data set."""
+    sides = [side for side in (report.training, report.evaluation) if side is not None]
+
+    def words(spread: object) -> str:
+        from harness.audit.examine import Spread
+
+        if not isinstance(spread, Spread):
+            return "–"
+        return f"{spread.median:.0f} ({spread.least}–{spread.most})"
+
+    def spoken(counts: dict[str, int]) -> str:
+        return ", ".join(f"{code} {count}" for code, count in list(counts.items())[:4]) or "–"
+
+    lines = [("rows", [str(side.rows) for side in sides])]
+    for what in ("prompts", "responses"):
+        repeats = [getattr(side, what) for side in sides]
+        lines += [
+            (f"{what}, different", [str(r.different) for r in repeats]),
+            (
+                "  again: exact/normalised/near",
+                [f"{r.exact} / {r.normalised} / {r.near}" for r in repeats],
+            ),
+        ]
+    lines += [
+        ("words a prompt: median", [words(side.prompt_words) for side in sides]),
+        ("words a response", [words(side.response_words) for side in sides]),
+        ("language of prompts", [spoken(side.prompt_languages) for side in sides]),
+        ("language of responses", [spoken(side.response_languages) for side in sides]),
+        ("empty responses", [str(side.empty_responses) for side in sides]),
+        ("responses that stop early", [str(side.cut_off_responses) for side in sides]),
+        (
+            "responses cut at one length",
+            [
+                f"{side.cut_at_length} at {side.cut_at_characters} characters"
+                if side.cut_at_length
+                else "0"
+                for side in sides
+            ],
+        ),
+        (
+            "prompts with several answers",
+            [f"{side.several_answers} ({side.several_answers_rows} answers)" for side in sides],
+        ),
+        ("  that contradict each other", [str(side.contradicting) for side in sides]),
+        ("rows with an e-mail address", [str(side.personal_data["email"]) for side in sides]),
+        ("rows with a telephone number", [str(side.personal_data["phone"]) for side in sides]),
+    ]
+    open_pairs = sum(side.undecided_pairs for side in sides)
+    open_pairs += report.between.undecided_pairs if report.between is not None else 0
+    if open_pairs:
+        lines.append((f"{open_pairs} alike pairs were too many to decide", []))
+    return lines

@@ -1,0 +1,69 @@
+"""``jostle split``: leak-free splits."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command(short_help="Leak-free splits.")
+@click.argument("data")
+@click.option(
+    "-o", "--out", type=click.Path(path_type=Path), required=True, help="Folder for the parts."
+)
+@click.option("--train", default=0.8, show_default=True, help="Share of the rows.")
+@click.option("--validation", default=0.1, show_default=True, help="Share of the rows; 0 for none.")
+@click.option("--test", default=0.1, show_default=True, help="Share of the rows; 0 for none.")
+@click.option(
+    "--by",
+    help="Stratify: length, topic or another field, none (default: topic where every row has one,"
+    " else length).",
+)
+@click.option("--seed", default=0, show_default=True, help="Another seed, another draw.")
+@click.option("--prompt", help="Field with the prompt.")
+@click.option("--reference", help="Field with the answer.")
+@click.option("--messages", help="Field with chat-style messages.")
+def command(
+    data: str,
+    out: Path,
+    train: float,
+    validation: float,
+    test: float,
+    by: str | None,
+    seed: int,
+    prompt: str | None,
+    reference: str | None,
+    messages: str | None,
+) -> int:
+    """Divide DATA into train.jsonl, validation.jsonl and test.jsonl.
+
+    Rows whose prompts are the same, or nearly, stay together, so that no test prompt stands in the
+    training data. The same rows in another order give the same parts.
+    """
+    from harness.config import DataSpec
+    from harness.data import jsonl, load
+    from harness.split import default_field, split
+    from harness.store import readable_os_errors, write_atomically
+
+    samples = load(DataSpec(path=data, prompt=prompt, reference=reference, messages=messages))
+    field = by or default_field(samples)
+    shares = {"train": train, "validation": validation, "test": test}
+    found = split(samples, shares, by=None if field == "none" else field, seed=seed)
+    with readable_os_errors(out, "be made"):
+        out.mkdir(parents=True, exist_ok=True)
+    for part, rows in found.parts.items():
+        write_atomically(out / f"{part}.jsonl", jsonl(rows))
+        click.echo(
+            f"{out / part}.jsonl: {len(rows)} rows ({len(rows) / len(samples):.1%}),"
+            f" {found.clusters[part]} clusters"
+        )
+    if field != "none":
+        click.echo(f"\nrows by {field}:")
+        for stratum, counts in found.strata.items():
+            cells = ", ".join(f"{part} {count}" for part, count in counts.items())
+            click.echo(f"  {stratum}: {cells}")
+    click.echo(f"\nlargest cluster of near-duplicate prompts: {found.largest} rows")
+    if found.undecided:
+        click.echo(f"{found.undecided} alike pairs were too many to decide: look at jostle audit")
+    return 0
