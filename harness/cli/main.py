@@ -18,6 +18,9 @@ _COMMANDS = {
     "perturb": "Variants only, to look at.",
     "judge": "Judge an existing run again.",
     "report": "Analyse and render a run again.",
+    "audit": "Leakage, duplicates and quality of a data set.",
+    "split": "Leak-free splits.",
+    "unknown": "Questions that nobody can answer, to see who refuses.",
     "train": "Make an adapter.",
     "convert": "Any data set to prompt–response JSONL.",
     "list": "Perturbations, judges, models, suites.",
@@ -68,15 +71,13 @@ def main() -> None:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     try:
         code = cli.main(standalone_mode=False)
-    except click.exceptions.Abort:
-        sys.exit(130)
     except click.ClickException as error:
         error.show()
         sys.exit(2)
     except JostleError as error:
         click.echo(f"jostle: error: {error}", err=True)
         sys.exit(2)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, click.exceptions.Abort):  # click makes the one the other
         click.echo("\njostle: stopped; run the same command again to go on from here", err=True)
         sys.exit(130)
     except BrokenPipeError:
