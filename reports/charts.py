@@ -338,7 +338,16 @@ def heatmap(summary: Summary) -> Chart | None:
         for panel, subject in zip(panels.ravel(), subjects, strict=True):
             panel.grid(visible=False)
             panel.spines[:].set_visible(False)
-            panel.imshow(grids[subject], cmap="PuOr_r", vmin=-limit, vmax=limit, aspect="auto")
+            # Vector cells: an image would be scaled and smoothed by the browser.
+            panel.pcolormesh(
+                [x - 0.5 for x in range(len(used) + 1)],
+                [y - 0.5 for y in range(len(kinds) + 1)],
+                grids[subject],
+                cmap="PuOr_r",
+                vmin=-limit,
+                vmax=limit,
+            )
+            panel.set_ylim(len(kinds) - 0.5, -0.5)
             panel.set_title(short(subject))
             panel.set_xticks(
                 range(len(used)),

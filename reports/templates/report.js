@@ -196,9 +196,9 @@
       detail.replaceChildren(describe(sample, sample.variants[rows.variant[i]], rows.subject[i]));
       detail.scrollIntoView({ block: "nearest" });
     };
-    const box = (title, content) => {
+    const box = (title, content, level = "h5") => {
       const node = make("div", null, { class: "box" });
-      node.append(make("h5", title), content);
+      node.append(make(level, title), content);
       return node;
     };
     const plain = (text) => make("div", text, { class: "text", dir: "auto" });
@@ -214,10 +214,10 @@
       const line = make("p", null, { class: "small" });
       facts.forEach((fact) => line.append(make("span", fact, { class: "tag" }), " "));
       card.append(line);
-      for (const [role, text] of sample.turns) card.append(box(role, plain(text)));
+      for (const [role, text] of sample.turns) card.append(box(role, plain(text), "h4"));
       const runs = difference(sample.prompt, variant.text);
       const pair = make("div", null, { class: "pair" });
-      pair.append(box("Original prompt", marked(runs, "del")), box("Reworded prompt", marked(runs, "ins")));
+      pair.append(box("Original prompt", marked(runs, "del"), "h4"), box("Reworded prompt", marked(runs, "ins"), "h4"));
       card.append(pair);
       const original = sample.variants.find((v) => v.kind === "original");
       const order = index.subjects.map((_, s) => s).sort((a, b) => (b === chosenSubject) - (a === chosenSubject));
@@ -249,10 +249,10 @@
       pair.append(
         box(`Answer to the original${cut(first)}`, before === null ? missing(first) : runs ? marked(runs, "del") : plain(before)),
         box(`Answer to the rewording${cut(second)}`, after === null ? missing(second) : runs ? marked(runs, "ins") : plain(after)));
-      part.append(pair, judgements(first, second));
+      part.append(pair, judgements(subject, first, second));
       return part;
     };
-    const judgements = (first, second) => {
+    const judgements = (subject, first, second) => {
       const table = make("table");
       const head = table.createTHead().insertRow();
       for (const name of ["Measure", "Original", "Rewording", "What the judge said"]) head.append(make("th", name, { scope: "col" }));
@@ -271,7 +271,7 @@
         }));
         row.append(reasons);
       });
-      const scroll = make("div", null, { class: "scroll", tabindex: "0", role: "region", "aria-label": "Judgements" });
+      const scroll = make("div", null, { class: "scroll", tabindex: "0", role: "region", "aria-label": `Judgements of ${subject}` });
       scroll.append(table);
       return scroll;
     };
