@@ -138,6 +138,14 @@ class TrainingConfig(Section):
         except ConfigError as error:
             raise ValueError(str(error)) from error
 
+    @field_validator("train_data", "validation_data")
+    @classmethod
+    def _every_answer(cls, spec: DataSpec | None) -> DataSpec | None:
+        """Several answers to one prompt are kept here, unless the config says otherwise."""
+        if spec is None or "duplicates" in spec.model_fields_set:
+            return spec
+        return spec.model_copy(update={"duplicates": "keep"})
+
     @field_validator("extra_arguments")
     @classmethod
     def _known_arguments(cls, extra: dict[str, Any]) -> dict[str, Any]:

@@ -21,7 +21,8 @@ class TrainingData(NamedTuple):
     """Both sides, and how they are described in the provenance.
 
     Attributes:
-        notes: Lines for the log: what was left out, what overlaps by permission.
+        notes: Lines for the log: what was left out.
+        warnings: What overlaps by permission.
     """
 
     train: list[Sample]
@@ -29,6 +30,7 @@ class TrainingData(NamedTuple):
     train_described: DataProvenance
     validation_described: DataProvenance | None
     notes: list[str]
+    warnings: list[str]
 
 
 def load_data(config: TrainingConfig) -> TrainingData:
@@ -44,29 +46,26 @@ def load_data(config: TrainingConfig) -> TrainingData:
     if config.validation_fraction:
         train, validation = grouped_split(train, config.validation_fraction, config.seed)
         described = describe_data(f"{spec.path} (held out)", validation, None)
-        return TrainingData(train, validation, _describe(spec, train), described, notes)
+        return TrainingData(train, validation, _describe(spec, train), described, notes, [])
     if config.validation_data is None:
-        return TrainingData(train, [], _describe(spec, train), None, notes)
+        return TrainingData(train, [], _describe(spec, train), None, notes, [])
     spec = config.validation_data
     rows, _ = mark_leaked(load(spec), train)
     validation = _chosen(rows, spec, config.seed, notes)
     found = overlap(train, validation)
+    warnings = []
     if not config.allow_overlap:
         refuse_overlap(found, train=config.train_data.path, held_out=spec.path)
     elif found.rows:
-        notes.append(
+        warnings.append(
             f"{found.rows} of {found.total} validation rows have a prompt that stands in the training"
             " data (allow_overlap): the validation loss measures memory as well"
         )
-    return TrainingData(
-        train, validation, _describe(config.train_data, train), _describe(spec, validation), notes
-    )
+    sides = _describe(config.train_data, train), _describe(spec, validation)
+    return TrainingData(train, validation, *sides, notes, warnings)
 
 
 def _chosen(samples: Sequence[Sample], spec: DataSpec, seed: int, notes: list[str]) -> list[Sample]:
-    """Apply the spec's filters; several answers to one prompt are kept unless it says otherwise."""
-    if "duplicates" not in spec.model_fields_set:
-        spec = spec.model_copy(update={"duplicates": "keep"})
     kept, left_out = select(samples, spec, seed)
     notes += [f"{spec.path}: {count} rows left out ({rule})" for rule, count in left_out.items()]
     if not kept:

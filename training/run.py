@@ -161,7 +161,7 @@ class _Job:
         self.made_from = made_from
         self.trainer = objective.trainer(config, loaded, data, _arguments(config, loaded.device))
         self.logbook = Logbook(output / LOG, self._head(), progress)
-        self.logbook.warnings += data.notes
+        self.logbook.warnings += data.warnings
         self.board = TensorBoard(output / "tensorboard")
         self._add_callbacks()
 
@@ -247,6 +247,7 @@ class _Job:
             "made_from": self.made_from,
             "config": self.config.model_dump(mode="json"),
             "examples": self.objective.counts,
+            "notes": self.data.notes,
         }
 
     def _failed(self, kind: type[JostleError], message: str) -> JostleError:

@@ -155,24 +155,22 @@ class Meter:
 
     def __init__(self) -> None:
         self._tokens = 0
-        self._total = 0
         self._since = time.perf_counter()
 
     def add(self, tokens: int) -> None:
         """Count the tokens of one batch, padding left out."""
         self._tokens += tokens
-        self._total += tokens
 
     def leave_out(self, seconds: float) -> None:
         """Take time that was not training out of the account."""
         self._since += seconds
 
     def read(self) -> dict[str, float]:
-        """Tokens so far, and their rate since the last reading."""
+        """Tokens since the last reading, and their rate."""
         now = time.perf_counter()
-        rate = self._tokens / max(now - self._since, 1e-9)
+        tokens, seconds = self._tokens, max(now - self._since, 1e-9)
         self._tokens, self._since = 0, now
-        return {"tokens_per_second": rate, "tokens": float(self._total)}
+        return {"tokens_per_second": tokens / seconds, "tokens": float(tokens)}
 
 
 def perplexity(loss: float) -> float:
