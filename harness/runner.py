@@ -127,9 +127,9 @@ def _options(suite: Suite, named: Sequence[NamedJudge]) -> Options:
             and subject.generation.temperature == 0
         ],
         calibration={
-            j.label: j.judge.calibration
+            j.label: known
             for j in named
-            if getattr(j.judge, "calibration", None) is not None
+            if (known := getattr(j.judge, "calibration", None)) is not None
         },
     )
 

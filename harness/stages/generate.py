@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
+from pathlib import Path
 from typing import NamedTuple
 
 from harness.config import SubjectSpec
 from harness.digest import canonical_json, derived_seed, digest
-from harness.subjects import OpenSubjects
 from harness.progress import Task
 from harness.records import IDENTITY, Completion, Generation, Request, Variant, key_fields
 from harness.session import Session, StageReport
 from harness.store import StageFile, generation_key
+from harness.subjects import OpenSubjects
+from training.provenance import mismatches
 
 OpenModel = Callable[[Sequence[SubjectSpec]], OpenSubjects]
 
@@ -61,7 +63,7 @@ def generate(session: Session, variants: Sequence[Variant], open_model: OpenMode
         with session.progress.stage("generate", total) as task:
             for group in groups.values():
                 with closing(open_model(group)) as subjects:
-                    for warning in subjects.warnings:
+                    for warning in (*subjects.warnings, *_provenance(session, subjects, group)):
                         session.warn(warning)
                     models |= {spec.name: subjects.fingerprint(spec.name) for spec in group}
                     session.update(models=models)
@@ -77,6 +79,25 @@ def generate(session: Session, variants: Sequence[Variant], open_model: OpenMode
             failure = generation.completion.error
             report.count(f"failed_{failure.kind}" if failure else "answered")
         report.made_from = digest(sorted(contents))
+
+
+def _provenance(
+    session: Session, subjects: OpenSubjects, group: Iterable[SubjectSpec]
+) -> Iterator[str]:
+    """Where an adapter that Jostle trained is used otherwise than it was trained."""
+    named = [
+        data[key]
+        for data in session.manifest.data.get("training", ())
+        for key in ("file_sha256", "content_sha256")
+        if key in data
+    ]
+    for spec in group:
+        for part in spec.adapters:
+            yield from mismatches(
+                Path(part.path).expanduser(),
+                rendering=subjects.renderer(spec.name).fingerprint,
+                training_data=named,
+            )
 
 
 def _keep_current(

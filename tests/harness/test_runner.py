@@ -303,3 +303,38 @@ def test_sigkill_at_random_moments_and_resume_give_the_same_report(tmp_path: Pat
         for name in ("whole", "killed")
     )
     assert len(one) == pytest.approx(len(two), rel=0.01)
+
+
+def test_an_adapter_asked_in_another_format_than_it_was_trained_in_is_warned_about(
+    folder: Path,
+) -> None:
+    from training import provenance
+
+    adapter = folder / "adapter"
+    adapter.mkdir()
+    described = provenance.describe_data("train.jsonl", [], None)
+    provenance.write(
+        adapter,
+        objective="sft",
+        method="lora",
+        config={},
+        seed=0,
+        base={},
+        rendering="another",
+        train=described,
+        made_from="x",
+    )
+    subjects = [
+        {"name": "base", "model": "scripted:echo"},
+        {"name": "tuned", "model": "scripted:echo", "adapters": [str(adapter)]},
+    ]
+    suite = make_suite(folder, subjects=subjects, training_data=str(folder / "data.jsonl"),
+                       data={"only": "all"})  # fmt: skip
+    run_suite(folder / "run", suite)
+    warnings = " ".join(Run.open(folder / "run").manifest().warnings)
+    assert "trained with another prompt format" in warnings
+    assert "not the training_data that this suite checks" in warnings
+    # They stay when only the report is made again, and go when they no longer hold.
+    assert " ".join(Run.open(folder / "run").summary()["warnings"]).count("prompt format") == 1
+    run_suite(folder / "run", make_suite(folder))
+    assert Run.open(folder / "run").manifest().warnings == ()
