@@ -354,7 +354,7 @@ FAULTS = (
     Reply(body='{"choices": ['),
     Reply(body="<html>502</html>"),
     Reply(body={"choices": []}),
-    Reply(body=says("too late").body, delay=1.0),
+    Reply(body=says("too late").body, delay=20.0),
 )
 
 
@@ -374,7 +374,7 @@ def test_a_thousand_calls_with_faults(max_retries: int, caplog: pytest.LogCaptur
     caplog.set_level(logging.DEBUG)
     with ScriptedServer(faulty(3, 0.3)) as server:
         transport = Transport(
-            settings(server, max_retries=max_retries, concurrency=32, timeout_s=0.5)
+            settings(server, max_retries=max_retries, concurrency=32, timeout_s=4.0)
         )
         pairs = list(transport.chat([call(f"call {n}") for n in range(1000)]))
     assert sorted(index for index, _ in pairs) == list(range(1000))
