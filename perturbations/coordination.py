@@ -21,7 +21,7 @@ _SHARED_DETERMINERS = frozenset(
 def pair_swaps(text: Text) -> Iterator[Move]:
     """Pairs of nouns or of adjectives that may change places."""
     for first in text.doc:
-        if first.pos_ not in ("NOUN", "ADJ") or first.dep_ in ("compound", "nmod"):
+        if first.pos_ not in ("NOUN", "ADJ", "VERB") or first.dep_ in ("compound", "nmod"):
             continue
         conjuncts = [c for c in first.children if c.dep_ == "conj"]
         links = [c for c in first.children if c.dep_ == "cc"]
@@ -36,12 +36,86 @@ def pair_swaps(text: Text) -> Iterator[Move]:
         yield _swap(text, *spans)
 
 
+def list_swaps(text: Text) -> Iterator[Move]:
+    """The first two of three or more in a list: "sad, tired, and alone" → "tired, sad, and alone"."""
+    for first in text.doc:
+        members = _members(first)
+        if len(members) < 3 or any(m.pos_ != first.pos_ for m in members):
+            continue
+        if first.pos_ not in ("NOUN", "ADJ") or first.dep_ in ("compound", "nmod"):
+            continue
+        bare = all(not list(m.lefts) for m in members[:2]) and not [
+            c for m in members[:2] for c in m.rights if c.dep_ not in ("conj", "cc", "punct")
+        ]
+        spans = _heads(members[0], members[1])
+        if bare and not _fixed(text, members[0], members[1], spans):
+            yield _swap(text, *spans)
+
+
+def _members(first: Any) -> list[Any]:
+    if first.dep_ == "conj":
+        return []
+    members = [first]
+    while True:
+        following = [c for c in members[-1].children if c.dep_ == "conj"]
+        if len(following) != 1:
+            return members
+        members.append(following[0])
+
+
+def action_swaps(text: Text) -> Iterator[Move]:
+    """Two actions wished for: "to work hard and to be kind" → "to be kind and to work hard"."""
+    for first in text.doc:
+        following = [c for c in first.children if c.dep_ == "conj"]
+        links = [c for c in first.children if c.dep_ == "cc"]
+        if first.tag_ not in ("VB", "VBG") or len(following) != 1 or len(links) != 1:
+            continue
+        second, link = following[0], links[0]
+        spans = _actions(first, second, link) if first.tag_ == second.tag_ else None
+        if spans is None or any(text.is_protected(*span) for span in spans):
+            continue
+        if "\n" not in text.raw[spans[0][0] : spans[1][1]]:
+            yield _swap(text, *spans)
+
+
+def _actions(first: Any, second: Any, link: Any) -> tuple[tuple[int, int], tuple[int, int]] | None:
+    """The two verb phrases, each from its verb to its end, or None where the order matters."""
+    doc = first.doc
+    one = [t for t in doc[first.i : link.i] if not t.is_space]
+    two = [t for t in doc[link.i + 1 : second.right_edge.i + 1] if not t.is_space]
+    phrases = (one, two)
+    ordered = word_set("sequential_verbs.txt")
+    after = doc[second.right_edge.i + 1] if second.right_edge.i + 1 < len(doc) else None
+    if (
+        link.lower_ not in ("and", "or")
+        or not all(2 <= len(p) <= 8 for p in phrases)
+        or two[0].i != second.i
+        or any(
+            t.is_punct or t.dep_ in ("relcl", "advcl", "ccomp", "neg") for p in phrases for t in p
+        )
+        or any(t.pos_ == "CCONJ" for p in phrases for t in p)
+        or {first.lemma_, second.lemma_} & ordered
+        or third_person(two)
+        or any(c.dep_ == "conj" for c in second.children)
+        or (after is not None and not after.is_punct)
+        or any(t.head.i < first.i and t.i != first.i for t in one)
+    ):
+        return None
+    return (
+        (one[0].idx, one[-1].idx + len(one[-1].text)),
+        (two[0].idx, two[-1].idx + len(two[-1].text)),
+    )
+
+
 def _spans(first: Any, second: Any, link: Any) -> tuple[tuple[int, int], tuple[int, int]] | None:
     """The characters to exchange, or None where one of the two carries more than itself."""
     right = [c for c in first.rights if c.i not in (second.i, link.i) and not c.is_space]
     if right or any(not c.is_space for c in second.rights):
         return None
     left_of_first, left_of_second = list(first.lefts), list(second.lefts)
+    if first.pos_ == "VERB":
+        bare = not left_of_second and second.i - first.i == 2 and first.tag_ in ("VB", "VBG", "VBP")
+        return _heads(first, second) if bare else None
     if not left_of_first and not left_of_second:
         return _heads(first, second)
     if first.pos_ == "ADJ":
@@ -88,7 +162,7 @@ def _fixed(
         f"{first.lemma_.lower()} {second.lemma_.lower()}" in word_set("fixed_pairs.txt")
         or first.lower_ in word_set("fixed_pairs.txt")
         or first.lower_ == second.lower_
-        or before in ("a", "an", "between", "from", "every", "each", "either", "this", "that")
+        or before in ("a", "an", "between", "from", "every", "each", "either", "that")
         or raw[d : d + 1] in ("-", "/", "'", "’")
         or raw[b : b + 1] in ("-", "/", "'", "’")
         or raw[max(0, a - 1) : a] in ("-", "/")
@@ -96,9 +170,14 @@ def _fixed(
         or "\n" in raw[a:d]
         or any(text.is_protected(s, e) for s, e in spans)
         or any(t.lower_ in ("respectively", "then") for t in sentence)
-        or (first.tag_ != second.tag_)
+        or (first.tag_ != second.tag_ and (first.pos_ == "VERB" or link_word(first) == "or"))
         or _followed_by_modifier(second)
     )
+
+
+def link_word(first: Any) -> str:
+    """The conjunction after ``first``."""
+    return next((str(c.lower_) for c in first.children if c.dep_ == "cc"), "")
 
 
 def _followed_by_modifier(second: Any) -> bool:
@@ -111,8 +190,9 @@ def _followed_by_modifier(second: Any) -> bool:
         return after.lower_ in ("of", "that", "which", "who", "whose") or after.pos_ in (
             "NOUN",
             "PROPN",
+            "PRON",
         )
-    return after.pos_ in ("ADP", "SCONJ", "PART") or after.lower_ in ("that",)
+    return after.pos_ in ("ADP", "SCONJ", "PART", "ADV") or after.lower_ == "that"
 
 
 def _swap(text: Text, one: tuple[int, int], other: tuple[int, int]) -> Move:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from harness.records import Edit
 from perturbations.common import word_set
+from perturbations.graph import graph
 
 if TYPE_CHECKING:
     from harness.text import Text
@@ -28,7 +29,7 @@ class Move:
 
     def apart(self, other: Move) -> bool:
         """Whether the two touch nothing in common."""
-        return all(a <= s or e <= b for s, b in self.regions for e, a in other.regions)
+        return all(b <= c or d <= a for a, b in self.regions for c, d in other.regions)
 
 
 _BRACKETS = re.compile(r"[()\[\]{}\"“”;:—–*/]|\.\.|\s-\s")
@@ -100,10 +101,13 @@ def lowered(text: Text, token: Any, piece: str) -> str:
     return piece[:1].lower() + piece[1:]
 
 
-def refers_back(tokens: Iterable[Any]) -> bool:
-    """Whether one of ``tokens`` may point to something outside them."""
+def refers_back(tokens: Iterable[Any], allowed: Container[str] = ()) -> bool:
+    """Whether one of ``tokens``, but for those ``allowed``, may point to something outside them."""
     anaphors = word_set("anaphors.txt")
-    for token in tokens:
+    tokens = list(tokens)
+    for at, token in enumerate(tokens):
+        if token.lower_ in allowed or _resolved(token, tokens[:at]):
+            continue
         if token.lower_ == "it" and _expletive(token):
             continue
         if token.lower_ == "there" and token.dep_ == "expl":
@@ -119,6 +123,28 @@ def refers_back(tokens: Iterable[Any]) -> bool:
         if token.lower_ in anaphors:
             return True
     return False
+
+
+def _resolved(token: Any, before: Sequence[Any]) -> bool:
+    """Whether a pronoun's person stands before it in the same sentence."""
+    gender = {"he": "m", "him": "m", "his": "m", "she": "f", "her": "f"}.get(token.lower_)
+    if gender:
+        return any(_gender(t) in (gender, "n") for t in before)
+    if token.lower_ in ("they", "them", "their"):
+        return any(t.tag_ == "NNS" for t in before)
+    return (
+        token.lower_ == "instead" and token.i + 1 < len(token.doc) and token.nbor().lower_ == "of"
+    )
+
+
+def _gender(token: Any) -> str | None:
+    """Of a word for a person: m, f or n."""
+    role = graph().forms.get(token.lower_)
+    if role:
+        return graph().roles[role[0]].gender
+    return {"man": "m", "guy": "m", "boy": "m", "woman": "f", "girl": "f", "lady": "f"}.get(
+        token.lower_
+    )
 
 
 def _expletive(token: Any) -> bool:

@@ -7,11 +7,18 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from harness.records import Edit
-from perturbations.clauses import adverbials, clause_moves
+from perturbations.clauses import (
+    adverb_shifts,
+    adverbials,
+    clause_moves,
+    closing_adverbs,
+    opening_phrases,
+    said_afterwards,
+)
 from perturbations.common import Level, Limits, check_level
-from perturbations.coordination import pair_swaps
+from perturbations.coordination import action_swaps, list_swaps, pair_swaps
 from perturbations.moves import Move
-from perturbations.sentences import question_first, sentence_swaps
+from perturbations.sentences import clause_swaps, question_first, sentence_swaps
 
 if TYPE_CHECKING:
     from harness.text import Text
@@ -21,9 +28,16 @@ COUNTS: Mapping[Level, int] = {"light": 1, "medium": 2, "heavy": 5}
 _FINDERS: tuple[Callable[[Text], Iterator[Move]], ...] = (
     clause_moves,
     adverbials,
+    adverb_shifts,
+    closing_adverbs,
+    opening_phrases,
+    said_afterwards,
     pair_swaps,
+    list_swaps,
+    action_swaps,
     question_first,
     sentence_swaps,
+    clause_swaps,
 )
 
 

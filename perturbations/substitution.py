@@ -308,7 +308,7 @@ def _prev(tokens: Tokens, values: frozenset[str]) -> bool:
 
 def _next_tag(tokens: Tokens, values: frozenset[str]) -> bool:
     other = _beside(tokens, 1)
-    return other is not None and other.tag_ in values
+    return other is not None and bool(other.tag_ in values)
 
 
 def _initial(tokens: Tokens, values: frozenset[str]) -> bool:
