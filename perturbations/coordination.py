@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from harness.records import Edit
-from perturbations.common import word_set
+from perturbations.common import takes_an, word_set
 from perturbations.moves import Move, third_person
 
 if TYPE_CHECKING:
@@ -162,7 +162,8 @@ def _fixed(
         f"{first.lemma_.lower()} {second.lemma_.lower()}" in word_set("fixed_pairs.txt")
         or first.lower_ in word_set("fixed_pairs.txt")
         or first.lower_ == second.lower_
-        or before in ("a", "an", "between", "from", "every", "each", "either", "that")
+        or (before in ("a", "an") and takes_an(first.text) != takes_an(second.text))
+        or before in ("between", "from", "every", "each", "either", "that")
         or raw[d : d + 1] in ("-", "/", "'", "’")
         or raw[b : b + 1] in ("-", "/", "'", "’")
         or raw[max(0, a - 1) : a] in ("-", "/")
@@ -192,7 +193,17 @@ def _followed_by_modifier(second: Any) -> bool:
             "PROPN",
             "PRON",
         )
-    return after.pos_ in ("ADP", "SCONJ", "PART", "ADV") or after.lower_ == "that"
+    if after.pos_ == "SCONJ":
+        return after.lower_ not in (
+            "because",
+            "when",
+            "if",
+            "since",
+            "although",
+            "while",
+            "whenever",
+        )
+    return after.pos_ in ("ADP", "PART") or after.lower_ in ("that", "enough")
 
 
 def _swap(text: Text, one: tuple[int, int], other: tuple[int, int]) -> Move:
