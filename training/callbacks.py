@@ -126,11 +126,13 @@ class OverfitWarning(TrainerCallback):
 
     def __init__(self, logbook: Logbook) -> None:
         self._logbook = logbook
+        self._warned = False
 
     def on_evaluate(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Compare the last evaluations with the best one."""
         turn = turning_point(state.log_history)
-        if turn is not None:
+        if turn is not None and not self._warned:
+            self._warned = True
             step, best, now = turn
             self._logbook.warn(
                 f"the validation loss has turned up: {best:.4f} at step {step}, {now:.4f} at step"

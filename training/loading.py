@@ -108,11 +108,7 @@ def add_lora(model: Any, config: TrainingConfig) -> Any:
         use_dora=config.use_dora,
         task_type=TaskType.SEQ_CLS if config.objective == "reward" else TaskType.CAUSAL_LM,
     )
-    wrapped = get_peft_model(model, lora)
-    # A path of this machine means nothing elsewhere; the name in the config does.
-    wrapped.peft_config["default"].base_model_name_or_path = config.model
-    wrapped.peft_config["default"].revision = config.revision
-    return wrapped
+    return get_peft_model(model, lora)
 
 
 def check_target_modules(model: Any, targets: str | tuple[str, ...]) -> None:

@@ -27,7 +27,7 @@ from training.callbacks import (
 from training.card import model_card
 from training.config import TrainingConfig
 from training.data import TrainingData, load_data
-from training.files import cannot_write, write_text
+from training.files import cannot_write, write_json, write_text
 from training.loading import Loaded, base_folder, load
 from training.quiet import own_randomness, quiet
 
@@ -198,6 +198,8 @@ class _Job:
             model.save_pretrained(str(self.output))
             if self.config.method == "full":
                 self.loaded.tokenizer.save_pretrained(str(self.output))
+            else:
+                _name_base(self.output / "adapter_config.json", self.config)
         except OSError as error:
             raise cannot_write(self.output, error) from error
         summary["weights_bytes"] = sum(
@@ -296,6 +298,16 @@ class _Job:
 
             summary["eval_perplexity_after"] = perplexity(after)
         return summary
+
+
+def _name_base(path: Path, config: TrainingConfig) -> None:
+    """Name the base as the config does: a folder of this machine means nothing elsewhere.
+
+    Not before: PEFT looks for the base under this name at every checkpoint, on the hub too.
+    """
+    adapter = json.loads(path.read_text(encoding="utf-8"))
+    adapter |= {"base_model_name_or_path": config.model, "revision": config.revision}
+    write_json(path, adapter)
 
 
 def _arguments(config: TrainingConfig, device: str) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -25,19 +24,28 @@ from training.config import TrainingConfig
 from training.sft import train
 
 config = TrainingConfig.model_validate_json(sys.stdin.read())
-at_step, before_mark = int(sys.argv[1]), int(sys.argv[2])
 mark = callbacks.mark_whole
 
 def die():
     os.kill(os.getpid(), signal.SIGKILL)
 
-def mark_or_die(folder, made_from):
-    if folder.name == f"checkpoint-{before_mark}":
-        die()
-    mark(folder, made_from)
+def run(at_step, before_mark):
+    def mark_or_die(folder, made_from):
+        if folder.name == f"checkpoint-{before_mark}":
+            die()
+        mark(folder, made_from)
 
-callbacks.mark_whole = mark_or_die
-train(config, progress=lambda e: die() if e["event"] == "step" and e["step"] == at_step else None)
+    callbacks.mark_whole = mark_or_die
+    train(config, progress=lambda e: die() if e["event"] == "step" and e["step"] == at_step else 0)
+
+for death in sys.argv[1:]:
+    # A fork before torch has computed anything saves importing it all again.
+    child = os.fork()
+    if child == 0:
+        run(*map(int, death.split(",")))
+        os._exit(1)
+    status = os.waitpid(child, 0)[1]
+    assert os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL, status
 """
 
 COMPARED = ("loss", "learning_rate", "grad_norm", "eval_loss", "tokens", "epoch")
@@ -51,14 +59,15 @@ def curve(result: Any) -> list[tuple[Any, ...]]:
     ]
 
 
-def run_until_killed(config: TrainingConfig, *, at_step: int, before_mark: int) -> None:
+def run_until_killed(config: TrainingConfig, *deaths: str) -> None:
+    """Start the training once for each death: ``at_step,before_marking_checkpoint``."""
     done = subprocess.run(
-        [sys.executable, "-c", KILLED, str(at_step), str(before_mark)],
+        [sys.executable, "-c", KILLED, *deaths],
         input=config.model_dump_json(),
         text=True,
         capture_output=True,
     )
-    assert done.returncode == -signal.SIGKILL, done.stderr
+    assert done.returncode == 0, done.stderr
 
 
 def test_killed_twice_and_resumed_to_the_same_curve(make_config: Make, tmp_path: Path) -> None:
@@ -73,9 +82,8 @@ def test_killed_twice_and_resumed_to_the_same_curve(make_config: Make, tmp_path:
     }
     whole = train(make_config(**fields, output_dir=str(tmp_path / "whole")))
     broken = make_config(**fields, output_dir=str(tmp_path / "broken"))
-    run_until_killed(broken, at_step=5, before_mark=-1)
-    # Checkpoint 6 is written, but the process dies before it is declared whole.
-    run_until_killed(broken, at_step=-1, before_mark=6)
+    # The second time checkpoint 6 is written, but the process dies before it is declared whole.
+    run_until_killed(broken, "5,-1", "-1,6")
     assert (tmp_path / "broken" / "checkpoint-6").is_dir()
     resumed = train(broken)
     assert resumed.resumed_from == 3
@@ -89,7 +97,7 @@ def test_checkpoints_of_another_training_are_refused(make_config: Make, tmp_path
     checkpoint = tmp_path / "out" / "checkpoint-3"
     checkpoint.mkdir(parents=True)
     checkpoints.mark_whole(checkpoint, "another")
-    with pytest.raises(ConfigError, match="checkpoints of another training.*--fresh"):
+    with pytest.raises(ConfigError, match=r"checkpoints of another training.*--fresh"):
         train(make_config())
     assert checkpoint.is_dir()
     train(make_config(max_steps=1), fresh=True)
@@ -101,7 +109,15 @@ def test_only_checkpoints_are_ever_removed(tmp_path: Path) -> None:
         (tmp_path / name).mkdir()
     (tmp_path / "checkpoint-7").write_text("a file")
     assert checkpoints.latest(tmp_path, "x") is None
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["checkpoint-7", "checkpoint-notes", "mine"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == [
+        "checkpoint-7",
+        "checkpoint-notes",
+        "mine",
+    ]
     (tmp_path / "checkpoint-12").mkdir()
     checkpoints.remove_all(tmp_path)
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["checkpoint-7", "checkpoint-notes", "mine"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == [
+        "checkpoint-7",
+        "checkpoint-notes",
+        "mine",
+    ]
