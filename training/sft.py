@@ -42,6 +42,7 @@ class SFT(Objective):
         from datasets import Dataset
         from trl import SFTConfig
 
+        from training.probe import Probe
         from training.trainer import Trainer
 
         renderer = Renderer(loaded.tokenizer, config.template, config.system_prompt)
@@ -55,7 +56,12 @@ class SFT(Objective):
 
         train = encoded("train", data.train)
         validation = encoded("validation", data.validation) if data.validation else None
+        probe = None
+        if config.generation_metrics is not None:
+            settings = config.generation_metrics
+            probe = Probe(loaded.model, renderer, data.validation, settings, config.seed)
         return Trainer(
+            extra_metrics=probe,
             model=loaded.model,
             args=SFTConfig(
                 **arguments, max_length=None, dataset_kwargs={"skip_prepare_dataset": True}
