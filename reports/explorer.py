@@ -19,8 +19,15 @@ DIGITS = 4
 
 def pack(data: Any) -> str:
     """JSON, deflated, in base64: characters that mean nothing to HTML, whatever the texts hold."""
-    raw = json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode()
-    return base64.b64encode(zlib.compress(raw, 9)).decode("ascii")
+    return _pack_text(_dumps(data))
+
+
+def _dumps(data: Any) -> str:
+    return json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+
+
+def _pack_text(text: str) -> str:
+    return base64.b64encode(zlib.compress(text.encode(), 9)).decode("ascii")
 
 
 def build(
@@ -44,10 +51,10 @@ def build(
     }
     samples: list[dict[str, Any]] = []
     chunks: list[str] = []
-    pending: list[Any] = []
+    pending: list[str] = []
     size = 0
     for number, view in enumerate(views):
-        packed = _sample(view, subjects, measures)
+        packed = _dumps(_sample(view, subjects, measures))
         samples.append(
             {
                 "id": clipped(visible(view.sample.id), 80),
@@ -58,12 +65,12 @@ def build(
         )
         _rows(columns, number, view, subjects, kinds, measure)
         pending.append(packed)
-        size += len(json.dumps(packed, ensure_ascii=False))
+        size += len(packed)
         if size >= CHUNK_BYTES:
-            chunks.append(pack(pending))
+            chunks.append(_pack_text(f"[{','.join(pending)}]"))
             pending, size = [], 0
     if pending:
-        chunks.append(pack(pending))
+        chunks.append(_pack_text(f"[{','.join(pending)}]"))
     index = {
         "subjects": [visible(s) for s in subjects],
         "baseline": visible(summary["baseline"]),

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -34,6 +33,11 @@ TOC = (
 )
 
 
+CHUNK_FOLDER = "report-samples"
+INLINE_CHARACTERS = 20_000_000
+"""Up to here the samples lie in the page itself; beyond, in files beside it, loaded when looked at."""
+
+
 def render(run_dir: Path) -> Path:
     """Write ``report.html`` and ``figures/`` of a run that was analysed.
 
@@ -54,7 +58,10 @@ def render(run_dir: Path) -> Path:
     views = join(run, summary["subjects"])
     measure = page.listed_measure(summary)
     index, chunks = explorer.build(views, summary, measure)
+    beside = sum(map(len, chunks)) > INLINE_CHARACTERS
+    write_chunks(run.root / CHUNK_FOLDER, chunks if beside else [])
     context = {
+        "chunk_folder": CHUNK_FOLDER if beside else "",
         "name": manifest.name,
         "date": (manifest.finished or manifest.created)[:10],
         "rendering": True,
@@ -64,7 +71,7 @@ def render(run_dir: Path) -> Path:
         "examples": page.examples(views, measure, summary["baseline"]),
         "listed_label": measure["label"] if measure else "",
         "index": index,
-        "chunks": chunks,
+        "chunks": [] if beside else chunks,
         **_figures(summary, drawn),
         **_words(summary),
     }
@@ -99,6 +106,21 @@ def write_figures(folder: Path, drawn: Any) -> None:
         for chart in drawn:
             (folder / f"{chart.name}.svg").write_text(chart.svg, encoding="utf-8")
             (folder / f"{chart.name}.png").write_bytes(chart.png)
+
+
+def write_chunks(folder: Path, chunks: Sequence[str]) -> None:
+    """Write sample chunks as scripts (a page from a file may load nothing else); clear old ones."""
+    with readable_os_errors(folder, "be written"):
+        for old in folder.glob("*.js"):
+            old.unlink()
+        if chunks:
+            folder.mkdir(exist_ok=True)
+        elif folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
+        for number, chunk in enumerate(chunks):
+            (folder / f"{number}.js").write_text(
+                f'jostleChunk({number},"{chunk}")', encoding="ascii"
+            )
 
 
 def _figures(summary: dict[str, Any], drawn: dict[str, Chart]) -> dict[str, Any]:
@@ -185,15 +207,12 @@ def fill(context: dict[str, Any], name: str = "report.html.j2") -> str:
     environment.globals.update(page.HELPERS)
     js = template("report.js")
     sha = base64.b64encode(hashlib.sha256(js.encode()).digest()).decode()
+    # Samples too many for the page are scripts beside it.
+    beside = " 'self' file:" if context.get("chunk_folder") else ""
     policy = (
-        f"default-src 'none'; script-src 'sha256-{sha}'; style-src 'unsafe-inline'; img-src data:;"
+        f"default-src 'none'; script-src 'sha256-{sha}'{beside}; style-src 'unsafe-inline'; img-src data:;"
         " base-uri 'none'; form-action 'none'"
     )
     return environment.get_template(name).render(
         **context, css=template("report.css"), js=js, csp=policy
     )
-
-
-def to_json(value: Any) -> str:
-    """Indented JSON for people."""
-    return json.dumps(value, indent=1, ensure_ascii=False)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from harness.analysis import ALL
-from harness.analysis.words import decimals, figure, listing
+from harness.analysis.words import MINUS, decimals, figure, listing
 from harness.records import IDENTITY, Manifest
 from reports.samples import SampleView, drops
 from reports.visible import clipped, highlighted, visible
@@ -278,6 +278,12 @@ def sort_key(estimate: Mapping[str, Any] | None, which: str = "mean") -> str:
     return "" if value is None else repr(value)
 
 
+def scale_of(dimension: Mapping[str, Any]) -> str:
+    """``1 to 5``."""
+    low, high = (f"{dimension[end]:g}".replace("-", MINUS) for end in ("low", "high"))
+    return f"{low} to {high}"
+
+
 HELPERS: dict[str, Callable[..., Any]] = {
     "fig": figure_of,
     "ci": interval_of,
@@ -285,4 +291,5 @@ HELPERS: dict[str, Callable[..., Any]] = {
     "mde": detectable,
     "missing": missing_note,
     "sortkey": sort_key,
+    "scale": scale_of,
 }

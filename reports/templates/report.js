@@ -8,6 +8,7 @@
     for (const [name, value] of Object.entries(attributes || {})) node.setAttribute(name, value);
     return node;
   };
+  const score = (value) => figure(value, Number.isInteger(value) ? 0 : 3);
   const figure = (value, digits = 3) =>
     value === null || value === undefined ? "–" : value.toFixed(digits).replace(/^-0\.0+$/, (s) => s.slice(1)).replace("-", "\u2212");
 
@@ -66,20 +67,42 @@
   }
 
   // --- packed data -----------------------------------------------------------------------------
-  const unpack = async (id) => {
-    const raw = atob($(id).textContent);
+  const unpack = async (packed) => {
+    const raw = atob(packed);
     const bytes = Uint8Array.from(raw, (c) => c.charCodeAt(0));
     const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
     return JSON.parse(await new Response(stream).text());
   };
   const chunks = new Map();
+  // Chunks beside the page arrive as scripts that call jostleChunk(number, packed).
+  const arrived = new Map();
+  window.jostleChunk = (number, packed) => arrived.set(number, packed);
+  const load = (address, number) => new Promise((done, failed) => {
+    const script = make("script", null, { src: address });
+    script.addEventListener("load", () => { done(unpack(arrived.get(number))); arrived.delete(number); });
+    script.addEventListener("error", () => failed(new Error(`${address} is missing; keep it beside the page`)));
+    document.head.append(script);
+  });
   const chunk = (number) => {
-    if (!chunks.has(number)) chunks.set(number, unpack(`chunk-${number}`));
+    if (!chunks.has(number)) {
+      const folder = document.documentElement.dataset.chunks;
+      chunks.set(number, folder ? load(`${folder}/${number}.js`, number) : unpack($(`chunk-${number}`).textContent));
+    }
     return chunks.get(number);
   };
 
   // --- word differences ------------------------------------------------------------------------
   const words = (text) => text.match(/\s+|[^\s]+/g) || [];
+  // White space alone between two changes is no common ground: take it into both.
+  const bridged = (runs) => {
+    const result = [];
+    runs.forEach(([kind, text], i) => {
+      const inside = i > 0 && i < runs.length - 1 && runs[i - 1][0] !== "same" && runs[i + 1][0] !== "same";
+      if (kind === "same" && inside && !text.trim()) result.push(["del", text], ["ins", text]);
+      else result.push([kind, text]);
+    });
+    return result;
+  };
   // Longest common subsequence of words between the common head and tail; [kind, text] runs.
   const difference = (before, after) => {
     const a = words(before), b = words(after);
@@ -107,7 +130,7 @@
       }
     }
     runs.push(["same", a.slice(a.length - tail).join("")]);
-    return runs;
+    return bridged(runs.filter(([, text]) => text));
   };
   const marked = (runs, side) => {
     const node = make("div", null, { class: "text", dir: "auto" });
@@ -129,7 +152,6 @@
   const explore = (index) => {
     const rows = index.rows;
     const count = rows.sample.length;
-    const digits = 3;
     const option = (select, value, text) => select.append(make("option", text, { value }));
     option($("f-kind"), "", "any");
     index.kinds.forEach((kind, i) => option($("f-kind"), i, kind));
@@ -175,9 +197,9 @@
         const cell = make("td");
         const button = make("button", index.samples[rows.sample[i]].text || "(empty prompt)", { type: "button", dir: "auto" });
         cell.append(button);
-        const value = rows.problem[i] === 1 ? "no answer" : figure(rows.value[i], digits);
+        const value = rows.problem[i] === 1 ? "no answer" : score(rows.value[i]);
         row.append(cell, make("td", index.kinds[rows.kind[i]]), make("td", index.subjects[rows.subject[i]]),
-          make("td", value, { class: "r num" }), make("td", figure(rows.drop[i], digits), { class: "r num" }));
+          make("td", value, { class: "r num" }), make("td", score(rows.drop[i]), { class: "r num" }));
         row.addEventListener("click", () => open(i, row));
         body.append(row);
       }
@@ -191,8 +213,15 @@
       chosen = i;
       for (const other of body.rows) other.setAttribute("aria-selected", String(other === row));
       const where = index.samples[rows.sample[i]];
-      const sample = (await chunk(where.chunk))[where.at];
       const detail = $("detail");
+      let sample;
+      try {
+        sample = (await chunk(where.chunk))[where.at];
+      } catch (error) {
+        detail.replaceChildren(make("p", `This sample could not be loaded: ${error.message}.`));
+        return;
+      }
+      if (chosen !== i) return;
       detail.replaceChildren(describe(sample, sample.variants[rows.variant[i]], rows.subject[i]));
       detail.scrollIntoView({ block: "nearest" });
     };
@@ -264,7 +293,7 @@
         const row = content.insertRow();
         row.append(make("td", measure.label));
         for (const scores of pair)
-          row.append(make("td", scores.length ? scores.map((s) => (s[2] ? s[2] : figure(s[1], digits))).join(", ") : "–", { class: "num" }));
+          row.append(make("td", scores.length ? scores.map((s) => (s[2] ? s[2] : score(s[1]))).join(", ") : "–", { class: "num" }));
         const reasons = make("td");
         pair.forEach((scores, side) => scores.forEach((s) => {
           if (s[3]) reasons.append(make("div", `${side ? "rewording" : "original"}: ${s[3]}`));
@@ -283,7 +312,7 @@
     $("explorer").hidden = false;
     select();
   };
-  unpack("index").then(explore).catch((error) => {
+  unpack($("index").textContent).then(explore).catch((error) => {
     const note = make("p", `The explorer could not be opened: ${error.message}. A current browser is needed.`);
     $("samples").append(note);
   }).finally(() => { document.documentElement.dataset.ready = "1"; });

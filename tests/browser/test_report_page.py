@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from reports.html import render
 from tests.browser.chromium import Chromium, texts
-from tests.synthetic import HOSTILE
+from tests.synthetic import HOSTILE, make_run
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
@@ -263,3 +264,24 @@ def test_hostile_content_would_be_seen(
     broken.write_text(html.replace(main, main + HOSTILE[0], 1), encoding="utf-8")
     browser.open(broken)
     assert browser.run("window.pwned") == 1
+
+
+def test_samples_beside_the_page_load_when_looked_at(
+    browser: Chromium, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reports.html.INLINE_CHARACTERS", 1000)
+    monkeypatch.setattr("reports.explorer.CHUNK_BYTES", 20_000)
+    large = render(make_run(12).write(tmp_path / "large"))
+    scripts = sorted((tmp_path / "large" / "report-samples").glob("*.js"))
+    assert len(scripts) > 2
+    browser.open(large)
+    assert browser.requests == [large.resolve().as_uri()]
+    click(browser, f"{ROWS} button")
+    browser.wait("document.querySelector('#detail article')")
+    assert len(browser.requests) == 2
+    assert browser.problems == []
+    for script in scripts:
+        script.unlink()
+    browser.open(large)
+    click(browser, f"{ROWS} button")
+    browser.wait("document.querySelector('#detail').textContent.includes('could not be loaded')")
