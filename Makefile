@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 STAMPS := $(VENV)/.stamps
 # Quiet, and without pip's own notices: the install is part of a first impression.
-PIP    := $(BIN)/python -m pip --disable-pip-version-check install -q -c constraints.txt
+PIP    := $(BIN)/python -m pip --disable-pip-version-check install -qq -c constraints.txt
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-slow check lint typecheck bench clean clean-all install

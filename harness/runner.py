@@ -12,14 +12,14 @@ from harness.analysis import Options, summarise
 from harness.config import JudgeSpec, PerturbationSpec, Suite
 from harness.digest import digest, file_digest
 from harness.records import Generation, Sample, Score, Variant
-from harness.registry import Registry, judges, load_plugin_file, perturbations
+from harness.registry import Registry, judges, load_plugin_file
 from harness.session import Session
 from harness.stages.generate import OpenModel, generate
 from harness.stages.judge import NamedJudge, judge
-from harness.stages.perturb import Kind, expand
+from harness.stages.perturb import Kind, expand, make_kind
 from harness.stages.samples import collect
 
-_OURS = ("perturbations.", "judges.")
+_OURS = "judges."
 
 
 class Outcome(NamedTuple):
@@ -139,7 +139,7 @@ def perturb(session: Session, samples: Sequence[Sample], kinds: Sequence[Kind]) 
     suite = session.suite.suite
     gate = build_gate(suite.similarity_gate)
     settings = [
-        [kind.fingerprint for kind in kinds],
+        [[kind.name, kind.severity, kind.fingerprint] for kind in kinds],
         gate.fingerprint,
         suite.seed,
         suite.variants_per_kind,
@@ -192,27 +192,15 @@ def build_kinds(specs: Sequence[PerturbationSpec]) -> list[Kind]:
     Raises:
         PluginError: Unknown name or option.
     """
-    kinds = []
-    for spec in specs:
-        for severity in spec.severities:
-            plugin = perturbations.create(spec.name, spec.plain_options, severity=severity)
-            kinds.append(
-                Kind(
-                    name=spec.name,
-                    severity=severity,
-                    plugin=plugin,
-                    fingerprint=digest(
-                        [
-                            spec.name,
-                            severity,
-                            spec.plain_options,
-                            getattr(plugin, "version", "1"),
-                            source_digest(perturbations, spec.name),
-                        ]
-                    ),
-                )
-            )
-    return kinds
+    return [
+        # A plain function takes no options: it hears of the severity only where the user names one.
+        make_kind(
+            spec.name,
+            spec.plain_options | ({"severity": severity} if "severity" in spec.options else {}),
+        )
+        for spec in specs
+        for severity in spec.severities
+    ]
 
 
 def build_judges(specs: Sequence[JudgeSpec]) -> list[NamedJudge]:
