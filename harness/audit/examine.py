@@ -200,7 +200,8 @@ def examine(samples: Sequence[Sample], *, embed: Embed | None = None) -> DataRep
     answered = [row for row, sample in enumerate(samples) if sample.reference is not None]
     texts = [str(samples[row].reference) for row in answered]
     responses = Corpus(texts)
-    of_prompts, of_responses = _repeats(prompts, embed), _repeats(responses, embed)
+    of_prompts = _repeats(prompts, range(len(samples)), embed)
+    of_responses = _repeats(responses, answered, embed)
     open_ends = [
         (row, why) for row, text in zip(answered, texts, strict=True) if (why := cut_off(text))
     ]
@@ -263,13 +264,14 @@ class _Found(NamedTuple):
     crowded: int
 
 
-def _repeats(corpus: Corpus, embed: Embed | None) -> _Found:
+def _repeats(corpus: Corpus, row_of: Sequence[int], embed: Embed | None) -> _Found:
+    """Repeats within one corpus, whose n-th text stands in row ``row_of[n]``."""
     groups = cluster(corpus, embed=embed)
     distinct = len(set(corpus.texts))
     closest = sorted(groups.search.pairs, key=lambda pair: (pair.similarity, pair.left))
     examples: list[dict[str, JsonValue]] = [
         {
-            "rows": [corpus.rows_of[pair.left][0] + 1, corpus.rows_of[pair.right][0] + 1],
+            "rows": [row_of[corpus.rows_of[key][0]] + 1 for key in (pair.left, pair.right)],
             "similarity": pair.similarity,
             "cosine": pair.cosine,
             "texts": [_shown(corpus.keys[pair.left]), _shown(corpus.keys[pair.right])],

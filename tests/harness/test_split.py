@@ -1,0 +1,165 @@
+"""Splits: no leak, the wanted shares, the same parts in any order."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from harness import embedding
+from harness.audit import mark_leaked
+from harness.cli.split import command
+from harness.data import jsonl, load
+from harness.errors import DataError
+from harness.records import Message, Sample
+from harness.split import Split, _deal, _Group, default_field, split, strata
+
+SHARES = {"train": 0.8, "validation": 0.1, "test": 0.1}
+LEXICON = (
+    "river garden window quiet teacher morning letter doctor carry bridge winter market silver"
+    " button travel kitchen summer mother paper listen forest number animal cotton singer pocket"
+)
+WORDS = LEXICON.split()
+
+
+@pytest.fixture(autouse=True)
+def nothing_means_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    def embed(texts: Sequence[str]) -> NDArray[np.float32]:
+        return np.eye(len(texts), dtype=np.float32)
+
+    monkeypatch.setattr(embedding, "embed", embed)
+
+
+def rows(count: int, *, seed: int = 0) -> list[Sample]:
+    """Prompts of 15 to 60 words, every fifth asked again with one word changed, with topics."""
+    rng = random.Random(seed)
+    found: list[Sample] = []
+    words: list[str] = []
+    for number in range(count):
+        if number % 5 or not words:
+            words = [rng.choice(WORDS) + rng.choice("abcde") for _ in range(rng.randint(15, 60))]
+        else:
+            words = [*words[:-1], rng.choice(WORDS)]
+        found.append(
+            Sample(
+                id=f"row-{number}",
+                messages=(Message(role="user", content=" ".join(words)),),
+                reference=f"answer {number}",
+                metadata={"topic": rng.choice(["sleep", "sleep", "sleep", "work", "grief"])},
+            )
+        )
+    return found
+
+
+def ids(found: Split) -> dict[str, set[str]]:
+    return {part: {sample.id for sample in samples} for part, samples in found.parts.items()}
+
+
+def test_near_duplicates_stay_together_and_the_shares_are_met() -> None:
+    samples = rows(400)
+    found = split(samples, SHARES, by="topic", seed=3)
+    assert {part: len(rows) for part, rows in found.parts.items()} == {
+        "train": pytest.approx(320, abs=2),
+        "validation": pytest.approx(40, abs=2),
+        "test": pytest.approx(40, abs=2),
+    }
+    assert sum(len(rows) for rows in found.parts.values()) == 400
+    for part in ("validation", "test"):
+        assert mark_leaked(found.parts[part], found.parts["train"])[1]["clean"] == len(
+            found.parts[part]
+        )
+    assert found.largest == 2
+    assert sum(found.clusters.values()) == 400 - 79  # every fifth row but the first is a twin
+    for counts in found.strata.values():
+        total = sum(counts.values())
+        assert counts["test"] == pytest.approx(0.1 * total, abs=2)
+        assert counts["validation"] == pytest.approx(0.1 * total, abs=2)
+
+
+def test_the_order_of_rows_has_no_part_and_the_seed_has() -> None:
+    samples = rows(150)
+    shuffled = random.Random(1).sample(samples, len(samples))
+    assert ids(split(samples, SHARES, by="topic")) == ids(split(shuffled, SHARES, by="topic"))
+    other = ids(split(samples, SHARES, by="topic", seed=1))
+    assert other["test"] != ids(split(samples, SHARES, by="topic"))["test"]
+
+
+def test_parts_keep_the_order_of_the_data() -> None:
+    found = split(rows(60), {"train": 0.5, "test": 0.5})
+    for samples in found.parts.values():
+        numbers = [int(sample.id.removeprefix("row-")) for sample in samples]
+        assert numbers == sorted(numbers)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    sizes=st.lists(st.integers(1, 9), min_size=1, max_size=60),
+    shares=st.sampled_from(
+        [SHARES, {"train": 0.5, "test": 0.5}, {"a": 0.34, "b": 0.33, "c": 0.33}]
+    ),
+)
+def test_dealing_never_strays_further_than_the_largest_cluster(
+    sizes: list[int], shares: dict[str, float]
+) -> None:
+    groups = [_Group(list(range(size)), "s", str(n)) for n, size in enumerate(sorted(sizes)[::-1])]
+    have = Counter[str]()
+    for group, part in zip(groups, _deal(groups, shares), strict=True):
+        have[part] += len(group.rows)
+    for part, share in shares.items():
+        assert abs(have[part] - share * sum(sizes)) <= max(sizes)
+
+
+def test_length_classes_are_quarters() -> None:
+    samples = rows(200)
+    counts = Counter(strata(samples, "length"))
+    assert sorted(counts) == [f"length {n} of 4" for n in range(1, 5)]
+    assert all(35 <= count <= 65 for count in counts.values())
+    assert set(strata(samples, None)) == {"all"}
+
+
+def test_the_default_field() -> None:
+    samples = rows(4)
+    assert default_field(samples) == "topic"
+    bare = samples[0].model_copy(update={"metadata": {}})
+    assert default_field([*samples, bare]) == "length"
+    with pytest.raises(DataError, match=r"row 5 has no field 'topic'"):
+        strata([*samples, bare], "topic")
+    with pytest.raises(DataError, match=r"Did you mean.*topic"):
+        strata(samples, "topik")
+
+
+@pytest.mark.parametrize("shares", [{"train": 0.8, "test": 0.1}, {"train": 1.2, "test": -0.2}])
+def test_shares_must_add_up(shares: dict[str, float]) -> None:
+    with pytest.raises(DataError, match="add up to 1"):
+        split(rows(10), shares)
+
+
+def test_too_few_clusters_are_said() -> None:
+    one = rows(1)[0]
+    same = [one.model_copy(update={"id": str(n)}) for n in range(50)]
+    with pytest.raises(DataError, match="50 rows form only 1 clusters"):
+        split(same, SHARES)
+
+
+def test_the_command_writes_rows_that_load_as_they_were(tmp_path: Path) -> None:
+    data = tmp_path / "data.jsonl"
+    data.write_text(jsonl(rows(60)))
+    out = tmp_path / "parts"
+    result = CliRunner().invoke(
+        command, [str(data), "-o", str(out), "--test", "0", "--validation", "0.2"],
+        standalone_mode=False,
+    )  # fmt: skip
+    assert result.exception is None
+    assert sorted(path.name for path in out.iterdir()) == ["train.jsonl", "validation.jsonl"]
+    assert "48 rows (80.0%)" in result.output
+    assert "rows by topic:" in result.output
+    back = load(str(out / "train.jsonl")) + load(str(out / "validation.jsonl"))
+    assert sorted(back, key=lambda s: s.id) == sorted(load(str(data)), key=lambda s: s.id)
