@@ -284,9 +284,11 @@ def closing_adverbs(text: Text) -> Iterator[Move]:
     for sentence in parsed_sentences(text):
         if not plain(text, sentence) or sentence.closes_with(text) == "?":
             continue
-        adverb, comma, *rest = (*sentence.tokens, None, None)
-        words = [t for t in rest if t is not None and not t.is_punct]
-        if comma is None or comma.text != "," or not 3 <= len(words) <= 14:
+        if len(sentence.tokens) < 4:
+            continue
+        adverb, comma, *rest = sentence.tokens
+        words = [t for t in rest if not t.is_punct]
+        if comma.text != "," or not 3 <= len(words) <= 14:
             continue
         if adverb.lower_ not in word_set("closing_adverbs.txt"):
             continue
@@ -342,11 +344,12 @@ def said_afterwards(text: Text) -> Iterator[Move]:
     for sentence in parsed_sentences(text):
         if not plain(text, sentence) or sentence.closes_with(text) != "." or _coordinated(sentence):
             continue
-        subject, verb, *rest = (*sentence.tokens, None, None, None)
-        words = [t for t in rest if t is not None and not t.is_punct]
+        if len(sentence.tokens) < 5:
+            continue
+        subject, verb, *rest = sentence.tokens
+        words = [t for t in rest if not t.is_punct]
         if (
-            verb is None
-            or verb.i != sentence.root.i
+            verb.i != sentence.root.i
             or subject.tag_ != "PRP"
             or verb.lower_ not in word_set("reporting_verbs.txt")
             or not 4 <= len(words) <= 18

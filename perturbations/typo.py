@@ -96,6 +96,7 @@ def _eligible(word: str) -> bool:
         and word.isalpha()
         and not word.isupper()
         and lower not in word_set("negations.txt")
+        and _is_word(word)  # else it is misspelt, foreign or a name already
     )
 
 
@@ -107,7 +108,7 @@ def _swap(word: str, rng: random.Random) -> str | None:
 
 
 def _drop(word: str, rng: random.Random) -> str | None:
-    if len(word) < 5:  # "thn" for "then" is no longer easy to read
+    if len(word) < 6:  # "yars" for "years" is no longer easy to read
         return None
     at = rng.randrange(1, len(word))
     return word[:at] + word[at + 1 :]
@@ -119,7 +120,7 @@ def _double(word: str, rng: random.Random) -> str | None:
 
 
 def _neighbour(word: str, rng: random.Random) -> str | None:
-    if len(word) < 5:
+    if len(word) < 6:
         return None
     at = rng.randrange(1, len(word))
     keys = _neighbours().get(word[at])

@@ -33,7 +33,7 @@ _WINDOW_CHARACTERS = 1000
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 _BREAK = re.compile(r"\r\n|\n|\r")
 _DIGITS = re.compile(r"\d+(?:[.,:]\d+)*")
-_NOT = re.compile(r"(?<=\w)n['’]?t\b", re.IGNORECASE)
+_NOT = re.compile(r"(?<=\w)n['’]t\b", re.IGNORECASE)
 
 
 class Embeds(Protocol):
@@ -99,16 +99,17 @@ def _negations(passage: Passage, limits: Limits) -> str | None:
 
 
 def _names(passage: Passage, limits: Limits) -> str | None:
-    fold = "case" in limits.exempt
-    before, after = passage.before, passage.after
-    if fold:
-        before, after = before.casefold(), after.casefold()
-    for start, end in passage.text.names:
-        if any(s < end and start < e for s, e in passage.spans):
-            name = passage.text.raw[start:end]
-            name = name.casefold() if fold else name
-            if before.count(name) > after.count(name):
-                return f"name {name!r} changed"
+    flags = re.IGNORECASE if "case" in limits.exempt else 0
+    raw = passage.text.raw
+    names = {
+        raw[start:end]
+        for start, end in passage.text.names
+        if any(s < end and start < e for s, e in passage.spans)
+    }
+    for name in sorted(names):
+        pattern = re.compile(rf"(?<!\w){re.escape(name)}(?!\w)", flags)
+        if len(pattern.findall(passage.before)) != len(pattern.findall(passage.after)):
+            return f"name {name!r} changed"
     return None
 
 
