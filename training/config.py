@@ -172,6 +172,8 @@ class TrainingConfig(Section):
                 f"metric_for_best_model {self.metric_for_best_model!r} needs generation_metrics:"
                 " write 'generation_metrics: {samples: 16}'"
             )
+        if self.objective == "reward" and self.quantization is not None:
+            raise ValueError(f"objective reward takes method lora or full, not {self.method}")
         if self.objective != "sft" and self.generation_metrics is not None:
             raise ValueError(f"generation_metrics is for objective sft, not {self.objective}")
         return self

@@ -7,8 +7,17 @@ import re
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from harness.errors import ConfigError
-from harness.models.checkpoints import Dtype, load_base, locate
+from harness.errors import ConfigError, ModelError
+from harness.models.checkpoints import (
+    Dtype,
+    check_safetensors,
+    first_line,
+    load_base,
+    load_tokenizer,
+    locate,
+    pick_dtype,
+)
+from harness.models.checkpoints import Loaded as Base
 from harness.registry import did_you_mean
 from training.config import TrainingConfig
 from training.quantised import check_available, guard_4bit
@@ -58,17 +67,49 @@ def load(config: TrainingConfig, folder: Path) -> Loaded:
     device = device_of(config)
     if config.quantization is not None:
         check_available(config.quantization, device)
-    base = load_base(
-        folder,
-        config.model,
-        dtype=dtype_of(config, device),
-        quantization=config.quantization,
-        device=f"cuda:{os.environ.get('LOCAL_RANK', '0')}" if device == "cuda" else "cpu",
-    )
-    guard_4bit(base.model)
+    place = f"cuda:{os.environ.get('LOCAL_RANK', '0')}" if device == "cuda" else "cpu"
+    dtype = dtype_of(config, device)
+    if config.objective == "reward":
+        base = load_classifier(folder, config.model, dtype, place)
+    else:
+        base = load_base(
+            folder, config.model, dtype=dtype, quantization=config.quantization, device=place
+        )
+        guard_4bit(base.model)
     base.model.config.use_cache = False
     base.tokenizer.padding_side = "right"
     return Loaded(add_lora(base.model, config), base.tokenizer, device, base.dtype)
+
+
+def load_classifier(folder: Path, name: str, dtype: Dtype, device: str) -> Base:
+    """The base weights under a new head with one output, for a reward model.
+
+    Raises:
+        ModelError: Pickled or unreadable weights, or a tokenizer that does not load.
+    """
+    import torch
+    from transformers import AutoModelForSequenceClassification
+
+    check_safetensors(folder, "model.safetensors*", f"model {name}")
+    tokenizer = load_tokenizer(folder, name)
+    chosen = pick_dtype(dtype, device)
+    try:
+        model = AutoModelForSequenceClassification.from_pretrained(
+            folder,
+            num_labels=1,
+            dtype=getattr(torch, chosen),
+            device_map={"": device},
+            use_safetensors=True,
+            local_files_only=True,
+            trust_remote_code=False,
+        )
+    except (OSError, ValueError, KeyError) as error:
+        raise ModelError(
+            f"model {name}: cannot be loaded as a reward model: {first_line(error)}"
+        ) from error
+    # The reward is read at the last token that is not this one.
+    model.config.get_text_config().pad_token_id = tokenizer.pad_token_id
+    return Base(model, tokenizer, device, chosen)
 
 
 def dtype_of(config: TrainingConfig, device: str) -> Dtype:

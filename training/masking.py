@@ -114,12 +114,10 @@ def _conversation(
 ) -> list[Row]:
     rows: list[Row] = []
     for messages, response in turns(sample, which):
-        counts.examples += 1
-        try:
-            before, after = _fit(messages, response, renderer, max_length, counts)
-        except _NoRoom:
-            counts.dropped += 1
+        fitted = fit(messages, [response], renderer, max_length, counts)
+        if fitted is None:
             continue
+        before, [after] = fitted
         shared = rows[-1] if rows else Row([], [])
         if rows and before[: len(shared.input_ids)] == shared.input_ids:
             rows.pop()
@@ -130,30 +128,37 @@ def _conversation(
     return rows
 
 
-def _fit(
+def fit(
     messages: tuple[Message, ...],
-    response: str,
+    responses: Sequence[str],
     renderer: Renderer,
     max_length: int,
     counts: EncodingCounts,
-) -> tuple[list[int], list[int]]:
-    """Prompt and response ids that fit together.
+) -> tuple[list[int], list[list[int]]] | None:
+    """The ids of a prompt and of each response to it, so that every response fits after the prompt.
 
-    At least half of the length (or the whole response, if that is shorter) is the response's. A
+    At least half of the length (or the longest response, if that is shorter) is the responses'. A
     cut response has no end-of-turn: the model must not learn to stop there.
+
+    Returns:
+        The prompt's ids and each response's; None where the template leaves no room at all.
     """
-    prompt, completion = renderer.example(messages, response)
-    before, after = encode_example(renderer.tokenizer, prompt, completion)
-    if len(before) + len(after) <= max_length:
-        return before, after
-    room = max_length - min(len(after), max_length // 2)
-    if len(before) > room:
-        before = _shorten(messages, renderer, room)
+    counts.examples += len(responses)
+    rendered = [renderer.example(messages, response) for response in responses]
+    encoded = [encode_example(renderer.tokenizer, *pair) for pair in rendered]
+    before, afters = encoded[0][0], [after for _, after in encoded]
+    longest = max(len(after) for after in afters)
+    room = max_length - min(longest, max_length // 2)
+    if len(before) + longest > max_length and len(before) > room:
+        try:
+            before = _shorten(messages, renderer, room)
+        except _NoRoom:
+            counts.dropped += len(responses)
+            return None
         counts.prompts_cut += 1
-    if len(after) > max_length - len(before):
-        after = after[: max_length - len(before)]
-        counts.responses_cut += 1
-    return before, after
+    left = max_length - len(before)
+    counts.responses_cut += sum(len(after) > left for after in afters)
+    return before, [after[:left] for after in afters]
 
 
 def _shorten(messages: tuple[Message, ...], renderer: Renderer, room: int) -> list[int]:

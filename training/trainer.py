@@ -1,16 +1,17 @@
-"""TRL's ``SFTTrainer`` with an exact validation loss and a loss that costs no more than it must."""
+"""TRL's trainers, watched; ``SFTTrainer`` with an exact validation loss."""
 
 from __future__ import annotations
 
 import inspect
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch.nn.functional import cross_entropy
-from trl import SFTTrainer
+from trl import DPOTrainer, RewardTrainer, SFTTrainer
 
 from harness.errors import JostleError
 from training.masking import IGNORED
@@ -20,32 +21,89 @@ class NonFiniteLoss(JostleError):
     """The loss or its gradient is NaN or infinite; the weights have not taken the step."""
 
 
-class Trainer(SFTTrainer):
-    """``SFTTrainer`` that differs in four points.
+class Watched:
+    """Mixed into a TRL trainer: stops on losses that are no numbers and logs what training costs.
+
+    What is logged holds tokens per second, peak memory and, beside a loss in nats, perplexity.
+    """
+
+    meter: Meter
+
+    def training_step(self, model: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        """One forward and backward pass.
+
+        Raises:
+            NonFiniteLoss: The loss is NaN or infinite.
+        """
+        self.meter.add(int(inputs["attention_mask"].sum()))
+        loss = super().training_step(model, inputs, *args, **kwargs)  # type: ignore[misc]
+        if not bool(torch.isfinite(loss)):
+            raise NonFiniteLoss(self._not_finite("loss", float(loss)))
+        return loss
+
+    def evaluation_loop(self, *args: Any, **kwargs: Any) -> Any:
+        """The base class's loop, whose time is not training's."""
+        with self.meter.pause():
+            return super().evaluation_loop(*args, **kwargs)  # type: ignore[misc]
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        """Log, with throughput beside every training loss."""
+        if "loss" in logs:
+            logs.update(self.meter.read())
+        logs.update(peak_memory())
+        super().log(logs, start_time)  # type: ignore[misc]
+
+    def create_model_card(self, *args: Any, **kwargs: Any) -> None:
+        """Nothing: the card of the finished folder is written by :mod:`training.card`."""
+
+    def _save_checkpoint(self, *args: Any, **kwargs: Any) -> None:
+        with self.meter.pause():
+            super()._save_checkpoint(*args, **kwargs)  # type: ignore[misc]
+
+    def _get_grad_norm(self, model: Any, grad_norm: Any = None) -> Any:
+        norm = super()._get_grad_norm(model, grad_norm=grad_norm)  # type: ignore[misc]
+        # With fp16 the scaler skips such steps itself while it looks for its scale.
+        fp16 = self.args.fp16  # type: ignore[attr-defined]
+        if norm is not None and not fp16 and not math.isfinite(float(norm)):
+            raise NonFiniteLoss(self._not_finite("gradient", float(norm)))
+        return norm
+
+    def _not_finite(self, what: str, value: float) -> str:
+        step = self.state.global_step + 1  # type: ignore[attr-defined]
+        return (
+            f"training stopped at step {step}: the {what} is {value}."
+            " Lower learning_rate, set max_grad_norm: 1.0 or dtype: float32, and look for broken rows"
+        )
+
+    def _unround_lora(self) -> None:
+        """TRL holds LoRA weights on a quantised base in bfloat16, where small steps are lost."""
+        model = self.model  # type: ignore[attr-defined]
+        if getattr(model, "is_quantized", False):
+            for parameter in model.parameters():
+                if parameter.requires_grad and parameter.dtype == torch.bfloat16:
+                    parameter.data = parameter.data.float()
+
+
+class Trainer(Watched, SFTTrainer):
+    """``SFTTrainer`` with two further differences.
 
     - The validation loss is the mean over response *tokens*. ``transformers`` averages batch means,
       which makes it depend on the batch size.
     - On CPU only the positions of responses go through the language-model head; TRL's fused head
       scores every position there.
-    - A loss or gradient that is not finite stops the training before the step is taken.
-    - What is logged holds tokens per second, perplexity and peak memory.
     """
 
     def __init__(
-        self, *args: Any, extra_metrics: Callable[[], dict[str, float]] | None = None, **kwargs: Any
+        self,
+        *args: Any,
+        extra_metrics: Callable[[], dict[str, float]] | None = None,
+        **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
-        # TRL holds LoRA weights on a quantised base in bfloat16, where small steps are lost.
-        for parameter in self.model.parameters():
-            if parameter.requires_grad and parameter.dtype == torch.bfloat16 and self._quantised:
-                parameter.data = parameter.data.float()
+        self._unround_lora()
+        self.meter = Meter()
         self._extra_metrics = extra_metrics
-        self._meter = Meter()
         self._nll = torch.zeros(2, dtype=torch.float64)
-
-    @property
-    def _quantised(self) -> bool:
-        return bool(getattr(self.model, "is_quantized", False))
 
     def compute_loss(
         self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
@@ -54,8 +112,6 @@ class Trainer(SFTTrainer):
         log_probs, mask = self._log_probs(model, inputs)
         if not model.training:
             self._count(log_probs, mask)
-        else:
-            self._meter.add(int(inputs["attention_mask"].sum()))
         tokens = mask.sum() if num_items_in_batch is None else num_items_in_batch
         loss = -log_probs.sum() / torch.as_tensor(tokens, device=log_probs.device).clamp(min=1)
         if self.args.average_tokens_across_devices and num_items_in_batch is not None:
@@ -96,7 +152,6 @@ class Trainer(SFTTrainer):
     def evaluation_loop(self, *args: Any, **kwargs: Any) -> Any:
         """The base class's loop with a token-weighted loss, its perplexity and further metrics."""
         self._nll.zero_()
-        began = time.perf_counter()
         output = super().evaluation_loop(*args, **kwargs)
         prefix = kwargs.get("metric_key_prefix", "eval")
         nll, tokens = self._nll.tolist()
@@ -104,50 +159,16 @@ class Trainer(SFTTrainer):
         output.metrics[f"{prefix}_loss"] = loss
         output.metrics[f"{prefix}_perplexity"] = perplexity(loss)
         if self._extra_metrics is not None:
-            found = self._extra_metrics()
+            with self.meter.pause():
+                found = self._extra_metrics()
             output.metrics.update({f"{prefix}_{key}": value for key, value in found.items()})
-        self._meter.leave_out(time.perf_counter() - began)
         return output
 
-    def training_step(self, *args: Any, **kwargs: Any) -> Any:
-        """One forward and backward pass.
-
-        Raises:
-            NonFiniteLoss: The loss is NaN or infinite.
-        """
-        loss = super().training_step(*args, **kwargs)
-        if not bool(torch.isfinite(loss)):
-            raise NonFiniteLoss(self._not_finite("loss", float(loss)))
-        return loss
-
-    def _get_grad_norm(self, model: Any, grad_norm: Any = None) -> Any:
-        norm = super()._get_grad_norm(model, grad_norm=grad_norm)
-        # With fp16 the scaler skips such steps itself while it looks for its scale.
-        if norm is not None and not self.args.fp16 and not math.isfinite(float(norm)):
-            raise NonFiniteLoss(self._not_finite("gradient", float(norm)))
-        return norm
-
-    def _not_finite(self, what: str, value: float) -> str:
-        return (
-            f"training stopped at step {self.state.global_step + 1}: the {what} is {value}."
-            " Lower learning_rate, set max_grad_norm: 1.0 or dtype: float32, and look for broken rows"
-        )
-
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
-        """Log, with throughput beside every training loss."""
+        """Log, with the perplexity beside every training loss."""
         if "loss" in logs:
             logs["perplexity"] = perplexity(logs["loss"])
-            logs.update(self._meter.read())
-        logs.update(peak_memory())
         super().log(logs, start_time)
-
-    def _save_checkpoint(self, *args: Any, **kwargs: Any) -> None:
-        began = time.perf_counter()
-        super()._save_checkpoint(*args, **kwargs)
-        self._meter.leave_out(time.perf_counter() - began)
-
-    def create_model_card(self, *args: Any, **kwargs: Any) -> None:
-        """Nothing: the card of the finished folder is written by :mod:`training.card`."""
 
 
 class Meter:
@@ -161,9 +182,14 @@ class Meter:
         """Count the tokens of one batch, padding left out."""
         self._tokens += tokens
 
-    def leave_out(self, seconds: float) -> None:
-        """Take time that was not training out of the account."""
-        self._since += seconds
+    @contextmanager
+    def pause(self) -> Iterator[None]:
+        """Time that is not training's."""
+        began = time.perf_counter()
+        try:
+            yield
+        finally:
+            self._since += time.perf_counter() - began
 
     def read(self) -> dict[str, float]:
         """Tokens since the last reading, and their rate."""
@@ -191,3 +217,27 @@ def peak_memory() -> dict[str, float]:
     if torch.cuda.is_available():
         found["peak_gpu_mib"] = torch.cuda.max_memory_allocated() / 2**20
     return found
+
+
+class PreferenceTrainer(Watched, DPOTrainer):
+    """``DPOTrainer`` over rows that are encoded already (``prompt_ids`` and both answers' ids)."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._unround_lora()
+        self.meter = Meter()
+
+    def _prepare_dataset(self, dataset: Any, *args: Any, **kwargs: Any) -> Any:
+        return dataset
+
+
+class RewardModelTrainer(Watched, RewardTrainer):
+    """``RewardTrainer`` over rows that are encoded already."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._unround_lora()
+        self.meter = Meter()
+
+    def _prepare_dataset(self, dataset: Any, *args: Any, **kwargs: Any) -> Any:
+        return dataset

@@ -42,7 +42,7 @@ def train_with_progress(
     config: TrainingConfig, progress: Progress, *, fresh: bool = False
 ) -> TrainingResult:
     """Train with a progress bar over the steps, and the losses as notes."""
-    from training.sft import train
+    from training import train
 
     with ExitStack() as stack:
         watch = _Watch(progress, stack)

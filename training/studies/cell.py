@@ -1,0 +1,109 @@
+"""One training in a process of its own: peak memory is its own, and so is its death."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.errors import JostleError
+from training.config import TrainingConfig
+
+Events = Callable[[dict[str, Any]], None]
+ERRORS = "training.err"
+
+
+@dataclass(frozen=True)
+class CellOutcome:
+    """How a training ended.
+
+    Attributes:
+        error: One line if it failed.
+    """
+
+    name: str
+    output_dir: Path
+    error: str | None = None
+
+
+def run_cell(name: str, config: TrainingConfig, events: Events | None = None) -> CellOutcome:
+    """Train in a fresh process; a failure of any kind, death by a signal included, is an outcome.
+
+    Args:
+        name: The cell's name.
+        config: Its training config.
+        events: Called with the training's progress events.
+    """
+    output = Path(config.output_dir).expanduser()
+    output.mkdir(parents=True, exist_ok=True)
+    error: str | None = None
+    with (output / ERRORS).open("w", encoding="utf-8") as errors:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "training.studies.cell"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        )
+        try:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            process.stdin.write(config.model_dump_json(exclude_unset=True))
+            process.stdin.close()
+            for line in process.stdout:
+                event = _event(line)
+                if event is not None and event["event"] == "failed":
+                    error = str(event["message"])
+                elif event is not None and events is not None:
+                    events(event)
+            code = process.wait()
+        except BaseException:
+            process.terminate()
+            process.wait()
+            raise
+    if code != 0 and error is None:
+        error = _why(code, output / ERRORS)
+    return CellOutcome(name, output, error)
+
+
+def _event(line: str) -> dict[str, Any] | None:
+    try:
+        event = json.loads(line)
+    except ValueError:
+        return None  # A library's own word on standard output.
+    return event if isinstance(event, dict) and "event" in event else None
+
+
+def _why(code: int, errors: Path) -> str:
+    if code < 0:
+        name = signal.Signals(-code).name
+        hint = " (out of memory?)" if name == "SIGKILL" else ""
+        return f"the training process was ended by {name}{hint}"
+    lines = errors.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    return f"{lines[-1] if lines else f'exit code {code}'} (see {errors})"
+
+
+def main() -> int:
+    """Read a config on standard input, train, and write events as JSON lines."""
+    from training import train
+
+    def tell(event: dict[str, Any]) -> None:
+        print(json.dumps(event), flush=True)
+
+    try:
+        train(TrainingConfig.model_validate_json(sys.stdin.read()), progress=tell)
+    except JostleError as error:
+        tell({"event": "failed", "message": str(error)})
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

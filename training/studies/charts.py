@@ -1,0 +1,103 @@
+"""Charts of a study, in the look of the reports."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from reports import style
+from reports.charts import Chart, draw, short, slug
+
+Row = Mapping[str, Any]
+MOST_LINES = 8
+"""Beyond this many trainings a chart of lines cannot be read; the table has them all."""
+
+_DASHES = ("-", "--", "-.", ":")
+
+
+def curves(rows: Sequence[Row]) -> Iterator[Chart]:
+    """Loss, perplexity and gap over the steps, one line a training.
+
+    Trainings that are validated on different data go into different charts.
+    """
+    for data in dict.fromkeys(str(row["validation"]) for row in rows):
+        drawn = [row for row in rows if row["validation"] == data and row.get("eval_loss")]
+        if not drawn:
+            continue
+        shown, stem = drawn[:MOST_LINES], slug(data)
+        yield _lines(
+            f"loss-{stem}", "Loss (thick: validation, thin: training)", data, shown, "loss"
+        )
+        yield _lines(f"perplexity-{stem}", "Validation perplexity", data, shown, "perplexity")
+        yield _lines(f"gap-{stem}", "Validation loss minus training loss", data, shown, "gap")
+
+
+def costs(rows: Sequence[Row]) -> Iterator[Chart]:
+    """Memory, speed and size of each training as bars."""
+    figures = (
+        ("peak_cpu_mib", "Peak memory of the process", "MiB", 1.0),
+        ("peak_gpu_mib", "Peak GPU memory", "MiB", 1.0),
+        ("memory_footprint_bytes", "Weights in memory", "MiB", 2.0**20),
+        ("weights_bytes", "Size on disk of what was trained", "MiB", 2.0**20),
+        ("tokens_per_second", "Tokens a second in training", "tokens/s", 1.0),
+    )
+    for key, title, unit, divisor in figures:
+        values = {row["name"]: row[key] / divisor for row in rows if row.get(key)}
+        if values and len({f"{v:.3g}" for v in values.values()}) > 1:
+            yield _bars(slug(key), title, unit, values)
+
+
+def _lines(name: str, title: str, data: str, rows: Sequence[Row], what: str) -> Chart:
+    def paint(page: Any) -> None:
+        axis = page.add_subplot()
+        for index, row in enumerate(rows):
+            look: dict[str, Any] = {
+                "color": style.SUBJECTS[index % len(style.SUBJECTS)],
+                "linestyle": _DASHES[index // len(style.SUBJECTS) % len(_DASHES)],
+            }
+            if what == "loss" and row["loss"]:
+                axis.plot(*zip(*row["loss"], strict=True), lw=0.9, alpha=0.6, **look)
+            points = _points(row, what)
+            if points:
+                marker = style.MARKERS[index % len(style.MARKERS)]
+                axis.plot(
+                    *zip(*points, strict=True), lw=2, marker=marker, ms=4,
+                    label=short(str(row["name"])), **look,
+                )  # fmt: skip
+        axis.set_xlabel("step")
+        axis.set_ylabel({"perplexity": "perplexity"}.get(what, "nats per token"))
+        if what == "gap":
+            axis.axhline(0, color=style.MUTED, lw=1)
+        page.legend(loc="outside upper left", ncols=min(3, len(rows)))
+
+    ends = (
+        f"{row['name']}: {points[0][1]:.3f} to {points[-1][1]:.3f}"
+        for row in rows
+        if (points := _points(row, what))
+    )
+    return draw(name, title, f"{title} on {data}. {'; '.join(ends)}.", paint, (6.4, 4.0))
+
+
+def _points(row: Row, what: str) -> list[tuple[int, float]]:
+    from training.trainer import perplexity
+
+    if what == "perplexity":
+        return [(step, perplexity(loss)) for step, loss in row["eval_loss"]]
+    return [(step, value) for step, value in row["eval_loss" if what == "loss" else what]]
+
+
+def _bars(name: str, title: str, unit: str, values: Mapping[str, float]) -> Chart:
+    def paint(page: Any) -> None:
+        axis = page.add_subplot()
+        axis.grid(axis="y", visible=False)
+        places = range(len(values))
+        colours = [style.SUBJECTS[index % len(style.SUBJECTS)] for index in places]
+        bars = axis.barh(places, list(values.values()), height=0.6, color=colours, lw=0)
+        axis.bar_label(bars, fmt="{:,.4g}", padding=4, color=style.INK, fontsize=9.5)
+        axis.set_yticks(places, [short(label) for label in values], color=style.INK)
+        axis.set_ylim(len(values) - 0.5, -0.5)
+        axis.set_xlim(0, max(values.values()) * 1.18)
+        axis.set_xlabel(unit)
+
+    alt = f"{title}: " + ", ".join(f"{k} {v:,.4g} {unit}" for k, v in values.items()) + "."
+    return draw(name, title, alt, paint, (5.6, 1.0 + 0.42 * len(values)))

@@ -1,0 +1,217 @@
+"""Figures of a study: of each training, of each subject under test, and between configurations."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from harness.analysis import ALL, summarise
+from harness.records import Dimension, Generation, Sample, Score, Variant
+from harness.store import Run
+from training.callbacks import series, turning_point
+from training.run import finished
+from training.studies.cell import CellOutcome
+from training.studies.config import Cell
+from training.studies.suites import SuiteGroup
+
+MOST_PAIRED = 6
+"""With more configurations than this, only the first is compared with each of the others."""
+
+_FIGURES = (
+    "steps", "eval_loss_before", "eval_loss_after", "eval_perplexity_after", "loss_last",
+    "tokens_per_second", "seconds", "trainable_parameters", "parameters", "weights_bytes",
+    "memory_footprint_bytes", "peak_cpu_mib", "peak_gpu_mib", "device",
+)  # fmt: skip
+
+
+def training_figures(cell: Cell, outcome: CellOutcome) -> dict[str, Any]:
+    """One training: how it ended, its sizes, its curves and where its validation loss turned."""
+    row: dict[str, Any] = {
+        "name": cell.name,
+        "labels": cell.labels,
+        "method": cell.config.method,
+        "folder": str(outcome.output_dir),
+        "error": outcome.error,
+    }
+    result = finished(outcome.output_dir) if outcome.error is None else None
+    if result is None:
+        return row
+    row |= {name: result.summary.get(name) for name in _FIGURES}
+    validation = series(result.curve, "eval_loss")
+    training = series(result.curve, "loss")
+    row |= {"loss": training, "eval_loss": validation, "gap": gap(training, validation)}
+    if validation:
+        row["best_step"], row["best_eval_loss"] = min(validation, key=lambda point: point[1])
+        turned = turning_point(result.curve)
+        row["turned_at"] = turned[0] if turned else None
+    row["warnings"] = result.warnings
+    return row
+
+
+def gap(
+    training: Sequence[tuple[int, float]], validation: Sequence[tuple[int, float]]
+) -> list[tuple[int, float]]:
+    """Validation loss minus training loss at every evaluation.
+
+    The training loss is the one logged at that step or last before it: the mean over the steps
+    since the logging before, in training mode (with dropout).
+    """
+    found = []
+    for step, loss in validation:
+        before = [value for at, value in training if at <= step]
+        if before:
+            found.append((step, loss - before[-1]))
+    return found
+
+
+def suite_figures(run_dir: Path, group: SuiteGroup) -> dict[str, Any]:
+    """One suite's figures by subject, and the paired differences between its configurations.
+
+    Raises:
+        StoreError: The run has no summary.
+    """
+    run = Run.open(run_dir)
+    summary = run.summary()
+    headline = {tuple(measure) for measure in summary["headline"]["measures"]}
+    labels = {(m["judge"], m["dimension"]): m["label"] for m in summary["measures"]}
+    levels = [
+        {
+            "subject": row["subject"],
+            "measure": labels[row["judge"], row["dimension"]],
+            "headline": (row["judge"], row["dimension"]) in headline,
+            "n": row["n"],
+            "originals": row["originals"],
+            "variants": row["variants"],
+            "change": row["change"],
+        }
+        for row in summary["cells"]
+        if row["kind"] == ALL
+    ]
+    return {
+        "name": group.name,
+        "run": str(run_dir),
+        "prompts": summary["prompts"],
+        "finding": summary["finding"]["sentence"],
+        "measures": [
+            {
+                "label": m["label"],
+                "higher_is_better": m["higher_is_better"],
+                "headline": (m["judge"], m["dimension"]) in headline,
+            }
+            for m in summary["measures"]
+        ],
+        "levels": levels,
+        "pairs": paired(run, summary, group.cells, labels),
+    }
+
+
+def paired(
+    run: Run,
+    summary: Mapping[str, Any],
+    configurations: Sequence[str],
+    labels: Mapping[tuple[str, str], str],
+) -> list[dict[str, Any]]:
+    """Differences between configurations on the same prompts and variants, with intervals.
+
+    The statistics are those of every run, with a configuration in the place of the baseline.
+    """
+    present = [name for name in configurations if name in summary["subjects"]]
+    firsts = present[:-1] if len(present) <= MOST_PAIRED else present[:1]
+    dimensions = {
+        name: [Dimension.model_validate(d) for d in judge["dimensions"]]
+        for name, judge in summary["judges"].items()
+    }
+    records: dict[str, Any] = {
+        "samples": list(run.read(Sample)),
+        "variants": list(run.read(Variant)),
+    }
+    answers = [g for g in run.read(Generation) if g.subject in present]
+    scores = [s for s in run.read(Score) if s.subject in present]
+    found = []
+    for first in firsts:
+        others = present[present.index(first) + 1 :]
+        contrasted = summarise(
+            **records,
+            generations=answers,
+            scores=scores,
+            dimensions=dimensions,
+            baseline=first,
+            subjects=[first, *others],
+            seed=int(summary["seed"]),
+            resamples=int(summary["resamples"]),
+        )
+        scope = contrasted["headline"]["scope"]
+        found += [
+            {
+                "first": first,
+                "second": row["subject"],
+                "measure": labels[row["judge"], row["dimension"]],
+                "n": row["n"],
+                "originals": row["gain_originals"],
+                "variants": row["gain_variants"],
+                "robustness": row["did"],
+            }
+            for row in contrasted["contrasts"]
+            if row["kind"] == ALL and row["scope"] == scope
+        ]
+    return found
+
+
+def findings(cells: Sequence[Mapping[str, Any]], suites: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What the figures say, in sentences."""
+    trained = [cell for cell in cells if cell.get("best_eval_loss") is not None]
+    said = []
+    if trained:
+        # Losses on different validation sets are not compared.
+        for _, group in itertools.groupby(
+            sorted(trained, key=lambda c: c["validation"]), key=lambda c: c["validation"]
+        ):
+            rows = list(group)
+            best = min(rows, key=lambda cell: cell["best_eval_loss"])
+            said.append(
+                f"Lowest validation loss on {best['validation']}: {best['name']},"
+                f" {best['best_eval_loss']:.3f} at step {best['best_step']}"
+                + (f" (of {len(rows)} configurations)." if len(rows) > 1 else ".")
+            )
+        turned = [cell for cell in trained if cell["turned_at"] is not None]
+        said += [
+            f"{cell['name']}: the validation loss turns up after step {cell['turned_at']} while the"
+            " training loss goes on falling."
+            for cell in turned
+        ]
+        if not turned:
+            said.append("In none of the trainings did the validation loss turn up.")
+    failed = [cell["name"] for cell in cells if cell["error"]]
+    if failed:
+        said.append(f"{len(failed)} of {len(cells)} trainings failed: {', '.join(failed)}.")
+    for suite in suites:
+        said += _differences(suite)
+    return said
+
+
+def _differences(suite: Mapping[str, Any]) -> list[str]:
+    if suite.get("error"):
+        return [f"Suite {suite['name']} failed: {suite['error']}"]
+    headline = {m["label"] for m in suite["measures"] if m["headline"]}
+    said, unclear = [], 0
+    for pair in suite["pairs"]:
+        estimate = pair["variants"]
+        if pair["measure"] not in headline or not estimate or estimate["low"] is None:
+            continue
+        if estimate["low"] <= 0 <= estimate["high"]:
+            unclear += 1
+            continue
+        more = "higher" if estimate["mean"] > 0 else "lower"
+        said.append(
+            f"{suite['name']}, {pair['measure']} on variants: {pair['second']} is"
+            f" {abs(estimate['mean']):.3f} {more} than {pair['first']} (interval"
+            f" {estimate['low']:.3f} to {estimate['high']:.3f}, {pair['n']} prompts)."
+        )
+    if unclear:
+        said.append(
+            f"{suite['name']}: {unclear} of {unclear + len(said)} differences between configurations"
+            " cannot be told from none at this number of prompts."
+        )
+    return said

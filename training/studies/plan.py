@@ -1,0 +1,154 @@
+"""What a study costs, said before it starts."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from harness.config import Suite
+from harness.data import load
+from harness.models.checkpoints import count_parameters, load_tokenizer, locate
+from harness.prompting import Renderer
+from training.config import TrainingConfig
+from training.data import load_data
+from training.masking import encode_samples
+from training.studies.config import Cell
+from training.studies.suites import SuiteGroup
+
+_FLOPS = {"full": 6.0, "lora": 4.0, "qlora-4bit": 4.0, "qlora-8bit": 4.0}
+"""Floating-point operations a token and parameter: forward 2, backward 2 for the activations and,
+where all weights are trained, 2 for the weights (Kaplan et al. 2020, section 2.1)."""
+
+
+@dataclass(frozen=True)
+class TrainingCost:
+    """What one training takes.
+
+    Attributes:
+        steps: Optimizer steps.
+        tokens: Tokens that go through the model for training, padding left out.
+        evaluation_tokens: Tokens for all evaluations together.
+        seconds: An estimate from this machine's speed in matrix products.
+    """
+
+    name: str
+    steps: int
+    tokens: int
+    evaluation_tokens: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class SuiteCost:
+    """What one suite asks for, at most: not every kind of rewording applies to every prompt."""
+
+    name: str
+    subjects: int
+    answers: int
+    tokens: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The cost of a study."""
+
+    trainings: tuple[TrainingCost, ...]
+    suites: tuple[SuiteCost, ...]
+
+    def lines(self) -> list[str]:
+        """The plan in words, one line an item and one for the sum."""
+        found = [
+            f"{cost.name}: {cost.steps} steps, {cost.tokens:,} tokens, about"
+            f" {_duration(cost.seconds)}"
+            for cost in self.trainings
+        ]
+        found += [
+            f"suite {cost.name}: {cost.subjects} subjects, up to {cost.answers:,} answers and"
+            f" {cost.tokens:,} new tokens"
+            for cost in self.suites
+        ]
+        seconds = sum(cost.seconds for cost in self.trainings)
+        found.append(
+            f"in all {len(self.trainings)} trainings, {sum(c.tokens for c in self.trainings):,}"
+            f" tokens, about {_duration(seconds)} of training one after the other on this machine;"
+            f" {sum(c.answers for c in self.suites):,} answers at most"
+        )
+        return found
+
+
+def plan(cells: Sequence[Cell], groups: Sequence[SuiteGroup]) -> Plan:
+    """Work out the cost of a study; reads data and tokenizers, loads no model.
+
+    Raises:
+        JostleError: Data or a model that cannot be found: better now than in the third training.
+    """
+    speed = matmul_speed()
+    trainings = tuple(_training(cell.name, cell.config, speed) for cell in cells)
+    return Plan(trainings, tuple(_suite(group) for group in groups))
+
+
+def steps_of(config: TrainingConfig, rows: int) -> int:
+    """Optimizer steps of a training on ``rows`` rows in one process."""
+    if config.max_steps > 0:
+        return config.max_steps
+    batches = math.ceil(rows / config.per_device_train_batch_size)
+    return math.ceil(
+        math.ceil(batches / config.gradient_accumulation_steps) * config.num_train_epochs
+    )
+
+
+def matmul_speed() -> float:
+    """Floating-point operations a second of fp32 matrix products on this machine's device."""
+    import torch
+
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    size = 4096 if device == "cuda" else 1024
+    a = torch.ones(size, size, device=device)
+    a @ a
+    began, rounds = time.perf_counter(), 8
+    for _ in range(rounds):
+        a @ a
+    if device == "cuda":
+        torch.cuda.synchronize()
+    return rounds * 2 * size**3 / (time.perf_counter() - began)
+
+
+def _training(name: str, config: TrainingConfig, speed: float) -> TrainingCost:
+    data = load_data(config)
+    folder = locate(config.model, config.revision)
+    renderer = Renderer(load_tokenizer(folder, config.model), config.template, config.system_prompt)
+    _, counts = encode_samples(data.train, renderer, config.max_length, config.assistant_turns)
+    steps = steps_of(config, counts.rows)
+    batch = config.per_device_train_batch_size * config.gradient_accumulation_steps
+    tokens = round(steps * batch * counts.tokens / counts.rows)
+    evaluated = 0
+    if data.validation:
+        _, held_out = encode_samples(
+            data.validation, renderer, config.max_length, config.assistant_turns
+        )
+        evaluations = 2 if config.eval_strategy != "steps" else 1 + steps // config.eval_steps
+        evaluated = held_out.tokens * evaluations
+    parameters = count_parameters(folder)
+    seconds = (_FLOPS[config.method] * tokens + 2.0 * evaluated) * parameters / speed
+    return TrainingCost(name, steps, tokens, evaluated, seconds)
+
+
+def _suite(group: SuiteGroup) -> SuiteCost:
+    suite: Suite = group.suite
+    prompts = len(load(suite.data))
+    if suite.data.limit is not None:
+        prompts = min(prompts, suite.data.limit)
+    kinds = sum(len(kind.severities) for kind in suite.perturbations)
+    variants = max(kinds * suite.suite.variants_per_kind, suite.suite.variants_per_prompt)
+    per_subject = prompts * (1 + variants) * suite.suite.repeats
+    answers = per_subject * len(suite.subjects)
+    tokens = sum(per_subject * subject.generation.max_new_tokens for subject in suite.subjects)
+    return SuiteCost(group.name, len(suite.subjects), answers, tokens)
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

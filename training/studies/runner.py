@@ -1,0 +1,167 @@
+"""Runs a study: trainings one by one, then their suites, then the report. Resumes by itself."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from harness import runner as harness_runner
+from harness.cache import Cache
+from harness.errors import ConfigError, JostleError
+from harness.progress import Progress
+from harness.session import Session
+from harness.store import Run
+from harness.subjects import open_subjects
+from reports.html import render
+from training.files import cannot_write, write_json
+from training.run import finished
+from training.studies.cell import CellOutcome
+from training.studies.compare import findings, suite_figures, training_figures
+from training.studies.config import Cell, StudyConfig
+from training.studies.engines import Engine, train_all
+from training.studies.page import write_page
+from training.studies.plan import Plan, plan
+from training.studies.suites import SuiteGroup, groups
+
+STATE, SUMMARY, REPORT = "study.json", "summary.json", "report.html"
+
+
+class StudyOutcome(NamedTuple):
+    """How a study ended.
+
+    Attributes:
+        report: The study's page.
+        failed: Trainings and suites that failed.
+        findings: What the figures say, in sentences.
+    """
+
+    report: Path
+    failed: int
+    findings: list[str]
+
+
+def folder_of(study: StudyConfig, out: Path | None = None) -> Path:
+    """Where a study goes: ``out``, else ``runs/<name>``."""
+    return out or Path("runs") / study.study.name
+
+
+def plan_study(study: StudyConfig, out: Path | None = None) -> Plan:
+    """What the study costs; see :func:`training.studies.plan.plan`.
+
+    Raises:
+        JostleError: Data, a model or a suite that cannot be found.
+    """
+    cells = study.cells(folder_of(study, out))
+    return plan(cells, groups(study.study.name, cells))
+
+
+def run_study(
+    study: StudyConfig,
+    *,
+    progress: Progress,
+    out: Path | None = None,
+    engine: Engine = "local",
+    command: str = "",
+) -> StudyOutcome:
+    """Train what is not trained yet, test what is not tested yet, and write the report.
+
+    A training that fails is recorded and the others go on; the next call tries it again.
+
+    Args:
+        study: The grid.
+        progress: Shows where it stands.
+        out: The study's folder; ``runs/<name>`` unless told.
+        engine: ``local`` or ``ray``.
+        command: The command line, for the manifests.
+
+    Raises:
+        JostleError: Bad input, or a folder that cannot be written.
+    """
+    root = folder_of(study, out)
+    cells = study.cells(root)
+    suites = groups(study.study.name, cells)
+    costs = plan(cells, suites)
+    for line in costs.lines():
+        progress.note(line)
+    _claim(root, study)
+    outcomes = _train(cells, engine, progress)
+    trained = [c for c in cells if outcomes[c.name].error is None]
+    rows = [_row(cell, outcomes[cell.name]) for cell in cells]
+    tested = []
+    for group in groups(study.study.name, trained):
+        tested.append(_test(root, group, progress, command))
+    said = findings(rows, tested)
+    summary = {
+        "study": study.model_dump(mode="json"),
+        "plan": costs.lines(),
+        "cells": rows,
+        "suites": tested,
+        "findings": said,
+    }
+    write_json(root / SUMMARY, summary)
+    report = write_page(root, summary)
+    failed = sum(row["error"] is not None for row in [*rows, *tested])
+    return StudyOutcome(report, failed, said)
+
+
+def _claim(root: Path, study: StudyConfig) -> None:
+    """Write what the study is; refuse a folder that holds another one."""
+    path = root / STATE
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        there = json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+    except OSError as error:
+        raise cannot_write(root, error) from error
+    except ValueError:
+        there = None
+    if there is not None and there.get("name") != study.study.name:
+        raise ConfigError(f"{root} holds study {there.get('name')!r}; choose another folder")
+    write_json(path, {"name": study.study.name, "config": study.model_dump(mode="json")})
+
+
+def _train(cells: Sequence[Cell], engine: Engine, progress: Progress) -> dict[str, CellOutcome]:
+    """Every training, also a finished one: only it can tell whether it is of this config and data."""
+    outcomes: dict[str, CellOutcome] = {}
+
+    def watch(event: dict[str, Any]) -> None:
+        if event["event"] == "warning":
+            progress.note(f"  warning: {event['message']}")
+        elif event["event"] == "eval" and "eval_loss" in event:
+            progress.note(
+                f"  step {event['step']} of {event['of']}: validation loss {event['eval_loss']:.3f}"
+            )
+
+    with progress.stage("trainings", len(cells)) as task:
+        for outcome in train_all(cells, engine, watch):
+            outcomes[outcome.name] = outcome
+            task.advance()
+            if outcome.error is not None:
+                progress.note(f"{outcome.name}: failed: {outcome.error}")
+            else:
+                result = finished(outcome.output_dir)
+                loss = result.summary.get("eval_loss_after") if result else None
+                tail = "" if loss is None else f", validation loss {loss:.3f}"
+                progress.note(f"{outcome.name}: trained{tail}")
+    return outcomes
+
+
+def _row(cell: Cell, outcome: CellOutcome) -> dict[str, Any]:
+    data = cell.config.validation_data or cell.config.train_data
+    return {**training_figures(cell, outcome), "validation": data.path}
+
+
+def _test(root: Path, group: SuiteGroup, progress: Progress, command: str) -> dict[str, Any]:
+    """Run one suite; an error is recorded, and the other suites go on."""
+    folder = root / "suites" / group.name
+    progress.note(f"suite {group.name}: {', '.join(group.cells)}")
+    try:
+        parts = harness_runner.assemble(group.suite)
+        with Run.create(folder) as run:
+            session = Session(run, group.suite, cache=Cache(), progress=progress, command=command)
+            harness_runner.run(session, parts, open_subjects, render)
+        return {**suite_figures(folder, group), "error": None}
+    except JostleError as error:
+        progress.note(f"suite {group.name}: failed: {error}")
+        return {"name": group.name, "error": str(error)}
