@@ -170,6 +170,12 @@ def _resample_counts(rng: np.random.Generator, resamples: int, rows: int) -> Flo
     return counts.reshape(resamples, rows).astype(np.float64)
 
 
+@lru_cache(maxsize=4096)
+def _student(level: float, df: int) -> float:
+    """Two-sided critical value of Student's t."""
+    return float(distributions.t.ppf((1 + level) / 2, df))
+
+
 def adjusted_student(values: Floats, *, level: float, span: float) -> tuple[float, float, float]:
     """Student interval after adding two rows, one either side of the median.
 
@@ -188,7 +194,7 @@ def adjusted_student(values: Floats, *, level: float, span: float) -> tuple[floa
     size = float(np.sqrt(np.mean(deviation[moved] ** 2))) if moved.any() else span / 2
     padded = np.append(values, [centre - size, centre + size])
     se = float(padded.std(ddof=1) / math.sqrt(len(padded)))
-    half = float(distributions.t.ppf((1 + level) / 2, max(len(values) - 1, 1))) * se
+    half = _student(level, max(len(values) - 1, 1)) * se
     middle = float(padded.mean())
     return middle - half, middle + half, se
 
@@ -316,7 +322,7 @@ def fieller(
     n = len(a)
     if n < 2:
         return None
-    t2 = float(distributions.t.ppf((1 + level) / 2, n - 1)) ** 2
+    t2 = _student(level, n - 1) ** 2
     covariance = np.cov(a, b, ddof=1) / n
     top, bottom = float(a.mean()), float(b.mean())
     qa = bottom**2 - t2 * float(covariance[1, 1])

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from harness.analysis import ALL
-from harness.records import IDENTITY
+from harness.records import IDENTITY, Manifest
 from harness.store import Run, readable_os_errors, write_atomically
 from reports import charts, explorer, page
 from reports.charts import Chart
-from reports.samples import join
+from reports.samples import SampleView, join
 from reports.visible import visible
 
 TOC = (
@@ -52,19 +52,36 @@ def render(run_dir: Path) -> Path:
     """
     run = Run.open(run_dir)
     summary = run.summary()
-    manifest = run.manifest()
+    return write_page(run.root, run.manifest(), summary, join(run, summary["subjects"]))
+
+
+def write_page(
+    folder: Path, manifest: Manifest, summary: dict[str, Any], views: Sequence[SampleView]
+) -> Path:
+    """Write the page, its charts and, where they are many, its samples into a folder.
+
+    Args:
+        folder: Where to.
+        manifest: What the run (or the comparison) was made from.
+        summary: Its figures.
+        views: Its samples with answers and scores.
+
+    Returns:
+        The page's path.
+
+    Raises:
+        StoreError: The folder cannot be written.
+    """
     drawn = draw_all(summary)
-    write_figures(run.figures, drawn.values())
-    views = join(run, summary["subjects"])
+    write_figures(folder / "figures", drawn.values())
     measure = page.listed_measure(summary)
     index, chunks = explorer.build(views, summary, measure)
     beside = sum(map(len, chunks)) > INLINE_CHARACTERS
-    write_chunks(run.root / CHUNK_FOLDER, chunks if beside else [])
+    write_chunks(folder / CHUNK_FOLDER, chunks if beside else [])
     context = {
         "chunk_folder": CHUNK_FOLDER if beside else "",
         "name": manifest.name,
         "date": (manifest.finished or manifest.created)[:10],
-        "rendering": True,
         "manifest": manifest,
         "manifest_json": manifest.model_dump_json(indent=2),
         "facts": page.facts(manifest, summary),
@@ -75,9 +92,9 @@ def render(run_dir: Path) -> Path:
         **_figures(summary, drawn),
         **_words(summary),
     }
-    html = fill(context)
-    write_atomically(run.report_path, html)
-    return run.report_path
+    path = folder / "report.html"
+    write_atomically(path, fill(context))
+    return path
 
 
 def draw_all(summary: dict[str, Any]) -> dict[str, Chart]:
@@ -161,6 +178,7 @@ def _words(summary: dict[str, Any]) -> dict[str, Any]:
         "subjects_line": f"{', '.join(others)} against {summary['baseline']}"
         if others
         else summary["baseline"],
+        "label_of": lambda row: page.labels(summary)[row["judge"], row["dimension"]],
         "has_llm": any(j["llm"] for j in summary["judges"].values()),
         "has_identity": any(k["name"] == IDENTITY for k in summary["kinds"]),
         "right_is": "worse" if lower else "better",

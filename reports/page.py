@@ -251,7 +251,7 @@ def facts(manifest: Manifest, summary: Mapping[str, Any]) -> list[tuple[str, str
     )
     found = [
         ("Started", manifest.created),
-        ("Finished", manifest.finished or "not yet"),
+        ("Finished", manifest.finished or ""),
         ("Subjects", ", ".join(summary["subjects"]) + f" (baseline: {summary['baseline']})"),
         ("Seed", str(manifest.seed)),
         ("Code", commit),

@@ -15,6 +15,7 @@ worst case         mean over prompts of the expected worst of k variants, k equa
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -316,6 +317,34 @@ class Estimands:
         if found is None:
             return None
         return dict(zip(("mean", "low", "high"), map(number, found), strict=True))
+
+    def pairs(self) -> None:
+        """Every two of the compared subjects against each other, on the headline measures."""
+        others = [s for s in self.table.subjects if s != self.baseline]
+        for measure in self.headline:
+            span = self.table.dimensions[measure].high - self.table.dimensions[measure].low
+            series = {s: Series.of(self.table, measure, s) for s in others}
+            for one, two in itertools.combinations(others, 2):
+                values = series[one].minus(series[two]).values
+                parts = Change.of(self.table, measure, values, ALL)
+                key = ("pair", measure, one, two)
+                for name, found, reach in (
+                    ("gain_originals", parts.paired_originals, span),
+                    ("gain_variants", parts.paired_variants, span),
+                    ("did", parts.change, 2 * span),
+                ):
+                    self.ledger.enter(
+                        (*key, name), self.main.only(found), (-reach, reach), test="detail"
+                    )
+                row = {
+                    "subject": one,
+                    "against": two,
+                    "judge": measure[0],
+                    "dimension": measure[1],
+                    "n": int((~np.isnan(self.main.only(parts.paired_variants))).sum()),
+                }
+                names = ("gain_originals", "gain_variants", "did")
+                self._add("pairs", row, **{name: (*key, name) for name in names})
 
     def severities(self) -> None:
         """Level and change at each severity, for kinds that have several; fillers stay out."""

@@ -115,6 +115,7 @@ def summarise(
     estimands = Estimands(table, ledger, headline, main, baseline)
     estimands.cells()
     estimands.contrasts([*scopes, *_topics(table, options.topic_key)])
+    estimands.pairs()
     estimands.severities()
     estimands.worst_cases()
     solved = ledger.solve(seed=seed, resamples=resamples, level=options.level)
@@ -158,6 +159,7 @@ def summarise(
         "contrasts": [c for c in contrasts if not c["scope"].startswith("topic ")],
         "topics": [c for c in contrasts if c["scope"].startswith("topic ")],
         "cells": cells,
+        "pairs": estimands.read("pairs", solved),
         "severities": estimands.read("severities", solved),
         "worst": estimands.read("worst", solved),
         "noise": _noise(table, headline, cells, answers, options),

@@ -215,19 +215,23 @@ def _fill(
 def _add_overall(table: Table) -> None:
     """Give each LLM judge with several like dimensions their mean as a dimension of its own.
 
+    Like are dimensions of one scale that grade an answer by itself (not against another answer).
     The mean is taken answer by answer and only where every dimension was scored.
     """
     for judge in sorted({judge for judge, _ in table.dimensions} & table.llm):
-        own = [(m, d) for m, d in table.dimensions.items() if m[0] == judge]
-        scales = {(d.low, d.high, d.higher_is_better, d.needs) for _, d in own}
-        if len(own) < 2 or len(scales) > 1 or (judge, OVERALL) in table.dimensions:
+        groups: dict[tuple[float, float, bool | None], list[Measure]] = {}
+        for measure, d in table.dimensions.items():
+            if measure[0] == judge and not {"original_answer", "opponent"} & set(d.needs):
+                groups.setdefault((d.low, d.high, d.higher_is_better), []).append(measure)
+        own = max(groups.values(), key=len, default=[])
+        overall = (judge, OVERALL)
+        if len(own) < 2 or overall in table.dimensions:
             continue
-        measure = (judge, OVERALL)
-        names = ", ".join(d.name for _, d in own)
-        table.dimensions[measure] = own[0][1].model_copy(
+        names = ", ".join(name for _, name in own)
+        table.dimensions[overall] = table.dimensions[own[0]].model_copy(
             update={"name": OVERALL, "description": f"Mean of {names}, answer by answer."}
         )
         # NaN in any dimension makes the answer's mean NaN.
-        table.values[measure] = np.mean([table.values[m] for m, _ in own], axis=0)
-        table.parts[measure] = [m for m, _ in own]
-        table.expected[measure] = np.any([table.expected[m] for m, _ in own], axis=0)
+        table.values[overall] = np.mean([table.values[m] for m in own], axis=0)
+        table.parts[overall] = own
+        table.expected[overall] = np.any([table.expected[m] for m in own], axis=0)
