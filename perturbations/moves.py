@@ -133,7 +133,9 @@ def _resolved(token: Any, before: Sequence[Any]) -> bool:
     if token.lower_ in ("they", "them", "their"):
         return any(t.tag_ == "NNS" for t in before)
     return (
-        bool(token.lower_ == "instead") and token.i + 1 < len(token.doc) and token.nbor().lower_ == "of"
+        bool(token.lower_ == "instead")
+        and token.i + 1 < len(token.doc)
+        and token.nbor().lower_ == "of"
     )
 
 

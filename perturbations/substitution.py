@@ -313,7 +313,7 @@ def _next_tag(tokens: Tokens, values: frozenset[str]) -> bool:
 
 def _initial(tokens: Tokens, values: frozenset[str]) -> bool:
     sentence = (t for t in tokens[0].sent if not (t.is_space or t.is_punct))
-    return next((t.i for t in sentence), -1) == tokens[0].i
+    return bool(next((t.i for t in sentence), -1) == tokens[0].i)
 
 
 def _predicate(tokens: Tokens, values: frozenset[str]) -> bool:

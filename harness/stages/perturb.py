@@ -8,16 +8,19 @@ the variants are the same whatever the chunk, order or resume.
 from __future__ import annotations
 
 import inspect
+import random
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import Any, Literal
 
 from harness.digest import derived_rng, digest, file_digest
 from harness.edits import apply_edits, find_edits, normalised
+from harness.errors import JostleError, PluginError
 from harness.protocols import Perturbation
 from harness.records import IDENTITY, ORIGINAL, Edit, Sample, Severity, Variant, VariantStatus
 from harness.registry import perturbations
@@ -49,26 +52,28 @@ class Kind:
     fingerprint: str
 
 
-def make_kind(name: str, options: Mapping[str, Any] | None = None, **given: Any) -> Kind:
+def make_kind(
+    name: str, options: Mapping[str, Any] | None = None, *, severity: Severity = "medium"
+) -> Kind:
     """Build a kind from a registered name and the user's options.
 
-    A plug-in's ``label`` replaces the name in records (``nlpaug`` becomes ``nlpaug.KeyboardAug``);
-    an option ``severity`` is recorded, "medium" without one.
+    A plug-in's ``label`` replaces the name in records (``nlpaug`` becomes ``nlpaug.KeyboardAug``).
+    The severity is passed on to plug-ins that take one.
 
     Args:
         name: Registered name.
-        options: The user's options.
-        given: What the harness offers to plug-ins that ask for it (``paraphrase`` its endpoint).
+        options: The user's options; a ``severity`` among them goes before the argument.
+        severity: How strong.
 
     Raises:
         PluginError: Unknown name or options.
     """
     options = dict(options or {})
-    plugin = perturbations.create(name, options, **given)
-    severity: Severity = options.get("severity", "medium")
+    severity = options.pop("severity", severity)
+    plugin = perturbations.create(name, options, severity=severity)
     label = getattr(plugin, "label", name)
-    own = getattr(plugin, "fingerprint", None)
-    fingerprint = digest([label, options, severity, own or _source_digest(plugin)])
+    version = getattr(plugin, "version", "")
+    fingerprint = digest([label, options, severity, version, _source_digest(plugin)])
     return Kind(label, severity, plugin, fingerprint)
 
 
@@ -167,6 +172,7 @@ class _Slot:
     edits: tuple[Edit, ...] = ()
     raw: str = ""
     similarity: float | None = None
+    ready: list[Any] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         if not self.filler:
@@ -238,8 +244,9 @@ class _Slot:
             made_from=made_from,
         )
 
-    def _call(self, text: Text) -> tuple[Edit, ...] | str | None:
-        rng = derived_rng(
+    def rng(self) -> random.Random:
+        """The random stream of the next candidate."""
+        return derived_rng(
             self.prompt.seed,
             self.prompt.sample.id,
             self.kind.name,
@@ -247,8 +254,16 @@ class _Slot:
             self.replicate,
             self.candidate,
         )
+
+    def _call(self, text: Text) -> tuple[Edit, ...] | str | None:
+        """The next candidate's edits, or None for inapplicable, or how the plug-in failed."""
         try:
-            proposed = self.kind.plugin(text, rng)
+            if self.ready:
+                proposed = self.ready.pop()
+                if isinstance(proposed, PluginError):
+                    raise proposed
+            else:
+                proposed = self.kind.plugin(text, self.rng())
             if proposed is None:
                 return None
             if isinstance(proposed, str):
@@ -256,6 +271,8 @@ class _Slot:
             edits = normalised(text.raw, proposed)
             apply_edits(text.raw, edits)
         except Exception as error:  # a plug-in's fault costs its variant, never the run
+            if isinstance(error, JostleError) and not isinstance(error, PluginError):
+                raise  # a budget that is spent, an endpoint that refuses: worth a stop
             return f"failed: {type(error).__name__}: {' '.join(str(error).split())[:200]}"
         return edits
 
@@ -270,6 +287,7 @@ def _resolve(slots: Sequence[_Slot], gate: Gate) -> None:
     """Settle all slots, round by round, so that each round embeds one batch."""
     pending = list(slots)
     while pending:
+        _ask_together(pending)
         proposed: list[tuple[_Slot, Passage]] = []
         for slot in pending:
             passage = slot.propose(gate)
@@ -285,6 +303,19 @@ def _resolve(slots: Sequence[_Slot], gate: Gate) -> None:
             else:
                 slot.reject(verdict.reason)
                 pending.append(slot)
+
+
+def _ask_together(slots: Sequence[_Slot]) -> None:
+    """One call for all next candidates of each plug-in that takes ``many`` at once."""
+    groups: dict[int, list[_Slot]] = {}
+    for slot in slots:
+        if hasattr(slot.kind.plugin, "many"):
+            groups.setdefault(id(slot.kind), []).append(slot)
+    for group in groups.values():
+        plugin: Any = group[0].kind.plugin
+        answers = plugin.many([(slot.prompt.text, slot.rng()) for slot in group])
+        for slot, answer in zip(group, answers, strict=True):
+            slot.ready = [answer]
 
 
 def _fill(
@@ -352,7 +383,7 @@ def _own_digest() -> str:
     versions = []
     for distribution in (SPACY_MODEL.replace("_", "-"), "lemminflect", "breame"):
         try:
-            versions.append(version(distribution))
+            versions.append(installed_version(distribution))
         except PackageNotFoundError:
             versions.append("absent")
     return digest([[p.name, file_digest(p)] for p in paths] + [versions])

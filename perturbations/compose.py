@@ -1,0 +1,85 @@
+"""Several kinds in turn: the second works on what the first has made."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from harness.edits import apply_edits
+from harness.errors import PluginError
+from harness.registry import perturbations
+from perturbations.common import LEVELS, Level, Limits, check_level
+
+if TYPE_CHECKING:
+    from harness.text import Text
+
+Step = str | Mapping[str, Mapping[str, Any] | None]
+
+
+class Compose:
+    """Several kinds in turn, e.g. ``compose: {steps: [synonym, {typo: {severity: light}}]}``.
+
+    Applies where at least two of the steps do. The gate holds the whole to the lowest of the steps'
+    floors and to the sum of what they may change.
+
+    Args:
+        steps: Names, or one-entry maps from a name to its options; two or more.
+        severity: For the steps that do not give one of their own.
+    """
+
+    def __init__(self, steps: Sequence[Step], severity: Level = "medium") -> None:
+        check_level(severity)
+        if isinstance(steps, str) or len(steps) < 2:
+            raise ValueError("steps must be a list of two or more kinds")
+        named = [_named(step, severity) for step in steps]
+        self.plugins = [_built(name, options) for name, options in named]
+        self.label = "+".join(name for name, _ in named)
+        self.limits = _together([getattr(p, "limits", None) or Limits() for p in self.plugins])
+
+    def __call__(self, text: Text, rng: random.Random) -> str | None:
+        """The whole new text, or None where fewer than two steps apply."""
+        from harness.text import Text as Parsed
+
+        current, applied = text, 0
+        for plugin in self.plugins:
+            proposed = plugin(current, rng)
+            if proposed is None:
+                continue
+            raw = proposed if isinstance(proposed, str) else apply_edits(current.raw, proposed)
+            if raw != current.raw:
+                current, applied = Parsed(raw), applied + 1
+        return current.raw if applied >= 2 else None
+
+
+def _named(step: Step, severity: Level) -> tuple[str, dict[str, Any]]:
+    if isinstance(step, str):
+        return step, {"severity": severity}
+    if len(step) != 1:
+        raise ValueError(f"step {dict(step)!r} is not one name with its options")
+    name, options = next(iter(step.items()))
+    return name, {"severity": severity, **(options or {})}
+
+
+def _built(name: str, options: dict[str, Any]) -> Any:
+    if name in ("compose", "identity"):
+        raise ValueError(f"{name} cannot be a step of compose")
+    severity = options.pop("severity")
+    try:
+        return perturbations.create(name, options, severity=severity)
+    except PluginError as error:
+        raise ValueError(f"step {name!r}: {error}") from error
+
+
+def _together(limits: Sequence[Limits]) -> Limits:
+    words = {
+        level: min(1.0, sum(each.words.get(level, 1.0) for each in limits)) for level in LEVELS
+    }
+    return replace(
+        limits[0],
+        floor=min(each.floor for each in limits),
+        words=words,
+        exempt=frozenset().union(*(each.exempt for each in limits)),
+        same_words=all(each.same_words for each in limits),
+    )
