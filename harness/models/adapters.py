@@ -15,6 +15,7 @@ from harness.models.checkpoints import check_safetensors, first_line, locate
 from harness.models.digests import adapter_digest
 
 _WEIGHTS = "adapter_model.safetensors"
+_EMBEDDINGS = (".embed_tokens.weight", ".lm_head.weight", ".wte.weight")
 _PREFIX = "base_model.model."
 _PROBE = "How do I sort a list of numbers, and why do I feel so tired today?"
 
@@ -211,6 +212,12 @@ def check_fit(
     Raises:
         ModelError: Layers that the base does not have, or of another width.
     """
+    whole = [key for key in shapes if key.endswith(_EMBEDDINGS) and not _is_saved(key, config)]
+    if whole:
+        raise ModelError(
+            f"{what}: carries the base's own {whole[0].removeprefix(_PREFIX)} (tokens were added in"
+            " training), which would change the base model too; train with modules_to_save instead"
+        )
     modules = dict(net.named_modules())
     problems = []
     for key, shape in sorted(shapes.items()):
@@ -236,6 +243,12 @@ def check_fit(
         )
     if config.get("peft_type") == "LORA" and not any(".lora_" in key for key in shapes):
         raise ModelError(f"{what}: says it is LoRA but holds no lora_A and lora_B tensors")
+
+
+def _is_saved(key: str, config: Mapping[str, Any]) -> bool:
+    """Whether a tensor belongs to a copy of a layer that the adapter keeps for itself."""
+    layer = key.removesuffix(".weight").rpartition(".")[2]
+    return layer in (config.get("modules_to_save") or ())
 
 
 def check_loaded(peft: Any, inner: str, folder: Path, what: str) -> None:

@@ -14,7 +14,14 @@ Quantization = Literal["4bit", "8bit"]
 Dtype = Literal["auto", "float32", "bfloat16", "float16"]
 
 # No *.py (nothing that came over the network is run) and no pickled weights (loading runs them).
-_WANTED = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja"]
+_WANTED = [
+    "*.json",
+    "model*.safetensors",
+    "adapter_model.safetensors",
+    "*.model",
+    "*.txt",
+    "*.jinja",
+]
 _PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 
 

@@ -29,7 +29,7 @@ _CONFIG_NOTES = {"_name_or_path", "_model_name_or_path", "architectures", "trans
 
 def weights_digest(folder: Path) -> str:
     """Digest of a checkpoint's safetensors files, whatever they are called and wherever they lie."""
-    return digest(sorted(cached_digest(path) for path in folder.glob("*.safetensors")))
+    return digest(sorted(cached_digest(path) for path in folder.glob("model*.safetensors")))
 
 
 def config_digest(config: dict[str, Any], stops: list[int]) -> str:

@@ -2,6 +2,7 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -226,6 +227,53 @@ def test_target_modules_the_base_does_not_have(
 ) -> None:
     folder = changed(lambda t: {k.replace("q_proj", "c_attn"): v for k, v in t.items()})
     assert "c_attn" in refusal(tiny_llama, folder)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"use_rslora": True},
+        {"use_dora": True},
+        {"modules_to_save": ["lm_head"]},
+        {"target_modules": ["embed_tokens", "up_proj"]},
+        {"target_modules": "all-linear", "rank_pattern": {"q_proj": 2}},
+    ],
+    ids=lambda options: "+".join(options),
+)
+def test_kinds_of_lora(
+    tiny_llama: Path, tiny_adapter: Path, tmp_path: Path, options: dict[str, Any]
+) -> None:
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoModelForCausalLM
+
+    from harness.models.quiet import quiet
+
+    options = {"target_modules": ["q_proj", "v_proj"], **options}
+    with torch.random.fork_rng(), quiet():
+        torch.manual_seed(3)
+        peft = get_peft_model(
+            AutoModelForCausalLM.from_pretrained(tiny_llama, dtype=torch.float32),
+            LoraConfig(r=4, init_lora_weights=False, task_type="CAUSAL_LM", **options),
+        )
+        if "modules_to_save" in options:
+            peft.base_model.model.lm_head.modules_to_save["default"].weight.data.mul_(1.5)
+        peft.save_pretrained(tmp_path / "a", save_embedding_layers=False)
+    model = load(tiny_llama, tuned=tmp_path / "a", other=tiny_adapter)
+    ids = torch.tensor([model.tokenizer("How do I stop worrying about it?")["input_ids"]])
+    with torch.inference_mode():
+        expected = peft.eval()(ids).logits
+    assert torch.allclose(logits(model, "tuned"), expected, atol=1e-4)
+    assert model.warnings == ()
+    plain = load(tiny_llama)
+    assert torch.equal(logits(model, None), logits(plain, None)), "the base was changed"
+
+
+def test_embeddings_of_the_base_in_an_adapter_are_refused(
+    tiny_llama: Path, changed: Callable[..., Path]
+) -> None:
+    key = "base_model.model.model.embed_tokens.weight"
+    folder = changed(lambda tensors: tensors | {key: torch.zeros(420, 64)})
+    assert "would change the base model" in refusal(tiny_llama, folder)
 
 
 def test_unknown_adapter_in_a_request(tiny_llama: Path, tiny_adapter: Path) -> None:

@@ -208,6 +208,20 @@ def test_a_stop_token_ends_an_answer(tiny_llama: Path) -> None:
     assert answer.text == model.tokenizer.decode(written[:third], skip_special_tokens=True)
 
 
+def test_defaults_that_come_with_a_model_do_not_count(
+    model: HFModel, tiny_llama: Path, tmp_path: Path
+) -> None:
+    import json
+    import shutil
+
+    shutil.copytree(tiny_llama, tmp_path / "m")
+    path = tmp_path / "m" / "generation_config.json"
+    defaults = {"do_sample": True, "temperature": 9.0, "repetition_penalty": 3.0, "top_k": 3}
+    path.write_text(json.dumps(json.loads(path.read_text()) | defaults))
+    other = HFModel.load(str(tmp_path / "m"), dtype="float32")
+    assert answers(other, requests(other)) == answers(model, requests(model))
+
+
 def test_a_prompt_beyond_the_context_is_a_recorded_failure(model: HFModel) -> None:
     asked = requests(model)
     asked[2] = asked[2].model_copy(update={"prompt": "<s>" + "word " * 400})
