@@ -83,6 +83,7 @@ class HFModel:
         self.max_rows = max_rows or (_GPU_ROWS if gpu else _CPU_ROWS)
         self.context_length = _context_length(loaded)
         self._stops = _stops(loaded)
+        _forget_defaults(loaded.model)
         self._base = {
             "weights": weights,
             "config": config_digest(loaded.model.config.to_dict(), list(self._stops)),
@@ -318,6 +319,16 @@ def _context_length(loaded: Loaded) -> int | None:
     # Tokenizers without a limit of their own say 10^30.
     known = [int(limit) for limit in limits if limit and limit < 10**9]
     return min(known, default=None)
+
+
+def _forget_defaults(model: Any) -> None:
+    """Drop the sampling settings that came with a model: only the request's own count.
+
+    ``generate`` fills from them whatever it is not told (Qwen's bring a repetition penalty).
+    """
+    from transformers import GenerationConfig
+
+    model.generation_config = GenerationConfig()
 
 
 def _stops(loaded: Loaded) -> tuple[int, ...]:
