@@ -21,8 +21,13 @@ def mark_whole(folder: Path, made_from: str) -> None:
     write_json(folder / MARK, {"made_from": made_from})
 
 
-def latest(output_dir: Path, made_from: str) -> Path | None:
-    """The newest whole checkpoint of this training; half-written ones are removed.
+def latest(output_dir: Path, made_from: str, *, clean: bool = True) -> Path | None:
+    """The newest whole checkpoint of this training.
+
+    Args:
+        output_dir: Folder of the training.
+        made_from: Digest of what it is made from.
+        clean: Remove half-written checkpoints.
 
     Raises:
         ConfigError: The checkpoints there belong to another config or other data.
@@ -34,7 +39,8 @@ def latest(output_dir: Path, made_from: str) -> Path | None:
             continue
         owner = _owner(folder)
         if owner is None:
-            shutil.rmtree(folder, ignore_errors=True)
+            if clean:
+                shutil.rmtree(folder, ignore_errors=True)
         elif owner != made_from:
             raise ConfigError(
                 f"{output_dir} holds checkpoints of another training (config or data have changed);"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from abc import ABC, abstractmethod
 from contextlib import suppress
@@ -89,17 +90,17 @@ def run(
         "weights_sha256": weights_digest(folder),
     }
     made_from = _made_from(config, data, base)
-    if fresh:
+    if fresh and is_first_process():
         checkpoints.remove_all(output)
         (output / LOG).unlink(missing_ok=True)
-    done = finished(output, made_from)
+    done = None if fresh else finished(output, made_from)
     if done is not None:
         return done
     try:
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise cannot_write(output, error) from error
-    start = checkpoints.latest(output, made_from)
+    start = None if fresh else checkpoints.latest(output, made_from, clean=is_first_process())
     with quiet(), own_randomness(config.seed):
         loaded = load(config, folder)
         job = _Job(config, objective, loaded, data, output, made_from, progress)
@@ -116,6 +117,11 @@ def run(
         warnings=job.logbook.warnings,
         resumed_from=_step(start),
     )
+
+
+def is_first_process() -> bool:
+    """Whether this is the process that writes files; ``accelerate launch`` starts several."""
+    return os.environ.get("RANK", "0") == "0"
 
 
 def finished(output: Path, made_from: str | None = None) -> TrainingResult | None:
@@ -253,10 +259,12 @@ class _Job:
         }
 
     def _failed(self, kind: type[JostleError], message: str) -> JostleError:
-        last = checkpoints.latest(self.output, self.made_from)
+        last = checkpoints.latest(self.output, self.made_from, clean=False)
         kept = f" Last good checkpoint: {last}." if last else " There is no checkpoint yet."
-        with suppress(JostleError):  # With a full disk the line on the terminal has to do.
-            self.logbook.write("failed", self.history, reason=message + kept)
+        # With a full disk the line on the terminal has to do.
+        with suppress(JostleError):
+            if is_first_process():
+                self.logbook.write("failed", self.history, reason=message + kept)
         return kind(message + kept)
 
     def _summary(self) -> dict[str, Any]:
