@@ -93,6 +93,28 @@ def verdicts(text: str, scales: Mapping[str, Sequence[int]]) -> dict[str, Verdic
     return partial
 
 
+def choice(text: str, field: str, allowed: Sequence[str]) -> tuple[str, str] | None:
+    """The last valid choice: a field of a JSON object, or a line such as ``Winner: first``.
+
+    Returns:
+        The choice and its reason, or None.
+    """
+    text = own_turn(text)
+    known = {_squeezed(value): value for value in allowed}
+    for value in reversed(json_objects(text)):
+        chosen = _field(value, field)
+        if isinstance(chosen, str) and _squeezed(chosen) in known:
+            reason = _field(value, "reason")
+            return known[_squeezed(chosen)], reason if isinstance(reason, str) else ""
+    options = "|".join(re.escape(value) for value in allowed)
+    pattern = re.compile(
+        rf"^[ \t>*_#\"'-]*{field}[ \t*_\"']{{0,8}}[:=][ \t*_\"']{{0,8}}({options})\b",
+        re.IGNORECASE | re.MULTILINE,
+    )
+    found = list(pattern.finditer(text))
+    return (known[_squeezed(found[-1][1])], "") if found else None
+
+
 def _candidates(text: str, scales: Mapping[str, Sequence[int]]) -> Iterator[dict[str, Verdict]]:
     """Verdicts in JSON objects, the last first."""
     for value in reversed(json_objects(text)):

@@ -9,6 +9,7 @@ from harness.digest import derived_seed, digest
 from harness.records import Cost, Dimension, JudgeItem, Judgement, Message
 from harness.transport import ChatCall, ChatResult, Transport, endpoint_settings
 from judges import parsing, prompts
+from judges.calibration_records import Calibrated
 from judges.refusals import Refusals
 from judges.rubrics import Criterion, RubricFile, load_rubric, schema
 from judges.structured import LEVELS, Level, StructuredChat, response_format
@@ -56,7 +57,7 @@ def judgements(ask: Ask, text: str, cost: Cost | None, refusals: Refusals) -> It
         )
 
 
-class Rubric:
+class Rubric(Calibrated):
     """A language model behind any OpenAI-compatible endpoint grades by a written rubric.
 
     Args:
@@ -66,6 +67,7 @@ class Rubric:
         max_tokens: Of the verdict with its reasons.
         max_characters: Of one shown text; the middle of a longer one is left out.
         structured: Start at this level: ``json_schema``, ``json_object`` or ``text``.
+        allow_self_judging: Let an endpoint's model judge its own answers.
         endpoint: ``model``, ``base_url``, ``revision``, ``api_key_env``, ``concurrency``,
             ``timeout_s``, ``max_retries``, ``prices``, ``budget``; see ``EndpointSettings``.
 
@@ -88,6 +90,7 @@ class Rubric:
         max_tokens: int = 512,
         max_characters: int = prompts.MAX_CHARACTERS,
         structured: Level = "json_schema",
+        allow_self_judging: bool = False,
         **endpoint: Any,
     ) -> None:
         if structured not in LEVELS:
@@ -97,6 +100,7 @@ class Rubric:
         self.rubric = load_rubric(rubric)
         if dimensions is not None:
             self.rubric = self.rubric.only(dimensions)
+        self.allow_self_judging = allow_self_judging
         settings = endpoint_settings(endpoint)
         self.transport = Transport(settings)
         self._chat = StructuredChat(self.transport, structured)

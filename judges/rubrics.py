@@ -165,15 +165,22 @@ def load_rubric(name: str) -> RubricFile:
     return load_yaml(path, [], RubricFile)
 
 
-def schema(criteria: Sequence[Criterion]) -> dict[str, Any]:
-    """The JSON schema of a verdict: for each dimension the reason first, then the score."""
+def schema(criteria: Sequence[Criterion], longest_reason: int | None = None) -> dict[str, Any]:
+    """The JSON schema of a verdict: for each dimension the reason first, then the score.
+
+    Args:
+        criteria: The dimensions asked for.
+        longest_reason: Characters of a reason; None leaves it open (not every endpoint knows
+            ``maxLength``).
+    """
+    reason = {"type": "string"} | ({"maxLength": longest_reason} if longest_reason else {})
     return {
         "type": "object",
         "properties": {
             criterion.name: {
                 "type": "object",
                 "properties": {
-                    "reason": {"type": "string"},
+                    "reason": reason,
                     "score": {"type": "integer", "enum": criterion.steps},
                 },
                 "required": ["reason", "score"],

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from harness.models.constrained import Constraint, Grammar
 from harness.records import GenerationSettings
 
 
@@ -26,6 +27,7 @@ class Decoder:
         stops: Ids of tokens that end an answer.
         device: Where the model is.
         watch: Measure the gaps between the two best tokens.
+        grammar: Allow only what it allows next.
     """
 
     model: Any
@@ -33,6 +35,7 @@ class Decoder:
     stops: tuple[int, ...]
     device: str
     watch: bool = False
+    grammar: Grammar | None = None
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,8 @@ def decode(
     pad = decoder.tokenizer.pad_token_id
     ids = torch.tensor([[pad] * n + list(p) for n, p in zip(pads, prompts, strict=True)])
     mask = torch.tensor([[0] * n + [1] * len(p) for n, p in zip(pads, prompts, strict=True)])
-    chooser = _Chooser(settings, seeds, pads, decoder.watch)
+    constraint = decoder.grammar.constraint(len(prompts), width) if decoder.grammar else None
+    chooser = _Chooser(settings, seeds, pads, decoder.watch, constraint)
     stopper = _StopStrings(decoder.tokenizer, settings.stop, width, len(prompts))
     with torch.inference_mode():
         output = decoder.model.generate(
@@ -104,14 +108,20 @@ class _Chooser:
     """Turns a step's logits into scores whose argmax is the next token, and watches the gaps."""
 
     def __init__(
-        self, settings: GenerationSettings, seeds: Sequence[int], pads: Sequence[int], watch: bool
+        self,
+        settings: GenerationSettings,
+        seeds: Sequence[int],
+        pads: Sequence[int],
+        watch: bool,
+        constraint: Constraint | None = None,
     ) -> None:
         import torch
 
         self._settings = settings
         self._watch = watch
         self._steps: list[tuple[Any, Any]] = []
-        self._processors = _processors(settings, pads)
+        first = [] if constraint is None else [constraint]
+        self._processors = [*first, *_processors(settings, pads)]
         self._generators = (
             [torch.Generator().manual_seed(seed) for seed in seeds]
             if settings.temperature > 0

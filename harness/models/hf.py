@@ -10,13 +10,16 @@ there the company a row keeps moves near-ties, which the ``identity`` perturbati
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 from harness.errors import ModelError
 from harness.models.adapters import AdapterPart, Adapters
 from harness.models.batching import Batch, Row, cost, plan, release_memory, through
 from harness.models.checkpoints import Dtype, Loaded, Quantization, load_base, locate
+from harness.models.constrained import Grammar
 from harness.models.decoding import Answer, Decoder, decode
 from harness.models.digests import config_digest, tokenizer_digest, weights_digest
 from harness.models.scoring import rate
@@ -92,6 +95,7 @@ class HFModel:
             "quantization": quantization or "none",
             "decoding": _VERSION,
         }
+        self._grammars: dict[str, Grammar] = {}
         self._adapters = Adapters(loaded.model, adapters)
         self.warnings = tuple(
             f"adapter {name!r} changes nothing: with it the logits of a probe text are exactly the"
@@ -162,12 +166,19 @@ class HFModel:
         del self._adapters
         release_memory()
 
-    def complete(self, requests: Sequence[Request]) -> Iterator[tuple[int, Completion]]:
+    def complete(
+        self, requests: Sequence[Request], schema: Mapping[str, Any] | None = None
+    ) -> Iterator[tuple[int, Completion]]:
         """Answer every request, batch by batch; a failed one yields its failure.
 
         ``completion_tokens`` counts the token that ends an answer. Sampled answers depend on the
         request's own seed alone, but for rounding at the edge of ``top_p``.
+
+        Args:
+            requests: What to answer.
+            schema: A JSON schema that holds every answer to JSON, for judges; None for none.
         """
+        grammar = None if schema is None else self._grammar(schema)
         groups: dict[tuple[str | None, GenerationSettings], list[Row]] = {}
         for index, request in enumerate(requests):
             row = Row(
@@ -179,34 +190,44 @@ class HFModel:
             else:
                 groups.setdefault((request.adapter, request.settings), []).append(row)
         for (adapter, settings), rows in groups.items():
-            yield from self._complete(adapter, settings, rows, requests)
+            yield from self._complete(adapter, settings, rows, requests, grammar)
 
     def logprobs(self, requests: Sequence[Scored]) -> Iterator[tuple[int, TokenLogprobs]]:
         """Rate continuations token by token; see :class:`harness.records.TokenLogprobs`.
 
         The tokens are those that training would put there (:func:`encode_example`). Values are
-        equal over batch sizes to rounding only.
+        equal over batch sizes to rounding only. Continuations of one token after the same prompt
+        (the steps of a judge's scale) are read off one pass.
         """
         groups: dict[str | None, list[Row]] = {}
+        shared: dict[tuple[str | None, tuple[int, ...]], int] = {}
+        others: dict[int, list[tuple[int, int]]] = {}
         for index, request in enumerate(requests):
             before, after = encode_example(self.tokenizer, request.prompt, request.continuation)
             failure = self._too_long(len(before) + len(after), len(before), len(after))
             if failure is not None:
                 yield index, TokenLogprobs(token_ids=(), logprobs=(), error=failure)
-            elif not before or not after:
+                continue
+            if not before or not after:
                 yield index, TokenLogprobs(token_ids=(), logprobs=(), error=_NOTHING)
-            else:
-                row = Row(index, [*before, *after], len(after))
-                groups.setdefault(request.adapter, []).append(row)
+                continue
+            if len(after) == 1:
+                first = shared.setdefault((request.adapter, tuple(before)), index)
+                if first != index:
+                    others.setdefault(first, []).append((index, after[0]))
+                    continue
+            row = Row(index, [*before, *after], len(after))
+            groups.setdefault(request.adapter, []).append(row)
+        tokens = {index: [token for _, token in more] for index, more in others.items()}
         for adapter, rows in groups.items():
-            for batch, ratings in through(plan(rows, self._fits_rated), self._rater(adapter)):
+            for batch, ratings in through(
+                plan(rows, self._fits_rated), self._rater(adapter, tokens)
+            ):
                 for i, row in enumerate(batch):
-                    yield (
-                        row.index,
-                        ratings[i]
-                        if ratings is not None
-                        else TokenLogprobs(token_ids=(), logprobs=(), error=_memory(row)),
-                    )
+                    indices = [row.index, *(index for index, _ in others.get(row.index, ()))]
+                    failed = TokenLogprobs(token_ids=(), logprobs=(), error=_memory(row))
+                    found = ratings[i] if ratings is not None else [failed] * len(indices)
+                    yield from zip(indices, found, strict=True)
 
     def _complete(
         self,
@@ -214,9 +235,12 @@ class HFModel:
         settings: GenerationSettings,
         rows: Sequence[Row],
         requests: Sequence[Request],
+        grammar: Grammar | None,
     ) -> Iterator[tuple[int, Completion]]:
         def work(batch: Batch) -> list[Answer]:
-            return self._decode(adapter, settings, batch, [requests[r.index].seed for r in batch])
+            seeds = [requests[row.index].seed for row in batch]
+            more = {} if grammar is None else {"grammar": grammar}
+            return self._decode(adapter, settings, batch, seeds, **more)
 
         batches = plan(rows, self._fits)
         began = time.perf_counter()
@@ -235,9 +259,12 @@ class HFModel:
         settings: GenerationSettings,
         batch: Batch,
         seeds: Sequence[int],
+        grammar: Grammar | None = None,
     ) -> list[Answer]:
         with self._adapters.active(adapter) as net:
-            decoder = Decoder(net, self.tokenizer, self._stops, self.device, watch=self.exact)
+            decoder = Decoder(
+                net, self.tokenizer, self._stops, self.device, watch=self.exact, grammar=grammar
+            )
             answers = decode(decoder, [row.ids for row in batch], settings, seeds)
             if len(batch) == 1:
                 return answers
@@ -246,10 +273,19 @@ class HFModel:
                 for row, seed, answer in zip(batch, seeds, answers, strict=True)
             ]
 
-    def _rater(self, adapter: str | None) -> Callable[[Batch], list[TokenLogprobs]]:
-        def work(batch: Batch) -> list[TokenLogprobs]:
+    def _grammar(self, schema: Mapping[str, Any]) -> Grammar:
+        """Compiled once a schema: that takes a second."""
+        key = json.dumps(schema)
+        if key not in self._grammars:
+            self._grammars[key] = Grammar(self.tokenizer, schema, self._stops)
+        return self._grammars[key]
+
+    def _rater(
+        self, adapter: str | None, others: Mapping[int, Sequence[int]]
+    ) -> Callable[[Batch], list[list[TokenLogprobs]]]:
+        def work(batch: Batch) -> list[list[TokenLogprobs]]:
             with self._adapters.active(adapter) as net:
-                return rate(net, batch, self.tokenizer.pad_token_id, self.device)
+                return rate(net, batch, self.tokenizer.pad_token_id, self.device, others)
 
         return work
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness.models.batching import Row
@@ -12,7 +12,13 @@ from harness.records import TokenLogprobs
 _CHUNK = 64  # Positions whose whole distribution over the vocabulary is held in fp32 at a time.
 
 
-def rate(net: Any, batch: Sequence[Row], pad: int, device: str) -> list[TokenLogprobs]:
+def rate(
+    net: Any,
+    batch: Sequence[Row],
+    pad: int,
+    device: str,
+    others: Mapping[int, Sequence[int]] | None = None,
+) -> list[list[TokenLogprobs]]:
     """Log-probabilities of the last ``row.room`` tokens of every row, given those before.
 
     Args:
@@ -20,9 +26,14 @@ def rate(net: Any, batch: Sequence[Row], pad: int, device: str) -> list[TokenLog
         batch: ``ids`` hold prompt and continuation; ``room`` counts the continuation's tokens.
         pad: Id to pad with, on the left.
         device: Where the model is.
+        others: By a row's index, further tokens to rate in the place of its single last one.
+
+    Returns:
+        For every row its own ratings, then those of its ``others``.
     """
     import torch
 
+    others = others or {}
     width = max(len(row.ids) for row in batch)
     kept = max(row.room for row in batch) + 1
     ids = torch.tensor([[pad] * (width - len(row.ids)) + row.ids for row in batch])
@@ -38,7 +49,13 @@ def rate(net: Any, batch: Sequence[Row], pad: int, device: str) -> list[TokenLog
             **short,
         ).logits[:, -kept:]
         return [
-            _row(logits[i, kept - 1 - row.room : kept - 1], row.ids[len(row.ids) - row.room :])
+            [
+                _row(logits[i, kept - 1 - row.room : kept - 1], targets)
+                for targets in (
+                    row.ids[len(row.ids) - row.room :],
+                    *([token] for token in others.get(row.index, ())),
+                )
+            ]
             for i, row in enumerate(batch)
         ]
 

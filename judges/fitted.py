@@ -1,0 +1,134 @@
+"""The fitted judge: dimensions learned from people's labels, offline and fast."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.errors import PluginError
+from harness.records import Dimension, JudgeItem, Judgement
+from harness.registry import did_you_mean
+from harness.resources import cache_root, resolve
+from judges.calibration_records import Calibration, lookup
+from judges.fitting import FittedModel, features
+
+if TYPE_CHECKING:
+    from judges.fitting import Embed
+
+SUFFIX = ".safetensors"
+SHIPPED = Path(__file__).with_name("shipped")
+CHUNK = 32
+
+
+def fitted_folder() -> Path:
+    """Where ``jostle calibrate LABELS --fit NAME`` puts a judge that is named without a path."""
+    return cache_root() / "fitted"
+
+
+def save_path(name: str) -> Path:
+    """The file that a judge of this name is saved to: a path as it is, a plain name by the folder."""
+    return resolve(name) if _is_path(name) else fitted_folder() / f"{name}{SUFFIX}"
+
+
+def find(name: str) -> Path:
+    """The file of a fitted judge: a path, one fitted here, or a shipped one.
+
+    Raises:
+        PluginError: There is none.
+    """
+    if _is_path(name):
+        path = resolve(name)
+        if path.is_file():
+            return path
+        raise PluginError(f"fitted judge {name}: no such file")
+    for folder in (fitted_folder(), SHIPPED):
+        if (folder / f"{name}{SUFFIX}").is_file():
+            return folder / f"{name}{SUFFIX}"
+    raise PluginError(
+        f"no fitted judge named {name!r}.{did_you_mean(name, names())}"
+        f" jostle calibrate LABELS --fit {name} makes one"
+    )
+
+
+def names() -> list[str]:
+    """Fitted judges that can be named without a path."""
+    return sorted(
+        {path.stem for folder in (fitted_folder(), SHIPPED) for path in folder.glob(f"*{SUFFIX}")}
+    )
+
+
+def _is_path(name: str) -> bool:
+    return "/" in name or name.endswith(SUFFIX) or name.startswith("bundled:")
+
+
+class Fitted:
+    """Dimensions learned from people's labels (MiniLM and ridge regression): offline and fast.
+
+    An empty answer has the lowest step of every scale.
+
+    Args:
+        model: A fitted judge by name (shipped, or made here by ``jostle calibrate LABELS --fit
+            NAME``), or a ``.safetensors`` file by its path.
+        dimensions: Only these of its dimensions; all by default.
+        embed: Texts to unit vectors; the process-wide MiniLM by default.
+
+    Raises:
+        PluginError: There is no such judge.
+        ValueError: It has no such dimension.
+    """
+
+    def __init__(
+        self, model: str, dimensions: Sequence[str] | None = None, embed: Embed | None = None
+    ) -> None:
+        path = find(model)
+        self.model = FittedModel.load(path)
+        self._embed = embed
+        self._stored = path.with_suffix(".calibration.json")
+        known = [dimension.name for dimension in self.model.card.dimensions]
+        for name in dimensions or ():
+            if name not in known:
+                raise ValueError(f"{model!r} has no dimension {name!r}.{did_you_mean(name, known)}")
+        self._kept = [known.index(name) for name in dimensions or known]
+        self.version = f"{self.model.card.name} ({self.model.digest[:16]})"
+        self.dimensions: Sequence[Dimension] = tuple(
+            Dimension(
+                name=fitted.name,
+                low=fitted.low,
+                high=fitted.high,
+                description=f"Learned from {fitted.items} labels"
+                + (" of its authors" if self.model.card.own else ""),
+            )
+            for fitted in (self.model.card.dimensions[index] for index in self._kept)
+        )
+
+    @property
+    def calibration(self) -> dict[str, Any] | None:
+        """How far it agrees with labels it was not fitted on, for the report.
+
+        A result measured on this machine goes first; a shipped judge brings its own.
+        """
+        found = lookup(self.version)
+        if found is None and self._stored.is_file():
+            found = Calibration.model_validate_json(self._stored.read_text(encoding="utf-8"))
+            if found.version != self.version:
+                return None
+        return None if found is None else found.for_report()
+
+    def grade(self, items: Sequence[JudgeItem]) -> Iterator[Judgement]:
+        """Grade every item on every dimension."""
+        for start in range(0, len(items), CHUNK):
+            chunk = items[start : start + CHUNK]
+            table = features(
+                [item.question for item in chunk], [item.answer for item in chunk], self._embed
+            )
+            for offset, scores in enumerate(self.model.predict(table)):
+                empty = not chunk[offset].answer.strip()
+                for index in self._kept:
+                    fitted = self.model.card.dimensions[index]
+                    yield Judgement(
+                        item=start + offset,
+                        dimension=fitted.name,
+                        value=fitted.low if empty else float(scores[index]),
+                        reason="empty answer" if empty else None,
+                    )

@@ -1,0 +1,279 @@
+"""The local judge: any Hugging Face causal model rates by a rubric, without a server.
+
+``weighted``: the model is asked for a score, and the value is the mean of the scale's steps under
+the probabilities it gives them (as G-Eval does): one pass a dimension, and a score between steps.
+``written``: it writes reason and score as JSON, held to the schema token by token, and validated
+afterwards all the same.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import Any, Literal, NamedTuple
+
+from harness.digest import digest
+from harness.models.hf import HFModel
+from harness.prompting import Renderer
+from harness.protocols import Model
+from harness.records import (
+    Completion,
+    Cost,
+    Dimension,
+    GenerationSettings,
+    JudgeItem,
+    Judgement,
+    Message,
+    Request,
+    Scored,
+    TokenLogprobs,
+)
+from judges import prompts
+from judges.calibration_records import Calibrated
+from judges.refusals import Refusals
+from judges.rubric import Ask, asks, judgements
+from judges.rubrics import Criterion, load_rubric, schema
+
+Mode = Literal["weighted", "written"]
+
+CHUNK = 64
+"""Items given to the model at a time, so that finished ones are handed on."""
+
+LEAST_MASS = 1e-6
+"""Probability of all steps together below which the model is not answering with a step at all."""
+
+REASON = 300
+"""Characters of a reason that is written under a schema."""
+
+
+class Rating(NamedTuple):
+    """One dimension of one item, to be rated by the probabilities of its steps."""
+
+    item: int
+    criterion: Criterion
+    prompt: str
+
+
+class Local(Calibrated):
+    """Any Hugging Face causal model rates by a rubric, without a server.
+
+    Args:
+        rubric: A shipped rubric by name, or a YAML file by its path.
+        model: ``embedded:NAME``, a folder or a hub id; or a loaded model.
+        mode: ``weighted`` for the probability-weighted score, ``written`` for JSON.
+        dimensions: Only these of the rubric's dimensions; all by default.
+        dtype: As for subjects.
+        quantization: As for subjects.
+        revision: Of a hub id.
+        max_tokens: Of a written verdict.
+        max_characters: Of one shown text; the middle of a longer one is left out.
+        allow_self_judging: Let the model judge answers that came from its own base weights.
+
+    Raises:
+        ConfigError: The rubric cannot be read.
+        ValueError: An option does not fit.
+    """
+
+    llm = True
+
+    def __init__(
+        self,
+        rubric: str,
+        model: str | Model,
+        mode: Mode = "weighted",
+        dimensions: Sequence[str] | None = None,
+        dtype: Any = "auto",
+        quantization: Any = None,
+        revision: str | None = None,
+        max_tokens: int = 512,
+        max_characters: int = 4000,
+        allow_self_judging: bool = False,
+    ) -> None:
+        if mode not in ("weighted", "written"):
+            raise ValueError(f"mode must be weighted or written, not {mode!r}")
+        self.rubric = load_rubric(rubric)
+        if dimensions is not None:
+            self.rubric = self.rubric.only(dimensions)
+        self.allow_self_judging = allow_self_judging
+        self._load: Callable[[], Any] = lambda: (
+            HFModel.load(model, dtype=dtype, quantization=quantization, revision=revision)
+            if isinstance(model, str)
+            else model
+        )
+        self._mode = mode
+        self._max_tokens = max_tokens
+        self._max_characters = max_characters
+        self._refusals = Refusals(similarity=None)
+        self.dimensions: Sequence[Dimension] = tuple(
+            self.rubric.dimension(criterion) for criterion in self.rubric.dimensions
+        )
+
+    @cached_property
+    def model(self) -> Any:
+        """The model, loaded on first use."""
+        return self._load()
+
+    @cached_property
+    def _renderer(self) -> Renderer:
+        return Renderer(getattr(self.model, "tokenizer", None))
+
+    @property
+    def durable(self) -> bool:
+        """Whether judgements may be kept across runs."""
+        return bool(self.model.durable)
+
+    @cached_property
+    def fingerprint(self) -> dict[str, str]:
+        """Content digests of the model that judges."""
+        return dict(self.model.fingerprint())
+
+    @cached_property
+    def version(self) -> str:  # type: ignore[override]
+        """Rubric, mode, the model's weights and how it is asked."""
+        decides = [
+            self.fingerprint,
+            self._renderer.fingerprint,
+            self._max_tokens if self._mode == "written" else None,
+            self._max_characters,
+            prompts.PROMPT_VERSION,
+        ]
+        return f"local {self._mode} {self.rubric.label}, model {digest(decides)[:16]}"
+
+    def grade(self, items: Sequence[JudgeItem]) -> Iterator[Judgement]:
+        """Grade every item on every dimension it has the needs for."""
+        work = self._weighted if self._mode == "weighted" else self._written
+        for start in range(0, len(items), CHUNK):
+            for judgement in work(items[start : start + CHUNK]):
+                yield judgement.model_copy(update={"item": start + judgement.item})
+
+    def close(self) -> None:
+        """Let go of the weights."""
+        if "model" in self.__dict__:
+            close = getattr(self.model, "close", None)
+            if close is not None:
+                close()
+            del self.__dict__["model"]
+
+    def _prompt(self, messages: Sequence[Message]) -> str:
+        # In one turn: some chat templates know no system turn, and base models no turns at all.
+        text = "\n\n".join(message.content for message in messages)
+        return self._renderer.prompt((Message(role="user", content=text),))
+
+    def _weighted(self, items: Sequence[JudgeItem]) -> Iterator[Judgement]:
+        ratings = [
+            Rating(index, criterion, self._prompt(self._score_messages(item, criterion)))
+            for index, item in enumerate(items)
+            for criterion in self.rubric.dimensions
+            if self._applies(item, criterion)
+        ]
+        places = [
+            (number, step)
+            for number, rating in enumerate(ratings)
+            for step in rating.criterion.steps
+        ]
+        requests = [
+            Scored(
+                prompt=ratings[number].prompt,
+                continuation=_spelled(ratings[number].criterion, step),
+            )
+            for number, step in places
+        ]
+        waiting: dict[int, dict[int, TokenLogprobs]] = {}
+        for index, found in self.model.logprobs(requests):
+            number, step = places[index]
+            rating = ratings[number]
+            of_steps = waiting.setdefault(number, {})
+            of_steps[step] = found
+            if len(of_steps) == len(rating.criterion.steps):
+                yield weigh(rating, waiting.pop(number))
+
+    def _applies(self, item: JudgeItem, criterion: Criterion) -> bool:
+        needed = self.rubric.required(self.rubric.shown(criterion))
+        return all(getattr(item, name) is not None for name in needed)
+
+    def _score_messages(self, item: JudgeItem, criterion: Criterion) -> tuple[Message, ...]:
+        texts = prompts.shown_texts(item, self.rubric.shown(criterion))
+        return prompts.score_messages(self.rubric, criterion, texts, self._max_characters)
+
+    def _written(self, items: Sequence[JudgeItem]) -> Iterator[Judgement]:
+        groups: dict[tuple[Criterion, ...], list[Ask]] = {}
+        for ask in asks(self.rubric, items, self._max_characters):
+            groups.setdefault(ask.criteria, []).append(ask)
+        settings = GenerationSettings(max_new_tokens=self._max_tokens)
+        for criteria, of_group in groups.items():
+            requests = [
+                Request(prompt=self._prompt(ask.messages), settings=settings) for ask in of_group
+            ]
+            form = schema(criteria, REASON)
+            for index, completion in self.model.complete(requests, schema=form):
+                yield from self._read(of_group[index], completion)
+
+    def _read(self, ask: Ask, completion: Completion) -> Iterator[Judgement]:
+        cost = Cost(
+            prompt_tokens=completion.prompt_tokens or 0,
+            completion_tokens=completion.completion_tokens or 0,
+            seconds=completion.seconds or 0.0,
+        )
+        if completion.text is not None:
+            yield from judgements(ask, completion.text, cost, self._refusals)
+            return
+        error = completion.error
+        for criterion in ask.criteria:
+            yield Judgement(
+                item=ask.item,
+                dimension=criterion.name,
+                value=None,
+                status="error",
+                reason=f"{error.kind}: {error.message}" if error else "no answer",
+                transient=bool(error and error.transient),
+            )
+
+
+def weigh(rating: Rating, found: Mapping[int, TokenLogprobs]) -> Judgement:
+    """The mean of the steps under the probabilities that the model gives them.
+
+    Source: Liu et al. (2023), "G-Eval", section 2.3, with the probabilities normalised over the
+    scale's steps.
+    """
+    failed = next((given.error for given in found.values() if given.error), None)
+    if failed is not None:
+        return Judgement(
+            item=rating.item,
+            dimension=rating.criterion.name,
+            value=None,
+            status="error",
+            reason=f"{failed.kind}: {failed.message}",
+            transient=failed.transient,
+        )
+    logs = {step: sum(given.logprobs) for step, given in found.items()}
+    best = max(logs.values())
+    shares = {step: math.exp(value - best) for step, value in logs.items()}
+    total = sum(shares.values())
+    mass = total * math.exp(best)
+    said = ", ".join(f"{step}: {share / total:.3f}" for step, share in sorted(shares.items()))
+    if not mass >= LEAST_MASS:  # also where it is not a number
+        return Judgement(
+            item=rating.item,
+            dimension=rating.criterion.name,
+            value=None,
+            status="unparsed",
+            reason=f"the model gives the scale's steps a probability of {mass:.1e} together",
+            raw=said,
+        )
+    # To 4 decimals: batches of other shapes move the fifth.
+    value = round(sum(step * share for step, share in shares.items()) / total, 4)
+    return Judgement(
+        item=rating.item,
+        dimension=rating.criterion.name,
+        value=value,
+        reason=f"steps {said} (together {mass:.2g} of all tokens)",
+        raw=said,
+    )
+
+
+def _spelled(criterion: Criterion, step: int) -> str:
+    """A step as the model would write it; ended where one step begins another's number."""
+    names = [str(other) for other in criterion.steps]
+    ambiguous = any(a != b and b.startswith(a) for a in names for b in names)
+    return f"{step}\n" if ambiguous else str(step)
