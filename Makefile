@@ -48,8 +48,9 @@ typecheck: $(STAMPS)/dev ## mypy strict on our packages
 
 check: lint typecheck test ## what must be green before a commit
 
-bench: $(STAMPS)/dev ## the benchmarks, as ratios against a named alternative
-	@for script in tests/benchmarks/bench_*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+bench: $(STAMPS)/dev ## the benchmarks, each on its own: figures beside a named alternative
+	@for script in tests/benchmarks/[a-z]*.py; do \
+	  echo "== $$script"; $(BIN)/python -m tests.benchmarks.$$(basename $$script .py) || exit 1; done
 
 clean: ## remove caches and build leftovers; keeps the environment and runs/
 	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

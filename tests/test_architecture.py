@@ -25,11 +25,11 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ),
     (
         "perturbations", "judges", "harness.data", "harness.models", "harness.audit",
-        "harness.split", "harness.unknown", "harness.subjects", "harness.listing",
+        "harness.split", "harness.subjects", "harness.listing",
     ),
     (
         "harness.store", "harness.cache", "harness.stats", "harness.analysis", "harness.session",
-        "harness.stages", "harness.runner", "training",
+        "harness.stages", "harness.runner", "harness.unknown", "harness.planning", "training",
     ),
     ("reports",),
     ("training.studies",),
@@ -95,12 +95,15 @@ def test_imports_point_downwards() -> None:
 
 
 def test_plug_ins_need_only_the_two_lowest_layers() -> None:
+    # The local judge rates on the very backend that the subjects answer on.
+    allowed = {("judges.local", "harness.models.hf")}
     wrong = [
         f"{path.relative_to(ROOT)}:{line} imports {target}"
         for name, path in modules()
         if name.startswith(("perturbations.", "judges."))
         for target, line in imports(path)
         if layer(target) > 1 and target.split(".")[0] != name.split(".")[0]
+        if (name, target) not in allowed
     ]
     assert wrong == []
 
@@ -120,12 +123,14 @@ def test_importing_costs_no_torch(module: str) -> None:
 
 
 def test_no_global_random_state() -> None:
+    # Libraries that draw from the global state: training seeds it once, at its start; the bridge to
+    # nlpaug seeds it for one call and puts it back.
+    excused = ("training.", "perturbations.nlpaug_bridge")
     banned = ("random.seed(", "np.random.seed(", "numpy.random.seed(", "torch.manual_seed(")
     wrong = [
         f"{path.relative_to(ROOT)}: {call}"
         for name, path in modules()
         for call in banned
-        # The trainer's libraries read the global state, so training seeds it, once, at its start.
-        if call in path.read_text(encoding="utf-8") and not name.startswith("training.")
+        if call in path.read_text(encoding="utf-8") and not name.startswith(excused)
     ]
     assert wrong == []

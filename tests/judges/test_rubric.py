@@ -62,7 +62,7 @@ def graded(script: Script, items: Sequence[JudgeItem], **options: Any) -> list[J
 
 
 def test_shipped_rubrics() -> None:
-    assert shipped() == ["code", "counseling", "quality", "robustness"]
+    assert shipped() == ["code", "counseling", "quality", "refusal", "robustness"]
     names = {name: [c.name for c in load_rubric(name).dimensions] for name in shipped()}
     assert names["counseling"] == list(COUNSELING)
     assert names["robustness"] == ["consistency", "stability", "empathy", "instruction_alignment"]
@@ -76,7 +76,7 @@ def test_shipped_rubrics() -> None:
     assert names["code"] == ["correctness", "completeness", "clarity", "instruction_alignment"]
 
 
-@pytest.mark.parametrize("name", ["code", "counseling", "quality", "robustness"])
+@pytest.mark.parametrize("name", ["code", "counseling", "quality", "refusal", "robustness"])
 def test_every_rubric_is_a_judge(name: str) -> None:
     full = item(
         reference="ref", original_question="Why can I not sleep?", original_answer="orig answer"
