@@ -147,6 +147,14 @@ def radar(summary: Summary, data: dict[str, Any]) -> Chart | None:
     return draw(f"radar-{slug(label)}", title, alt, paint, (5.0, 4.9))
 
 
+def reach(estimate: dict[str, Any]) -> tuple[float, float]:
+    """How far an interval reaches below and above its mean; nothing where there is none."""
+    mean, low, high = estimate["mean"], estimate["low"], estimate["high"]
+    if low is None or high is None:
+        return 0.0, 0.0
+    return max(0.0, mean - low), max(0.0, high - mean)
+
+
 @dataclass(frozen=True)
 class Mark:
     """One estimate to draw: row, series, and its interval."""
@@ -184,11 +192,8 @@ def intervals(
             own = [m for m in marks if m.series == one]
             y = [rows.index(m.row) + (index - (len(series) - 1) / 2) * step for m in own]
             x = [m.estimate["mean"] for m in own]
-            ends = [(m.estimate["low"], m.estimate["high"]) for m in own]
-            error = [
-                [0 if lo is None else max(0.0, v - lo) for v, (lo, _) in zip(x, ends, strict=True)],
-                [0 if hi is None else max(0.0, hi - v) for v, (_, hi) in zip(x, ends, strict=True)],
-            ]
+            arms = [reach(m.estimate) for m in own]
+            error = [[a for a, _ in arms], [b for _, b in arms]]
             if bars:
                 axis.barh(
                     y, x, height=step * 0.86, color=colours[one], alpha=0.85, label=short(one), lw=0
@@ -419,10 +424,8 @@ def severity(summary: Summary, judge: str, dimension: str) -> Chart | None:
                 own = [r for r in rows if (r["kind"], r["subject"]) == (kind, subject)]
                 x = [levels.index(r["severity"]) + 0.08 * i for r in own]
                 y = [r["change"]["mean"] for r in own]
-                low = [max(0.0, v - (r["change"]["low"] or v)) for v, r in zip(y, own, strict=True)]
-                high = [
-                    max(0.0, (r["change"]["high"] or v) - v) for v, r in zip(y, own, strict=True)
-                ]
+                arms = [reach(r["change"]) for r in own]
+                low, high = [a for a, _ in arms], [b for _, b in arms]
                 panel.errorbar(
                     x,
                     y,
@@ -482,10 +485,11 @@ def worst_curve(summary: Summary, judge: str, dimension: str) -> Chart | None:
                 lw=1.8,
                 label=short(subject),
             )
+            arms = [reach(r["expected_worst"]) for r in own]
             axis.fill_between(
                 x,
-                [r["expected_worst"]["low"] for r in own],
-                [r["expected_worst"]["high"] for r in own],
+                [v - a for v, (a, _) in zip(y, arms, strict=True)],
+                [v + b for v, (_, b) in zip(y, arms, strict=True)],
                 color=colours[subject],
                 alpha=0.14,
                 lw=0,

@@ -94,7 +94,9 @@ def compare(
     )
     with readable_os_errors(out, "be made"):
         out.mkdir(parents=True, exist_ok=True)
-    Run(out).write_summary(summary)
+    folder = Run(out)
+    folder.write_summary(summary)
+    folder.write_manifest(manifest)
     views = join(MergedRun(merged, manifest, summary), summary["subjects"])
     return write_page(out, manifest, summary, views)
 

@@ -48,23 +48,20 @@ def export(run_dir: Path) -> list[Path]:
     folder = run.root / FOLDER
     with readable_os_errors(folder, "be made"):
         folder.mkdir(exist_ok=True)
-    estimates = list(tidy(summary))
-    scores = list(tidy_scores(run.read(Score), run.read(Sample)))
+    tables = {"estimates": list(tidy(summary))}
+    if scores := list(tidy_scores(run.read(Score), run.read(Sample))):
+        tables["scores"] = scores  # a comparison has none of its own
     texts = {
-        "estimates.csv": to_csv(estimates),
-        "scores.csv": to_csv(scores),
+        **{f"{name}.csv": to_csv(rows) for name, rows in tables.items()},
         "report.md": markdown(summary, manifest),
         "model-card.md": model_card(summary, manifest),
         "tables.tex": latex(summary),
     }
-    written = []
     for name, text in texts.items():
         write_atomically(folder / name, text)
-        written.append(folder / name)
-    for name, rows in (("estimates.parquet", estimates), ("scores.parquet", scores)):
-        to_parquet(rows, folder / name)
-        written.append(folder / name)
-    return written
+    for name, rows in tables.items():
+        to_parquet(rows, folder / f"{name}.parquet")
+    return [folder / name for name in [*texts, *(f"{name}.parquet" for name in tables)]]
 
 
 def tidy(summary: Mapping[str, Any]) -> Iterator[Row]:
@@ -240,10 +237,17 @@ def model_card(summary: Mapping[str, Any], manifest: Manifest) -> str:
         if subject == summary["baseline"] and len(summary["subjects"]) > 1:
             continue
         results = []
-        for cell in summary["cells"]:
-            key = (cell["judge"], cell["dimension"])
-            headline = list(key) in summary["headline"]["measures"]
-            if cell["subject"] != subject or cell["kind"] != ALL or not headline:
+        for key in map(tuple, summary["headline"]["measures"]):
+            cell = next(
+                (
+                    c
+                    for c in summary["cells"]
+                    if (c["judge"], c["dimension"]) == key
+                    and (c["subject"], c["kind"]) == (subject, ALL)
+                ),
+                None,
+            )
+            if cell is None:
                 continue
             metrics = [
                 {
@@ -262,7 +266,9 @@ def model_card(summary: Mapping[str, Any], manifest: Manifest) -> str:
                 {
                     "task": {"type": "text-generation"},
                     "dataset": {
-                        "name": str(manifest.data.get("path") or manifest.name),
+                        "name": str(
+                            manifest.data.get("evaluation", {}).get("path") or manifest.name
+                        ),
                         "type": "jostle",
                     },
                     "metrics": metrics,

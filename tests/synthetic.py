@@ -229,6 +229,7 @@ def make_run(
     failing: float = 0.0,
     hostile: bool = False,
     per_kind: int | None = None,
+    noise: int = 0,
 ) -> Synthetic:
     """Make a run up.
 
@@ -242,18 +243,24 @@ def make_run(
         failing: Share of answers that failed and of judgements that could not be read.
         hostile: Prompts, answers and reasons full of markup and control characters.
         per_kind: Variants of each severity of a kind (default 1).
+        noise: Another number, other answers to the very same prompts and variants.
     """
     world = world or World()
-    rng = random.Random(f"synthetic {seed}")
     dimensions = DIMENSIONS | ({"rubric": RUBRIC} if rubric else {})
     made = Synthetic([], [], [], [], dimensions, list(world.gain))
     for index in range(prompts):
-        sample = _sample(index, rng, leaked, hostile)
+        # Streams of their own: the prompts do not depend on the kinds, nor either on the noise.
+        sample = _sample(index, random.Random(f"prompt {seed} {index}"), leaked, hostile)
         variants = [
-            v for kind in ("original", *kinds) for v in _variants(sample, kind, rng, per_kind or 1)
+            v
+            for kind in ("original", *kinds)
+            for v in _variants(
+                sample, kind, random.Random(f"variant {seed} {index} {kind}"), per_kind or 1
+            )
         ]
         made.samples.append(sample)
         made.variants += variants
+        rng = random.Random(f"answer {seed} {noise} {index}")
         _answers(made, sample, variants, world, rng, failing, hostile)
     return made
 
@@ -336,7 +343,7 @@ def _answers(
     hostile: bool,
 ) -> None:
     # The prompt's own ease is shared by everything that is asked about it: that is the clustering.
-    ease = rng.gauss(0, 0.12)
+    ease = random.Random(f"ease {sample.prompt}").gauss(0, 0.12)
     bonus = world.leaked_bonus if sample.audit == "leaked" else 0.0
     original_text: dict[str, str] = {}
     original_noise: dict[str, float] = {}

@@ -138,6 +138,7 @@ class JudgementCount:
         self._versions: dict[str, set[str]] = {}
         self._costs: dict[str, Counter[str]] = {}
         self._money: dict[str, float] = {}
+        self._seconds: dict[str, float] = {}
 
     def passing(self, scores: Iterable[Score]) -> Iterator[Score]:
         """Yield every score on, having counted it."""
@@ -154,6 +155,9 @@ class JudgementCount:
                 tokens["prompt_tokens"] += score.cost.prompt_tokens
                 tokens["completion_tokens"] += score.cost.completion_tokens
                 self._money[score.judge] = self._money.get(score.judge, 0.0) + score.cost.money
+                self._seconds[score.judge] = (
+                    self._seconds.get(score.judge, 0.0) + score.cost.seconds
+                )
             yield score
 
     def of(self, judge: str) -> dict[str, Any]:
@@ -166,5 +170,9 @@ class JudgementCount:
             **{status: count[status] for status in ("scored", "unparsed", "refused", "error")},
             "cost": None
             if costs is None
-            else {**costs, "money": number(self._money.get(judge, 0.0))},
+            else {
+                **costs,
+                "money": number(self._money.get(judge, 0.0)),
+                "seconds": number(self._seconds.get(judge, 0.0)),
+            },
         }

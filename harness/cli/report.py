@@ -1,4 +1,4 @@
-"""``jostle report``: analyse and render again."""
+"""``jostle report``: analyse and render again, compare runs, export figures."""
 
 from __future__ import annotations
 
@@ -7,22 +7,72 @@ from pathlib import Path
 import click
 
 
-@click.command(short_help="Analyse and render a run again.")
-@click.argument("run_dir", metavar="RUN", type=click.Path(path_type=Path))
-def command(run_dir: Path) -> int:
-    """Analyse RUN again from its records and write its report anew. Loads no model and no judge."""
-    from reports.html import render
+@click.command(short_help="Analyse and render a run again, or compare runs.")
+@click.argument(
+    "run_dirs", metavar="RUN...", nargs=-1, required=True, type=click.Path(path_type=Path)
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    help="Folder of a comparison (default comparison/ beside the first run).",
+)
+@click.option("--baseline", help="In a comparison: the subject to compare with, as 'run: subject'.")
+@click.option(
+    "--export", "exported", is_flag=True, help="Write CSV, Parquet, Markdown and LaTeX, too."
+)
+def command(
+    run_dirs: tuple[Path, ...], out: Path | None, baseline: str | None, exported: bool
+) -> int:
+    """Analyse RUN again from its records and write its report anew. Loads no model and no judge.
 
+    With several runs: put them side by side on the prompts they share, with paired tests.
+    """
+    if len(run_dirs) > 1:
+        return _compare(run_dirs, out or run_dirs[0].parent / "comparison", baseline, exported)
+    if out is not None or baseline is not None:
+        raise click.UsageError("--out and --baseline belong to a comparison of several runs")
+    return _again(run_dirs[0], exported)
+
+
+def _again(run_dir: Path, exported: bool) -> int:
     from harness import runner
     from harness.cache import Cache
     from harness.cli.common import conclude, stored_suite
     from harness.cli.show import reporter
     from harness.config import Suite
+    from harness.errors import DataError
     from harness.session import Session
     from harness.store import Run
+    from reports.html import render
 
-    suite = Suite.model_validate(stored_suite(Run.open(run_dir).manifest()))
+    stored = stored_suite(Run.open(run_dir).manifest())
+    if not stored:
+        raise DataError(f"{run_dir} is a comparison: make it again from its runs")
+    suite = Suite.model_validate(stored)
     parts = runner.assemble(suite)
     with Run.open(run_dir) as run:
         session = Session(run, suite, cache=Cache(), progress=reporter())
-        return conclude(run, runner.conclude(session, parts.judges, render))
+        outcome = runner.conclude(session, parts.judges, render)
+        if exported:
+            _export(run_dir)
+        return conclude(run, outcome)
+
+
+def _compare(run_dirs: tuple[Path, ...], out: Path, baseline: str | None, exported: bool) -> int:
+    from harness.cli.common import launch_command
+    from harness.store import Run
+    from reports.compare import compare
+
+    page = compare(run_dirs, out, baseline=baseline, command=launch_command())
+    if exported:
+        _export(out)
+    click.echo(f"{page}: {Run(out).summary()['finding']['sentence']}")
+    return 0
+
+
+def _export(folder: Path) -> None:
+    from reports.exports import export
+
+    click.echo(
+        f"exported {', '.join(path.name for path in export(folder))} to {folder / 'exports'}"
+    )

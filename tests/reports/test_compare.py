@@ -33,7 +33,7 @@ def records(made: Synthetic, name: str) -> RunRecords:
 
 def test_compares_on_the_shared_prompts(tmp_path: Path) -> None:
     first = run(24).write(tmp_path / "first")
-    second = run(16, 0.2).write(tmp_path / "second")
+    second = run(16, 0.2, noise=1).write(tmp_path / "second")
     page = compare([first, second], tmp_path / "both")
     summary = json.loads((tmp_path / "both" / "summary.json").read_text())
     assert summary["subjects"] == ["first: base", "first: tuned", "second: base", "second: tuned"]
@@ -59,7 +59,7 @@ def test_compares_on_the_shared_prompts(tmp_path: Path) -> None:
 
 
 def test_a_paired_comparison_is_not_the_difference_of_two_means() -> None:
-    merged = merge([records(run(24), "a"), records(run(24, 0.3), "b")])
+    merged = merge([records(run(24), "a"), records(run(24, 0.3, noise=1), "b")])
     summary = merged.summary(seed=1, resamples=500)
     pair = next(
         p for p in summary["pairs"] if (p["subject"], p["against"]) == ("a: tuned", "b: tuned")

@@ -1,0 +1,105 @@
+"""``jostle plan``: power and cost, before spending."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from harness.cli.common import overrides_argument
+
+
+@click.command(short_help="Power and cost, before spending.")
+@click.argument("suite", type=click.Path(path_type=Path))
+@overrides_argument
+@click.option("--pilot", type=click.Path(path_type=Path), help="An analysed run like this one.")
+@click.option("--sd", type=float, help="Spread of the per-prompt differences, without a pilot.")
+@click.option("--effect", type=float, help="Smallest difference that matters to you.")
+@click.option("--prompts", type=click.IntRange(3), help="Plan for this many prompts.")
+def command(
+    suite: Path,
+    overrides: tuple[str, ...],
+    pilot: Path | None,
+    sd: float | None,
+    effect: float | None,
+    prompts: int | None,
+) -> int:
+    """Say what SUITE could see and what it will cost. Loads no model and asks nobody.
+
+    The spread comes from --pilot (the folder of a run) or from --sd, in the units of the measure.
+    With --effect it also says how many prompts are needed to see that with 80 % probability.
+    """
+    from harness import planning
+    from harness.config import load_suite
+    from harness.data import load, select
+    from harness.errors import ConfigError
+    from harness.registry import judges, load_plugin_file
+    from harness.resources import shipped
+    from harness.store import Run
+
+    loaded = load_suite(shipped(suite, "suites"), overrides)
+    if pilot is None and sd is None:
+        raise ConfigError(
+            "a plan needs the spread of the differences: give --pilot RUN (a smaller run) or --sd"
+        )
+    for path in loaded.plugins:
+        load_plugin_file(Path(path))
+    rows = load(loaded.data)
+    if loaded.data.only == "clean":
+        from harness.audit import mark_leaked
+
+        training = (row for spec in loaded.training_data for row in load(spec))
+        rows, _ = mark_leaked(rows, training)
+    chosen, _ = select(rows, loaded.data, loaded.suite.seed)
+    count = prompts or len(chosen)
+    summary: dict[str, Any] | None = None if pilot is None else Run.open(pilot).summary()
+    spreads = planning.stated_spreads(sd) if sd is not None else None
+    if spreads is None:
+        assert summary is not None
+        spreads = planning.spreads_of_pilot(summary)
+    characters = sum(len(s.prompt) for s in chosen) / max(len(chosen), 1)
+    _print_power(planning.power(spreads, count, effect=effect), effect)
+    llm = {j.label: bool(getattr(judges.get(j.name), "llm", False)) for j in loaded.judges}
+    _print_cost(
+        planning.cost(loaded, prompts=count, characters=characters, llm_judges=llm, pilot=summary)
+    )
+    return 0
+
+
+def _print_power(rows: list[Any], effect: float | None) -> None:
+    from harness.planning import QUESTIONS
+
+    click.echo(f"With {rows[0].prompts} prompts this suite sees, in 80 % of runs, a true")
+    for row in rows:
+        line = f"  {QUESTIONS[row.spread.estimand]:55} of ±{row.detectable:.3g}"
+        if row.needed is not None:
+            line += f"; {effect:g} needs {row.needed:,} prompts"
+        click.echo(f"{line}  (spread {row.spread.sd:.3g}, {row.spread.source})")
+
+
+def _print_cost(cost: Any) -> None:
+    click.echo(f"It will cost, for {cost.prompts:,} prompts:")
+    click.echo(
+        f"  {cost.answers:,} answers: about {cost.prompt_tokens:,} tokens read,"
+        f" {cost.completion_tokens:,} written"
+        + (f", {_time(cost.seconds)}" if cost.seconds else "")
+    )
+    for judge in cost.judges:
+        line = f"  {judge.judgements:,} answers to judge by {judge.judge}"
+        if not judge.llm:
+            line += ": no tokens, no money"
+        elif judge.tokens is None:
+            line += ": a language model; tokens and money need a pilot with this judge"
+        else:
+            line += f": about {judge.tokens:,} tokens, {judge.money:,.2f} in its prices"
+            line += f", {_time(judge.seconds)}" if judge.seconds else ""
+        click.echo(line)
+    for note in cost.notes:
+        click.echo(f"  ({note})")
+
+
+def _time(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
