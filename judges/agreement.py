@@ -87,7 +87,7 @@ def estimate(
     a: Sequence[float],
     b: Sequence[float],
     clusters: Sequence[str],
-    resamples: int = RESAMPLES,
+    resamples: int | None = None,
 ) -> Estimate:
     """A statistic with its cluster-bootstrap percentile interval at 95 %.
 
@@ -98,7 +98,7 @@ def estimate(
         a: One rater's values.
         b: The other's.
         clusters: By item, what it hangs together with.
-        resamples: How many.
+        resamples: How many; ``RESAMPLES`` by default.
     """
     x, y = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
     value = statistic(x, y) if len(x) else math.nan
@@ -112,6 +112,7 @@ def estimate(
         return Estimate(value=value)
     rng = np.random.default_rng(derived_seed(0, "agreement", len(x)))
     drawn = []
+    resamples = RESAMPLES if resamples is None else resamples
     for _ in range(resamples):
         rows = np.concatenate([groups[i] for i in rng.integers(len(groups), size=len(groups))])
         drawn.append(statistic(x[rows], y[rows]))

@@ -10,8 +10,10 @@ from harness.errors import PluginError
 from harness.records import Dimension, JudgeItem, Judgement
 from harness.registry import did_you_mean
 from harness.resources import cache_root, resolve
+from judges.calibration import calibrate
 from judges.calibration_records import Calibration, lookup
-from judges.fitting import FittedModel, features
+from judges.fitting import FittedModel, features, fit
+from judges.labels import Split, read_labels
 
 if TYPE_CHECKING:
     from judges.fitting import Embed
@@ -51,6 +53,11 @@ def find(name: str) -> Path:
     )
 
 
+def beside(path: Path) -> Path:
+    """The file with the calibration of a fitted judge."""
+    return path.with_suffix(".calibration.json")
+
+
 def names() -> list[str]:
     """Fitted judges that can be named without a path."""
     return sorted(
@@ -84,7 +91,7 @@ class Fitted:
         path = find(model)
         self.model = FittedModel.load(path)
         self._embed = embed
-        self._stored = path.with_suffix(".calibration.json")
+        self._stored = beside(path)
         known = [dimension.name for dimension in self.model.card.dimensions]
         for name in dimensions or ():
             if name not in known:
@@ -132,3 +139,37 @@ class Fitted:
                         value=fitted.low if empty else float(scores[index]),
                         reason="empty answer" if empty else None,
                     )
+
+
+def fit_labels(
+    source: str, name: str, embed: Embed | None = None
+) -> tuple[Path, FittedModel, Calibration | None]:
+    """What ``jostle calibrate LABELS --fit NAME`` does: fit, save, and check on what was held out.
+
+    Fitted is on the split ``fit`` and checked on ``check``; where the file has no splits, all is
+    fitted on and only the cross-validated agreement is known.
+
+    Args:
+        source: The labels' file.
+        name: A plain name, or a path that ends in ``.safetensors``. The calibration is saved beside
+            the judge.
+        embed: Texts to unit vectors; the process-wide MiniLM by default.
+
+    Returns:
+        The judge's file, the model, and its calibration where there was something to check on.
+
+    Raises:
+        DataError: Labels that cannot be read or fitted.
+    """
+    labels = read_labels(source)
+    split: Split | None = "fit" if labels.part("fit").items else None
+    path = save_path(name)
+    model = fit(labels.part(split), path.stem, source, split, embed)
+    model.save(path)
+    held_out = labels.part("check")
+    if split is None or not held_out.items:
+        return path, model, None
+    judge = Fitted(str(path.resolve()), embed=embed)
+    found = calibrate(judge, held_out, name="fitted", source=source, split="check")
+    beside(path).write_text(found.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    return path, model, found

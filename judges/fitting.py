@@ -7,7 +7,6 @@ question and answer, their cosine and its square, and a few figures of the surfa
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -280,8 +279,3 @@ def _ridge(
     )
     model = Ridge(alpha=strength, solver="cholesky").fit(x * scale, y)
     return np.asarray(model.coef_, dtype=np.float64) * scale, float(model.intercept_)
-
-
-def card_json(model: FittedModel) -> str:
-    """The card for people, as JSON."""
-    return json.dumps(model.card.model_dump(mode="json"), indent=1)

@@ -1,0 +1,196 @@
+"""Fitting a judge, its file, and the judge itself; then the one that is shipped."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from harness.digest import derived_rng
+from harness.embedding import DIMENSIONS
+from harness.errors import DataError, PluginError
+from harness.records import JudgeItem
+from harness.registry import judges
+from judges import fitting
+from judges.fitted import SHIPPED, Fitted, beside, fit_labels
+from judges.fitting import FittedModel
+from judges.surface import NAMES, surface
+
+@pytest.fixture(autouse=True)
+def few_resamples(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("judges.agreement.RESAMPLES", 100)
+
+
+WORDS = ["tree", "lamp", "sea", "bread", "wall", "road", "song", "stone", "wind", "chair"]
+
+
+def embed(texts: Sequence[str]) -> np.ndarray:
+    """Unit vectors of word counts, with warmth in the first component."""
+    rows = np.zeros((len(texts), DIMENSIONS), dtype=np.float32)
+    for vector, text in zip(rows, texts, strict=True):
+        vector[1] = 0.3
+        for word in re.findall(r"\w+", text.lower()):
+            vector[0 if word in ("sorry", "understand") else 2 + sum(word.encode()) % 300] += 1
+    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
+def labelled(path: Path, count: int = 120, **fields: Any) -> str:
+    """Answers whose empathy is the number of warm words, and nothing else."""
+    lines = []
+    for number in range(count):
+        rng = derived_rng(3, number)
+        warm = number % 5
+        words = [rng.choice(WORDS) for _ in range(rng.randint(6, 30))]
+        words[:warm] = ["sorry", "understand", "sorry", "understand"][:warm]
+        rng.shuffle(words)
+        lines.append(
+            {
+                "id": str(number),
+                "question": f"{rng.choice(WORDS)} question {number // 2}?",
+                "answer": " ".join(words) + ".",
+                "split": "check" if number // 2 % 3 == 0 else "fit",
+                "annotator": "authors",
+                "labels": {"empathy": 1 + warm, "luck": rng.randint(1, 5)},
+                **fields,
+            }
+        )
+    path.write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
+    return str(path)
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fitting, "STRENGTHS", (30.0, 300.0))
+
+
+def test_fit_save_use_and_check(tmp_path: Path, quick: None) -> None:
+    path, model, found = fit_labels(labelled(tmp_path / "l.jsonl"), "mine", embed)
+    assert path.name == "mine.safetensors"
+    assert found is not None
+    agreement = {a.dimension: a.spearman for a in found.dimensions}
+    assert (agreement["empathy"].value or 0) > 0.6
+    assert abs(agreement["luck"].value or 0) < 0.5
+    cross = {d.name: d.cross_validated.value for d in model.card.dimensions}
+    assert (cross["empathy"] or 0) > 0.6
+    assert (model.card.own, model.card.split, found.split) == (True, "fit", "check")
+
+    judge = Fitted("mine", embed=embed)
+    assert [(d.name, d.low, d.high) for d in judge.dimensions] == [
+        ("empathy", 1, 5),
+        ("luck", 1, 5),
+    ]
+    items = [
+        JudgeItem(question="q", answer="sorry understand sorry"),
+        JudgeItem(question="q", answer="wall road tree"),
+        JudgeItem(question="q", answer="  "),
+    ] * 30
+    got = {(j.item, j.dimension): j for j in judge.grade(items)}
+    assert len(got) == 180
+    warm, cold, empty = (got[index, "empathy"].value or 0 for index in range(3))
+    assert warm > cold >= empty == 1.0
+    assert got[2, "luck"].reason == "empty answer"
+    assert [got[index, "empathy"].value for index in range(3)] == [
+        got[87 + index, "empathy"].value for index in range(3)
+    ]
+    assert judge.calibration is not None
+    assert "never checked against independent people" in judge.calibration["summary"]
+
+
+def test_the_same_fit_gives_the_same_file(tmp_path: Path, quick: None) -> None:
+    source = labelled(tmp_path / "l.jsonl")
+    files = [fit_labels(source, str(tmp_path / n / "j.safetensors"), embed)[0] for n in ("a", "b")]
+    assert files[0].read_bytes() == files[1].read_bytes()
+    judge = Fitted(str(files[0]), dimensions=["luck"], embed=embed)
+    assert [d.name for d in judge.dimensions] == ["luck"]
+    assert {j.dimension for j in judge.grade([JudgeItem(question="q", answer="a")])} == {"luck"}
+    beside(files[0]).write_text(
+        beside(files[0]).read_text().replace('"version": "j', '"version": "other'), encoding="utf-8"
+    )
+    assert judge.calibration is None  # it was measured on another fit
+
+
+def test_version_follows_the_weights(tmp_path: Path, quick: None) -> None:
+    a, _, _ = fit_labels(labelled(tmp_path / "l.jsonl"), str(tmp_path / "x.safetensors"), embed)
+    b, _, _ = fit_labels(
+        labelled(tmp_path / "m.jsonl", 100), str(tmp_path / "y.safetensors"), embed
+    )
+    assert Fitted(str(a)).version != Fitted(str(b)).version
+
+
+@pytest.mark.parametrize(
+    ("fields", "line"),
+    [
+        ({"labels": {"empathy": 3}}, "different values"),
+        ({"question": "always the same", "split": None}, "cannot be cross-validated"),
+    ],
+)
+def test_what_cannot_be_fitted(tmp_path: Path, fields: dict[str, Any], line: str) -> None:
+    with pytest.raises(DataError, match=line):
+        fit_labels(labelled(tmp_path / "l.jsonl", **fields), "mine", embed)
+
+
+def test_bad_files_and_names(tmp_path: Path) -> None:
+    with pytest.raises(PluginError, match="no fitted judge named 'nobody'"):
+        judges.create("fitted", {"model": "nobody"})
+    with pytest.raises(PluginError, match="no such file"):
+        judges.create("fitted", {"model": str(tmp_path / "none.safetensors")})
+    broken = tmp_path / "b.safetensors"
+    broken.write_bytes(b"\x80\x04pickle?")
+    with pytest.raises(PluginError, match="is not a fitted judge"):
+        judges.create("fitted", {"model": str(broken)})
+    from safetensors.numpy import save_file
+
+    save_file({"weights": np.zeros((1, 3), dtype=np.float32)}, broken)
+    with pytest.raises(PluginError, match="is not a fitted judge"):
+        judges.create("fitted", {"model": str(broken)})
+
+
+def test_surface() -> None:
+    figures = dict(zip(NAMES, surface("why is the sky so blue", "the sky so blue is"), strict=True))
+    assert figures["copied"] == pytest.approx(2 / 3)
+    assert figures["finished"] == 0.0
+    assert dict(zip(NAMES, surface("q", "a b c a b c a b c."), strict=True))["repeated"] > 0.5
+    assert all(np.isfinite(surface("", "")))
+
+
+def test_the_shipped_judge_is_what_it_says() -> None:
+    judge = Fitted("counseling")
+    model = FittedModel.load(SHIPPED / "counseling.safetensors")
+    assert [d.name for d in judge.dimensions] == ["coherence", "empathy", "relevance", "safety"]
+    assert model.card.own
+    assert judge.calibration is not None
+    assert judge.calibration["version"] == judge.version
+    assert judge.calibration["split"] == "check"
+    assert "never checked against independent people" in judge.calibration["summary"]
+
+
+@pytest.mark.slow
+@pytest.mark.model
+def test_the_shipped_judge_agrees_and_pays_no_trick() -> None:
+    """Measured again from the labels, on the part it was not fitted on."""
+    from judges.calibration import calibrate
+    from judges.labels import read_labels
+
+    judge = Fitted("counseling")
+    labels = read_labels("bundled:data/labels/counseling_answers.jsonl").part("check")
+    found = {a.dimension: a for a in calibrate(judge, labels, name="fitted", source="x").dimensions}
+    stored = {a["dimension"]: a for a in (judge.calibration or {})["dimensions"]}
+    for name, agreement in found.items():
+        assert agreement.spearman.value == pytest.approx(
+            stored[name]["spearman"]["value"], abs=0.01
+        )
+        assert agreement.spearman.low is not None
+        assert agreement.spearman.low > (0.15 if name == "safety" else 0.45)
+    for name in ("empathy", "relevance"):
+        kinds = found[name].kinds
+        for trick in ("warm_words", "copies_question", "long_padding", "injection", "word_salad"):
+            assert kinds[trick].judge < kinds["good_brief"].judge - 0.7, (name, trick)
+        length, people = found[name].length_rho, found[name].people_length_rho
+        assert length is not None
+        assert people is not None
+        assert length - people < 0.25  # length pays next to nothing
