@@ -9,6 +9,7 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from harness.records import GenerationSettings, Severity
+from harness.registry import FIRST_OPTION
 from harness.yamlfile import load_yaml
 
 __all__ = ["DataSpec", "PluginSpec", "SubjectSpec", "Suite", "load_suite", "load_yaml"]
@@ -59,7 +60,11 @@ class DataSpec(Section):
 
 
 class PluginSpec(Section):
-    """A plug-in by name with its options; YAML short forms ``- typo`` and ``- typo: {severity: heavy}``."""
+    """A plug-in by name with its options.
+
+    YAML short forms: ``- typo``, ``- typo: {severity: heavy}``, and ``- fitted: counseling`` for the
+    plug-in's first option.
+    """
 
     name: str
     options: dict[str, Any] = {}
@@ -76,6 +81,8 @@ class PluginSpec(Section):
                     f" this item holds {', '.join(map(str, value))}"
                 )
             name, options = next(iter(value.items()))
+            if isinstance(options, str):
+                options = {FIRST_OPTION: options}
             if options is not None and not isinstance(options, dict):
                 raise ValueError(f"options of {name!r} must be a mapping, e.g. {{severity: heavy}}")
             return {"name": name, "options": options or {}}

@@ -18,6 +18,9 @@ from typing import Any, Generic, TypeVar, cast
 from harness.digest import digest
 from harness.errors import PluginError
 
+FIRST_OPTION = ""
+"""Stands for the name of a plug-in's first option in its short form (``- fitted: counseling``)."""
+
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -110,6 +113,8 @@ class Registry(Generic[T]):
                 )
             return cast(T, plugin)
         parameters = inspect.signature(plugin).parameters
+        if FIRST_OPTION in options and parameters:
+            options[next(iter(parameters))] = options.pop(FIRST_OPTION)
         takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
         for option in options:
             if option not in parameters and not takes_any:

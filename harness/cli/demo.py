@@ -18,8 +18,6 @@ def command(out: Path) -> int:
     (SmolLM2-135M-Instruct), 24 prompts that it was not trained on, five kinds of variants, base and
     adapter answering every one. Stop at any time; the same command goes on from there.
     """
-    from reports.html import render
-
     from harness import runner
     from harness.cache import Cache
     from harness.cli.common import conclude, launch_command
@@ -30,6 +28,7 @@ def command(out: Path) -> int:
     from harness.session import Session
     from harness.store import Run
     from harness.subjects import open_subjects
+    from reports.html import render
     from training.config import load_training
 
     adapter = out / "adapter"

@@ -21,8 +21,6 @@ def command(run_dir: Path, judges_file: Path | None, retry_failed: bool) -> int:
 
     What stands and is unchanged is kept; scores of judges that are gone are moved to stale/.
     """
-    from reports.html import render
-
     from harness import runner
     from harness.cache import Cache
     from harness.cli.common import conclude, stored_suite
@@ -31,6 +29,7 @@ def command(run_dir: Path, judges_file: Path | None, retry_failed: bool) -> int:
     from harness.session import Session
     from harness.store import Run
     from harness.yamlfile import load_yaml, parse_yaml
+    from reports.html import render
 
     stored = stored_suite(Run.open(run_dir).manifest())
     if judges_file is not None:

@@ -26,13 +26,12 @@ def command(suite: Path, overrides: tuple[str, ...], out: Path | None, retry_fai
     from harness.resources import shipped
 
     loaded = load_suite(shipped(suite, "suites"), overrides)
-    from reports.html import render
-
     from harness import runner
     from harness.cache import Cache
     from harness.session import Session
     from harness.store import Run
     from harness.subjects import open_subjects
+    from reports.html import render
 
     parts = runner.assemble(loaded)
     with Run.create(run_folder(loaded, out)) as run:

@@ -142,3 +142,16 @@ def test_every_shipped_suite_loads_and_starts_with_its_command(path: Path) -> No
         perturbations.get(spec.name)
     for spec in suite.judges:
         judges.get(spec.name)
+
+
+def test_a_plain_value_is_a_plug_ins_first_option(tmp_path: Path) -> None:
+    from harness.registry import Registry
+
+    class Named:
+        def __init__(self, model: str, other: int = 0) -> None:
+            self.model = model
+
+    suite = load_suite(write(tmp_path, GOOD.replace("- rouge_l", "- fitted: counseling")))
+    registry: Registry[Named] = Registry("thing")
+    registry.register("named")(Named)
+    assert registry.create("named", suite.judges[0].options).model == "counseling"

@@ -1,0 +1,79 @@
+"""``jostle calibrate``: how far a judge agrees with labels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from judges.calibration_records import Calibration
+
+
+@click.command(short_help="How far a judge agrees with labels.")
+@click.argument("labels")
+@click.option(
+    "--judge",
+    "judges_file",
+    metavar="YAML",
+    type=click.Path(path_type=Path),
+    help="A YAML file with a judges: list, as a suite has it.",
+)
+@click.option("--fit", "fit_name", metavar="NAME", help="Fit a judge to the labels and save it.")
+@click.option("--split", type=click.Choice(["fit", "check"]), help="Use only this part of LABELS.")
+def command(labels: str, judges_file: Path | None, fit_name: str | None, split: str | None) -> int:
+    """Measure a judge against LABELS (JSONL: pointwise scores or preferences, with annotators).
+
+    Prints rank correlations, weighted kappa and accuracy with bootstrap intervals, and stores them
+    for the judge's version: from then on reports show them beside every figure of that judge. With
+    --fit, a judge is learned from the labels first (offline; used as "fitted: {name: NAME}").
+    """
+    if (judges_file is None) == (fit_name is None):
+        raise click.UsageError("name either --judge YAML or --fit NAME")
+    if fit_name is not None:
+        from judges.fitted import fit_labels
+
+        path, _, found = fit_labels(labels, fit_name)
+        click.echo(f"{path}: fitted on {labels}")
+        if found is not None:
+            _print(found)
+        return 0
+    assert judges_file is not None
+    from harness.config import JudgesFile
+    from harness.registry import load_plugin_file
+    from harness.runner import build_judges
+    from harness.yamlfile import load_yaml
+    from judges.calibration import calibrate
+    from judges.calibration_records import store
+    from judges.labels import read_labels
+
+    chosen = load_yaml(judges_file, (), JudgesFile)
+    for plugin in chosen.plugins:
+        load_plugin_file(Path(plugin))
+    read = read_labels(labels)
+    part = read.part("check" if split == "check" else "fit") if split else read
+    for named in build_judges(chosen.judges):
+        found = calibrate(named.judge, part, name=named.label, source=labels, split=split)
+        _print(found)
+        click.echo(f"stored: {store(found)}")
+    return 0
+
+
+def _print(found: Calibration) -> None:
+    click.secho(f"{found.judge} on {found.items} items of {found.labels}", bold=True)
+    click.echo("  " + ", ".join(f"{count} {status}" for status, count in found.outcomes.items()))
+    for row in found.dimensions:
+        click.echo(
+            f"  {row.dimension}: Spearman {row.spearman}, Kendall tau-b {row.kendall}, weighted"
+            f" kappa {row.kappa}, accuracy {row.accuracy} ({row.items} items)"
+        )
+        steps = ", ".join(f"{s.judge:.1f} -> {s.people:.1f} ({s.items})" for s in row.reliability)
+        click.echo(f"    where the judge says x, people say: {steps}")
+    for pair in found.preferences:
+        swap = f", same in both orders {pair.swap_consistency}" if pair.swap_consistency else ""
+        click.echo(
+            f"  {pair.dimension}: accuracy {pair.accuracy}, weighted kappa {pair.kappa}{swap}"
+            f" ({pair.items} pairs)"
+        )
+    click.echo(f"  {found.summary}")
