@@ -27,7 +27,7 @@ from harness.resources import cache_root
 
 PREFIX = "embedded:"
 _MANIFEST = "jostle.json"
-_CONVERTER = 1  # Raise it whenever the conversion writes other files for the same GGUF.
+_CONVERTER = 2  # Raise it whenever the conversion writes other files for the same GGUF.
 
 
 @dataclass(frozen=True)
@@ -180,3 +180,12 @@ def _convert(source: Path, spec: Embedded, folder: Path) -> None:
         model.generation_config.eos_token_id = tokenizer.convert_tokens_to_ids(list(spec.stops))
         model.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
+    _forget_circumstances(folder / "tokenizer_config.json")
+
+
+def _forget_circumstances(path: Path) -> None:
+    """Drop what transformers notes about how it was called: the same GGUF gives the same files."""
+    config = json.loads(path.read_text(encoding="utf-8"))
+    for note in ("is_local", "local_files_only"):
+        config.pop(note, None)
+    path.write_text(json.dumps(config, indent=2, sort_keys=True), encoding="utf-8")
