@@ -7,7 +7,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,25 +53,32 @@ def run_cell(name: str, config: TrainingConfig, events: Events | None = None) ->
             text=True,
             env={**os.environ, "PYTHONUNBUFFERED": "1"},
         )
-        try:
-            assert process.stdin is not None
-            assert process.stdout is not None
-            process.stdin.write(config.model_dump_json(exclude_unset=True))
-            process.stdin.close()
-            for line in process.stdout:
-                event = _event(line)
-                if event is not None and event["event"] == "failed":
-                    error = str(event["message"])
-                elif event is not None and events is not None:
-                    events(event)
-            code = process.wait()
-        except BaseException:
-            process.terminate()
-            process.wait()
-            raise
-    if code != 0 and error is None:
-        error = _why(code, output / ERRORS)
+        with process:
+            try:
+                for event in _talk(process, config):
+                    if event["event"] == "failed":
+                        error = str(event["message"])
+                    elif events is not None:
+                        events(event)
+            except BaseException:
+                process.terminate()
+                raise
+    if process.returncode != 0 and error is None:
+        error = _why(process.returncode, output / ERRORS)
     return CellOutcome(name, output, error)
+
+
+def _talk(process: subprocess.Popen[str], config: TrainingConfig) -> Iterator[dict[str, Any]]:
+    """Hand over the config, then give the events until the process closes its output."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    with suppress(BrokenPipeError):  # It died at once; its exit code says how.
+        process.stdin.write(config.model_dump_json(exclude_unset=True))
+        process.stdin.close()
+    for line in process.stdout:
+        event = _event(line)
+        if event is not None:
+            yield event
 
 
 def _event(line: str) -> dict[str, Any] | None:
