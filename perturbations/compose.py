@@ -73,7 +73,7 @@ def _built(name: str, options: dict[str, Any]) -> Any:
 
 
 def _together(limits: Sequence[Limits]) -> Limits:
-    words = {
+    words: dict[str, float] = {
         level: min(1.0, sum(each.words.get(level, 1.0) for each in limits)) for level in LEVELS
     }
     return replace(
