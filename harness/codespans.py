@@ -15,7 +15,7 @@ _INLINE = re.compile(
     r"|\b[A-Za-z]+\d\w*\b|\b[A-Za-z](?:\+\+|#)"  # x1, utf8, C++
     r"|(?<!\S)\.{0,2}/[\w./-]+|\b[A-Za-z]:\\\S+"  # ./path, C:\path
     r"|[\[{][^\[\]{}\n]*[\]}]|\(\d[^()\n]*\)"  # [1, 2], {a}
-    r"|\$\w+|@\w+|#\w+|\\\w+"  # $x, @decorator, #id
+    r"|\$[A-Za-z_]\w*|@\w+|#\w+|\\\w+"  # $x, @decorator, #id
     r"|\b\w+(?:\s[-+*/%<>=&|^]\s|\s?(?:[*%=^+]|<=|>=|==|!=|&&|\|\|)\s?)\w+\b",  # a % b, x*x
     re.MULTILINE,
 )

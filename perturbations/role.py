@@ -46,6 +46,7 @@ class Role:
             return None
         mentioned = frozenset(m.role for m in mentions)
         tokens = {token.idx: token for token in text.doc}
+        tokens |= {t.idx + 3: t for t in text.doc if t.lower_.startswith("ex-")}
         changeable = [
             role
             for role in sorted(mentioned)

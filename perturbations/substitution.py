@@ -152,7 +152,7 @@ def replace(text: Text, site: Site, option: Option) -> list[Edit]:
     first, *rest = site.tokens
     if site.entry.pos == "PHRASE":
         last = site.tokens[-1]
-        words = match_case(first.text, " ".join(option.words))
+        words = match_case(first.text, " ".join(option.words).replace(" '", "'"))
         edits = [Edit(start=first.idx, end=last.idx + len(last.text), text=words)]
     else:
         edits = _inflected_edits(text, site, option)
@@ -233,9 +233,8 @@ def _phrase(token: Any, words: Sequence[str]) -> tuple[Any, ...]:
     doc = token.doc
     span = doc[token.i : token.i + len(words)]
     if len(span) == len(words) and all(t.lower_ == w for t, w in zip(span, words, strict=True)):
-        gaps = all(t.whitespace_ == " " for t in span[:-1])
         following = doc[span.end] if span.end < len(doc) else None
-        if gaps and not (following is not None and following.text == "-"):
+        if following is None or following.text != "-":
             return tuple(span)
     return ()
 

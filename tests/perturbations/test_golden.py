@@ -1,0 +1,84 @@
+"""One contract for every kind, and its vetted cases: the same text for the same seed, for ever.
+
+``python tests/perturbations/test_golden.py`` prints what the cases give now, to be read before it
+replaces what stands in ``tests/golden/perturbations``.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.digest import derived_rng
+from harness.edits import apply_edits
+from harness.records import Edit
+from harness.registry import perturbations
+from harness.text import Text
+from perturbations.validity import Gate, Passage
+
+FOLDER = Path(__file__).parents[1] / "golden" / "perturbations"
+FILES = sorted(FOLDER.glob("*.json"))
+CASES = [
+    pytest.param(file.stem, case, id=f"{file.stem}-{i}")
+    for file in FILES
+    for i, case in enumerate(json.loads(file.read_text(encoding="utf-8")))
+]
+
+
+def outcome(kind: str, case: dict[str, Any]) -> str | None:
+    """The text that the case's prompt becomes, or None."""
+    plugin = perturbations.create(kind, case.get("options", {}))
+    text = Text(case["prompt"])
+    found = plugin(text, derived_rng(case["seed"], kind))
+    if found is None or isinstance(found, str):
+        return found
+    assert all(isinstance(edit, Edit) for edit in found)
+    return apply_edits(text.raw, found)
+
+
+def test_every_kind_has_cases() -> None:
+    needs_more = {"compose", "identity", "nlpaug", "paraphrase"}  # tested in test_more_kinds
+    ours = {n for n in perturbations.names() if not n.startswith("emphatic")}
+    assert {f.stem for f in FILES} == ours - needs_more
+    for file in FILES:
+        cases = json.loads(file.read_text(encoding="utf-8"))
+        assert len(cases) >= 8, file
+        assert any(case["expect"] is None for case in cases), file
+
+
+@pytest.mark.parametrize(("kind", "case"), CASES)
+def test_contract(kind: str, case: dict[str, Any]) -> None:
+    assert set(case) <= {"prompt", "options", "seed", "expect", "why"}
+    after = outcome(kind, case)
+    assert after == case["expect"]
+    assert outcome(kind, case) == after
+    if after is None:
+        return
+    plugin = perturbations.create(kind, case.get("options", {}))
+    text = Text(case["prompt"])
+    edits = plugin(text, derived_rng(case["seed"], kind))
+    severity = case.get("options", {}).get("severity", "medium")
+    checked = Gate(similarity=False).check(
+        text, edits, kind=kind, severity=severity, limits=plugin.limits
+    )
+    assert isinstance(checked, Passage), checked
+
+
+def main() -> None:
+    """Print every case's outcome as it is now."""
+    for file in FILES:
+        cases = json.loads(file.read_text(encoding="utf-8"))
+        for case in cases:
+            case["expect"] = outcome(file.stem, case)
+        text = json.dumps(cases, ensure_ascii=False, indent=1) + "\n"
+        if "--write" in sys.argv:
+            file.write_text(text, encoding="utf-8")
+        sys.stdout.write(f"{file.stem}\n{text}")
+
+
+if __name__ == "__main__":
+    main()

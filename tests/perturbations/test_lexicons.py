@@ -1,0 +1,180 @@
+"""The lexicons: readable, sourced, and free of what they must not hold."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from importlib.resources import files
+
+import pytest
+
+from harness.edits import apply_edits
+from harness.text import Text
+from perturbations import substitution, typo
+from perturbations.common import lexicon_lines, takes_an, word_set
+from perturbations.dialect import Dialect, spelling
+from perturbations.graph import graph
+from perturbations.substitution import load
+from tests.perturbations.kinds import made, reworded
+
+FOLDER = files("perturbations.lexicons")
+LEXICONS = sorted(
+    p.name for p in FOLDER.iterdir() if p.name.endswith((".txt", ".tsv", ".lexicon", ".yaml"))
+)
+DICTIONARIES = [n for n in LEXICONS if n.endswith(".lexicon")]
+
+
+@pytest.mark.parametrize("name", LEXICONS)
+def test_every_lexicon_says_its_source_and_licence(name: str) -> None:
+    head = FOLDER.joinpath(name).read_text(encoding="utf-8")[:600].lower()
+    assert "source" in head or "written by hand" in head
+    assert "licence" in head
+
+
+def test_the_word_list_has_its_notice() -> None:
+    notice = FOLDER.joinpath("words.LICENCE.txt").read_text(encoding="utf-8")
+    assert "Kevin Atkinson" in notice
+    assert "Permission to use, copy, modify" in notice
+
+
+def test_a_few_hundred_entries_for_two_vocabularies() -> None:
+    entries = [e for group in load("synonyms.lexicon").values() for e in group]
+    assert len(entries) >= 400
+    keys = {e.key for e in entries}
+    assert {"sad ADJ", "scared ADJ", "create VERB", "calculate VERB"} <= keys
+
+
+@pytest.mark.parametrize("name", DICTIONARIES)
+def test_no_entry_touches_a_negation_a_term_or_a_number(name: str) -> None:
+    guarded = word_set("negations.txt") | word_set("numbers.txt") | word_set("pronouns.txt")
+    guarded |= {w for line in lexicon_lines("frozen.txt") for w in line.split()}
+    for group in load(name).values():
+        for entry in group:
+            kept = Counter(w for w in entry.words if w in guarded)
+            for option in entry.options:
+                words = Counter(w.lower() for w in option.words if w.lower() in guarded)
+                same_denial = set(kept) | set(words) <= {"rarely", "seldom"}
+                assert words == kept or same_denial, entry.key
+
+
+@pytest.mark.parametrize("name", DICTIONARIES)
+def test_no_entry_leads_to_itself(name: str) -> None:
+    for group in load(name).values():
+        for entry in group:
+            assert all(option.words != entry.words for option in entry.options), entry.key
+
+
+def test_a_broken_line_is_named() -> None:
+    with pytest.raises(ValueError, match="lexicon line 'sad = down'"):
+        substitution.parse_entry("sad = down")
+    with pytest.raises(ValueError, match="condition 'nearby:x' is none of"):
+        substitution.parse_entry("sad ADJ {nearby:x} = down")
+
+
+def test_misspellings_are_no_words_and_keep_the_first_letter() -> None:
+    known = typo._words()
+    assert len(typo.misspellings()) >= 500
+    for right, wrong in typo.misspellings().items():
+        assert len(right) >= 4
+        for slip in wrong:
+            assert slip[0] == right[0], slip
+            assert slip not in known, slip
+
+
+@pytest.mark.parametrize("word", ["teh", "alot", "wich", "becuase"])
+def test_the_word_list_knows_no_slips(word: str) -> None:
+    assert word not in typo._words()
+
+
+def test_exchanges_lead_to_roles_of_the_same_gender_or_none() -> None:
+    roles = graph().roles
+    for role in roles.values():
+        for target in (*role.to, *role.across):
+            assert {role.gender, roles[target].gender} != {"f", "m"}, (role.name, target)
+    for members, options in graph().together:
+        for option in options:
+            assert set(option) <= members
+            assert len(set(option.values())) == len(option)
+
+
+def test_every_form_of_a_role_is_found_again() -> None:
+    for word, (role, _, _) in graph().forms.items():
+        assert [m.role for m in graph().mentions(f"my {word} said")] == [role]
+
+
+@pytest.mark.parametrize(
+    ("word", "an"),
+    [("apple", True), ("hour", True), ("honest", True), ("user", False), ("university", False),
+     ("uncle", True), ("one", False), ("unhappy", True), ("European", False), ("house", False)],
+)  # fmt: skip
+def test_articles(word: str, an: bool) -> None:
+    assert takes_an(word) is an
+
+
+def test_spelling_goes_there_and_back_again() -> None:
+    to_uk, to_us = spelling("us-uk"), spelling("uk-us")
+    assert len(to_uk) > 1000
+    assert all(to_us[uk] == us for us, uk in to_uk.items())
+
+
+@pytest.mark.parametrize(
+    "word",
+    ["connection", "ton", "filter", "draft", "dialog", "install", "gram", "meter", "disk", "check"],
+)
+def test_false_friends_are_left_alone(word: str) -> None:
+    assert word not in spelling("us-uk")
+    assert word not in spelling("uk-us").values()
+
+
+def _both_ways() -> list[str]:
+    """A sentence for each vocabulary entry that is exchanged both ways."""
+    lines = [line for line in lexicon_lines("us_uk.lexicon") if " VERB " not in line]
+    words = (re.split(r"\s+(?:NOUN|ADJ|ADV|PHRASE)\b", line)[0] for line in lines)
+    return [w for w in words if w not in ("math", "license", "toward") and not w.startswith("on ")]
+
+
+@pytest.mark.parametrize("words", _both_ways())
+def test_vocabulary_goes_there_and_back_again(words: str) -> None:
+    american = f"We saw the old {words.replace(' ’', '’')} there.".replace(" 's", "'s")
+    british = reworded(Dialect(direction="us-uk"), american)
+    assert british is not None
+    assert british != american
+    back = reworded(Dialect(direction="uk-us"), british)
+    assert back == american
+
+
+@pytest.mark.parametrize(
+    ("us", "uk"),
+    [
+        ("I practice every day.", "I practise every day."),
+        ("My driver's license expired.", "My driving licence expired."),
+        ("My mom's behavior hurts.", "My mum's behaviour hurts."),
+        ("The apartments looked gray.", "The flats looked grey."),
+        ("Counseling did not help.", "Counselling did not help."),
+    ],
+)
+def test_dialect_by_part_of_speech_case_and_inflection(us: str, uk: str) -> None:
+    assert reworded(made("dialect"), us) == uk
+    assert reworded(made("dialect"), uk) == us
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        "The practice is closed today.",
+        "Fix this program so that the function runs.",
+        "Our connection is gone.",
+        "Filter the list first.",
+    ],
+)
+def test_dialect_leaves_false_friends(raw: str) -> None:
+    assert reworded(made("dialect"), raw) is None
+
+
+def test_dialect_never_mixes() -> None:
+    raw = "My mum's favorite color is gray, and my behavior is my flat's problem."
+    found = made("dialect")(Text(raw), None)
+    after = apply_edits(raw, found)
+    assert "favourite colour is grey" in after
+    assert "mum" in after
+    assert "flat" in after

@@ -1,0 +1,128 @@
+"""Any text at all: no exception, deterministic, edits that rebuild, None where nothing applies."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from harness.edits import apply_edits
+from harness.text import Text
+from tests.perturbations.kinds import RULES, STORY, TASK, made, reworded
+
+PIECES = st.sampled_from(
+    [
+        "I feel sad because my friend left me. ",
+        "How do I stop this? ",
+        "My mom’s behavior is weird.\r\n\r\n",
+        "# Title\n- item *one*\n",
+        "```\nx = 1\n```\n",
+        "don't ",
+        "مرحبا ",
+        "🙂",
+        "\u202e",
+        " \t ",
+        "a",
+        "because",
+        "and ",
+        ", ",
+        "…",
+        '"',
+        "'",
+        'He said he\'d go, and I said "no".',
+        "https://a.b/c ",
+        "\x00",
+    ]
+)
+TEXTS = st.one_of(st.text(max_size=80), st.lists(PIECES, max_size=12).map("".join))
+
+
+@pytest.mark.parametrize("kind", RULES)
+@settings(
+    max_examples=25,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+@given(raw=TEXTS, seed=st.integers(0, 3))
+def test_any_text(kind: str, raw: str, seed: int) -> None:
+    plugin = made(kind)
+    text = Text(raw)
+    found = plugin(text, random.Random(seed))
+    again = plugin(Text(raw), random.Random(seed))
+    assert found == again
+    if found is None:
+        return
+    after = apply_edits(raw, found)
+    for edit in found:
+        assert not text.is_protected(edit.start, edit.end) or kind == "reorder"
+    breaks = [c for c in raw if c in "\r\n"]
+    assert [c for c in after if c in "\r\n"] == breaks
+
+
+@pytest.mark.parametrize("kind", [k for k in RULES if k != "identity"])
+@pytest.mark.parametrize("raw", ["", " ", "\n\n", "🙂🙂🙂", "12345", "```\nprint(1)\n```"])
+def test_nothing_applies(kind: str, raw: str) -> None:
+    assert reworded(made(kind), raw) is None
+
+
+@pytest.mark.parametrize("kind", RULES)
+@pytest.mark.parametrize(
+    "raw", ["Why?", "sad", "مرحبا بك كيف حالك اليوم", "日本語のテキストです。"]
+)
+def test_one_word_and_other_scripts(kind: str, raw: str) -> None:
+    after = reworded(made(kind), raw)
+    assert after is None or isinstance(after, str)
+
+
+@pytest.mark.parametrize("kind", RULES)
+def test_ten_thousand_words(kind: str) -> None:
+    raw = (STORY + "\n\n") * (10_000 // len(STORY.split()) + 1)
+    assert len(raw.split()) >= 10_000
+    found = made(kind)(_long(raw), random.Random(1))
+    assert found is None or isinstance(apply_edits(raw, found), str)
+
+
+_PARSED: dict[str, Text] = {}
+
+
+def _long(raw: str) -> Text:
+    """One parse of the long text for all kinds."""
+    return _PARSED.setdefault(raw, Text(raw))
+
+
+@pytest.mark.parametrize("kind", ["synonym", "reorder", "typo", "dialect", "surface", "filler"])
+def test_code_and_data_below_an_instruction_stay(kind: str) -> None:
+    for seed in range(5):
+        after = reworded(made(kind, severity="heavy"), TASK, seed)
+        if after is not None:
+            assert after.split("\n")[1:] == TASK.split("\n")[1:]
+            assert "Python" in after
+
+
+@pytest.mark.parametrize("kind", ["synonym", "typo", "dialect", "surface", "role", "filler"])
+def test_quotations_numbers_and_line_breaks_stay(kind: str) -> None:
+    for seed in range(5):
+        after = reworded(made(kind, severity="heavy"), STORY, seed)
+        assert after is not None
+        assert '"get over it"' in after
+        assert " 3 " in after
+        assert after.count("\r\n\r\n") == 1
+
+
+@pytest.mark.parametrize("kind", [k for k in RULES if k != "identity"])
+def test_unknown_severities_are_refused(kind: str) -> None:
+    from harness.errors import PluginError
+
+    with pytest.raises(PluginError, match="none of light, medium, heavy"):
+        made(kind, severity="extreme")
+
+
+@pytest.mark.parametrize("kind", ["synonym", "typo"])
+def test_heavy_changes_more_than_light(kind: str) -> None:
+    text = Text(STORY * 3)
+    few = made(kind, severity="light")(text, random.Random(3))
+    many = made(kind, severity="heavy")(text, random.Random(3))
+    assert 1 <= len(few) < len(many)
