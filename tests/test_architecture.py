@@ -134,3 +134,15 @@ def test_no_global_random_state() -> None:
         if call in path.read_text(encoding="utf-8") and not name.startswith(excused)
     ]
     assert wrong == []
+
+
+def test_every_package_is_listed_for_installation() -> None:
+    import tomllib
+
+    listed = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
+    found = {
+        ".".join(path.parent.relative_to(ROOT).parts)
+        for package in (*PACKAGES, "configs")
+        for path in (ROOT / package).rglob("__init__.py")
+    }
+    assert set(listed) == found
