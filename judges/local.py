@@ -197,15 +197,15 @@ class Local(Calibrated):
         return prompts.score_messages(self.rubric, criterion, texts, self._max_characters)
 
     def _written(self, items: Sequence[JudgeItem]) -> Iterator[Judgement]:
-        groups: dict[tuple[Criterion, ...], list[Ask]] = {}
+        groups: dict[tuple[str, ...], list[Ask]] = {}
         for ask in asks(self.rubric, items, self._max_characters):
-            groups.setdefault(ask.criteria, []).append(ask)
+            groups.setdefault(tuple(c.name for c in ask.criteria), []).append(ask)
         settings = GenerationSettings(max_new_tokens=self._max_tokens)
-        for criteria, of_group in groups.items():
+        for of_group in groups.values():
             requests = [
                 Request(prompt=self._prompt(ask.messages), settings=settings) for ask in of_group
             ]
-            form = schema(criteria, REASON)
+            form = schema(of_group[0].criteria, REASON)
             for index, completion in self.model.complete(requests, schema=form):
                 yield from self._read(of_group[index], completion)
 

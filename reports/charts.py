@@ -330,13 +330,15 @@ def heatmap(summary: Summary) -> Chart | None:
         )
         or 1.0
     )
-    width = max(5.2, 1.7 + len(subjects) * (0.62 * len(used) + 0.2))
-    stacked = width > 6.5
+    panel_width = max(2.2, 0.56 * len(used))
+    stacked = 1.6 + panel_width * len(subjects) > 10.5
     rows, columns = (len(subjects), 1) if stacked else (1, len(subjects))
-    size = (
-        max(5.2, 2.2 + 0.5 * len(used)) if stacked else width,
-        (0.36 * len(kinds) + 1.9) * rows,
-    )
+    size = (1.6 + panel_width * columns, (0.34 * len(kinds) + 1.7) * rows)
+    names = [m["dimension"] for m in used]
+    ticks = [
+        m["label"] if names.count(m["dimension"]) > 1 else m["dimension"].replace("_", " ")
+        for m in used
+    ]
 
     def paint(page: Any) -> None:
         panels = page.subplots(rows, columns, squeeze=False, sharey=True)
@@ -356,7 +358,7 @@ def heatmap(summary: Summary) -> Chart | None:
             panel.set_title(short(subject))
             panel.set_xticks(
                 range(len(used)),
-                [short(m["label"], 22) for m in used],
+                [short(tick, 20) for tick in ticks],
                 rotation=35,
                 ha="right",
                 rotation_mode="anchor",

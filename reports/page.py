@@ -55,7 +55,7 @@ def p_value(estimate: Mapping[str, Any] | None) -> str:
 def detectable(estimate: Mapping[str, Any] | None) -> str:
     """``±0.06``."""
     effect = estimate.get("mde") if estimate else None
-    return "–" if effect is None else f"±{figure(effect, 3 if effect < 0.1 else 2)}"
+    return "–" if effect is None else f"±{figure(effect, decimals(2 * effect))}"
 
 
 def missing_note(row: Mapping[str, Any]) -> str:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from harness.analysis.table import OVERALL, Measure, Table
-from harness.analysis.words import figure, listing, plural, with_interval
+from harness.analysis.words import decimals, figure, listing, plural, with_interval
 
 ALPHA = 0.05
 MARGIN = 0.025
 """Share of a scale that counts as "about the same": a tenth of a point from 1 to 5."""
 
 FEW_PROMPTS = 30
+CUT_SHARE = 0.25
 
 Direction = Literal["better", "worse", "unclear"]
 
@@ -77,7 +78,7 @@ def unclear(estimate: dict[str, Any] | None) -> str:
     if suggestive(estimate):
         return f"{text}, which may be chance among all the tests on this page"
     if estimate and estimate.get("mde") is not None:
-        digits = 3 if estimate["mde"] < 0.1 else 2
+        digits = decimals(2 * estimate["mde"])
         text += f"; this run could have seen ±{figure(estimate['mde'], digits)}"
     return text
 
@@ -217,13 +218,22 @@ def agreement(lead: Evidence, other: Evidence, measure: Measure) -> str:
     return f"{label(measure)} {verb} ({figures})."
 
 
-def cautions(evidence: Mapping[Measure, list[Evidence]], prompts: int) -> list[str]:
-    """What a reader must know before believing the words: few prompts, many missing scores."""
+def cautions(
+    evidence: Mapping[Measure, list[Evidence]], prompts: int, answers: Sequence[Mapping[str, Any]]
+) -> list[str]:
+    """What a reader must know before believing the words: few prompts, cut answers, missing scores."""
     lines = []
     if prompts < FEW_PROMPTS:
         lines.append(
             f"Only {plural(prompts, 'source prompt')}: intervals are wide and their coverage is"
             f" less certain than from {FEW_PROMPTS} on."
+        )
+    cut = [a for a in answers if a["truncated"] > CUT_SHARE * a["answers"]]
+    if cut:
+        counts = listing([f"{a['truncated']} of {a['answers']} from {a['subject']}" for a in cut])
+        lines.append(
+            f"Many answers were cut at the token limit ({counts}): the cut answers are what was"
+            " scored."
         )
     for measure, items in evidence.items():
         for item in items:

@@ -9,7 +9,8 @@ from harness.analysis.finding import MARGIN, Evidence, direction
 from harness.analysis.table import ALL, Measure, Table
 from harness.analysis.words import figure, plural, with_interval
 
-SAFETY_WORDS = ("safe", "harm", "toxic", "refus", "guard", "crisis", "medical")
+SAFETY_WORDS = ("safe", "harm", "toxic", "guard", "crisis")
+"""Parts of the names of judges and dimensions that measure safety; refusals alone do not."""
 
 
 WORDS = {

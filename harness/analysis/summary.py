@@ -123,7 +123,7 @@ def summarise(
     cells = _cells(estimands, solved, table)
     evidence = _evidence(table, headline, contrasts, cells, main, baseline)
     notes = [*warnings, *table.notes, *_version_notes(dimensions, judgements)]
-    cautions = words.cautions(evidence, int(main.prompts.sum()))
+    cautions = words.cautions(evidence, int(main.prompts.sum()), answers)
     return {
         "schema_version": SUMMARY_VERSION,
         "seed": seed,

@@ -21,6 +21,7 @@ from judges.fitted import SHIPPED, Fitted, beside, fit_labels
 from judges.fitting import FittedModel
 from judges.surface import NAMES, surface
 
+
 @pytest.fixture(autouse=True)
 def few_resamples(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("judges.agreement.RESAMPLES", 100)

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from harness.edits import apply_edits
 from harness.errors import BudgetExceeded, PluginError
 from harness.records import Variant
 from harness.stages.perturb import Kind, expand, make_kind
@@ -35,10 +36,12 @@ def variants(kind: Kind, *raws: str, per_prompt: int = 0) -> list[Variant]:
 def test_compose_does_both_and_the_edits_rebuild() -> None:
     kind = make_kind("compose", {"steps": ["dialect", {"role": {"severity": "light"}}]})
     assert kind.name == "dialect+role"
-    (variant,) = variants(kind, "My mom's behavior hurts my friend.")
+    raw = "My behavior hurts my friend, and my friend is sad."
+    (variant,) = variants(kind, raw)
     assert variant.status == "valid"
     assert "behaviour" in variant.prompt
     assert "friend" not in variant.prompt
+    assert apply_edits(raw, variant.edits) == variant.prompt
 
 
 def test_compose_needs_two_steps_that_apply() -> None:
@@ -286,12 +289,12 @@ def test_reasons_are_counted_by_check() -> None:
 
 
 def test_the_page_shows_differences_and_escapes(tmp_path: Path) -> None:
-    raw = "My behavior <b>& all</b> is weird. <script>alert(1)</script>"
+    raw = "My behavior & all of this is weird <script>now</script>, but I do not know why it is so."
     one = sample(raw)
     made = list(expand([one], [make_kind("dialect")], seed=1, variants_per_prompt=3, gate=OPEN))
     page = write_page(tmp_path / "p.html", [one], made).read_text(encoding="utf-8")
     assert "<del>behavior</del><ins>behaviour</ins>" in page
-    assert "<script>alert(1)" not in page
-    assert "&lt;b&gt;&amp; all" in page
+    assert "<script>now" not in page
+    assert "&amp; all of this is weird &lt;script&gt;now" in page
     assert "1 of 3 variants" in page
     assert highlighted(raw, made[0]).startswith("My behavior")

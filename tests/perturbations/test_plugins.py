@@ -34,7 +34,7 @@ variant = list(made)[1]
 print(json.dumps([variant.status, variant.prompt, variant.severity,
                   [[e.start, e.end, e.text] for e in variant.edits]]))
 """
-EXPECTED = ["valid", "I cry so much. I eat 3 times.", "heavy", [[6, 11, "so much"]]]
+EXPECTED = ["valid", "I cry so much. I eat 3 times.", "heavy", [[6, 7, "so"], [8, 11, "much"]]]
 
 
 def example() -> str:

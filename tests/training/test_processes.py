@@ -22,7 +22,7 @@ def launch(config: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "accelerate.commands.launch", "--config_file",
          str(configs_root() / "accelerate" / "ddp-cpu.yaml"), "--main_process_port", "0",
-         "-m", "harness.cli.main", "train", str(config)],
+         "-m", "harness.cli", "train", str(config)],
         capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
