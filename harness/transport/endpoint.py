@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -73,6 +74,12 @@ class EndpointSettings(_Settings):
     prices: Prices = Prices()
     budget: Budget = Budget()
     extra_body: dict[str, Any] = {}
+
+    @field_validator("revision", mode="before")
+    @classmethod
+    def _yaml_date(cls, value: Any) -> Any:
+        # Unquoted in YAML, a revision such as 2024-07-18 is a date.
+        return str(value) if isinstance(value, date) else value
 
     @field_validator("api_key_env")
     @classmethod

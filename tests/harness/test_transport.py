@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import date
 from email.utils import formatdate
 from typing import Any
 
@@ -444,6 +445,8 @@ def test_errors_are_ours() -> None:
     }
     assert EndpointSettings(model="m", revision="1").durable
     assert not EndpointSettings(model="m").durable
+    unquoted = endpoint_settings({"model": "m", "revision": date(2024, 7, 18)})
+    assert unquoted.revision == "2024-07-18"
 
 
 @pytest.fixture(autouse=True)
