@@ -336,7 +336,9 @@ def heatmap(summary: Summary) -> Chart | None:
     size = (1.6 + panel_width * columns, (0.34 * len(kinds) + 1.7) * rows)
     names = [m["dimension"] for m in used]
     ticks = [
-        m["label"] if names.count(m["dimension"]) > 1 else m["dimension"].replace("_", " ")
+        m["label"]
+        if names.count(m["dimension"]) > 1 or m["judge"] == m["dimension"]
+        else m["dimension"].replace("_", " ")
         for m in used
     ]
 

@@ -53,3 +53,15 @@ def hostile_report(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 tmp_path_factory.mktemp("runs") / "hostile"
             )
         )
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """A skip that nobody sees is a test that nobody runs."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    if any("CHROMIUM IS MISSING" in str(report.longrepr) for report in skipped):
+        terminalreporter.write_line(
+            "CHROMIUM IS MISSING: the report's browser tests did NOT run"
+            " (apt-get install chromium)",
+            red=True,
+            bold=True,
+        )
