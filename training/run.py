@@ -344,6 +344,7 @@ def _arguments(config: TrainingConfig, device: str) -> dict[str, Any]:
         "logging_nan_inf_filter": False,
         "prediction_loss_only": True,
         "dataloader_pin_memory": device != "cpu",
+        "ddp_find_unused_parameters": False,
     }
     unknown = set(config.extra_arguments) - _training_arguments()
     if unknown:
