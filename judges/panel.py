@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 from harness.digest import digest
@@ -48,10 +49,18 @@ class Panel(Calibrated):
         self.dimensions: Sequence[Dimension] = tuple(
             made for dimension in self._shared.values() for made in (dimension, _spread(dimension))
         )
-        versions = {label: member.version for label, member in self.members.items()}
-        self.version = f"panel of {len(versions)} ({digest(versions)[:16]})"
         self.llm = any(getattr(member, "llm", False) for member in self.members.values())
-        self.durable = all(getattr(member, "durable", True) for member in self.members.values())
+
+    @cached_property
+    def version(self) -> str:  # type: ignore[override]
+        """Of all members; a local one is loaded for it, so it waits until it is asked."""
+        versions = {label: member.version for label, member in self.members.items()}
+        return f"panel of {len(versions)} ({digest(versions)[:16]})"
+
+    @property
+    def durable(self) -> bool:
+        """Whether judgements may be kept across runs: where every member's may."""
+        return all(getattr(member, "durable", True) for member in self.members.values())
 
     def grade(self, items: Sequence[JudgeItem]) -> Iterator[Judgement]:
         """Grade every item with every member."""
