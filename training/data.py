@@ -50,7 +50,9 @@ def load_data(config: TrainingConfig) -> TrainingData:
     if config.validation_data is None:
         return TrainingData(train, [], _describe(spec, train), None, notes, [])
     spec = config.validation_data
-    rows, _ = mark_leaked(load(spec), train)
+    rows = load(spec)
+    if spec.only == "clean":
+        rows, _ = mark_leaked(rows, train)
     validation = _chosen(rows, spec, config.seed, notes)
     found = overlap(train, validation)
     warnings = []

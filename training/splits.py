@@ -1,14 +1,15 @@
-"""Splits without leaks: all rows of one prompt, exact or normalised, stay on one side."""
+"""No prompt on both sides: splits, and the check of two given files."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from harness.audit.similar import Embed
 from harness.data import normalise_prompt
-from harness.digest import derived_rng
 from harness.errors import DataError
 from harness.records import Sample
+from harness.split import split
 
 
 class Split(NamedTuple):
@@ -51,27 +52,23 @@ def group_key(sample: Sample) -> str:
     )
 
 
-def grouped_split(samples: Sequence[Sample], fraction: float, seed: int) -> Split:
-    """Hold out about ``fraction`` of the distinct prompts, with all their rows.
+def grouped_split(
+    samples: Sequence[Sample], fraction: float, seed: int, *, embed: Embed | None = None
+) -> Split:
+    """Hold out about ``fraction`` of the rows, near-duplicate prompts all on one side.
 
     Args:
         samples: The rows, in any order; their order is kept on both sides.
-        fraction: Share of the prompts to hold out, between 0 and 1; at least one is.
+        fraction: Share of the rows to hold out, between 0 and 1.
         seed: Seed of the draw, which depends on the set of prompts and not on their order.
+        embed: Texts to unit vectors; the process-wide MiniLM by default.
 
     Raises:
-        DataError: Fewer than two distinct prompts.
+        DataError: Too few distinct prompts for two sides.
     """
-    groups = sorted({group_key(sample) for sample in samples})
-    if len(groups) < 2:
-        raise DataError(
-            f"cannot split {len(samples)} rows with {len(groups)} distinct prompts: all rows of one"
-            " prompt belong on one side"
-        )
-    wanted = min(max(1, round(len(groups) * fraction)), len(groups) - 1)
-    held = set(derived_rng(seed, "split").sample(groups, wanted))
-    train = [sample for sample in samples if group_key(sample) not in held]
-    return Split(train, [sample for sample in samples if group_key(sample) in held])
+    shares = {"train": 1 - fraction, "held_out": fraction}
+    parts = split(samples, shares, seed=seed, embed=embed).parts
+    return Split(parts["train"], parts["held_out"])
 
 
 def overlap(train: Sequence[Sample], held_out: Sequence[Sample]) -> Overlap:
