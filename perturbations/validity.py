@@ -307,16 +307,19 @@ def _too_much(passage: Passage, limits: Limits, severity: str) -> str | None:
     if limits.same_words:
         return None
     raw = passage.text.raw
-    changed = sum(
-        max(len(_WORD.findall(raw[e.start : e.end])), len(_WORD.findall(e.text)))
-        for e in passage.edits
-    )
+    changed = sum(_words_changed(raw[e.start : e.end], e.text) for e in passage.edits)
     total = len(passage.text.words)
     share = limits.words.get(severity, max(limits.words.values()))
     allowed = max(ALWAYS_ALLOWED_WORDS, share * total)
     if changed > allowed:
         return f"{changed} of {total} words changed, more than {severity} allows"
     return None
+
+
+def _words_changed(before: str, after: str) -> int:
+    """How many words of one edit go or come; those that merely stand in it do not count."""
+    old, new = Counter(_WORD.findall(before.lower())), Counter(_WORD.findall(after.lower()))
+    return max((old - new).total(), (new - old).total())
 
 
 def _same_counts(passage: Passage, words: frozenset[str], noun: str) -> str | None:

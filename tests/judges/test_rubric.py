@@ -81,12 +81,14 @@ def test_every_rubric_is_a_judge(name: str) -> None:
     full = item(
         reference="ref", original_question="Why can I not sleep?", original_answer="orig answer"
     )
-    with ScriptedServer(honest(4)) as server:
+    low, high = (0, 1) if name == "refusal" else (1, 5)
+    verdict = high - (name != "refusal")
+    with ScriptedServer(honest(verdict)) as server:
         made = judge(server, name)
         assert isinstance(made, Judge)
         got = {j.dimension: j.value for j in made.grade([full])}
-        assert got == {d.name: 4.0 for d in made.dimensions}
-        assert all((d.low, d.high) == (1, 5) for d in made.dimensions)
+        assert got == {d.name: float(verdict) for d in made.dimensions}
+        assert all((d.low, d.high) == (low, high) for d in made.dimensions)
         text = "\n".join(message["content"] for r in server.requests for message in r["messages"])
     assert full.question in text
     assert full.answer in text
