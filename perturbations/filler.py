@@ -30,7 +30,11 @@ class Filler:
         severity: One, two or up to four of them.
     """
 
-    limits = Limits(floor=0.6, words={"light": 0.5, "medium": 0.6, "heavy": 0.8})
+    limits = Limits(
+        floor=0.6,
+        words={"light": 1.0, "medium": 1.5, "heavy": 3.0},
+        exempt=frozenset({"pronouns"}),
+    )
 
     def __init__(self, severity: Level = "medium") -> None:
         check_level(severity)
