@@ -8,8 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 from typing import Literal, TypeVar
 
+from harness.digest import digest, file_digest
 from harness.records import Edit
 
 Level = Literal["light", "medium", "heavy"]
@@ -69,6 +71,17 @@ def lexicon_lines(name: str) -> list[str]:
 def word_set(name: str) -> frozenset[str]:
     """A lexicon of one entry a line, in small letters."""
     return frozenset(line.strip().lower() for line in lexicon_lines(name))
+
+
+_CODE_AND_DATA = frozenset({".py", ".txt", ".tsv", ".yaml", ".gz", ".lexicon"})
+
+
+@cache
+def package_digest() -> str:
+    """Digest of this package's code and lexicons: what our kinds and the gate decide by."""
+    root = Path(str(files("perturbations")))
+    paths = (p for p in sorted(root.rglob("*")) if p.suffix in _CODE_AND_DATA)
+    return digest([[p.relative_to(root).as_posix(), file_digest(p)] for p in paths])
 
 
 def match_case(source: str, target: str) -> str:

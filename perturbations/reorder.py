@@ -7,14 +7,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from harness.records import Edit
-from perturbations.clauses import (
+from perturbations.adverbs import (
     adverb_shifts,
     adverbials,
-    clause_moves,
     closing_adverbs,
     opening_phrases,
     said_afterwards,
 )
+from perturbations.clauses import clause_moves
 from perturbations.common import Level, Limits, check_level
 from perturbations.coordination import action_swaps, list_swaps, pair_swaps
 from perturbations.moves import Move

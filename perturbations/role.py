@@ -45,13 +45,7 @@ class Role:
         if not mentions:
             return None
         mentioned = frozenset(m.role for m in mentions)
-        tokens = {token.idx: token for token in text.doc}
-        tokens |= {t.idx + 3: t for t in text.doc if t.lower_.startswith("ex-")}
-        changeable = [
-            role
-            for role in sorted(mentioned)
-            if all(_changeable(text, m, tokens) for m in mentions if m.role == role)
-        ]
+        changeable = changeable_roles(text)
         options = exchanges(text.raw, changeable, mentioned, self.across)
         if not options:
             return None
@@ -64,6 +58,20 @@ class Role:
                 chosen.update(option)
                 changed += 1
         return [e for m in mentions if m.role in chosen for e in _edits(text, m, chosen[m.role])]
+
+
+def changeable_roles(text: Text) -> list[str]:
+    """The roles all of whose mentions may be changed, whatever the other facts say."""
+    mentions = graph().mentions(text.raw)
+    if not mentions:
+        return []
+    tokens = {token.idx: token for token in text.doc}
+    tokens |= {t.idx + 3: t for t in text.doc if t.lower_.startswith("ex-")}
+    return [
+        role
+        for role in sorted({m.role for m in mentions})
+        if all(_changeable(text, m, tokens) for m in mentions if m.role == role)
+    ]
 
 
 def _changeable(text: Text, mention: Mention, tokens: Mapping[int, Any]) -> bool:

@@ -27,19 +27,17 @@ the entry or on one of its replacements:
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from harness.records import Edit
 from perturbations.common import article_edit, lexicon_lines, match_case, word_set
+from perturbations.conditions import Condition, conditions
 
 if TYPE_CHECKING:
     from harness.text import Text
-
-Tokens = tuple[Any, ...]
-Condition = Callable[[Tokens, "Text"], bool]
 
 _LINE = re.compile(
     r"(?P<words>[^{}=|]+?)\s+(?P<pos>NOUN|VERB|ADJ|ADV|PHRASE)\s*(?:\{(?P<when>[^}]*)\}\s*)?="
@@ -119,9 +117,9 @@ def parse_entry(line: str) -> Entry:
         option = _OPTION.fullmatch(part)
         if not option:
             raise ValueError(f"lexicon line {line!r}: cannot read {part!r}")
-        options.append(Option(tuple(option["words"].split()), _conditions(option["when"])))
+        options.append(Option(tuple(option["words"].split()), conditions(option["when"])))
     words = tuple(match["words"].lower().split())
-    return Entry(words, match["pos"], _conditions(match["when"]), tuple(options))
+    return Entry(words, match["pos"], conditions(match["when"]), tuple(options))
 
 
 def reversed_entry(entry: Entry) -> Entry:
@@ -219,11 +217,11 @@ def _site(entry: Entry, tokens: tuple[Any, ...], text: Text) -> Iterator[Site]:
     first = tokens[0]
     if any(text.is_protected(t.idx, t.idx + len(t.text)) for t in tokens):
         return
-    if not all(condition(tokens, text) for condition in entry.when):
+    if not all(condition(tokens) for condition in entry.when):
         return
     if entry.pos != "PHRASE" and _in_idiom(first):
         return
-    options = tuple(o for o in entry.options if all(c(tokens, text) for c in o.when))
+    options = tuple(o for o in entry.options if all(c(tokens) for c in o.when))
     if options:
         yield Site(entry, tokens, options)
 
@@ -270,79 +268,3 @@ def _in_idiom(token: Any) -> bool:
             if all(doc[start + k].lower_ == w for k, w in enumerate(words)):
                 return True
     return False
-
-
-def _conditions(source: str | None) -> tuple[Condition, ...]:
-    return tuple(_condition(part.strip()) for part in (source or "").split(",") if part.strip())
-
-
-def _condition(source: str) -> Condition:
-    deny = source.startswith("!")
-    name, _, value = source.lstrip("!").partition(":")
-    if name not in _TESTS:
-        raise ValueError(f"lexicon condition {source!r} is none of {', '.join(sorted(_TESTS))}")
-    test = _TESTS[name]
-    values = frozenset("," if v == "comma" else v for v in value.split("/")) - {""}
-    return lambda tokens, text: test(tokens, values) != deny
-
-
-def _beside(tokens: Tokens, step: int) -> Any | None:
-    """The word before the first or after the last of ``tokens``, white space apart."""
-    doc = tokens[0].doc
-    at = tokens[0].i - 1 if step < 0 else tokens[-1].i + 1
-    while 0 <= at < len(doc) and doc[at].is_space:
-        at += step
-    return doc[at] if 0 <= at < len(doc) else None
-
-
-def _next(tokens: Tokens, values: frozenset[str]) -> bool:
-    other = _beside(tokens, 1)
-    return other is not None and other.lower_ in values
-
-
-def _prev(tokens: Tokens, values: frozenset[str]) -> bool:
-    other = _beside(tokens, -1)
-    return other is not None and other.lower_ in values
-
-
-def _next_tag(tokens: Tokens, values: frozenset[str]) -> bool:
-    other = _beside(tokens, 1)
-    return other is not None and bool(other.tag_ in values)
-
-
-def _initial(tokens: Tokens, values: frozenset[str]) -> bool:
-    sentence = (t for t in tokens[0].sent if not (t.is_space or t.is_punct))
-    return bool(next((t.i for t in sentence), -1) == tokens[0].i)
-
-
-def _predicate(tokens: Tokens, values: frozenset[str]) -> bool:
-    token = tokens[0]
-    if token.dep_ == "conj":
-        token = token.head
-    return token.dep_ in ("acomp", "oprd", "ccomp")
-
-
-def _object(tokens: Tokens, values: frozenset[str]) -> bool:
-    objects = (c for c in tokens[0].children if c.dep_ in ("dobj", "nsubjpass"))
-    return any(o.lemma_.lower() in values for o in objects)
-
-
-_TESTS: Mapping[str, Callable[[Tokens, frozenset[str]], bool]] = {
-    "next": _next,
-    "prev": _prev,
-    "nexttag": _next_tag,
-    "word": lambda tokens, values: tokens[0].lower_ in values,
-    "tag": lambda tokens, values: tokens[0].tag_ in values,
-    "dep": lambda tokens, values: tokens[0].dep_ in values,
-    "head": lambda tokens, values: tokens[0].head.lemma_.lower() in values,
-    "headpos": lambda tokens, values: tokens[0].head.pos_ in values,
-    "headtag": lambda tokens, values: tokens[0].head.tag_ in values,
-    "child": lambda tokens, values: any(c.lower_ in values for c in tokens[0].children),
-    "kid": lambda tokens, values: any(c.dep_ in values for c in tokens[0].children),
-    "obj": _object,
-    "sent": lambda tokens, values: any(t.lower_ in values for t in tokens[0].sent),
-    "text": lambda tokens, values: any(t.lower_ in values for t in tokens[0].doc),
-    "pred": _predicate,
-    "attr": lambda tokens, values: tokens[0].dep_ == "amod",
-    "initial": _initial,
-}

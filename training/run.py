@@ -260,7 +260,7 @@ class _Job:
 
     def _failed(self, kind: type[JostleError], message: str) -> JostleError:
         last = checkpoints.latest(self.output, self.made_from, clean=False)
-        kept = f" Last good checkpoint: {last}." if last else " There is no checkpoint yet."
+        kept = f" (last good checkpoint: {last})" if last else " (there is no checkpoint yet)"
         # With a full disk the line on the terminal has to do.
         with suppress(JostleError):
             if is_first_process():

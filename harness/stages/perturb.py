@@ -7,25 +7,22 @@ the variants are the same whatever the chunk, order or resume.
 
 from __future__ import annotations
 
-import inspect
 import random
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
-from importlib.metadata import PackageNotFoundError
-from importlib.metadata import version as installed_version
-from pathlib import Path
 from typing import Any, Literal
 
-from harness.digest import derived_rng, digest, file_digest
+from harness.digest import derived_rng, digest
 from harness.edits import apply_edits, find_edits, normalised
 from harness.errors import JostleError, PluginError
-from harness.protocols import Perturbation
-from harness.records import IDENTITY, ORIGINAL, Edit, Sample, Severity, Variant, VariantStatus
-from harness.registry import perturbations
-from harness.text import SPACY_MODEL, Text, parse
-from perturbations.validity import Gate, Passage
+from harness.records import IDENTITY, ORIGINAL, Edit, Sample, Variant, VariantStatus
+from harness.stages.kinds import Kind, make_kind
+from harness.text import Text, parse
+from perturbations.checks import Passage
+from perturbations.validity import Gate
+
+__all__ = ["CANDIDATES", "SHORTFALL", "Kind", "expand", "make_kind"]
 
 SHORTFALL = "shortfall"
 CANDIDATES = 8
@@ -33,48 +30,6 @@ CHUNK = 64
 
 # Kinds that apply nearly everywhere and say least: they fill up only when no other is left.
 _LAST_RESORT = ("surface", "typo")
-
-
-@dataclass(frozen=True)
-class Kind:
-    """A perturbation ready for use.
-
-    Attributes:
-        name: As records carry it.
-        severity: As records carry it.
-        plugin: What proposes candidates.
-        fingerprint: Digest of name, options and the plug-in's code and data.
-    """
-
-    name: str
-    severity: Severity
-    plugin: Perturbation
-    fingerprint: str
-
-
-def make_kind(
-    name: str, options: Mapping[str, Any] | None = None, *, severity: Severity = "medium"
-) -> Kind:
-    """Build a kind from a registered name and the user's options.
-
-    A plug-in's ``label`` replaces the name in records (``nlpaug`` becomes ``nlpaug.KeyboardAug``).
-    The severity is passed on to plug-ins that take one.
-
-    Args:
-        name: Registered name.
-        options: The user's options; a ``severity`` among them goes before the argument.
-        severity: How strong.
-
-    Raises:
-        PluginError: Unknown name or options.
-    """
-    options = dict(options or {})
-    severity = options.pop("severity", severity)
-    plugin = perturbations.create(name, options, severity=severity)
-    label = getattr(plugin, "label", name)
-    version = getattr(plugin, "version", "")
-    fingerprint = digest([label, options, severity, version, _source_digest(plugin)])
-    return Kind(label, severity, plugin, fingerprint)
 
 
 def expand(
@@ -355,38 +310,3 @@ def _requeue(queue: list[Kind], kind: Kind) -> None:
         return
     at = next((i for i, k in enumerate(queue) if k.name in _LAST_RESORT), len(queue))
     queue.insert(at, kind)
-
-
-def _source_digest(plugin: object) -> str:
-    """Digest of the code that decides what a plug-in proposes: its file, and for ours all of it."""
-    target = plugin if inspect.isroutine(plugin) else type(plugin)
-    module = inspect.getmodule(target)
-    if module is not None and module.__name__.partition(".")[0] == "perturbations":
-        return _own_digest()
-    try:
-        return file_digest(Path(inspect.getfile(target)))
-    except (TypeError, OSError):
-        return digest([module.__name__ if module else "", repr(target)])
-
-
-@lru_cache(maxsize=1)
-def _own_digest() -> str:
-    """Digest of our kinds, lexicons and text handling, and of the models they rest on."""
-    import harness.codespans
-    import harness.edits
-    import harness.text
-    import perturbations as package
-
-    roots = [Path(p) for p in package.__path__]
-    paths = [p for root in roots for p in sorted(root.rglob("*")) if p.suffix in _CODE_AND_DATA]
-    paths += [Path(m.__file__ or "") for m in (harness.text, harness.edits, harness.codespans)]
-    versions = []
-    for distribution in (SPACY_MODEL.replace("_", "-"), "lemminflect", "breame"):
-        try:
-            versions.append(installed_version(distribution))
-        except PackageNotFoundError:
-            versions.append("absent")
-    return digest([[p.name, file_digest(p)] for p in paths] + [versions])
-
-
-_CODE_AND_DATA = frozenset({".py", ".txt", ".tsv", ".yaml", ".gz", ".lexicon"})

@@ -56,7 +56,7 @@ class Chromium:
         problems: Uncaught exceptions and console errors, as text.
     """
 
-    def __init__(self, executable: str, *, timeout: float = 60.0) -> None:
+    def __init__(self, executable: str, *, timeout: float = 200.0) -> None:
         self._executable, self._timeout = executable, timeout
         self.requests: list[str] = []
         self.problems: list[str] = []

@@ -12,7 +12,7 @@ from reports.html import render
 from tests.browser.chromium import Chromium, texts
 from tests.synthetic import HOSTILE, make_run
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(500)]
 
 ROWS = "#explorer-list tbody tr"
 

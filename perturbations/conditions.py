@@ -1,0 +1,90 @@
+"""The conditions of lexicon entries on their context; their names are in ``substitution.py``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+Tokens = tuple[Any, ...]
+Condition = Callable[[Tokens], bool]
+
+
+def conditions(source: str | None) -> tuple[Condition, ...]:
+    """The conditions that stand in one pair of braces; none for None.
+
+    Raises:
+        ValueError: One of them has an unknown name.
+    """
+    return tuple(_condition(part.strip()) for part in (source or "").split(",") if part.strip())
+
+
+def _condition(source: str) -> Condition:
+    deny = source.startswith("!")
+    name, _, value = source.lstrip("!").partition(":")
+    if name not in _TESTS:
+        raise ValueError(f"lexicon condition {source!r} is none of {', '.join(sorted(_TESTS))}")
+    test = _TESTS[name]
+    values = frozenset("," if v == "comma" else v for v in value.split("/")) - {""}
+    return lambda tokens: test(tokens, values) != deny
+
+
+def _beside(tokens: Tokens, step: int) -> Any | None:
+    """The word before the first or after the last of ``tokens``, white space apart."""
+    doc = tokens[0].doc
+    at = tokens[0].i - 1 if step < 0 else tokens[-1].i + 1
+    while 0 <= at < len(doc) and doc[at].is_space:
+        at += step
+    return doc[at] if 0 <= at < len(doc) else None
+
+
+def _next(tokens: Tokens, values: frozenset[str]) -> bool:
+    other = _beside(tokens, 1)
+    return other is not None and other.lower_ in values
+
+
+def _prev(tokens: Tokens, values: frozenset[str]) -> bool:
+    other = _beside(tokens, -1)
+    return other is not None and other.lower_ in values
+
+
+def _next_tag(tokens: Tokens, values: frozenset[str]) -> bool:
+    other = _beside(tokens, 1)
+    return other is not None and bool(other.tag_ in values)
+
+
+def _initial(tokens: Tokens, values: frozenset[str]) -> bool:
+    sentence = (t for t in tokens[0].sent if not (t.is_space or t.is_punct))
+    return bool(next((t.i for t in sentence), -1) == tokens[0].i)
+
+
+def _predicate(tokens: Tokens, values: frozenset[str]) -> bool:
+    token = tokens[0]
+    if token.dep_ == "conj":
+        token = token.head
+    return token.dep_ in ("acomp", "oprd", "ccomp")
+
+
+def _object(tokens: Tokens, values: frozenset[str]) -> bool:
+    objects = (c for c in tokens[0].children if c.dep_ in ("dobj", "nsubjpass"))
+    return any(o.lemma_.lower() in values for o in objects)
+
+
+_TESTS: Mapping[str, Callable[[Tokens, frozenset[str]], bool]] = {
+    "next": _next,
+    "prev": _prev,
+    "nexttag": _next_tag,
+    "word": lambda tokens, values: tokens[0].lower_ in values,
+    "tag": lambda tokens, values: tokens[0].tag_ in values,
+    "dep": lambda tokens, values: tokens[0].dep_ in values,
+    "head": lambda tokens, values: tokens[0].head.lemma_.lower() in values,
+    "headpos": lambda tokens, values: tokens[0].head.pos_ in values,
+    "headtag": lambda tokens, values: tokens[0].head.tag_ in values,
+    "child": lambda tokens, values: any(c.lower_ in values for c in tokens[0].children),
+    "kid": lambda tokens, values: any(c.dep_ in values for c in tokens[0].children),
+    "obj": _object,
+    "sent": lambda tokens, values: any(t.lower_ in values for t in tokens[0].sent),
+    "text": lambda tokens, values: any(t.lower_ in values for t in tokens[0].doc),
+    "pred": _predicate,
+    "attr": lambda tokens, values: tokens[0].dep_ == "amod",
+    "initial": _initial,
+}
