@@ -33,6 +33,8 @@ from training.loading import Loaded, base_folder, load
 from training.quiet import own_randomness, quiet
 
 LOG = "training_log.json"
+MANY_CUT = 0.2
+"""Share of responses cut from which the log warns; the counts are always there."""
 
 
 @dataclass(frozen=True)
@@ -167,7 +169,7 @@ class _Job:
         self.made_from = made_from
         self.trainer = objective.trainer(config, loaded, data, _arguments(config, loaded.device))
         self.logbook = Logbook(output / LOG, self._head(), progress)
-        self.logbook.warnings += data.warnings
+        self.logbook.warnings += [*data.warnings, *self._cut()]
         self.board = TensorBoard(output / "tensorboard")
         self._add_callbacks()
 
@@ -257,6 +259,16 @@ class _Job:
             "examples": self.objective.counts,
             "notes": self.data.notes,
         }
+
+    def _cut(self) -> list[str]:
+        """Warnings where ``max_length`` cuts more than the odd example."""
+        limit = self.config.max_length
+        return [
+            f"{side}: {n['responses_cut'] + n['dropped']} of {n['examples']} responses do not fit into"
+            f" max_length {limit} and are cut or left out ({n['prompts_cut']} prompts are shortened)"
+            for side, n in self.objective.counts.items()
+            if n["responses_cut"] + n["dropped"] > MANY_CUT * n["examples"]
+        ]
 
     def _failed(self, kind: type[JostleError], message: str) -> JostleError:
         last = checkpoints.latest(self.output, self.made_from, clean=False)

@@ -69,7 +69,7 @@ def one(script: Script, **fields: Any) -> ChatResult:
 
 def test_answers_keep_their_index_and_their_usage() -> None:
     def script(request: dict[str, Any], _: int) -> Reply:
-        return Reply(body=says(f"re: {asked(request)}").body, delay=random.random() / 50)
+        return Reply(body=says(f"re: {asked(request)}").body, delay=0.1 + random.random() / 50)
 
     with ScriptedServer(script) as server:
         transport = Transport(

@@ -44,6 +44,14 @@ def make_preferences(make_config: Make, tmp_path: Path) -> Make:
     return make
 
 
+def test_dpo_of_all_weights(make_preferences: Make, tmp_path: Path) -> None:
+    result = train(make_preferences(objective="dpo", method="full", learning_rate=1e-3))
+    losses = dict(series(result.curve, "eval_loss"))
+    assert losses[0] == pytest.approx(0.6931, abs=1e-3)
+    assert losses[12] < losses[0]
+    assert (tmp_path / "out" / "model.safetensors").is_file()
+
+
 def test_dpo_loss_falls_and_the_chosen_answer_gains(make_preferences: Make, tmp_path: Path) -> None:
     config = make_preferences(objective="dpo")
     result = train(config)

@@ -140,6 +140,44 @@ def test_the_loss_is_the_mean_over_response_tokens(make_config: Make, tiny_llama
     assert measured == pytest.approx(total / tokens, rel=1e-5)
 
 
+def test_all_weights(make_config: Make, tmp_path: Path) -> None:
+    from harness.models.hf import HFModel
+    from harness.records import GenerationSettings, Request
+
+    result = train(make_config(method="full", learning_rate=1e-3))
+    assert result.summary["eval_loss_after"] < result.summary["eval_loss_before"]
+    assert result.summary["trainable_parameters"] == result.summary["parameters"]
+    model = HFModel.load(str(tmp_path / "out"), dtype="float32", device="cpu")
+    [(_, completion)] = model.complete(
+        [Request(prompt="Q: Why?\nA:", settings=GenerationSettings(max_new_tokens=8))]
+    )
+    assert completion.error is None
+
+
+def test_conversations_teach_every_answer(make_config: Make, tmp_path: Path) -> None:
+    turns = ["I feel sad", "Say more.", "My dog died", "That hurts."]
+    data = write_jsonl(
+        tmp_path / "talks.jsonl",
+        [
+            {"messages": [
+                {"role": role, "content": f"{text} {i}"}
+                for role, text in zip(("user", "assistant") * 2, turns, strict=True)
+            ]}
+            for i in range(4)
+        ],
+    )  # fmt: skip
+    result = train(make_config(train_data=str(data), max_steps=1, max_length=128))
+    log = json.loads((result.output_dir / "training_log.json").read_text())
+    assert log["examples"]["train"]["examples"] == 8
+
+
+def test_many_cut_responses_are_warned_of(make_config: Make, tmp_path: Path) -> None:
+    long = [{"prompt": f"Why {i}?", "response": "so very tired " * 60} for i in range(4)]
+    data = write_jsonl(tmp_path / "long.jsonl", long)
+    result = train(make_config(train_data=str(data), max_steps=1))
+    assert any("4 of 4 responses do not fit into max_length 96" in w for w in result.warnings)
+
+
 def test_overlap_is_refused_with_the_count(make_config: Make, tmp_path: Path) -> None:
     leaky = write_jsonl(tmp_path / "leaky.jsonl", rows(2) + rows(3, "Why am I"))
     with pytest.raises(DataError, match="2 of 5 validation rows"):
