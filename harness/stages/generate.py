@@ -84,7 +84,7 @@ def generate(session: Session, variants: Sequence[Variant], open_model: OpenMode
 def _provenance(
     session: Session, subjects: OpenSubjects, group: Iterable[SubjectSpec]
 ) -> Iterator[str]:
-    """Where an adapter that Jostle trained is used otherwise than it was trained."""
+    """Where what Jostle trained, an adapter or a whole model, is used otherwise than it was trained."""
     named = [
         data[key]
         for data in session.manifest.data.get("training", ())
@@ -92,12 +92,18 @@ def _provenance(
         if key in data
     ]
     for spec in group:
+        rendering = subjects.renderer(spec.name).fingerprint
+        # An endpoint has no weights to show.
+        base = subjects.fingerprint(spec.name).get("weights")
         for part in spec.adapters:
             yield from mismatches(
                 Path(part.path).expanduser(),
-                rendering=subjects.renderer(spec.name).fingerprint,
+                base_weights_sha256=base,
+                rendering=rendering,
                 training_data=named,
             )
+        whole = Path(spec.model).expanduser()
+        yield from mismatches(whole, rendering=rendering, training_data=named)
 
 
 def _keep_current(

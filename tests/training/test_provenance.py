@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from harness import runner
+from harness.cache import Cache
 from harness.digest import file_digest
 from harness.errors import ModelError
 from harness.models.digests import weights_digest
+from harness.progress import Silent
 from harness.prompting import Renderer
+from harness.session import Session
+from harness.store import Run
+from harness.subjects import open_subjects
+from tests.pipeline import make_suite, write_data
 from training import provenance, train
 from training.config import TrainingConfig
 
@@ -70,3 +79,43 @@ def test_adapters_of_other_tools_and_broken_files(tmp_path: Path) -> None:
     (tmp_path / "provenance.json").write_text("{")
     with pytest.raises(ModelError, match="cannot be read"):
         provenance.read(tmp_path)
+
+
+def warnings_of_a_run(folder: Path, subject: dict[str, Any], **changes: Any) -> str:
+    """What a suite over one answer of a real model warns of."""
+    write_data(folder, ["Why do I lie awake every night and think about money?"])
+    shared = {
+        "dtype": "float32",
+        "generation": {"max_new_tokens": 2},
+        "template": "Q: {prompt}\nA:",
+    }
+    base = {**shared, "name": "base", "model": subject["model"]}
+    suite = make_suite(folder, subjects=[base, {**shared, "name": "tuned", **subject}],
+                       perturbations=["typo"], judges=["rouge_l"], **changes)  # fmt: skip
+    with Run.create(folder / "run") as run:
+        session = Session(run, suite, cache=Cache(folder / "cache.sqlite"), progress=Silent())
+        runner.run(session, runner.assemble(suite), open_subjects, lambda root: root)
+        return " ".join(run.manifest().warnings)
+
+
+def test_a_suite_tells_an_adapter_s_own_base_from_another(
+    adapter: Path, tiny_llama: Path, tmp_path: Path, make_llama: Callable[..., Path]
+) -> None:
+    """The digest in the provenance is the one that the model under test shows, wherever it lies."""
+    (tmp_path / "right").mkdir()
+    moved = shutil.copytree(tiny_llama, tmp_path / "moved")
+    subject = {"model": str(moved), "adapters": [str(adapter)]}
+    assert "other base weights" not in warnings_of_a_run(tmp_path / "right", subject)
+    (tmp_path / "wrong").mkdir()
+    other = make_llama(tmp_path / "other", seed=7)
+    found = warnings_of_a_run(tmp_path / "wrong", {**subject, "model": str(other)})
+    assert f"{adapter}: trained on other base weights" in found
+
+
+def test_a_whole_model_is_checked_as_well(make_config: Make, tmp_path: Path) -> None:
+    whole = train(make_config(method="full", max_steps=1, eval_strategy="no", eval_on_start=False))
+    (tmp_path / "asked").mkdir()
+    subject = {"model": str(whole.output_dir), "template": "User: {prompt}\nBot:"}
+    found = warnings_of_a_run(tmp_path / "asked", subject)
+    assert found.count("another prompt format") == 1
+    assert "other base weights" not in found
