@@ -167,6 +167,7 @@ def _final_adverbial(text: Text, sentence: Sentence) -> Move | None:
         len(main) < 3
         or main[-1].lower_ in word_set("focus.txt")
         or main[-1].is_punct
+        or any(t.lower_ == "just" for t in main)  # "I just met him a month ago": only a month ago
         or _embeds(main, head)
     ):
         return None

@@ -30,6 +30,10 @@ def pair_swaps(text: Text) -> Iterator[Move]:
         second = conjuncts[0]
         if second.pos_ != first.pos_ or links[0].lower_ not in ("and", "or"):
             continue
+        if first.dep_ == "conj" and any(
+            c.dep_ == "cc" and c.i < first.i for c in first.head.children
+        ):
+            continue  # "work and health and talks": two conjunctions are often parsed wrongly.
         spans = _spans(first, second, links[0])
         if spans is None or _fixed(text, first, second, spans):
             continue

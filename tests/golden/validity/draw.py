@@ -69,7 +69,8 @@ def genuine(kind: str, seed: int, exclude: frozenset[str]) -> list[dict[str, Any
             made = expand(chunk, [make_kind(kind)], seed=seed, variants_per_prompt=0, gate=GATE)
             originals = {s.id: s.prompt for s in chunk}
             for variant in made:
-                if variant.perturbation == kind and variant.status == "valid":
+                repeated = any(i["before"] == originals[variant.sample_id] for i in items)
+                if variant.perturbation == kind and variant.status == "valid" and not repeated:
                     items.append(
                         {
                             "prompt": variant.sample_id,
