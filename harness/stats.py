@@ -86,9 +86,9 @@ def studentised_bootstrap(
     low, high = (np.broadcast_to(np.asarray(x, dtype=np.float64), columns) for x in (low, high))
     present = ~np.isnan(values)
     n = present.sum(axis=0)
-    mean, sd = _moments(values, present)
+    mean, sd = moments(values, present)
     se = sd / np.sqrt(np.maximum(n, 1))
-    adjusted = _distinct(values) < FEW_DISTINCT
+    adjusted = away_from_median(values) < FEW_DISTINCT
     lower, upper = np.full(columns, np.nan), np.full(columns, np.nan)
     for column in np.flatnonzero(adjusted & (n >= 2)):
         span = high[column] - low[column]
@@ -113,7 +113,7 @@ def studentised_bootstrap(
     )
 
 
-def _moments(values: Floats, present: NDArray[np.bool_]) -> tuple[Floats, Floats]:
+def moments(values: Floats, present: NDArray[np.bool_]) -> tuple[Floats, Floats]:
     """Mean and sample standard deviation of each column over the rows present."""
     n = present.sum(axis=0)
     filled = np.where(present, values, 0.0)
@@ -125,7 +125,7 @@ def _moments(values: Floats, present: NDArray[np.bool_]) -> tuple[Floats, Floats
     return mean, np.where(sd <= _TIE * scale, 0.0, sd)
 
 
-def _distinct(values: Floats) -> NDArray[np.int64]:
+def away_from_median(values: Floats) -> NDArray[np.int64]:
     """How many present rows of each column differ from the column's (lower) median."""
     ordered = np.sort(values, axis=0)
     n = (~np.isnan(values)).sum(axis=0)
@@ -141,7 +141,7 @@ def _t_quantiles(values: Floats, rng: np.random.Generator, resamples: int, level
     """Quantiles (a/2, 1 - a/2) of t* for each column, shape (2, m)."""
     rows, columns = values.shape
     present = ~np.isnan(values)
-    mean, sd = _moments(values, present)
+    mean, sd = moments(values, present)
     # Unit scale keeps the squares exact enough to be subtracted.
     z = np.where(present, (values - mean) / np.where(sd > 0, sd, 1.0), 0.0)
     masks, mask_of = np.unique(present, axis=1, return_inverse=True)
@@ -150,7 +150,7 @@ def _t_quantiles(values: Floats, rng: np.random.Generator, resamples: int, level
     step = max(1, min(resamples, _BLOCK_CELLS // rows))
     for start in range(0, resamples, step):
         stop = min(start + step, resamples)
-        sums = _resample_counts(rng, stop - start, rows) @ both
+        sums = resample_counts(rng, stop - start, rows) @ both
         n = sums[:, 2 * columns :][:, mask_of.ravel()]
         with np.errstate(divide="ignore", invalid="ignore"):
             centre = sums[:, :columns] / n
@@ -162,7 +162,7 @@ def _t_quantiles(values: Floats, rng: np.random.Generator, resamples: int, level
     return np.asarray(np.nanquantile(t, [tail, 1 - tail], axis=0, method="inverted_cdf"))
 
 
-def _resample_counts(rng: np.random.Generator, resamples: int, rows: int) -> Floats:
+def resample_counts(rng: np.random.Generator, resamples: int, rows: int) -> Floats:
     """How often each row is drawn in each resample of ``rows`` rows, shape (resamples, rows)."""
     drawn = rng.integers(0, rows, size=(resamples, rows))
     drawn += np.arange(resamples)[:, None] * rows

@@ -186,6 +186,7 @@ def _words(summary: dict[str, Any]) -> dict[str, Any]:
         "headline_tables": page.headline_tables(summary),
         "topics": _topics(summary),
         "leak_rows": page.leak_rows(summary),
+        "leak_gaps": page.leak_gaps(summary),
         "noise_lines": page.noise_lines(summary),
         "identity_worst": page.identity_worst(summary),
         "all_rows": page.all_rows(summary),

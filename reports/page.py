@@ -8,7 +8,7 @@ from typing import Any
 
 from harness.analysis import ALL
 from harness.analysis.words import MINUS, decimals, figure, listing
-from harness.records import IDENTITY, Manifest
+from harness.records import IDENTITY, ORIGINAL, Manifest
 from reports.samples import SampleView, drops
 from reports.visible import clipped, highlighted, visible
 
@@ -131,6 +131,17 @@ def leak_rows(summary: Mapping[str, Any]) -> list[Row]:
         c | {"label": names[c["judge"], c["dimension"]]}
         for c in summary["contrasts"]
         if c["scope"] != "all" and c["kind"] == ALL and (c["judge"], c["dimension"]) in headline
+    ]
+
+
+def leak_gaps(summary: Mapping[str, Any]) -> list[Row]:
+    """Headline scores on all, clean and leaked prompts: on the originals and on all rewordings."""
+    names = labels(summary)
+    headline = [tuple(m) for m in summary["headline"]["measures"]]
+    return [
+        row | {"label": names[row["judge"], row["dimension"]]}
+        for row in summary.get("leak_gaps", ())
+        if row["kind"] in (ORIGINAL, ALL) and (row["judge"], row["dimension"]) in headline
     ]
 
 

@@ -28,8 +28,9 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "harness.split", "harness.subjects", "harness.listing",
     ),
     (
-        "harness.store", "harness.cache", "harness.stats", "harness.analysis", "harness.session",
-        "harness.stages", "harness.runner", "harness.unknown", "harness.planning", "training",
+        "harness.store", "harness.cache", "harness.stats", "harness.stats_groups", "harness.analysis",
+        "harness.session", "harness.stages", "harness.runner", "harness.unknown", "harness.probes",
+        "harness.planning", "training",
     ),
     ("reports",),
     ("training.studies",),

@@ -30,7 +30,8 @@ def choose_headline(table: Table) -> list[Measure]:
         dimension = table.dimensions[measure]
         return (
             dimension.higher_is_better is not None
-            and "original_answer" not in dimension.needs
+            # Who wins a comparison has no level of the baseline to be set against.
+            and not {"original_answer", "opponent"} & set(dimension.needs)
             and bool((table.values[measure] == table.values[measure]).any())
         )
 
@@ -38,7 +39,8 @@ def choose_headline(table: Table) -> list[Measure]:
     for group in (
         [m for m in measures if m[0] in table.llm and m[1] == OVERALL],
         [m for m in measures if m[0] in table.llm],
-        [m for m in measures if m[0].startswith("fitted")],
+        [m for m in measures if m[0] in table.learned and m[1] == OVERALL],
+        [m for m in measures if m[0] in table.learned],
     ):
         if group:
             return group[:1]

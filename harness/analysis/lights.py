@@ -177,15 +177,16 @@ def leaked(audit: Mapping[str, int], main: str) -> dict[str, Any]:
 
 
 def judged(table: Table, calibration: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """Was the judge checked against people?"""
+    """Was the judge checked against people? Asked of language models and of fitted judges."""
     question = "Judge checked?"
-    if not table.llm:
+    rating = table.llm | (table.learned & {judge for judge, _ in table.dimensions})
+    if not rating:
         answer = (
             "No LLM judge: the finding rests on automatic text metrics, which measure likeness to"
             " a reference, not quality."
         )
         return light(question, "amber", answer, None, "no LLM judge")
-    checked = {name: calibration[name] for name in sorted(table.llm) if name in calibration}
+    checked = {name: calibration[name] for name in sorted(rating) if name in calibration}
     if not checked:
         answer = "No judge of this run was checked against human labels (jostle calibrate)."
         return light(question, "grey", answer, None)
@@ -194,9 +195,15 @@ def judged(table: Table, calibration: Mapping[str, Mapping[str, Any]]) -> dict[s
         for name, values in checked.items()
     ]
     trusted = all(values.get("trusted") for values in checked.values())
-    complete = len(checked) == len(table.llm)
-    colour = "green" if trusted and complete else "amber"
-    return light(question, colour, "; ".join(parts) + ".", None)
+    complete = len(checked) == len(rating)
+    own = all(values.get("own") for values in checked.values())
+    return light(
+        question,
+        "green" if trusted and complete else "amber",
+        "; ".join(parts) + ".",
+        None,
+        "by its authors only" if own else None,
+    )
 
 
 def find(

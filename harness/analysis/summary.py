@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from harness.analysis import finding as words
-from harness.analysis import lights
+from harness.analysis import leakage, lights
 from harness.analysis.counts import (
     FailureCount,
     JudgementCount,
@@ -18,6 +18,7 @@ from harness.analysis.counts import (
 )
 from harness.analysis.estimands import Estimands, Scope, is_rate, sign_of
 from harness.analysis.finding import Evidence
+from harness.analysis.judging import JudgingCount
 from harness.analysis.ledger import Ledger
 from harness.analysis.radar import radar
 from harness.analysis.table import ALL, Measure, Table, build, prompt_cluster
@@ -44,6 +45,9 @@ class Options:
         deterministic: Subjects whose noise floor is zero by construction (fp32, greedy).
         calibration: By judge, how far it agrees with human labels: ``summary`` (one line) and
             ``trusted``.
+        learned_judges: Names of the judges that were learned from people's labels.
+        repeated_judges: Names of those that graded every answer more than once.
+        panels: Names of the judges that are panels.
         topic_key: Field of a sample's metadata that names its topic.
     """
 
@@ -52,6 +56,9 @@ class Options:
     llm_judges: Collection[str] = LLM_JUDGES
     deterministic: Collection[str] = ()
     calibration: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    learned_judges: Collection[str] = ()
+    repeated_judges: Collection[str] = ()
+    panels: Collection[str] = ()
     topic_key: str = "topic"
 
 
@@ -99,13 +106,15 @@ def summarise(
     kinds = count_variants(variants, failures)
     answers = count_generations(generations, subjects, failures)
     judgements = JudgementCount(failures)
+    judging = JudgingCount(options.repeated_judges, options.panels)
     table = build(
         samples=samples,
         variants=variants,
-        scores=judgements.passing(scores),
+        scores=judging.passing(judgements.passing(scores)),
         dimensions=dimensions,
         subjects=subjects,
         llm_judges=frozenset(options.llm_judges) & set(dimensions),
+        learned_judges=frozenset(options.learned_judges) & set(dimensions),
     )
     headline = words.choose_headline(table)
     audit = _audit_labels(table, samples)
@@ -123,6 +132,10 @@ def summarise(
     cells = _cells(estimands, solved, table)
     evidence = _evidence(table, headline, contrasts, cells, main, baseline)
     notes = [*warnings, *table.notes, *_version_notes(dimensions, judgements)]
+    gaps = leakage.three_ways(
+        table, scopes, baseline, seed=seed, resamples=resamples, level=options.level
+    )
+    leak = leakage.first_line(audit, main.name, gaps, table, headline)
     cautions = words.cautions(evidence, int(main.prompts.sum()), answers)
     return {
         "schema_version": SUMMARY_VERSION,
@@ -139,7 +152,9 @@ def summarise(
             name: {
                 "llm": name in table.llm,
                 "dimensions": [d.model_dump(mode="json") for d in own],
+                "learned": name in table.learned,
                 **judgements.of(name),
+                **judging.of(name),
                 "calibration": dict(options.calibration[name])
                 if name in options.calibration
                 else None,
@@ -153,7 +168,7 @@ def summarise(
             "scope": main.name,
             "prompts": int(main.prompts.sum()),
         },
-        "finding": _finding(table, headline, evidence, cautions),
+        "finding": _finding(table, headline, evidence, cautions, leak),
         "lights": _lights(table, headline, evidence, cells, contrasts, audit, main, options),
         "radar": [radar(table, measure, main.prompts) for measure in headline],
         "contrasts": [c for c in contrasts if not c["scope"].startswith("topic ")],
@@ -162,6 +177,7 @@ def summarise(
         "pairs": estimands.read("pairs", solved),
         "severities": estimands.read("severities", solved),
         "worst": estimands.read("worst", solved),
+        "leak_gaps": gaps,
         "noise": _noise(table, headline, cells, answers, options),
         "audit": audit,
         "answers": answers,
@@ -310,8 +326,9 @@ def _finding(
     headline: list[Measure],
     evidence: Mapping[Measure, list[Evidence]],
     cautions: list[str],
+    leak: str | None,
 ) -> dict[str, Any]:
-    """The verdict: one sentence for each subject, and what stands behind it."""
+    """The verdict: the leak, one sentence for each subject, and what stands behind it."""
     lead = evidence[headline[0]] if headline else []
     subjects: list[dict[str, Any]] = []
     for item in lead:
@@ -340,7 +357,8 @@ def _finding(
     else:
         text = "Nothing was scored that could carry a finding."
     return {
-        "sentence": text,
+        "sentence": f"{leak} {text}" if leak else text,
+        "leak": leak,
         "subjects": subjects,
         "rests_on": words.rests_on(table, headline),
         "cautions": cautions,

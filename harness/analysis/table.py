@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from harness.digest import digest
 from harness.records import IDENTITY, ORIGINAL, Dimension, Sample, Score, Variant, VariantKey
 from harness.stats import Floats
+from judges.calibration import OVERALL, overall_parts
 
 ALL = "(all kinds)"
-OVERALL = "overall"
 
 Mask = NDArray[np.bool_]
 Measure = tuple[str, str]
@@ -43,6 +43,7 @@ class Table:
         values: Mean value of each measure over repeats, shape (rows, subjects); NaN is missing.
         expected: Where a value was to be expected, same shape.
         llm: Names of the judges that are language models.
+        learned: Names of the judges that were learned from people's labels.
         parts: For a measure made here from others, those others.
         notes: What was left out of the table, a line each.
     """
@@ -59,6 +60,7 @@ class Table:
     values: dict[Measure, Floats]
     expected: dict[Measure, Mask]
     llm: frozenset[str]
+    learned: frozenset[str] = frozenset()
     parts: dict[Measure, list[Measure]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
@@ -121,6 +123,7 @@ def build(
     dimensions: Mapping[str, Sequence[Dimension]],
     subjects: Sequence[str],
     llm_judges: Collection[str],
+    learned_judges: Collection[str] = (),
 ) -> Table:
     """Lay out a run's records as arrays.
 
@@ -154,6 +157,7 @@ def build(
         values={},
         expected={},
         llm=frozenset(llm_judges),
+        learned=frozenset(learned_judges),
     )
     row_of = {v.variant_key: i for i, v in enumerate(valid)}
     has_reference = np.array(
@@ -213,19 +217,16 @@ def _fill(
 
 
 def _add_overall(table: Table) -> None:
-    """Give each LLM judge with several like dimensions their mean as a dimension of its own.
+    """Give each judge that rates like people, with several like dimensions, their mean as one more.
 
-    Like are dimensions of one scale that grade an answer by itself (not against another answer).
     The mean is taken answer by answer and only where every dimension was scored.
     """
-    for judge in sorted({judge for judge, _ in table.dimensions} & table.llm):
-        groups: dict[tuple[float, float, bool | None], list[Measure]] = {}
-        for measure, d in table.dimensions.items():
-            if measure[0] == judge and not {"original_answer", "opponent"} & set(d.needs):
-                groups.setdefault((d.low, d.high, d.higher_is_better), []).append(measure)
-        own = max(groups.values(), key=len, default=[])
+    rating = table.llm | table.learned
+    for judge in sorted({judge for judge, _ in table.dimensions} & rating):
+        parts = overall_parts([d for (name, _), d in table.dimensions.items() if name == judge])
+        own = [(judge, part.name) for part in parts]
         overall = (judge, OVERALL)
-        if len(own) < 2 or overall in table.dimensions:
+        if not own or overall in table.dimensions:
             continue
         names = ", ".join(name for _, name in own)
         table.dimensions[overall] = table.dimensions[own[0]].model_copy(

@@ -370,6 +370,38 @@ def test_finding_rests_on_clean_prompts_and_shows_the_leaked() -> None:
     assert row(summary, "lights", question="Leaked?")["light"] == "amber"
 
 
+def test_every_score_three_ways_and_the_gap_with_its_interval() -> None:
+    summary = make_run(60, leaked=0.4, seed=3).summary()
+    found = row(
+        summary, "leak_gaps", subject="tuned", dimension="overall", what="gain", kind="original"
+    )
+    assert found["gap"]["mean"] == pytest.approx(
+        found["leaked"]["mean"] - found["clean"]["mean"], abs=1e-4
+    )
+    assert found["gap"]["low"] > 0  # the synthetic world rewards leaked prompts
+    assert found["gap"]["leaked"] + found["gap"]["clean"] == found["all"]["n"] == 60
+    levels = [r for r in summary["leak_gaps"] if r["what"] == "level"]
+    measures = {(m["judge"], m["dimension"]) for m in summary["measures"]}
+    assert {(r["judge"], r["dimension"]) for r in levels} == measures
+    assert {r["subject"] for r in levels} == set(summary["subjects"])
+    for r in levels:
+        scale = next(m for m in summary["measures"] if m["dimension"] == r["dimension"])
+        assert scale["low"] <= r["clean"]["mean"] <= scale["high"]
+
+
+def test_the_verdict_begins_with_the_leak() -> None:
+    summary = make_run(60, leaked=0.4, seed=3).summary()
+    leaked = summary["audit"]["leaked"]
+    first = summary["finding"]["sentence"].split(";")[0]
+    assert first.startswith(f"Leaked: {leaked} of 60 test prompts stand in the training data (")
+    assert "more on them than on clean ones" in first
+    assert f"rests on the other {60 - leaked}." in summary["finding"]["sentence"]
+    clean = make_run(30).summary()
+    assert clean["finding"]["leak"] is None
+    assert clean["leak_gaps"] == []
+    assert not clean["finding"]["sentence"].startswith("Leaked")
+
+
 def test_every_p_value_belongs_to_one_family() -> None:
     summary = make_run(30, leaked=0.3).summary()
     estimates = [
