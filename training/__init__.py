@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from training.callbacks import Progress
     from training.config import TrainingConfig
-    from training.run import TrainingResult
+    from training.result import TrainingResult
 
 __all__ = ["train"]
 

@@ -51,6 +51,11 @@ def latest(output_dir: Path, made_from: str, *, clean: bool = True) -> Path | No
     return whole[max(whole)] if whole else None
 
 
+def step_of(checkpoint: Path) -> int:
+    """The step after which a checkpoint was written."""
+    return int(checkpoint.name.rpartition("-")[2])
+
+
 def remove_all(output_dir: Path) -> None:
     """Remove every checkpoint in ``output_dir``, and nothing else."""
     for folder in output_dir.glob("checkpoint-*"):

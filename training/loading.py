@@ -7,17 +7,9 @@ import re
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from harness.errors import ConfigError, ModelError
-from harness.models.checkpoints import (
-    Dtype,
-    check_safetensors,
-    first_line,
-    load_base,
-    load_tokenizer,
-    locate,
-    pick_dtype,
-)
-from harness.models.checkpoints import Loaded as Base
+from harness.errors import ConfigError
+from harness.models.checkpoints import Dtype, load_base, load_tokenizer, locate
+from harness.prompting import Renderer
 from harness.registry import did_you_mean
 from training.config import TrainingConfig
 from training.quantised import check_available, guard_4bit
@@ -55,6 +47,21 @@ def base_folder(config: TrainingConfig) -> Path:
     return locate(config.model, config.revision)
 
 
+def renderer_of(config: TrainingConfig, tokenizer: Any = None) -> Renderer:
+    """Renders prompts as the config says.
+
+    Args:
+        config: Names model, template and system prompt.
+        tokenizer: The model's, where it is loaded already.
+
+    Raises:
+        ModelError: There is no such model, or its tokenizer cannot be loaded.
+    """
+    if tokenizer is None:
+        tokenizer = load_tokenizer(base_folder(config), config.model)
+    return Renderer(tokenizer, config.template, config.system_prompt)
+
+
 def load(config: TrainingConfig, folder: Path) -> Loaded:
     """Load the base weights and put LoRA layers on them as the config says.
 
@@ -68,48 +75,18 @@ def load(config: TrainingConfig, folder: Path) -> Loaded:
     if config.quantization is not None:
         check_available(config.quantization, device)
     place = f"cuda:{os.environ.get('LOCAL_RANK', '0')}" if device == "cuda" else "cpu"
-    dtype = dtype_of(config, device)
-    if config.objective == "reward":
-        base = load_classifier(folder, config.model, dtype, place)
-    else:
-        base = load_base(
-            folder, config.model, dtype=dtype, quantization=config.quantization, device=place
-        )
-        guard_4bit(base.model)
+    base = load_base(
+        folder,
+        config.model,
+        dtype=dtype_of(config, device),
+        quantization=config.quantization,
+        device=place,
+        head="reward" if config.objective == "reward" else "language",
+    )
+    guard_4bit(base.model)
     base.model.config.use_cache = False
     base.tokenizer.padding_side = "right"
     return Loaded(add_lora(base.model, config), base.tokenizer, device, base.dtype)
-
-
-def load_classifier(folder: Path, name: str, dtype: Dtype, device: str) -> Base:
-    """The base weights under a new head with one output, for a reward model.
-
-    Raises:
-        ModelError: Pickled or unreadable weights, or a tokenizer that does not load.
-    """
-    import torch
-    from transformers import AutoModelForSequenceClassification
-
-    check_safetensors(folder, "model.safetensors*", f"model {name}")
-    tokenizer = load_tokenizer(folder, name)
-    chosen = pick_dtype(dtype, device)
-    try:
-        model = AutoModelForSequenceClassification.from_pretrained(
-            folder,
-            num_labels=1,
-            dtype=getattr(torch, chosen),
-            device_map={"": device},
-            use_safetensors=True,
-            local_files_only=True,
-            trust_remote_code=False,
-        )
-    except (OSError, ValueError, KeyError) as error:
-        raise ModelError(
-            f"model {name}: cannot be loaded as a reward model: {first_line(error)}"
-        ) from error
-    # The reward is read at the last token that is not this one.
-    model.config.get_text_config().pad_token_id = tokenizer.pad_token_id
-    return Base(model, tokenizer, device, chosen)
 
 
 def dtype_of(config: TrainingConfig, device: str) -> Dtype:

@@ -11,9 +11,11 @@ from harness.records import Message, Sample
 from training.callbacks import Progress
 from training.config import TrainingConfig
 from training.data import TrainingData
-from training.loading import Loaded
+from training.loading import Loaded, renderer_of
 from training.masking import EncodingCounts, fit
-from training.run import Objective, TrainingResult, run
+from training.objective import Objective
+from training.result import TrainingResult
+from training.run import run
 
 
 class Pair(NamedTuple):
@@ -107,7 +109,7 @@ class _Preference(Objective):
         raise NotImplementedError
 
     def _sides(self, config: TrainingConfig, loaded: Loaded, data: TrainingData) -> dict[str, Any]:
-        renderer = Renderer(loaded.tokenizer, config.template, config.system_prompt)
+        renderer = renderer_of(config, loaded.tokenizer)
         return {
             "model": loaded.model,
             "processing_class": loaded.tokenizer,

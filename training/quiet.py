@@ -7,31 +7,25 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from harness.models.quiet import quiet as models_quiet
+
 
 @contextmanager
 def quiet() -> Iterator[None]:
     """No progress bars, log lines or known warnings of transformers, TRL and PEFT inside."""
     import datasets
-    import transformers.utils.logging as chatter
 
-    level, bars = chatter.get_verbosity(), chatter.is_progress_bar_enabled()
-    dataset_bars = datasets.utils.logging.is_progress_bar_enabled()
-    chatter.set_verbosity_error()
-    chatter.disable_progress_bar()
+    bars = datasets.utils.logging.is_progress_bar_enabled()
     datasets.disable_progress_bars()
     try:
-        with warnings.catch_warnings():
+        with models_quiet():
             # A machine without a GPU is told twice that memory cannot be pinned.
             warnings.filterwarnings("ignore", message=".*pin_memory.*")
-            # Renamed in transformers 5.23, while TRL and PEFT still use the old name.
-            for name in ("is_gradient_checkpointing", "gradient_checkpointing"):
-                warnings.filterwarnings("ignore", message=f"`{name}.*is deprecated")
+            # Renamed in transformers 5.23, while TRL still uses the old name.
+            warnings.filterwarnings("ignore", message="`gradient_checkpointing.*is deprecated")
             yield
     finally:
-        chatter.set_verbosity(level)
         if bars:
-            chatter.enable_progress_bar()
-        if dataset_bars:
             datasets.enable_progress_bars()
 
 

@@ -8,10 +8,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from harness.digest import digest
 from harness.errors import ModelError
+from harness.models.digests import weights_digest
+from harness.prompting import Renderer, encode_example
 from harness.records import Dimension, JudgeItem, Judgement, Message
 from training import provenance
+from training.config import TrainingConfig
+from training.loading import base_folder, renderer_of
 
 
 class RewardJudge:
@@ -49,8 +55,6 @@ class RewardJudge:
     def grade(self, items: Sequence[JudgeItem]) -> Iterator[Judgement]:
         """Rate every answer after the conversation that it was given in."""
         import torch
-
-        from harness.prompting import encode_example
 
         renderer, model = self._renderer, self._model
         rows = []
@@ -97,29 +101,36 @@ class RewardJudge:
         )
 
     @cached_property
-    def _renderer(self) -> Any:
-        from harness.models.checkpoints import load_tokenizer, locate
-        from harness.prompting import Renderer
+    def _renderer(self) -> Renderer:
+        return renderer_of(self._config)
 
-        config = self._made.config
-        folder = locate(str(config["model"]), config.get("revision"))
-        tokenizer = load_tokenizer(folder, str(config["model"]))
-        return Renderer(tokenizer, config.get("template"), config.get("system_prompt"))
+    @cached_property
+    def _config(self) -> TrainingConfig:
+        try:
+            return TrainingConfig.model_validate(self._made.config)
+        except ValidationError as error:
+            raise ModelError(
+                f"reward judge: {self._folder} holds a config that this version cannot read; train"
+                " it again"
+            ) from error
 
     @cached_property
     def _model(self) -> Any:
-        from harness.models.checkpoints import locate, pick_device
+        from harness.models.checkpoints import load_base
         from harness.models.quiet import quiet
-        from training.loading import load_classifier
 
-        name, device = str(self._made.config["model"]), pick_device("auto")
         whole = self._made.method == "full"
-        folder = self._folder if whole else locate(name, self._made.config.get("revision"))
-        with quiet():
-            model = load_classifier(folder, name, "float32", device).model
-            if not whole:
-                from peft import PeftModel
+        folder = self._folder if whole else base_folder(self._config)
+        if not whole and weights_digest(folder) != self._made.base.get("weights_sha256"):
+            raise ModelError(
+                f"reward judge: {self._folder} was trained on other weights than"
+                f" {self._config.model} has now; train it again, or bring its base back"
+            )
+        name = self._config.model
+        model = load_base(folder, name, dtype="float32", head="reward").model
+        if not whole:
+            from peft import PeftModel
 
+            with quiet():
                 model = PeftModel.from_pretrained(model, str(self._folder))
-        model.config.get_text_config().pad_token_id = self._renderer.tokenizer.pad_token_id
         return model.eval()

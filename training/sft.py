@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from harness.prompting import Renderer
 from training.callbacks import Progress
 from training.config import TrainingConfig
 from training.data import TrainingData
-from training.loading import Loaded
+from training.loading import Loaded, renderer_of
 from training.masking import Row, encode_samples
-from training.run import Objective, TrainingResult, run
+from training.objective import Objective
+from training.result import TrainingResult
+from training.run import run
 
 
 def train(
@@ -45,7 +46,7 @@ class SFT(Objective):
         from training.probe import Probe
         from training.trainer import Trainer
 
-        renderer = Renderer(loaded.tokenizer, config.template, config.system_prompt)
+        renderer = renderer_of(config, loaded.tokenizer)
 
         def encoded(side: str, samples: list[Any]) -> Any:
             rows, counts = encode_samples(

@@ -13,7 +13,7 @@ from harness.cli.common import overrides_argument
 if TYPE_CHECKING:
     from harness.progress import Progress, Task
     from training.config import TrainingConfig
-    from training.run import TrainingResult
+    from training.result import TrainingResult
 
 
 @click.command(short_help="Make an adapter.")

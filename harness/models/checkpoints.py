@@ -12,6 +12,7 @@ from harness.models.quiet import quiet
 
 Quantization = Literal["4bit", "8bit"]
 Dtype = Literal["auto", "float32", "bfloat16", "float16"]
+Head = Literal["language", "reward"]
 
 # No *.py (nothing that came over the network is run) and no pickled weights (loading runs them).
 _WANTED = [
@@ -22,6 +23,7 @@ _WANTED = [
     "*.txt",
     "*.jinja",
 ]
+_REWARD_HEAD = "score.weight"
 _PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 
 
@@ -103,26 +105,40 @@ def load_base(
     dtype: Dtype = "auto",
     quantization: Quantization | None = None,
     device: str = "auto",
+    head: Head = "language",
 ) -> Loaded:
     """Load base weights and tokenizer from a folder; no code out of it is run.
+
+    Args:
+        folder: Holds the safetensors files.
+        name: The model's name, for messages.
+        dtype: See :func:`pick_dtype`.
+        quantization: Hold the weights in 4 or 8 bits.
+        device: ``auto``, ``cpu``, ``cuda:0``.
+        head: The language model's own, or one output (a new one where the folder has none), as a
+            reward model has.
 
     Raises:
         ModelError: Pickled or incomplete weights, an unknown architecture, too little memory.
         MissingPackage: ``quantization`` without bitsandbytes.
     """
     import torch
-    from transformers import AutoModelForCausalLM
+    from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification
 
     check_safetensors(folder, "model.safetensors*", f"model {name}")
     tokenizer = load_tokenizer(folder, name)
     device = pick_device(device)
     chosen = pick_dtype(dtype, device, count_parameters(folder))
+    architecture: Any = AutoModelForCausalLM
     options: dict[str, Any] = {}
     if quantization is not None:
         options["quantization_config"] = quantization_config(quantization, chosen)
+    if head == "reward":
+        architecture = AutoModelForSequenceClassification
+        options["num_labels"] = 1
     try:
         with quiet():
-            model, info = AutoModelForCausalLM.from_pretrained(
+            model, info = architecture.from_pretrained(
                 folder,
                 dtype=getattr(torch, chosen),
                 device_map={"": device},
@@ -135,7 +151,9 @@ def load_base(
             )
     except (OSError, ValueError, KeyError, ImportError, RuntimeError, MemoryError) as error:
         raise ModelError(f"model {name}: cannot be loaded: {first_line(error)}") from error
-    check_complete(info, name)
+    check_complete(info, name, new=_REWARD_HEAD if head == "reward" else None)
+    if head == "reward":  # The reward is read at the last token that is not this one.
+        model.config.get_text_config().pad_token_id = tokenizer.pad_token_id
     return Loaded(model.eval(), tokenizer, device, chosen)
 
 
@@ -156,13 +174,18 @@ def check_safetensors(folder: Path, pattern: str, what: str) -> None:
     raise ModelError(f"{what}: {folder} holds no {pattern.rstrip('*')}")
 
 
-def check_complete(info: dict[str, Any], name: str) -> None:
+def check_complete(info: dict[str, Any], name: str, new: str | None = None) -> None:
     """Refuse weights of which some would be left at random values.
+
+    Args:
+        info: What transformers says of a load.
+        name: The model's name, for messages.
+        new: A tensor that may be missing, because it is yet to be trained.
 
     Raises:
         ModelError: Tensors that are missing, or have another shape than the model's.
     """
-    missing = sorted(info.get("missing_keys", ()))
+    missing = sorted(set(info.get("missing_keys", ())) - {new})
     if missing:
         raise ModelError(
             f"model {name}: its files lack {len(missing)} of the model's tensors:"

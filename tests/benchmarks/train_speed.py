@@ -30,7 +30,7 @@ def build(folder: Path, rows: int, length: int, **fields: Any) -> Any:
     from datasets import Dataset
     from trl import SFTConfig
 
-    from training.run import _arguments
+    from training.arguments import training_arguments
     from training.trainer import Trainer
 
     config = TrainingConfig(
@@ -42,7 +42,7 @@ def build(folder: Path, rows: int, length: int, **fields: Any) -> Any:
     return Trainer(
         model=loaded.model,
         args=SFTConfig(
-            **_arguments(config, loaded.device), max_length=None,
+            **training_arguments(config, loaded.device), max_length=None,
             dataset_kwargs={"skip_prepare_dataset": True},
         ),
         train_dataset=Dataset.from_dict({"input_ids": ids, "labels": labels}),

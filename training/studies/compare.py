@@ -11,7 +11,7 @@ from harness.analysis import ALL, summarise
 from harness.records import Dimension, Generation, Sample, Score, Variant
 from harness.store import Run
 from training.callbacks import series, turning_point
-from training.run import finished
+from training.result import finished
 from training.studies.cell import CellOutcome
 from training.studies.config import Cell
 from training.studies.suites import SuiteGroup

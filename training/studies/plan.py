@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 from harness.config import Suite
 from harness.data import load
-from harness.models.checkpoints import count_parameters, load_tokenizer, locate
-from harness.prompting import Renderer
+from harness.models.checkpoints import count_parameters
 from training.config import TrainingConfig
 from training.data import load_data
+from training.loading import base_folder, renderer_of
 from training.masking import encode_samples
 from training.studies.config import Cell
 from training.studies.suites import SuiteGroup
@@ -117,8 +117,7 @@ def matmul_speed() -> float:
 
 def _training(name: str, config: TrainingConfig, speed: float) -> TrainingCost:
     data = load_data(config)
-    folder = locate(config.model, config.revision)
-    renderer = Renderer(load_tokenizer(folder, config.model), config.template, config.system_prompt)
+    renderer = renderer_of(config)
     _, counts = encode_samples(data.train, renderer, config.max_length, config.assistant_turns)
     steps = steps_of(config, counts.rows)
     batch = config.per_device_train_batch_size * config.gradient_accumulation_steps
@@ -130,7 +129,7 @@ def _training(name: str, config: TrainingConfig, speed: float) -> TrainingCost:
         )
         evaluations = 2 if config.eval_strategy != "steps" else 1 + steps // config.eval_steps
         evaluated = held_out.tokens * evaluations
-    parameters = count_parameters(folder)
+    parameters = count_parameters(base_folder(config))
     seconds = (_FLOPS[config.method] * tokens + 2.0 * evaluated) * parameters / speed
     return TrainingCost(name, steps, tokens, evaluated, seconds)
 

@@ -16,7 +16,7 @@ from harness.store import Run
 from harness.subjects import open_subjects
 from reports.html import render
 from training.files import cannot_write, write_json
-from training.run import finished
+from training.result import finished
 from training.studies.cell import CellOutcome
 from training.studies.compare import findings, suite_figures, training_figures
 from training.studies.config import Cell, StudyConfig
