@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -15,6 +13,7 @@ from trl import DPOTrainer, RewardTrainer, SFTTrainer
 
 from harness.errors import JostleError
 from training.masking import IGNORED
+from training.meter import Meter, peak_memory
 
 
 class NonFiniteLoss(JostleError):
@@ -171,52 +170,12 @@ class Trainer(Watched, SFTTrainer):
         super().log(logs, start_time)
 
 
-class Meter:
-    """Tokens per second of training alone: evaluations and checkpoints do not count."""
-
-    def __init__(self) -> None:
-        self._tokens = 0
-        self._since = time.perf_counter()
-
-    def add(self, tokens: int) -> None:
-        """Count the tokens of one batch, padding left out."""
-        self._tokens += tokens
-
-    @contextmanager
-    def pause(self) -> Iterator[None]:
-        """Time that is not training's."""
-        began = time.perf_counter()
-        try:
-            yield
-        finally:
-            self._since += time.perf_counter() - began
-
-    def read(self) -> dict[str, float]:
-        """Tokens since the last reading, and their rate."""
-        now = time.perf_counter()
-        tokens, seconds = self._tokens, max(now - self._since, 1e-9)
-        self._tokens, self._since = 0, now
-        return {"tokens_per_second": tokens / seconds, "tokens": float(tokens)}
-
-
 def perplexity(loss: float) -> float:
     """``exp`` of a loss in nats; infinity where that overflows."""
     try:
         return math.exp(loss)
     except OverflowError:
         return math.inf
-
-
-def peak_memory() -> dict[str, float]:
-    """Peak resident memory of this process and peak GPU memory of torch, in MiB."""
-    import resource
-    import sys
-
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    found = {"peak_cpu_mib": peak / (2**20 if sys.platform == "darwin" else 2**10)}
-    if torch.cuda.is_available():
-        found["peak_gpu_mib"] = torch.cuda.max_memory_allocated() / 2**20
-    return found
 
 
 class PreferenceTrainer(Watched, DPOTrainer):
