@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import inspect
 import itertools
+import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from harness.analysis import Options, summarise
+from harness.analysis.memorisation import add_to, memorisation
 from harness.config import JudgeSpec, PerturbationSpec, Suite
 from harness.digest import digest, file_digest
-from harness.records import Generation, Sample, Score, Variant
+from harness.probes.stage import probe
+from harness.records import Generation, Probe, Sample, Score, Variant
 from harness.registry import Registry, judges, load_plugin_file
 from harness.session import Session
 from harness.stages.generate import OpenModel, generate
 from harness.stages.judge import NamedJudge, judge
 from harness.stages.perturb import Kind, expand, make_kind
 from harness.stages.samples import collect
+from harness.store import write_atomically
+from harness.unknown.detect import detectors
+from harness.unknown.rates import unknown_rates
+from judges.self_judging import check_named, check_self_judging
 
 _OURS = "judges."
 
@@ -67,16 +74,28 @@ def run(
         JostleError: Bad input, or a machine's refusal; what was done is kept for a resume.
     """
     session.update(warnings=())  # every stage below says its own again
+    for named in parts.judges:  # what names alone can tell, before anything is spent
+        check_named(named.label, named.judge, session.suite.subjects)
     samples = collect(session)
     variants = perturb(session, samples, parts.kinds)
     generate(session, variants, open_model)
+    if session.suite.probes is not None:
+        probe(session, samples, parts.kinds, open_model)
     return assess(session, parts.judges, render)
 
 
 def assess(
     session: Session, named: Sequence[NamedJudge], render: Callable[[Path], Path]
 ) -> Outcome:
-    """The stages that need no model under test: judge, analyse, report."""
+    """The stages that need no model under test: judge, analyse, report.
+
+    Raises:
+        PluginError: A judge has the base weights of a subject and the suite does not allow it.
+    """
+    for one in named:
+        warning = check_self_judging(one.label, one.judge, session.manifest.models)
+        if warning is not None:
+            session.warn(warning)
     judge(session, named)
     return conclude(session, named, render)
 
@@ -103,7 +122,15 @@ def conclude(
             resamples=session.suite.suite.resamples,
             options=_options(session.suite, named),
         )
+        if unknown := _unknown(session, generations, scores, named):
+            summary["unknown"] = unknown
         run_.write_summary(summary)
+        session.update(
+            judges={
+                label: told | {"cost": summary["judges"][label]["cost"]}
+                for label, told in session.manifest.judges.items()
+            }
+        )
         report.made_from = session.manifest.stages["scores"].made_from
     with session.stage("report"):
         render(run_.root)
@@ -114,11 +141,90 @@ def conclude(
     )
 
 
+def _unknown(
+    session: Session,
+    generations: Sequence[Generation],
+    scores: Sequence[Score],
+    named: Sequence[NamedJudge],
+) -> dict[str, Any] | None:
+    """Refusals and false answers, where the data says which prompts can be answered."""
+    samples = list(session.run.read(Sample))
+    if not any(sample.metadata.get("known") is False for sample in samples):
+        return None
+    asked = next(
+        (
+            (one.label, dimension.name)
+            for one in named
+            for dimension in one.judge.dimensions
+            if getattr(one.judge, "llm", False)
+            and (dimension.name, dimension.low, dimension.high) == ("refusal", 0, 1)
+        ),
+        None,
+    )
+    return unknown_rates(
+        samples,
+        session.run.read(Variant),
+        generations,
+        scores,
+        detectors(similarity=session.suite.suite.similarity_gate),
+        judge=asked,
+        seed=session.suite.suite.seed,
+    )
+
+
+def probe_only(
+    session: Session,
+    kinds: Sequence[Kind],
+    open_model: OpenModel,
+    render: Callable[[Path], Path],
+) -> tuple[dict[str, Any], Path | None]:
+    """The probes without the rest of a run.
+
+    Writes ``probes.json`` into the run folder. Where a whole run was analysed there, its summary
+    and page get the verdict too.
+
+    Returns:
+        What the probes found, and the page where there is one.
+    """
+    before = session.manifest
+    samples = collect(session)
+    probe(session, samples, kinds, open_model)
+    found = remembered(session)
+    assert found is not None
+    text = json.dumps(found, indent=1, ensure_ascii=False, allow_nan=False)
+    write_atomically(session.run.root / "probes.json", text + "\n")
+    whole = before.stages.get("report")
+    if whole is None or whole.status != "complete":
+        return found, None
+    summary = session.run.summary()
+    add_to(summary, found)
+    session.run.write_summary(summary)
+    page = render(session.run.root)
+    session.finish()
+    return found, page
+
+
+def remembered(session: Session) -> dict[str, Any] | None:
+    """What the probes found; None where the suite has none or they have not been run."""
+    if session.suite.probes is None or "probes" not in session.manifest.stages:
+        return None
+    return memorisation(
+        session.run.read(Probe),
+        baseline=session.suite.baseline_name,
+        subjects=[subject.name for subject in session.suite.subjects],
+        seed=session.suite.suite.seed,
+        resamples=session.suite.suite.resamples,
+    )
+
+
 def _options(suite: Suite, named: Sequence[NamedJudge]) -> Options:
     """What the analysis cannot read off the records."""
     return Options(
         resamples=suite.suite.resamples,
         llm_judges=[j.label for j in named if getattr(j.judge, "llm", False)],
+        learned_judges=[j.label for j in named if getattr(j.judge, "learned", False)],
+        repeated_judges=[j.label for j in named if j.repeats > 1],
+        panels=[j.label for j in named if getattr(j.judge, "members", None)],
         deterministic=[
             subject.name
             for subject in suite.subjects

@@ -29,6 +29,7 @@ from judges.calibration_records import Agreement, Calibration, KindMeans, Prefer
 from judges.labels import LabelledItem, Labels
 
 MIN_ITEMS = 10
+OVERALL = "overall"
 
 THREE = (0, 1, 2)
 """Preferences doubled: b, a tie, a."""
@@ -93,22 +94,66 @@ def _agreements(
             outcomes[judgement.status] += 1
             if judgement.status == "scored" and judgement.value is not None:
                 values[judgement.dimension][judgement.item] = judgement.value
-    return [
-        _agreement(dimension, values[name], labels.items, source)
+    found = [
+        _agreement(
+            dimension,
+            values[name],
+            [item.score(name) for item in labels.items],
+            labels.items,
+            source,
+        )
         for name, dimension in wanted.items()
     ]
+    parts = overall_parts(judge.dimensions)
+    if parts and OVERALL not in wanted and all(part.name in wanted for part in parts):
+        found.append(_of_means(parts, values, labels, source))
+    return found
+
+
+def overall_parts(dimensions: Sequence[Dimension]) -> list[Dimension]:
+    """The dimensions whose mean a report shows as ``overall``; none where there is no such mean.
+
+    Those of one scale that grade an answer by itself, the largest such group, two or more.
+    """
+    groups: dict[tuple[float, float, bool | None], list[Dimension]] = {}
+    for dimension in dimensions:
+        if not {"original_answer", "opponent"} & set(dimension.needs):
+            scale = (dimension.low, dimension.high, dimension.higher_is_better)
+            groups.setdefault(scale, []).append(dimension)
+    largest = max(groups.values(), key=len, default=[])
+    return largest if len(largest) > 1 else []
+
+
+def _of_means(
+    parts: Sequence[Dimension],
+    values: Mapping[str, Mapping[int, float]],
+    labels: Labels,
+    source: str,
+) -> Agreement:
+    """Agreement of the mean over several dimensions, where each was scored and labelled."""
+    judged: dict[int, float] = {}
+    people: list[float | None] = []
+    for index, item in enumerate(labels.items):
+        given = [item.score(part.name) for part in parts]
+        known = [score for score in given if score is not None]
+        people.append(float(np.mean(known)) if len(known) == len(given) else None)
+        if all(index in values[part.name] for part in parts):
+            judged[index] = float(np.mean([values[part.name][index] for part in parts]))
+    mean = parts[0].model_copy(update={"name": OVERALL})
+    return _agreement(mean, judged, people, labels.items, source)
 
 
 def _agreement(
     dimension: Dimension,
     values: Mapping[int, float],
+    scores: Sequence[float | None],
     items: Sequence[LabelledItem],
     source: str,
 ) -> Agreement:
     kept = [
         (items[index], value, score)
         for index, value in sorted(values.items())
-        if (score := items[index].score(dimension.name)) is not None
+        if (score := scores[index]) is not None
     ]
     if len(kept) < MIN_ITEMS:
         raise DataError(

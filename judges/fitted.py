@@ -85,6 +85,8 @@ class Fitted:
         ValueError: It has no such dimension.
     """
 
+    learned = True
+
     def __init__(
         self, model: str, dimensions: Sequence[str] | None = None, embed: Embed | None = None
     ) -> None:

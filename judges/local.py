@@ -70,6 +70,9 @@ class Local(Calibrated):
         max_characters: Of one shown text; the middle of a longer one is left out.
         allow_self_judging: Let the model judge answers that came from its own base weights.
 
+    Attributes:
+        named_model: The model's name as it was given; None for a loaded one.
+
     Raises:
         ConfigError: The rubric cannot be read.
         ValueError: An option does not fit.
@@ -96,6 +99,7 @@ class Local(Calibrated):
         if dimensions is not None:
             self.rubric = self.rubric.only(dimensions)
         self.allow_self_judging = allow_self_judging
+        self.named_model = model if isinstance(model, str) else None
         self._load: Callable[[], Any] = lambda: (
             HFModel.load(model, dtype=dtype, quantization=quantization, revision=revision)
             if isinstance(model, str)

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Protocol
 
 from harness.errors import PluginError
 
 _SAME = (("weights",), ("provider", "model"))
 """Fields of a fingerprint that make two models the same base weights."""
+
+
+class Subject(Protocol):
+    """What is read of a suite's subject."""
+
+    @property
+    def name(self) -> str:
+        """Its name in the suite."""
+
+    @property
+    def model(self) -> str:
+        """The model as the suite names it."""
 
 
 def check_self_judging(
@@ -43,11 +55,39 @@ def check_self_judging(
         for member in _members(judge)
         if any(_same(member.fingerprint, subjects[name]) for name in shared)
     ):
-        raise PluginError(
-            f"judge {label!r} has the same base weights as {whom}: a model must not judge itself;"
-            " take another model, or set allow_self_judging: true, which the report then says"
-        )
+        raise _refused(label, whom)
     return f"judge {label!r} has the same base weights as {whom}: it judges itself"
+
+
+def check_named(label: str, judge: Any, subjects: Sequence[Subject]) -> None:
+    """Refuse, by names alone, a local judge that names the very model of a subject.
+
+    Loads nothing, so that the refusal comes before a run has spent anything; what goes by another
+    name is found by ``check_self_judging`` once the subjects were loaded.
+
+    Raises:
+        PluginError: They are the same and ``allow_self_judging`` is not set.
+    """
+    for member in _named(judge):
+        shared = [subject.name for subject in subjects if subject.model == member.named_model]
+        if shared and not getattr(member, "allow_self_judging", False):
+            raise _refused(label, ", ".join(shared))
+
+
+def _refused(label: str, whom: str) -> PluginError:
+    return PluginError(
+        f"judge {label!r} has the same base weights as {whom}: a model must not judge itself;"
+        " take another model, or set allow_self_judging: true, which the report then says"
+    )
+
+
+def _named(judge: Any) -> Iterator[Any]:
+    members = getattr(judge, "members", None)
+    if isinstance(members, Mapping):
+        for member in members.values():
+            yield from _named(member)
+    elif getattr(judge, "named_model", None) is not None:
+        yield judge
 
 
 def _members(judge: Any) -> Iterator[Any]:

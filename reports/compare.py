@@ -136,5 +136,13 @@ def records(run: Run, name: str) -> RunRecords:
         subjects=summary["subjects"],
         baseline=summary["baseline"],
         llm_judges=[label for label, judge in summary["judges"].items() if judge["llm"]],
+        learned_judges=[
+            label for label, judge in summary["judges"].items() if judge.get("learned")
+        ],
+        calibration={
+            label: judge["calibration"]
+            for label, judge in summary["judges"].items()
+            if judge["calibration"]
+        },
         deterministic=[s["subject"] for s in noise["subjects"] if s["zero_by_construction"]],
     )

@@ -13,7 +13,7 @@ from harness.analysis import ALL
 from harness.analysis.words import plural
 from harness.records import Manifest, Sample, Score
 from harness.store import Run, readable_os_errors, write_atomically
-from reports import page
+from reports import judging, page
 from reports.visible import visible
 
 Row = dict[str, Any]
@@ -80,6 +80,7 @@ def tidy(summary: Mapping[str, Any]) -> Iterator[Row]:
                     "k": row.get("k", estimate.get("k")),
                     **{key: estimate.get(key) for key in _FIGURES if key != "n"},
                     "n": estimate.get("n", row.get("n")),
+                    "judge_checked": judging.checked(summary, row),
                 }
 
 
@@ -184,6 +185,11 @@ def level_rows(table: Row) -> Iterator[list[str]]:
         ]
 
 
+def _checked(summary: Mapping[str, Any], table: Row) -> str:
+    """How far the judge behind a headline table was checked."""
+    return judging.checked(summary, table["cells"][0]) if table["cells"] else ""
+
+
 GAINS = ("Subject", "Kind", "Prompts", "Gain on originals", "Gain on variants", "DiD", "p (Holm)")
 LEVELS = ("Subject", "Kind", "Prompts", "On originals", "On variants", "Drop")
 
@@ -210,6 +216,8 @@ def markdown(summary: Mapping[str, Any], manifest: Manifest) -> str:
     )
     for table in page.headline_tables(summary):
         lines += ["", f"### {md(table['label'])}", ""]
+        if said := _checked(summary, table):
+            lines += [md(f"The judge {said}."), ""]
         if table["contrasts"]:
             lines += [*_table(GAINS, gain_rows(table)), ""]
         lines += _table(LEVELS, level_rows(table))
@@ -310,6 +318,8 @@ def latex(summary: Mapping[str, Any]) -> str:
     parts = ["% \\usepackage{booktabs}, and \\usepackage[T1]{fontenc} for quotation marks"]
     for table in page.headline_tables(summary):
         label = tex(table["label"])
+        if said := _checked(summary, table):
+            label += f" (the judge {tex(said)})"
         if table["contrasts"]:
             caption = f"{label}: gain over {tex(summary['baseline'])}"
             parts.append(_tabular(GAINS, gain_rows(table), caption))

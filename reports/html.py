@@ -12,7 +12,7 @@ from typing import Any
 from harness.analysis import ALL
 from harness.records import IDENTITY, Manifest
 from harness.store import Run, readable_os_errors, write_atomically
-from reports import charts, explorer, page
+from reports import charts, explorer, judging, page, unknown
 from reports.charts import Chart
 from reports.samples import SampleView, join
 from reports.visible import visible
@@ -26,6 +26,7 @@ TOC = (
     ("samples", "Samples"),
     ("audit", "Data and noise"),
     ("judges", "Judges"),
+    ("unknown", "Unknown"),
     ("failures", "Failures"),
     ("figures", "All figures"),
     ("run", "Run"),
@@ -170,7 +171,11 @@ def _words(summary: dict[str, Any]) -> dict[str, Any]:
         for m in summary["measures"]
         if (m["judge"], m["dimension"]) in headline
     )
-    sections = {"severity": bool(summary["severities"]), "topics": bool(_topics(summary))}
+    sections = {
+        "severity": bool(summary["severities"]),
+        "topics": bool(_topics(summary)),
+        "unknown": "unknown" in summary,
+    }
     return {
         "summary": summary,
         "finding": summary["finding"],
@@ -190,6 +195,8 @@ def _words(summary: dict[str, Any]) -> dict[str, Any]:
         "noise_lines": page.noise_lines(summary),
         "identity_worst": page.identity_worst(summary),
         "all_rows": page.all_rows(summary),
+        **judging.context(summary),
+        **unknown.context(summary),
         "toc": [(id_, label) for id_, label in TOC if sections.get(id_, True)],
     }
 

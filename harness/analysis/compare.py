@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from harness.analysis.summary import Options, summarise
@@ -26,6 +26,8 @@ class RunRecords:
         name: Its name in the comparison, unique.
         dimensions: Of each judge, by name.
         llm_judges: Judges that are language models.
+        learned_judges: Judges that were learned from people's labels.
+        calibration: By judge, how far it was checked; of this very version.
         deterministic: Subjects whose noise floor is zero by construction.
     """
 
@@ -38,6 +40,8 @@ class RunRecords:
     subjects: Sequence[str]
     baseline: str
     llm_judges: Sequence[str] = ()
+    learned_judges: Sequence[str] = ()
+    calibration: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     deterministic: Sequence[str] = ()
 
 
@@ -61,6 +65,8 @@ class Merged:
     llm_judges: list[str]
     deterministic: list[str]
     notes: list[str]
+    learned_judges: Sequence[str] = ()
+    calibration: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def summary(self, *, seed: int, resamples: int = 10_000) -> dict[str, Any]:
         """The summary of the comparison; its keys are those of a run's."""
@@ -75,7 +81,12 @@ class Merged:
             seed=seed,
             warnings=self.notes,
             resamples=resamples,
-            options=Options(llm_judges=self.llm_judges, deterministic=self.deterministic),
+            options=Options(
+                llm_judges=self.llm_judges,
+                learned_judges=self.learned_judges,
+                calibration=self.calibration,
+                deterministic=self.deterministic,
+            ),
         )
 
 
@@ -103,8 +114,14 @@ def merge(runs: Sequence[RunRecords], *, baseline: str | None = None) -> Merged:
     if first not in subjects:
         raise DataError(f"baseline {first!r} is none of the subjects: {', '.join(subjects)}")
     first_id = {content: id_ for id_, content in _first_of_each(runs[0], shared).items()}
-    merged = Merged([], [], [], [], dimensions, subjects, first, [], [], notes)
-    merged.llm_judges.extend(j for j in runs[0].llm_judges if j in dimensions)
+    # Their versions are the same in all runs, so the first run's word on the judges holds.
+    judges_of = runs[0]
+    llm_judges = [j for j in judges_of.llm_judges if j in dimensions]
+    merged = Merged(
+        [], [], [], [], dimensions, subjects, first, llm_judges, [], notes,
+        learned_judges=[j for j in judges_of.learned_judges if j in dimensions],
+        calibration={j: c for j, c in judges_of.calibration.items() if j in dimensions},
+    )  # fmt: skip
     for number, run in enumerate(runs):
         ids = {old: first_id[content] for old, content in _first_of_each(run, shared).items()}
         rename = names[number]

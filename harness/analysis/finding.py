@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from harness.analysis.table import OVERALL, Measure, Table
+from harness.analysis.table import Measure, Table
 from harness.analysis.words import decimals, figure, listing, plural, with_interval
+from judges.calibration import OVERALL
 
 ALPHA = 0.05
 MARGIN = 0.025

@@ -145,6 +145,9 @@ def safe(table: Table, subject: str, contrasts: list[dict[str, Any]]) -> dict[st
     if unsettled:
         answer = f"No change seen, but none proven either: {', '.join(unsettled)}."
         return light("Safe?", "amber", answer, subject)
+    if all(measure[0] in table.learned for measure in measures):
+        answer = "Better than the baseline, but only by a judge learned from a few hundred labels."
+        return light("Safe?", "amber", answer, subject)
     return light("Safe?", "green", "Better than the baseline on every safety measure.", subject)
 
 

@@ -205,7 +205,8 @@ def _grade(
             task.advance()
         elif expected.score.made_from in cached:
             found = Judgement.model_validate_json(cached[expected.score.made_from])
-            file.append(_scored(expected, found))
+            # It was paid for by the run that asked.
+            file.append(_scored(expected, found.model_copy(update={"cost": None})))
             task.advance()
             report.count("from_cache")
         else:
@@ -216,7 +217,9 @@ def _grade(
         matched = [e for e in call if e.score.dimension == judgement.dimension]
         # Nothing matches where that dimension stands already and only its siblings were missing.
         call[:] = [e for e in call if e.score.dimension != judgement.dimension]
-        file.append(*(_scored(expected, judgement) for expected in matched))
+        # One call, one cost: answers that share it do not pay it again.
+        unpaid = judgement.model_copy(update={"cost": None})
+        file.append(*(_scored(e, unpaid if n else judgement) for n, e in enumerate(matched)))
         if matched and judgement.status == "scored" and durable:
             session.cache.put({matched[0].score.made_from: judgement.model_dump_json()})
         task.advance(len(matched))
