@@ -225,6 +225,28 @@ class SuiteSection(Section):
     resamples: int = Field(default=10_000, ge=200)
 
 
+class ProbesSection(Section):
+    """How hard a run looks for memorising; without this section it does not.
+
+    Attributes:
+        training: Training prompts to probe, drawn by the suite's seed.
+        clean: Clean prompts of ``data`` to probe beside them, likewise.
+        variants: Rewordings of each training prompt, made by the suite's own perturbations.
+        prefix: Share of a reference's words that is shown before the subject goes on from there.
+        max_new_tokens: Length of the answers and continuations.
+        canaries: Key file of ``jostle audit --plant``; its secrets must stand in the training data.
+        canary_candidates: Rivals of each secret that are rated beside it.
+    """
+
+    training: int = Field(default=100, ge=1)
+    clean: int = Field(default=100, ge=1)
+    variants: int = Field(default=1, ge=0, le=20)
+    prefix: float = Field(default=0.5, gt=0.0, lt=1.0)
+    max_new_tokens: int = Field(default=64, ge=4)
+    canaries: str | None = None
+    canary_candidates: int = Field(default=100, ge=20)
+
+
 class Suite(Section):
     """Everything that ``jostle run`` needs to know."""
 
@@ -237,6 +259,7 @@ class Suite(Section):
     baseline: str | None = None
     perturbations: tuple[PerturbationSpec, ...] = Field(min_length=1)
     judges: tuple[JudgeSpec, ...] = Field(min_length=1)
+    probes: ProbesSection | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -246,6 +269,8 @@ class Suite(Section):
         merged = dict(value)
         if isinstance(merged.get("training_data"), str | dict):
             merged["training_data"] = [merged["training_data"]]
+        if isinstance(merged.get("probes"), bool):  # `probes: true` takes every default
+            merged["probes"] = {} if merged["probes"] else None
         defaults = merged.get("defaults") or {}
         subjects = merged.get("subjects")
         if isinstance(defaults, dict) and isinstance(subjects, list):
@@ -270,6 +295,14 @@ class Suite(Section):
         _refuse_twice("judges", [judge.label for judge in self.judges])
         if self.data.only == "clean" and not self.training_data:
             raise ValueError("data.only is 'clean', but no training_data is named to check against")
+        if self.probes is not None and not self.training_data:
+            raise ValueError(
+                "probes ask what was memorised of the training data: name it as training_data"
+            )
+        if self.probes is not None and len(self.subjects) < 2:
+            raise ValueError(
+                "probes compare a tuned subject with the base model: name both as subjects"
+            )
         return self
 
     @property

@@ -246,6 +246,41 @@ class Generation(_OfVariant):
     made_from: str = ""
 
 
+class Probe(Record):
+    """What one subject made of one probed prompt (see ``harness/probes/README.md``).
+
+    Attributes:
+        probe: ``loss`` rates the reference; ``continuation`` goes on from its beginning; ``answer``
+            answers the prompt; ``canary`` rates a planted secret or one of its rivals.
+        group: ``training`` prompts, ``clean`` ones, or ``canary``.
+        form: The prompt as it stands, reworded, or another sample's prompt in its place.
+        replicate: Number of the rewording; of a canary's rival, 0 being the secret itself.
+        values: The scores by name.
+        logprobs: Of the reference's tokens, for ``loss``.
+        text: What the subject wrote.
+        error: Why there is no value.
+    """
+
+    probe: Literal["loss", "continuation", "answer", "canary"]
+    group: Literal["training", "clean", "canary"]
+    form: Literal["original", "variant", "foreign"] = "original"
+    sample_id: str
+    replicate: int = Field(default=0, ge=0)
+    subject: str
+    values: dict[str, float] = {}
+    logprobs: tuple[float, ...] = ()
+    text: str | None = None
+    error: Failure | None = None
+    made_from: str = ""
+
+    @property
+    def key(self) -> tuple[str | int, ...]:
+        """Names this record within a run."""
+        return (
+            self.probe, self.group, self.form, self.sample_id, self.replicate, self.subject,
+        )  # fmt: skip
+
+
 class Cost(Record):
     """What a judgement used. ``money`` is in the currency of the configured prices."""
 
@@ -351,7 +386,7 @@ class Judgement(Record):
     cost: Cost | None = None
 
 
-StageName = Literal["samples", "variants", "generations", "scores", "summary", "report"]
+StageName = Literal["samples", "variants", "generations", "scores", "probes", "summary", "report"]
 
 
 class StageState(Record):

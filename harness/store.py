@@ -24,6 +24,7 @@ from harness.records import (
     SCHEMA_VERSION,
     Generation,
     Manifest,
+    Probe,
     Record,
     Sample,
     Score,
@@ -63,11 +64,17 @@ def score_key(record: Score) -> tuple[Hashable, ...]:
     )
 
 
+def _probe_key(record: Record) -> Hashable:
+    assert isinstance(record, Probe)
+    return record.key
+
+
 _FILES: dict[type[Record], tuple[str, Callable[[Any], Hashable]]] = {
     Sample: ("samples", _sample_key),
     Variant: ("variants", _variant_key),
     Generation: ("generations", generation_key),
     Score: ("scores", score_key),
+    Probe: ("probes", _probe_key),
 }
 
 

@@ -15,6 +15,7 @@ from harness.registry import did_you_mean
 _COMMANDS = {
     "demo": "Everything, small, offline: train an adapter, run the suite, write the report.",
     "run": "Perturb, generate, judge, analyse, report; resumes by itself.",
+    "probe": "Learned or memorised: the probes of a suite alone.",
     "perturb": "Variants only, to look at.",
     "judge": "Judge an existing run again.",
     "report": "Analyse and render a run again, or compare runs.",

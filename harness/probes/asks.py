@@ -1,0 +1,237 @@
+"""What is asked of a subject for each probe, and how its reply becomes a record."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from harness.config import ProbesSection
+from harness.digest import digest
+from harness.probes import copying, membership
+from harness.probes.canaries import Canary, candidates
+from harness.probes.choice import Item
+from harness.probes.nearest import ResponseIndex
+from harness.prompting import Renderer
+from harness.records import (
+    Completion,
+    Failure,
+    GenerationSettings,
+    Message,
+    Probe,
+    Request,
+    Sample,
+    Scored,
+    TokenLogprobs,
+)
+
+VERSION = 1
+"""Raise it whenever the same reply would be scored otherwise."""
+
+
+@dataclass(frozen=True)
+class Ask:
+    """One reply that is wanted.
+
+    Attributes:
+        blank: The record, still without its reply; it may hold the reason why none is possible.
+        request: What is asked of the model: an answer, a rating, or nothing.
+        against: What the reply is compared with.
+        content: Digest of all that decides the reply, for the cache.
+    """
+
+    blank: Probe
+    request: Request | Scored | None
+    against: str
+    content: str = ""
+
+
+@dataclass
+class Training:
+    """The training rows as answers are compared with them.
+
+    Attributes:
+        samples: Every row.
+        index: Their responses.
+        rows_of: Rows of each prompt by content: an answer's own are no *other* sample's.
+    """
+
+    samples: Sequence[Sample]
+    index: ResponseIndex = field(init=False)
+    rows_of: dict[tuple[Message, ...], list[int]] = field(init=False)
+    content: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.index = ResponseIndex([sample.reference or "" for sample in self.samples])
+        self.content = digest([sample.made_from for sample in self.samples])
+        self.rows_of = {}
+        self.id_of: dict[str, tuple[Message, ...]] = {}
+        for row, sample in enumerate(self.samples):
+            self.rows_of.setdefault(sample.messages, []).append(row)
+            self.id_of[sample.id] = sample.messages
+
+    def own(self, sample_id: str) -> list[int]:
+        """Rows that hold the prompt of a training sample."""
+        messages = self.id_of.get(sample_id)
+        return [] if messages is None else self.rows_of[messages]
+
+
+def of_items(
+    items: Sequence[Item],
+    spec: ProbesSection,
+    *,
+    subject: str,
+    renderer: Renderer,
+    adapter: str | None,
+    generation: GenerationSettings,
+    fingerprint: dict[str, str],
+    continues: bool,
+    training: Training,
+) -> Iterator[Ask]:
+    """Every probe of every item, for one subject.
+
+    Args:
+        items: From :func:`harness.probes.choice.choose`.
+        spec: The suite's ``probes`` section.
+        subject: Its name.
+        renderer: Renders its prompts, as in training.
+        adapter: What its requests name.
+        generation: Its settings; answers are greedy and as long as ``spec`` says all the same.
+        fingerprint: Content digests of its weights.
+        continues: Whether it can be made to go on from a given beginning (no endpoint can).
+        training: What answers are compared with.
+    """
+    settings = generation.model_copy(
+        update={"max_new_tokens": spec.max_new_tokens, "temperature": 0.0}
+    )
+
+    def ask(probe: str, item: Item, request: Request | Scored | None, against: str) -> Ask:
+        content = ""
+        if request is not None:
+            plain = request.model_dump(mode="json", exclude={"adapter"})
+            content = digest(["probe", fingerprint, plain])
+        extra = training.content if probe == "answer" else ""
+        made_from = digest([VERSION, content, against, extra, item.sample_id])
+        return Ask(item.record(probe, subject, made_from=made_from), request, against, content)
+
+    for item in items:
+        prompt, completion = renderer.example(item.messages, item.reference)
+        yield ask("loss", item, Scored(prompt=prompt, continuation=completion, adapter=adapter), "")
+        if item.form == "original":
+            yield _continuation(item, spec, renderer, settings, adapter, continues, ask)
+        if item.form != "foreign":
+            request = Request(
+                prompt=prompt,
+                messages=renderer.conversation(item.messages),
+                settings=settings,
+                adapter=adapter,
+            )
+            yield ask("answer", item, request, item.reference)
+
+
+def _continuation(
+    item: Item,
+    spec: ProbesSection,
+    renderer: Renderer,
+    settings: GenerationSettings,
+    adapter: str | None,
+    continues: bool,
+    ask: Any,
+) -> Ask:
+    parts = copying.cut(item.reference, spec.prefix, spec.max_new_tokens)
+    failure = None
+    if parts is None:
+        failure = Failure(
+            kind="too_short",
+            message=f"the reference has fewer than {copying.LEAST_WORDS} words: nothing to continue",
+        )
+    elif not continues:
+        failure = Failure(
+            kind="unsupported",
+            message="an endpoint cannot be made to go on from the beginning of an answer",
+        )
+    if failure is not None:
+        found: Ask = ask("continuation", item, None, "")
+        return Ask(found.blank.model_copy(update={"error": failure}), None, "")
+    assert parts is not None
+    prompt, begun = renderer.example(item.messages, parts.shown)
+    # Repetition is what is measured here: nothing may be held against it.
+    plain = settings.model_copy(update={"repetition_penalty": 1.0})
+    request = Request(
+        prompt=prompt + begun.removesuffix(renderer.end_of_turn), settings=plain, adapter=adapter
+    )
+    made: Ask = ask("continuation", item, request, parts.rest)
+    return made
+
+
+def of_canaries(
+    canaries: Sequence[Canary],
+    spec: ProbesSection,
+    *,
+    subject: str,
+    renderer: Renderer,
+    adapter: str | None,
+    fingerprint: dict[str, str],
+    seed: int,
+) -> Iterator[Ask]:
+    """Ratings of every secret (replicate 0) and of its rivals, for one subject."""
+    for canary in canaries:
+        for number, code in enumerate(
+            [canary.code, *candidates(canary, spec.canary_candidates, seed)]
+        ):
+            message = Message(role="user", content=canary.prompt)
+            prompt, completion = renderer.example((message,), canary.response(code))
+            request = Scored(prompt=prompt, continuation=completion, adapter=adapter)
+            content = digest(["probe", fingerprint, request.model_dump(exclude={"adapter"})])
+            blank = Probe(
+                probe="canary",
+                group="canary",
+                sample_id=canary.id,
+                replicate=number,
+                subject=subject,
+                values={"repeats": float(canary.repeats)},
+                made_from=digest([VERSION, content, canary.repeats]),
+            )
+            yield Ask(blank, request, "", content)
+
+
+def rated(ask: Ask, found: TokenLogprobs) -> Probe:
+    """The record of a rating."""
+    if found.error is not None:
+        return ask.blank.model_copy(update={"error": found.error})
+    if ask.blank.probe == "canary":
+        values = {**ask.blank.values, "nll": -sum(found.logprobs)}
+        return ask.blank.model_copy(update={"values": values})
+    return ask.blank.model_copy(
+        update={
+            "values": membership.scores(found) | {"tokens": float(len(found.logprobs))},
+            "logprobs": tuple(round(value, 5) for value in found.logprobs),
+        }
+    )
+
+
+def answered(ask: Ask, found: Completion, training: Training, rouge: Any) -> Probe:
+    """The record of an answer or a continuation.
+
+    Args:
+        ask: What was asked.
+        found: What came back.
+        training: What answers are compared with.
+        rouge: Scores (reference, answer), as ``judges.rouge.RougeL.score``.
+    """
+    if found.text is None:
+        error = found.error or Failure(kind="no_text", message="the model gave no text")
+        return ask.blank.model_copy(update={"error": error})
+    if ask.blank.probe == "continuation":
+        values = copying.score(ask.against, found.text)
+    else:
+        values = {"rouge_l": rouge(ask.against, found.text)}
+        own = training.own(ask.blank.sample_id) if ask.blank.group == "training" else ()
+        near = training.index.nearest(found.text, own)
+        values |= {
+            "other_span": float(near.span if near else 0),
+            "other_share": near.share if near else 0.0,
+        }
+        if near is not None:
+            values["other_row"] = float(near.row + 1)
+    return ask.blank.model_copy(update={"values": values, "text": found.text})

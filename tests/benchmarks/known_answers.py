@@ -1,0 +1,280 @@
+"""Five fine-tunes whose answer is known, and what the probes make of them.
+
+    OMP_NUM_THREADS=1 python tests/benchmarks/known_answers.py --work DIR [--seeds 3] [--cases abcde]
+
+| case | what was done                                                   | the verdict must      |
+|------|-----------------------------------------------------------------|-----------------------|
+| a    | over-trained: 20 prompts, many epochs                           | be ``memorised``      |
+| b    | a fair adapter: 40 prompts, two epochs                          | not be ``memorised``  |
+| c    | an adapter that was never trained (all its B matrices are zero) | be ``no effect``      |
+| d    | as b, but every response stands at another prompt               | not be ``learned``    |
+| e    | a rule: a fixed answer form that quotes the prompt's first words | be ``learned``        |
+
+Data: the bundled counselling rows, prompts and responses cut to their first sentences so that a CPU
+can do it. The probed clean prompts are rows of the same pool that no adapter saw. Exits with 1 if
+any verdict is wrong. What lies in DIR already (adapters, run folders) is not made again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from harness.digest import derived_rng
+from harness.resources import resolve
+
+MODEL = "embedded:smollm2-135m"
+TEMPLATE = "Person: {prompt}\nCounselor:"
+POOL = ("train", "valid", "heldout")
+PROMPT_WORDS, RESPONSE_WORDS = 24, (8, 20)
+CLEAN, SMALL, FAIR = 30, 20, 40
+PROBED = 24
+"""Clean prompts that are probed."""
+
+Row = dict[str, str]
+
+
+class Case(NamedTuple):
+    """One fine-tune and what may be said of it.
+
+    Attributes:
+        rows: Training rows it gets.
+        epochs: Passes over them; 0 makes an untrained adapter.
+        right: Verdicts that are right.
+    """
+
+    rows: int
+    epochs: int
+    learning_rate: float
+    right: frozenset[str]
+
+
+ALL = frozenset({"learned", "partly memorised", "memorised", "no effect", "cannot tell"})
+CASES = {
+    "a": Case(SMALL, 8, 2e-3, frozenset({"memorised"})),
+    "b": Case(FAIR, 2, 5e-4, ALL - {"memorised"}),
+    "c": Case(FAIR, 0, 0.0, frozenset({"no effect"})),
+    "d": Case(FAIR, 2, 5e-4, ALL - {"learned"}),
+    "e": Case(FAIR, 3, 2e-3, frozenset({"learned"})),
+}
+
+
+def first_sentences(text: str, most: int) -> str:
+    """As many whole sentences from the beginning as fit into ``most`` words, at least one."""
+    kept: list[str] = []
+    for sentence in re.split(r"(?<=[.!?])\s+", text.strip()):
+        if kept and len(" ".join([*kept, sentence]).split()) > most:
+            break
+        kept.append(sentence)
+    return " ".join(kept)
+
+
+def pool() -> list[Row]:
+    """Bundled rows, shortened; rows that are still long are left out."""
+    found: dict[str, str] = {}
+    for name in POOL:
+        path = resolve(f"bundled:data/counseling/{name}.jsonl")
+        for line in path.read_text(encoding="utf-8").splitlines():
+            row = json.loads(line)
+            prompt, response = (
+                first_sentences(row["prompt"], PROMPT_WORDS),
+                first_sentences(row["response"], RESPONSE_WORDS[1]),
+            )
+            words = len(prompt.split()), len(response.split())
+            if words[0] <= PROMPT_WORDS and RESPONSE_WORDS[0] <= words[1] <= RESPONSE_WORDS[1]:
+                found.setdefault(prompt, response)
+    return [{"prompt": p, "response": r} for p, r in found.items()]
+
+
+def rule(prompt: str) -> str:
+    """The fixed answer form of case e."""
+    quoted = " ".join(re.sub(r"[^\w' ]", "", prompt).split()[:4])
+    return f"You wrote: {quoted}. My advice: take one small step today, and write again soon."
+
+
+def splits(case: str, seed: int) -> tuple[list[Row], list[Row]]:
+    """Training and clean rows of a case; cases of one seed share their clean prompts."""
+    rows = pool()
+    derived_rng(seed, "known-answers").shuffle(rows)
+    if case == "e":
+        rows = [{"prompt": r["prompt"], "response": rule(r["prompt"])} for r in rows]
+    clean, train = rows[:CLEAN], rows[CLEAN : CLEAN + CASES[case].rows]
+    if case == "d":  # a rotation leaves no response at its own prompt
+        train = [
+            {"prompt": row["prompt"], "response": train[(i + 7) % len(train)]["response"]}
+            for i, row in enumerate(train)
+        ]
+    return train, clean
+
+
+def write_rows(path: Path, rows: Sequence[Row]) -> Path:
+    """Rows as JSONL."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return path
+
+
+def make_adapter(case: str, seed: int, folder: Path, train: Path) -> Path:
+    """Train the case's adapter (or write the untrained one); returns its folder."""
+    from training.config import TrainingConfig
+    from training.sft import train as fit
+
+    made = CASES[case]
+    out = folder / "adapter"
+    layers = tuple(range(22, 30))  # the upper quarter: no gradient below it
+    config = TrainingConfig(
+        model=MODEL,
+        output_dir=str(out),
+        train_data=str(train),  # type: ignore[arg-type]
+        template=TEMPLATE,
+        dtype="float32",
+        max_length=128,
+        r=16,
+        lora_alpha=32,
+        target_modules=(
+            "q_proj",
+            "k_proj",
+            "v_proj",
+            "o_proj",
+            "gate_proj",
+            "up_proj",
+            "down_proj",
+        ),
+        layers_to_transform=layers,
+        per_device_train_batch_size=4,
+        num_train_epochs=max(made.epochs, 1),
+        learning_rate=made.learning_rate or 1e-4,
+        extra_arguments={"train_sampling_strategy": "group_by_length"},
+        eval_strategy="no",
+        eval_on_start=False,
+        save_strategy="no",
+        use_cpu=True,
+        report_to="none",
+        seed=seed,
+    )
+    if made.epochs:
+        fit(config)
+    elif not (out / "adapter_config.json").exists():
+        _untrained(config, out)
+    return out
+
+
+def _untrained(config: Any, out: Path) -> None:
+    """A LoRA adapter as PEFT begins it: its B matrices are zero, so it changes nothing."""
+    from peft import LoraConfig, get_peft_model
+
+    from harness.models.checkpoints import load_base, locate
+
+    base = load_base(locate(config.model, None), config.model, dtype="float32", device="cpu")
+    lora = LoraConfig(
+        r=config.r,
+        lora_alpha=config.lora_alpha,
+        target_modules=list(config.target_modules),
+        layers_to_transform=list(config.layers_to_transform),
+    )
+    get_peft_model(base.model, lora).save_pretrained(str(out))
+
+
+def probe_case(case: str, seed: int, work: Path) -> dict[str, Any]:
+    """Make a case's adapter and probe it; returns what the probes found and what it cost."""
+    from harness import runner
+    from harness.cache import Cache
+    from harness.config import Suite
+    from harness.progress import Silent
+    from harness.session import Session
+    from harness.store import Run
+    from harness.subjects import open_subjects
+
+    folder = work / f"{case}-{seed}"
+    train, clean = splits(case, seed)
+    training = write_rows(folder / "train.jsonl", train)
+    evaluation = write_rows(folder / "clean.jsonl", clean)
+    began, used = time.monotonic(), time.process_time()
+    adapter = make_adapter(case, seed, folder, training)
+    trained = time.process_time() - used
+    suite = Suite.model_validate(
+        {
+            "suite": {"name": f"known-{case}-{seed}", "seed": seed, "similarity_gate": False},
+            "data": str(evaluation),
+            "training_data": str(training),
+            "defaults": {"model": MODEL, "dtype": "float32", "template": TEMPLATE},
+            "subjects": [{"name": "base"}, {"name": "tuned", "adapters": [str(adapter)]}],
+            "perturbations": ["surface", "typo"],
+            "judges": ["rouge_l"],
+            "probes": {"training": SMALL, "clean": PROBED, "max_new_tokens": 12},
+        }
+    )
+    cache = Cache(work / "cache.sqlite")  # the base model's replies are shared
+    try:
+        with Run.create(folder / "run") as run:
+            session = Session(run, suite, cache=cache, progress=Silent())
+            parts = runner.assemble(suite)
+            found, _ = runner.probe_only(session, parts.kinds, open_subjects, lambda path: path)
+    finally:
+        cache.close()
+    return {
+        "case": case,
+        "seed": seed,
+        **found["subjects"][0],
+        "failures": found["failures"],
+        "right": found["subjects"][0]["verdict"] in CASES[case].right,
+        "wall_s": round(time.monotonic() - began),
+        "cpu_s": round(time.process_time() - used),
+        "train_cpu_s": round(trained),
+    }
+
+
+_SHOWN = ("gain_training", "gain_clean", "gap", "lost", "kept", "relation", "specific", "recited")
+
+
+def _cell(estimate: dict[str, Any] | None) -> str:
+    if estimate is None or estimate["mean"] is None:
+        return "–"
+    return f"{estimate['mean']:+.2f} [{estimate['low']:+.2f}, {estimate['high']:+.2f}]"
+
+
+def lines(rows: Sequence[dict[str, Any]]) -> Iterator[str]:
+    """The table of verdicts and evidence, in Markdown."""
+    yield f"| case | seed | verdict | right | {' | '.join(_SHOWN)} | AUC (loss, relative) | CPU s |"
+    yield "|" + "---|" * (len(_SHOWN) + 6)
+    for row in rows:
+        auc = next(
+            (m for m in row["membership"] if (m["score"], m["how"]) == ("loss", "relative")), None
+        )
+        shown = f"{auc['value']:.2f} [{auc['low']:.2f}, {auc['high']:.2f}]" if auc else "–"
+        cells = [_cell(row["contrasts"][name]) for name in _SHOWN]
+        yield (
+            f"| {row['case']} | {row['seed']} | {row['verdict']} | {'yes' if row['right'] else 'NO'}"
+            f" | {' | '.join(cells)} | {shown} | {row['cpu_s']} |"
+        )
+
+
+def main() -> int:
+    """Run the cases; 0 where every verdict is right."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--seeds", default="1,2,3")
+    parser.add_argument("--cases", default="abcde")
+    chosen = parser.parse_args()
+    rows = []
+    for seed in map(int, chosen.seeds.split(",")):
+        for case in chosen.cases:
+            row = probe_case(case, seed, chosen.work)
+            rows.append(row)
+            cost = f"{row['wall_s']} s, CPU {row['cpu_s']} s of which training {row['train_cpu_s']}"
+            print(f"{case} {seed}: {row['verdict']} ({cost})", file=sys.stderr, flush=True)
+            for failure in row["failures"]:
+                print(f"  failed: {failure}", file=sys.stderr)
+    print("\n".join(lines(rows)))
+    (chosen.work / "known_answers.json").write_text(json.dumps(rows, indent=1), encoding="utf-8")
+    return int(not all(row["right"] for row in rows))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
