@@ -96,8 +96,10 @@ def _determined(token: Any, needs: str, depth: int = 0) -> bool:
         for c in left
     ):
         return False
-    if any(c.dep_ == "poss" for c in left):
-        return True
+    owners = [c for c in left if c.dep_ == "poss"]
+    if owners:
+        # "Her father and I", "his friend": somebody else's people are often told of elsewhere, too.
+        return all(c.lower_ in ("my", "our", "your") for c in owners)
     if any(c.lower_ in word_set("determiners.txt") for c in left):
         return needs == "any"
     return (

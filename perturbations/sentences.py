@@ -97,6 +97,8 @@ def sentence_swaps(text: Text) -> Iterator[Move]:
             continue
         if _introduces(sentences[:i], one, two) or _new_we(known, one, two):
             continue
+        if _answers(one, two):
+            continue
         if i + 2 < len(sentences) and _leans(text, two, sentences[i + 2], known):
             continue
         first, second = text.raw[one.start : one.end], text.raw[two.start : two.end]
@@ -154,6 +156,12 @@ def _free(text: Text, sentence: Sentence, known: frozenset[str]) -> bool:
 def _narrates(sentence: Sentence) -> bool:
     """Tells an event of the past, whose place in the order says when."""
     return any(t.tag_ == "VBD" for t in sentence.tokens)
+
+
+def _answers(one: Sentence, two: Sentence) -> bool:
+    """Whether the second tells what happens in the case that the first names."""
+    case = any(t.lower_ in ("if", "when", "whenever") for t in one.tokens)
+    return case and any(t.lower_ in ("just", "usually", "then", "always") for t in two.tokens)
 
 
 def _leans(text: Text, second: Sentence, following: Sentence, known: frozenset[str]) -> bool:

@@ -122,10 +122,16 @@ def main() -> None:
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--out", type=Path, default=Path("/tmp/blind"))
     parser.add_argument("--key", type=Path, required=True)
-    parser.add_argument("--exclude", type=Path, nargs="*", default=[], help="Keys drawn before.")
+    parser.add_argument(
+        "--exclude",
+        type=Path,
+        nargs="*",
+        default=[],
+        help="Keys drawn before: their prompts come again only where no other is left.",
+    )
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
-    key: dict[str, Any] = {"seed": arguments.seed, "items": {}}
+    key: dict[str, Any] = {"seed": arguments.seed, "again": {}, "items": {}}
     for kind in KINDS:
         drawn = [
             json.loads(p.read_text(encoding="utf-8"))["items"].values() for p in arguments.exclude
@@ -133,7 +139,11 @@ def main() -> None:
         exclude = frozenset(
             item["prompt"] for items in drawn for item in items if item["kind"] == kind
         )
-        items = [*genuine(kind, arguments.seed, exclude), *planted(kind, arguments.seed)]
+        fresh = genuine(kind, arguments.seed, exclude)
+        new = {item["prompt"] for item in fresh}
+        again = [i for i in genuine(kind, arguments.seed, frozenset(new)) if i["prompt"] not in new]
+        key["again"][kind] = len(again[: GENUINE - len(fresh)])
+        items = [*fresh, *again[: GENUINE - len(fresh)], *planted(kind, arguments.seed)]
         derived_rng(arguments.seed, "order", kind).shuffle(items)
         (arguments.out / f"{kind}.md").write_text(sheet(kind, items), encoding="utf-8")
         for i, item in enumerate(items, 1):
