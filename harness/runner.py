@@ -124,6 +124,7 @@ def conclude(
         )
         if unknown := _unknown(session, generations, scores, named):
             summary["unknown"] = unknown
+        add_to(summary, remembered(session))
         run_.write_summary(summary)
         session.update(
             judges={

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from harness.audit.examine import AuditReport
+    from harness.records import Sample
 
 
 @click.command(short_help="Leakage, duplicates and quality of a data set.")
@@ -23,6 +24,12 @@ if TYPE_CHECKING:
 @click.option("--prompt", help="Field with the prompt, in both files.")
 @click.option("--reference", help="Field with the answer, in both files.")
 @click.option("--messages", help="Field with chat-style messages, in both files.")
+@click.option(
+    "--plant",
+    type=click.Path(path_type=Path),
+    help="Folder for TRAIN with canaries in it, to train on, and the canaries' key.",
+)
+@click.option("--seed", default=0, show_default=True, help="Of the canaries.")
 def command(
     train: str,
     evaluation: str | None,
@@ -33,12 +40,17 @@ def command(
     prompt: str | None,
     reference: str | None,
     messages: str | None,
+    plant: Path | None,
+    seed: int,
 ) -> int:
     """Say what of EVALUATION stands in TRAIN, and what looks wrong in each of them.
 
     Prompts and responses are compared word for word, after normalisation (case, white space,
     punctuation, Unicode forms) and as near-duplicates. With TRAIN alone, only that file is looked
     at. A leak is a finding, not an error: the exit code is 0 unless --fail-on-leak asks for 1.
+
+    With --plant nothing is compared: TRAIN is written anew with made-up secrets in it. Train on that
+    file, name its canaries.json in the suite (probes.canaries), and the run says how exposed they are.
     """
     from harness.audit import audit
     from harness.config import DataSpec
@@ -49,6 +61,8 @@ def command(
         return DataSpec(path=path, prompt=prompt, reference=reference, messages=messages)
 
     trained = load(rows(train))
+    if plant is not None:
+        return _plant(trained, plant, seed)
     asked = load(rows(evaluation)) if evaluation is not None else None
     report = audit(trained, asked)
     text = report.model_dump_json(indent=2)
@@ -65,6 +79,25 @@ def command(
         if out is not None:
             click.echo(f"{out / 'audit.json'}: every match and example")
     return int(fail_on_leak and report.between is not None and report.between.leaked > 0)
+
+
+def _plant(trained: list[Sample], out: Path, seed: int) -> int:
+    from harness.data import jsonl
+    from harness.probes import canaries
+    from harness.store import readable_os_errors, write_atomically
+
+    key = canaries.make(seed)
+    rows = canaries.plant(trained, key)
+    with readable_os_errors(out, "be made"):
+        out.mkdir(parents=True, exist_ok=True)
+    write_atomically(out / "train.jsonl", jsonl(rows))
+    write_atomically(out / "canaries.json", key.model_dump_json(indent=2) + "\n")
+    times = ", ".join(f"{sum(c.repeats == n for c in key.canaries)} {n}x" for n in canaries.REPEATS)
+    click.echo(
+        f"{out / 'train.jsonl'}: {len(rows)} rows, {len(rows) - len(trained)} of them planted"
+    )
+    click.echo(f"{out / 'canaries.json'}: the key of {len(key.canaries)} canaries ({times})")
+    return 0
 
 
 def _print(console: Console, report: AuditReport, names: list[str], show: int) -> None:
