@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 from transformers import TrainerCallback
 
 from training.checkpoints import mark_whole
+from training.curves import series, stale, turning_point
 from training.files import write_json
 
 Progress = Callable[[dict[str, Any]], None]
@@ -177,41 +177,3 @@ class TensorBoard(TrainerCallback):
         if self._writer is not None:
             self._writer.close()
             self._writer = None
-
-
-def series(history: Sequence[Mapping[str, Any]], key: str) -> list[tuple[int, float]]:
-    """``(step, value)`` of every logged row that has ``key``, in order of the steps."""
-    return [(int(row["step"]), float(row[key])) for row in history if row.get(key) is not None]
-
-
-def stale(values: Sequence[float], threshold: float = 0.0) -> int:
-    """How many evaluations have passed since the last improvement; higher values are better."""
-    best, since = -math.inf, 0
-    for value in values:
-        if value > best + threshold:
-            best, since = value, 0
-        else:
-            since += 1
-    return since
-
-
-def turning_point(history: Sequence[Mapping[str, Any]]) -> tuple[int, float, float] | None:
-    """Where the validation loss turned up while the training loss went on falling.
-
-    Returns:
-        Step and value of the lowest validation loss, and its value now; None where the last two
-        evaluations are not both above it, or the training loss has not fallen since.
-    """
-    losses = series(history, "eval_loss")
-    if len(losses) < 3:
-        return None
-    step, best = min(losses, key=lambda pair: pair[1])
-    after = [value for at, value in losses if at > step]
-    if len(after) < 2 or min(after[-2:]) <= best:
-        return None
-    training = series(history, "loss")
-    before = [value for at, value in training if at <= step]
-    since = [value for at, value in training if at > step]
-    if before and since and since[-1] >= before[-1]:
-        return None
-    return step, best, losses[-1][1]

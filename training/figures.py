@@ -7,8 +7,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from training.callbacks import series
-from training.trainer import perplexity
+from training.curves import perplexity, series
 
 Curve = Sequence[Mapping[str, Any]]
 
@@ -58,5 +57,5 @@ def model_figures(model: Any) -> dict[str, int]:
 
 
 def weights_bytes(folder: Path) -> int:
-    """Bytes of the weight files that a training left."""
+    """Bytes on disk of a folder's weight files."""
     return sum(file.stat().st_size for file in folder.glob("*.safetensors"))

@@ -23,10 +23,10 @@ from training.callbacks import (
     Progress,
     TensorBoard,
     WholeCheckpoints,
-    series,
 )
 from training.card import model_card
 from training.config import TrainingConfig
+from training.curves import series
 from training.data import TrainingData
 from training.figures import cost_figures, loss_figures, model_figures, weights_bytes
 from training.files import cannot_write, write_json, write_text
@@ -45,11 +45,13 @@ class Order:
     Attributes:
         config: The training config.
         data: Its rows.
+        folder: Holds the base weights.
         base: Name, revision and ``weights_sha256`` of the base model.
     """
 
     config: TrainingConfig
     data: TrainingData
+    folder: Path
     base: dict[str, Any]
 
     @property
@@ -140,6 +142,8 @@ class Job:
         order, config = self._order, self._order.config
         self._save_weights()
         summary["weights_bytes"] = weights_bytes(order.output)
+        if config.method != "full":
+            summary["base_bytes"] = weights_bytes(order.folder)
         provenance.write(
             order.output,
             objective=config.objective,

@@ -29,7 +29,7 @@ def run(
     folder = base_folder(config)
     weights = weights_digest(folder)
     base = {"model": config.model, "revision": config.revision, "weights_sha256": weights}
-    order = Order(config, data, base)
+    order = Order(config, data, folder, base)
     if fresh:
         _clear(order.output)
     done = None if fresh else finished(order.output, order.made_from)

@@ -12,6 +12,7 @@ from torch.nn.functional import cross_entropy
 from trl import DPOTrainer, RewardTrainer, SFTTrainer
 
 from harness.errors import JostleError
+from training.curves import perplexity
 from training.masking import IGNORED
 from training.meter import Meter, peak_memory
 
@@ -168,14 +169,6 @@ class Trainer(Watched, SFTTrainer):
         if "loss" in logs:
             logs["perplexity"] = perplexity(logs["loss"])
         super().log(logs, start_time)
-
-
-def perplexity(loss: float) -> float:
-    """``exp`` of a loss in nats; infinity where that overflows."""
-    try:
-        return math.exp(loss)
-    except OverflowError:
-        return math.inf
 
 
 class PreferenceTrainer(Watched, DPOTrainer):

@@ -12,8 +12,8 @@ import pytest
 from trl import SFTTrainer
 
 from harness.errors import StoreError
-from training.callbacks import stale, turning_point
 from training.config import TrainingConfig
+from training.curves import stale, turning_point
 from training.sft import train
 from training.trainer import NonFiniteLoss, Trainer
 

@@ -15,8 +15,8 @@ from harness.records import JudgeItem, Message, Sample, Scored
 from harness.registry import judges
 from tests.training.conftest import rows, write_jsonl
 from training import train
-from training.callbacks import series
 from training.config import TrainingConfig
+from training.curves import series
 from training.preference import Pair, encode_pairs, pairs
 
 Make = Callable[..., TrainingConfig]

@@ -14,8 +14,8 @@ import yaml
 
 from harness.resources import configs_root
 from training import train
-from training.callbacks import series
 from training.config import TrainingConfig
+from training.curves import series
 
 
 def launch(config: Path) -> None:

@@ -20,8 +20,9 @@ from training import train
 from training.config import TrainingConfig
 from training.studies import engines
 from training.studies.cell import CellOutcome, run_cell
-from training.studies.compare import findings, gap
+from training.studies.compare import gap, validated_on
 from training.studies.config import StudyConfig, load_study
+from training.studies.findings import findings
 from training.studies.plan import plan, steps_of
 from training.studies.runner import plan_study, run_study
 
@@ -197,6 +198,29 @@ def test_ray_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
         list(engines.train_all([], "ray"))
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.filterwarnings("ignore::ResourceWarning")  # Ray's own sockets and processes.
+def test_on_ray(make_study: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A training and a failing one on a cluster of this machine, in paths as a user gives them."""
+    ray = pytest.importorskip("ray")
+    monkeypatch.chdir(tmp_path)
+    study = make_study(
+        {"shape": {"good": {"r": 2}, "bad": {"target_modules": ["nothing"]}}},
+        suite=None,
+        validation_data="valid.jsonl",
+        train_data="train.jsonl",
+    )
+    outcome = run_study(study, progress=Silent(), out=Path("out"), engine="ray")
+    assert outcome.failed == 1
+    assert not ray.is_initialized()
+    good, bad = json.loads((tmp_path / "out" / "summary.json").read_text())["cells"]
+    assert good["error"] is None
+    assert good["eval_loss_after"] < good["eval_loss_before"]
+    assert (tmp_path / good["folder"] / "adapter_model.safetensors").is_file()
+    assert "no layer 'nothing'" in bad["error"]
+
+
 def test_gap_takes_the_training_loss_last_logged() -> None:
     assert gap([(2, 3.0), (4, 2.5)], [(0, 4.0), (3, 3.5), (4, 3.25)]) == [(3, 0.5), (4, 0.75)]
 
@@ -204,7 +228,7 @@ def test_gap_takes_the_training_loss_last_logged() -> None:
 def test_findings_do_not_compare_losses_on_different_data() -> None:
     cells = [
         {"name": name, "validation": data, "best_eval_loss": loss, "best_step": 3, "turned_at": turn,
-         "error": None}
+         "error": None, "eval_loss": [(0, 5.0), (3, loss), (6, loss)]}
         for name, data, loss, turn in (
             ("A", "one", 2.0, None), ("B", "one", 1.5, 7), ("C", "two", 9.0, None)
         )
@@ -213,6 +237,48 @@ def test_findings_do_not_compare_losses_on_different_data() -> None:
     assert any("on one: B, 1.500 at step 3 (of 2" in line for line in said)
     assert any("on two: C, 9.000" in line for line in said)
     assert any("B: the validation loss turns up after step 7" in line for line in said)
+
+
+def test_findings_do_not_say_what_too_few_evaluations_cannot_show() -> None:
+    cell = {"name": "A", "validation": "v", "best_eval_loss": 2.0, "best_step": 3, "turned_at": None,
+            "error": None, "eval_loss": [(0, 5.0), (3, 2.0)]}  # fmt: skip
+    said = " ".join(findings([cell], []))
+    assert "1 of 1 trainings were evaluated fewer than 3 times" in said
+    assert "In none" not in said
+
+
+def test_findings_name_the_differences_whose_interval_leaves_zero_out() -> None:
+    def estimate(low: float, high: float) -> dict[str, float]:
+        return {"low": low, "mean": (low + high) / 2, "high": high}
+
+    suite = {
+        "name": "code", "error": None, "measures": [{"label": "ROUGE-L", "headline": True}],
+        "pairs": [
+            {"first": "A", "second": b, "measure": "ROUGE-L", "n": 16, "variants": variants,
+             "robustness": estimate(-0.1, 0.2)}
+            for b, variants in (("B", estimate(-0.3, -0.1)), ("C", estimate(-0.3, 0.1)))
+        ],
+    }  # fmt: skip
+    assert findings([], [suite]) == [
+        "code: ROUGE-L of B is 0.200 lower than that of A (interval −0.300 to −0.100, 16 prompts)"
+        " on variants.",
+        "code: 1 of 2 differences between configurations on variants cannot be told from zero with"
+        " 16 prompts.",
+        "code: none of 2 differences between configurations in robustness (variants − originals)"
+        " can be told from zero with 16 prompts.",
+    ]
+
+
+def test_losses_on_other_tokens_are_told_apart(make_study: Any, tmp_path: Path) -> None:
+    study = make_study({"max_length": [48, 96], "r": [2, 4]}, suite=None)
+    found = validated_on(study.cells(tmp_path))
+    path = study.cells(tmp_path)[0].config.validation_data.path
+    assert list(found.values()) == [
+        f"{path} (max_length=48)", f"{path} (max_length=48)",
+        f"{path} (max_length=96)", f"{path} (max_length=96)",
+    ]  # fmt: skip
+    alike = make_study({"r": [2, 4]}, suite=None).cells(tmp_path)
+    assert set(validated_on(alike).values()) == {path}
 
 
 @pytest.mark.slow

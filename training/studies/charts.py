@@ -7,10 +7,19 @@ from typing import Any
 
 from reports import style
 from reports.charts import Chart, draw, short, slug
+from training.curves import perplexity
+from training.studies.findings import short_path
 
 Row = Mapping[str, Any]
 MOST_LINES = 8
 """Beyond this many trainings a chart of lines cannot be read; the table has them all."""
+
+TITLES = {
+    "loss": "Loss (thick: validation, thin: training)",
+    "perplexity": "Validation perplexity",
+    "gap": "Validation loss minus training loss",
+}
+"""The charts of curves, by what they show, which begins their files' names."""
 
 _DASHES = ("-", "--", "-.", ":")
 
@@ -20,22 +29,22 @@ def curves(rows: Sequence[Row]) -> Iterator[Chart]:
 
     Trainings that are validated on different data go into different charts.
     """
-    for data in dict.fromkeys(str(row["validation"]) for row in rows):
+    sets = dict.fromkeys(str(row["validation"]) for row in rows if row.get("eval_loss"))
+    for data in sets:
         drawn = [row for row in rows if row["validation"] == data and row.get("eval_loss")]
-        if not drawn:
-            continue
-        shown, stem = drawn[:MOST_LINES], slug(data)
-        yield _lines(
-            f"loss-{stem}", "Loss (thick: validation, thin: training)", data, shown, "loss"
-        )
-        yield _lines(f"perplexity-{stem}", "Validation perplexity", data, shown, "perplexity")
-        yield _lines(f"gap-{stem}", "Validation loss minus training loss", data, shown, "gap")
+        shown, tail = drawn[:MOST_LINES], ""
+        if len(sets) > 1:
+            tail = f", {short_path(data)}"
+        if len(drawn) > MOST_LINES:
+            tail += f", first {MOST_LINES} of {len(drawn)} trainings"
+        for what, title in TITLES.items():
+            yield _lines(f"{what}-{slug(data)}", title + tail, data, shown, what)
 
 
 def costs(rows: Sequence[Row]) -> Iterator[Chart]:
     """Memory, speed and size of each training as bars."""
     figures = (
-        ("peak_cpu_mib", "Peak memory of the process", "MiB", 1.0),
+        ("peak_cpu_mib", "Peak CPU memory of the process", "MiB", 1.0),
         ("peak_gpu_mib", "Peak GPU memory", "MiB", 1.0),
         ("memory_footprint_bytes", "Weights in memory", "MiB", 2.0**20),
         ("weights_bytes", "Size on disk of what was trained", "MiB", 2.0**20),
@@ -79,8 +88,6 @@ def _lines(name: str, title: str, data: str, rows: Sequence[Row], what: str) -> 
 
 
 def _points(row: Row, what: str) -> list[tuple[int, float]]:
-    from training.trainer import perplexity
-
     if what == "perplexity":
         return [(step, perplexity(loss)) for step, loss in row["eval_loss"]]
     return [(step, value) for step, value in row["eval_loss" if what == "loss" else what]]

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import itertools
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from harness.analysis import ALL, summarise
+from harness.config import DataSpec
+from harness.digest import canonical_json
 from harness.records import Dimension, Generation, Sample, Score, Variant
 from harness.store import Run
-from training.callbacks import series, turning_point
+from training.config import TrainingConfig
+from training.curves import series, turning_point
 from training.result import finished
 from training.studies.cell import CellOutcome
 from training.studies.config import Cell
@@ -21,7 +24,7 @@ MOST_PAIRED = 6
 
 _FIGURES = (
     "steps", "eval_loss_before", "eval_loss_after", "eval_perplexity_after", "loss_last",
-    "tokens_per_second", "seconds", "trainable_parameters", "parameters", "weights_bytes",
+    "tokens_per_second", "seconds", "trainable_parameters", "parameters", "weights_bytes", "base_bytes",
     "memory_footprint_bytes", "peak_cpu_mib", "peak_gpu_mib", "device",
 )  # fmt: skip
 
@@ -48,6 +51,41 @@ def training_figures(cell: Cell, outcome: CellOutcome) -> dict[str, Any]:
         row["turned_at"] = turned[0] if turned else None
     row["warnings"] = result.warnings
     return row
+
+
+def validated_on(cells: Sequence[Cell]) -> dict[str, str]:
+    """What each training's validation loss is measured on; equal where the losses are comparable.
+
+    Another base model, prompt format or length makes other tokens of the same rows. Where one path
+    stands for several such measures, the axes that tell them apart are added to it.
+    """
+    groups: dict[str, list[Cell]] = defaultdict(list)
+    for cell in cells:
+        groups[canonical_json(_measured(cell.config))].append(cell)
+    paths = [
+        (group[0].config.validation_data or group[0].config.train_data).path
+        for group in groups.values()
+    ]
+    found: dict[str, str] = {}
+    for path, group in zip(paths, groups.values(), strict=True):
+        first = group[0].labels
+        shared = [x for x in first if all(cell.labels[x] == first[x] for cell in group)]
+        tail = (
+            f" ({' '.join(first[x] for x in shared)})" if paths.count(path) > 1 and shared else ""
+        )
+        found |= {cell.name: path + tail for cell in group}
+    return {cell.name: found[cell.name] for cell in cells}
+
+
+def _measured(config: TrainingConfig) -> list[Any]:
+    rows: list[Any] = [config.train_data, config.validation_fraction, config.seed]
+    if config.validation_data is not None:
+        rows = [config.validation_data, config.seed if config.validation_data.limit else None]
+    rendering = [config.model, config.revision, config.template, config.system_prompt]
+    asked = [config.objective, config.max_length, config.assistant_turns]
+    return (
+        [row.model_dump() if isinstance(row, DataSpec) else row for row in rows] + rendering + asked
+    )
 
 
 def gap(
@@ -157,61 +195,3 @@ def paired(
             if row["kind"] == ALL and row["scope"] == scope
         ]
     return found
-
-
-def findings(cells: Sequence[Mapping[str, Any]], suites: Sequence[Mapping[str, Any]]) -> list[str]:
-    """What the figures say, in sentences."""
-    trained = [cell for cell in cells if cell.get("best_eval_loss") is not None]
-    said = []
-    if trained:
-        # Losses on different validation sets are not compared.
-        for _, group in itertools.groupby(
-            sorted(trained, key=lambda c: c["validation"]), key=lambda c: c["validation"]
-        ):
-            rows = list(group)
-            best = min(rows, key=lambda cell: cell["best_eval_loss"])
-            said.append(
-                f"Lowest validation loss on {best['validation']}: {best['name']},"
-                f" {best['best_eval_loss']:.3f} at step {best['best_step']}"
-                + (f" (of {len(rows)} configurations)." if len(rows) > 1 else ".")
-            )
-        turned = [cell for cell in trained if cell["turned_at"] is not None]
-        said += [
-            f"{cell['name']}: the validation loss turns up after step {cell['turned_at']} while the"
-            " training loss goes on falling."
-            for cell in turned
-        ]
-        if not turned:
-            said.append("In none of the trainings did the validation loss turn up.")
-    failed = [cell["name"] for cell in cells if cell["error"]]
-    if failed:
-        said.append(f"{len(failed)} of {len(cells)} trainings failed: {', '.join(failed)}.")
-    for suite in suites:
-        said += _differences(suite)
-    return said
-
-
-def _differences(suite: Mapping[str, Any]) -> list[str]:
-    if suite.get("error"):
-        return [f"Suite {suite['name']} failed: {suite['error']}"]
-    headline = {m["label"] for m in suite["measures"] if m["headline"]}
-    said, unclear = [], 0
-    for pair in suite["pairs"]:
-        estimate = pair["variants"]
-        if pair["measure"] not in headline or not estimate or estimate["low"] is None:
-            continue
-        if estimate["low"] <= 0 <= estimate["high"]:
-            unclear += 1
-            continue
-        more = "higher" if estimate["mean"] > 0 else "lower"
-        said.append(
-            f"{suite['name']}, {pair['measure']} on variants: {pair['second']} is"
-            f" {abs(estimate['mean']):.3f} {more} than {pair['first']} (interval"
-            f" {estimate['low']:.3f} to {estimate['high']:.3f}, {pair['n']} prompts)."
-        )
-    if unclear:
-        said.append(
-            f"{suite['name']}: {unclear} of {unclear + len(said)} differences between configurations"
-            " cannot be told from none at this number of prompts."
-        )
-    return said

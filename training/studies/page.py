@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -11,21 +11,27 @@ from typing import Any
 from harness.store import readable_os_errors, write_atomically
 from reports.charts import Chart
 from training.studies import charts
+from training.studies.findings import minus
 
-COLUMNS = (
+LOSSES = (
     ("method", "Method", ""),
     ("steps", "Steps", "d"),
-    ("eval_loss_before", "Validation loss before", ".3f"),
-    ("eval_loss_after", "after", ".3f"),
+    ("eval_loss_before", "Loss before", ".3f"),
+    ("eval_loss_after", "Loss after", ".3f"),
     ("eval_perplexity_after", "Perplexity after", ".2f"),
-    ("best_eval_loss", "Lowest validation loss", ".3f"),
+    ("best_eval_loss", "Lowest loss", ".3f"),
     ("best_step", "at step", "d"),
     ("turned_at", "Turns up after step", "d"),
-    ("final_gap", "Gap to training loss", ".3f"),
+    ("final_gap", "Gap at the end", ".3f"),
+)
+"""Key, heading and format of each column; all losses are of the validation data."""
+
+COSTS = (
     ("trainable_parameters", "Trainable parameters", ",d"),
-    ("adapter_mib", "Size on disk (MiB)", ".1f"),
+    ("trained_mib", "Trained weights on disk (MiB)", ".1f"),
+    ("base_mib", "Base on disk (MiB)", ".1f"),
     ("footprint_mib", "Weights in memory (MiB)", ".0f"),
-    ("peak_cpu_mib", "Peak memory (MiB)", ".0f"),
+    ("peak_cpu_mib", "Peak CPU memory (MiB)", ".0f"),
     ("peak_gpu_mib", "Peak GPU memory (MiB)", ".0f"),
     ("tokens_per_second", "Tokens/s", ".1f"),
     ("seconds", "Seconds", ".0f"),
@@ -59,11 +65,8 @@ def fill(root: Path, summary: Mapping[str, Any], drawn: list[Chart]) -> str:
         loader=FileSystemLoader(templates), autoescape=True, undefined=StrictUndefined
     )
     rows = [table_row(row) for row in summary["cells"]]
-    used = [
-        (key, label)
-        for key, label, _ in COLUMNS
-        if any(row["shown"].get(key) is not None for row in rows)
-    ]
+    stems = tuple(f"{what}-" for what in charts.TITLES)
+    environment.filters["figure"] = lambda value, spec: minus(format(value, spec))
     css = (files("reports") / "templates" / "report.css").read_text(encoding="utf-8")
     return environment.get_template("study.html.j2").render(
         css=css,
@@ -72,9 +75,10 @@ def fill(root: Path, summary: Mapping[str, Any], drawn: list[Chart]) -> str:
         findings=summary["findings"],
         plan=summary["plan"],
         rows=rows,
-        columns=used,
-        curves=[c for c in drawn if c.name.startswith(("loss-", "perplexity-", "gap-"))],
-        costs=[c for c in drawn if not c.name.startswith(("loss-", "perplexity-", "gap-"))],
+        losses=_used(LOSSES, rows),
+        costs_columns=_used(COSTS, rows),
+        curves=[c for c in drawn if c.name.startswith(stems)],
+        costs=[c for c in drawn if not c.name.startswith(stems)],
         suites=[_suite(root, suite) for suite in summary["suites"]],
         config=summary["study"],
     )
@@ -83,12 +87,13 @@ def fill(root: Path, summary: Mapping[str, Any], drawn: list[Chart]) -> str:
 def table_row(row: Mapping[str, Any]) -> dict[str, Any]:
     """One training as a table shows it: text for each column, None where there is no figure."""
     figures = dict(row)
-    figures["adapter_mib"] = _mib(row.get("weights_bytes"))
+    figures["trained_mib"] = _mib(row.get("weights_bytes"))
+    figures["base_mib"] = _mib(row.get("base_bytes"))
     figures["footprint_mib"] = _mib(row.get("memory_footprint_bytes"))
     figures["final_gap"] = row["gap"][-1][1] if row.get("gap") else None
     shown = {
-        key: None if figures.get(key) is None else format(figures[key], spec)
-        for key, _, spec in COLUMNS
+        key: None if figures.get(key) is None else minus(format(figures[key], spec))
+        for key, _, spec in (*LOSSES, *COSTS)
     }
     return {
         "name": row["name"],
@@ -96,6 +101,17 @@ def table_row(row: Mapping[str, Any]) -> dict[str, Any]:
         "warnings": row.get("warnings", []),
         "shown": shown,
     }
+
+
+def _used(
+    columns: Sequence[tuple[str, str, str]], rows: Sequence[Mapping[str, Any]]
+) -> list[tuple[str, str]]:
+    """The columns in which any training has a figure."""
+    return [
+        (key, label)
+        for key, label, _ in columns
+        if any(row["shown"].get(key) is not None for row in rows)
+    ]
 
 
 def _suite(root: Path, suite: Mapping[str, Any]) -> dict[str, Any]:

@@ -18,9 +18,10 @@ from reports.html import render
 from training.files import cannot_write, write_json
 from training.result import finished
 from training.studies.cell import CellOutcome
-from training.studies.compare import findings, suite_figures, training_figures
+from training.studies.compare import suite_figures, training_figures, validated_on
 from training.studies.config import Cell, StudyConfig
 from training.studies.engines import Engine, train_all
+from training.studies.findings import findings
 from training.studies.page import write_page
 from training.studies.plan import Plan, plan
 from training.studies.suites import SuiteGroup, groups
@@ -88,7 +89,11 @@ def run_study(
     _claim(root, study)
     outcomes = _train(cells, engine, progress)
     trained = [c for c in cells if outcomes[c.name].error is None]
-    rows = [_row(cell, outcomes[cell.name]) for cell in cells]
+    measured = validated_on(cells)
+    rows = [
+        {**training_figures(cell, outcomes[cell.name]), "validation": measured[cell.name]}
+        for cell in cells
+    ]
     tested = []
     for group in groups(study.study.name, trained):
         tested.append(_test(root, group, progress, command))
@@ -145,11 +150,6 @@ def _train(cells: Sequence[Cell], engine: Engine, progress: Progress) -> dict[st
                 tail = "" if loss is None else f", validation loss {loss:.3f}"
                 progress.note(f"{outcome.name}: trained{tail}")
     return outcomes
-
-
-def _row(cell: Cell, outcome: CellOutcome) -> dict[str, Any]:
-    data = cell.config.validation_data or cell.config.train_data
-    return {**training_figures(cell, outcome), "validation": data.path}
 
 
 def _test(root: Path, group: SuiteGroup, progress: Progress, command: str) -> dict[str, Any]:
