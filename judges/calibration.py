@@ -53,6 +53,7 @@ def calibrate(
     Raises:
         DataError: Judge and labels have nothing in common, or too little could be compared.
     """
+    _unseen(judge, labels, source)
     pairwise = labels.items[0].pairwise if labels.items else False
     outcomes: Counter[str] = Counter()
     common: dict[str, Any] = {
@@ -76,6 +77,21 @@ def calibrate(
         return Calibration(**common, outcomes=dict(outcomes), preferences=tuple(preferences))
     agreements = _agreements(judge, labels, source, outcomes)
     return Calibration(**common, outcomes=dict(outcomes), dimensions=tuple(agreements))
+
+
+def _unseen(judge: Judge, labels: Labels, source: str) -> None:
+    """Refuse to check a learned judge on the labels it was learned from."""
+    members = getattr(judge, "members", None)
+    for member in members.values() if isinstance(members, Mapping) else [judge]:
+        learned = getattr(member, "learned_from", None)
+        if learned is None or learned[0] != labels.digest:
+            continue
+        if learned[1] is None or any(item.first.split == learned[1] for item in labels.items):
+            instead = "--split check, which it has not seen" if learned[1] else "others"
+            raise DataError(
+                f"{source}: this judge was learned from these labels, which it would only repeat;"
+                f" use {instead}"
+            )
 
 
 def _agreements(

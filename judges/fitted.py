@@ -80,6 +80,9 @@ class Fitted:
         dimensions: Only these of its dimensions; all by default.
         embed: Texts to unit vectors; the process-wide MiniLM by default.
 
+    Attributes:
+        learned_from: Digest of the labels, and which split of them (None: all).
+
     Raises:
         PluginError: There is no such judge.
         ValueError: It has no such dimension.
@@ -99,6 +102,7 @@ class Fitted:
             if name not in known:
                 raise ValueError(f"{model!r} has no dimension {name!r}.{did_you_mean(name, known)}")
         self._kept = [known.index(name) for name in dimensions or known]
+        self.learned_from = (self.model.card.labels_digest, self.model.card.split)
         self.version = f"{self.model.card.name} ({self.model.digest[:16]})"
         self.dimensions: Sequence[Dimension] = tuple(
             Dimension(

@@ -3,13 +3,16 @@
 Features of an item are the embedding of its answer, the elementwise product of the embeddings of
 question and answer, their cosine and its square, and a few figures of the surface
 (``judges/surface.py``): what is said, how it meets what was asked, and how it is put.
+
+An answer said twice is worth no more than said once. Where a fit would give it more, the dimension
+is fitted on every answer and on every answer twice over, with the same label.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
@@ -45,6 +48,7 @@ class FittedDimension(BaseModel):
 
     Attributes:
         strength: The ridge penalty.
+        said_twice: Whether it was fitted on every answer twice over, too.
         cross_validated: Spearman of out-of-fold predictions with the labels, folds by question.
         items: Items that it was fitted on.
     """
@@ -55,6 +59,7 @@ class FittedDimension(BaseModel):
     low: float
     high: float
     strength: float
+    said_twice: bool
     cross_validated: Estimate
     items: int
 
@@ -64,7 +69,7 @@ class FittedCard(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    format: int = 1
+    format: int = 2
     name: str
     embedding: str = embedding.VERSION
     features: str = FEATURES
@@ -179,11 +184,10 @@ def fit(
     """
     if labels.items and labels.items[0].pairwise:
         raise DataError(f"{source}: a judge is fitted on scores, these labels are preferences")
-    table = features(
-        [item.first.question for item in labels.items],
-        [item.first.answer or "" for item in labels.items],
-        embed,
-    )
+    asked = [item.first.question for item in labels.items]
+    answers = [item.first.answer or "" for item in labels.items]
+    table = features(asked, answers, embed)
+    twice = features(asked, [f"{answer}\n{answer}" for answer in answers], embed)
     # One scale for all: a dimension on which nobody gave the lowest step has it all the same.
     every = [score for item in labels.items for name in labels.dimensions
              if (score := item.score(name)) is not None]  # fmt: skip
@@ -198,9 +202,15 @@ def fit(
                 f"{source}: {dimension!r} has {len(rows)} labels with {len(np.unique(y))} different"
                 f" values; at least {MIN_ITEMS} labels that differ are needed"
             )
-        questions = [labels.items[row].first.question for row in rows]
-        strength, predicted = _choose(table[rows], y, questions)
-        weight, bias = _ridge(table[rows], y, strength)
+        questions = [asked[row] for row in rows]
+        once = Told(table[rows], y, questions)
+        strength, predicted = _choose(once)
+        weight, bias = _ridge(once, strength)
+        pays = bool(((twice[rows] - table[rows]) @ weight).mean() > 0)
+        if pays:
+            both = once._replace(twice=twice[rows])
+            strength, predicted = _choose(both)
+            weight, bias = _ridge(both, strength)
         weights.append(weight)
         biases.append(bias)
         fitted.append(
@@ -209,6 +219,7 @@ def fit(
                 low=low,
                 high=high,
                 strength=strength,
+                said_twice=pays,
                 cross_validated=estimate(spearman, list(predicted), list(y), questions),
                 items=len(rows),
             )
@@ -228,28 +239,52 @@ def fit(
     )
 
 
-def _choose(
-    x: NDArray[np.float64], y: NDArray[np.float64], groups: Sequence[str]
-) -> tuple[float, NDArray[np.float64]]:
+class Told(NamedTuple):
+    """What one dimension is fitted on.
+
+    Attributes:
+        x: Features of the items, shape ``(items, WIDTH)``.
+        y: Their labels.
+        groups: Their questions: no fold holds part of one.
+        twice: Features of the answers said twice, where they are fitted on, too.
+    """
+
+    x: NDArray[np.float64]
+    y: NDArray[np.float64]
+    groups: Sequence[str]
+    twice: NDArray[np.float64] | None = None
+
+    def only(self, rows: NDArray[np.int64]) -> Told:
+        """Some of the items."""
+        return Told(
+            self.x[rows],
+            self.y[rows],
+            [self.groups[row] for row in rows],
+            None if self.twice is None else self.twice[rows],
+        )
+
+
+def _choose(told: Told) -> tuple[float, NDArray[np.float64]]:
     """The penalty with the least out-of-fold error, and honest out-of-fold predictions.
 
     The predictions come from nested folds: each fold's penalty is chosen without it, so that the
     agreement printed from them is not flattered by the choice.
     """
-    predicted = np.empty_like(y)
-    for train, test in _folds(groups):
-        strength = _best([groups[i] for i in train], x[train], y[train])
-        weight, bias = _ridge(x[train], y[train], strength)
-        predicted[test] = x[test] @ weight + bias
-    return _best(groups, x, y), predicted
+    predicted = np.empty_like(told.y)
+    for train, test in _folds(told.groups):
+        part = told.only(train)
+        weight, bias = _ridge(part, _best(part))
+        predicted[test] = told.x[test] @ weight + bias
+    return _best(told), predicted
 
 
-def _best(groups: Sequence[str], x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
+def _best(told: Told) -> float:
     errors = np.zeros(len(STRENGTHS))
-    for train, test in _folds(groups):
+    for train, test in _folds(told.groups):
+        part = told.only(train)
         for position, strength in enumerate(STRENGTHS):
-            weight, bias = _ridge(x[train], y[train], strength)
-            errors[position] += ((x[test] @ weight + bias - y[test]) ** 2).sum()
+            weight, bias = _ridge(part, strength)
+            errors[position] += ((told.x[test] @ weight + bias - told.y[test]) ** 2).sum()
     return float(STRENGTHS[int(errors.argmin())])
 
 
@@ -262,14 +297,12 @@ def _folds(groups: Sequence[str]) -> list[tuple[NDArray[np.int64], NDArray[np.in
     return list(GroupKFold(count).split(np.zeros(len(groups)), groups=list(groups)))
 
 
-def _ridge(
-    x: NDArray[np.float64], y: NDArray[np.float64], strength: float
-) -> tuple[NDArray[np.float64], float]:
+def _ridge(told: Told, strength: float) -> tuple[NDArray[np.float64], float]:
     """Ridge regression on scaled features, folded back into plain weights."""
     from sklearn.linear_model import Ridge
 
     size = embedding.DIMENSIONS
-    spread = x[:, 2 * size :].std(axis=0)
+    spread = told.x[:, 2 * size :].std(axis=0)
     scale = np.concatenate(
         [
             np.full(size, _ANSWER_SCALE),
@@ -277,5 +310,9 @@ def _ridge(
             _FIGURE_SCALE / np.where(spread > 1e-9, spread, np.inf),  # a constant says nothing
         ]
     )
+    x, y = told.x, told.y
+    if told.twice is not None:
+        # Twice the items bear twice the penalty.
+        x, y, strength = np.vstack([x, told.twice]), np.concatenate([y, y]), 2 * strength
     model = Ridge(alpha=strength, solver="cholesky").fit(x * scale, y)
     return np.asarray(model.coef_, dtype=np.float64) * scale, float(model.intercept_)

@@ -59,7 +59,7 @@ class JudgingCount:
             if judge in self._repeated
             else None,
             "agreement": [
-                {"dimension": name, "items": len(raws), "alpha": number(agreement(raws))}
+                {"dimension": name, "answers": len(raws), "alpha": number(agreement(raws))}
                 for name, raws in self._raws.get(judge, {}).items()
             ]
             if judge in self._panels

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from harness.config import JudgesFile
     from judges.calibration_records import Calibration
 
 
@@ -15,22 +16,22 @@ if TYPE_CHECKING:
 @click.argument("labels")
 @click.option(
     "--judge",
-    "judges_file",
-    metavar="YAML",
-    type=click.Path(path_type=Path),
-    help="A YAML file with a judges: list, as a suite has it.",
+    "judge_entry",
+    metavar="JUDGE",
+    help="As a suite lists it, 'fitted: {model: counseling}', or a YAML file with a judges: list.",
 )
 @click.option("--fit", "fit_name", metavar="NAME", help="Fit a judge to the labels and save it.")
 @click.option("--split", type=click.Choice(["fit", "check"]), help="Use only this part of LABELS.")
-def command(labels: str, judges_file: Path | None, fit_name: str | None, split: str | None) -> int:
+def command(labels: str, judge_entry: str | None, fit_name: str | None, split: str | None) -> int:
     """Measure a judge against LABELS (JSONL: pointwise scores or preferences, with annotators).
 
     Prints rank correlations, weighted kappa and accuracy with bootstrap intervals, and stores them
     for the judge's version: from then on reports show them beside every figure of that judge. With
-    --fit, a judge is learned from the labels first (offline; used as "fitted: {name: NAME}").
+    --fit, a judge is learned from the labels first (offline; used as "fitted: {model: NAME}"): from
+    those with split "fit", or all where there are no splits.
     """
-    if (judges_file is None) == (fit_name is None):
-        raise click.UsageError("name either --judge YAML or --fit NAME")
+    if (judge_entry is None) == (fit_name is None):
+        raise click.UsageError("name either --judge JUDGE or --fit NAME")
     if fit_name is not None:
         from judges.fitted import fit_labels
 
@@ -39,16 +40,14 @@ def command(labels: str, judges_file: Path | None, fit_name: str | None, split: 
         if found is not None:
             _print(found)
         return 0
-    assert judges_file is not None
-    from harness.config import JudgesFile
+    assert judge_entry is not None
     from harness.registry import load_plugin_file
     from harness.runner import build_judges
-    from harness.yamlfile import load_yaml
     from judges.calibration import calibrate
     from judges.calibration_records import store
     from judges.labels import read_labels
 
-    chosen = load_yaml(judges_file, (), JudgesFile)
+    chosen = _chosen(judge_entry)
     for plugin in chosen.plugins:
         load_plugin_file(Path(plugin))
     read = read_labels(labels)
@@ -58,6 +57,26 @@ def command(labels: str, judges_file: Path | None, fit_name: str | None, split: 
         _print(found)
         click.echo(f"stored: {store(found)}")
     return 0
+
+
+def _chosen(entry: str) -> JudgesFile:
+    """The judges that ``--judge`` names: a file, or one entry of a suite's list."""
+    import yaml
+    from pydantic import ValidationError
+
+    from harness.config import JudgesFile
+    from harness.errors import ConfigError
+    from harness.yamlfile import load_yaml
+
+    if entry.endswith((".yaml", ".yml")):
+        return load_yaml(Path(entry), (), JudgesFile)
+    try:
+        return JudgesFile.model_validate({"judges": [yaml.safe_load(entry)]})
+    except (yaml.YAMLError, ValidationError):
+        raise ConfigError(
+            f"--judge {entry!r} is no judge as a suite lists it, such as rouge_l or"
+            " 'fitted: {model: counseling}', and no YAML file"
+        ) from None
 
 
 def _print(found: Calibration) -> None:

@@ -17,8 +17,10 @@ from harness.errors import DataError, PluginError
 from harness.records import JudgeItem
 from harness.registry import judges
 from judges import fitting
+from judges.calibration import calibrate
 from judges.fitted import SHIPPED, Fitted, beside, fit_labels
 from judges.fitting import FittedModel
+from judges.labels import read_labels
 from judges.surface import NAMES, surface
 
 
@@ -79,6 +81,9 @@ def test_fit_save_use_and_check(tmp_path: Path, quick: None) -> None:
     cross = {d.name: d.cross_validated.value for d in model.card.dimensions}
     assert (cross["empathy"] or 0) > 0.6
     assert (model.card.own, model.card.split, found.split) == (True, "fit", "check")
+
+    with pytest.raises(DataError, match="use --split check"):  # not on what it was learned from
+        calibrate(Fitted("mine", embed=embed), read_labels(str(tmp_path / "l.jsonl")), name="f", source="l")  # fmt: skip
 
     judge = Fitted("mine", embed=embed)
     assert [(d.name, d.low, d.high) for d in judge.dimensions] == [
@@ -174,9 +179,6 @@ def test_the_shipped_judge_is_what_it_says() -> None:
 @pytest.mark.model
 def test_the_shipped_judge_agrees_and_pays_no_trick() -> None:
     """Measured again from the labels, on the part it was not fitted on."""
-    from judges.calibration import calibrate
-    from judges.labels import read_labels
-
     judge = Fitted("counseling")
     labels = read_labels("bundled:data/labels/counseling_answers.jsonl").part("check")
     found = {a.dimension: a for a in calibrate(judge, labels, name="fitted", source="x").dimensions}
@@ -187,7 +189,8 @@ def test_the_shipped_judge_agrees_and_pays_no_trick() -> None:
         )
         assert agreement.spearman.low is not None
         assert agreement.spearman.low > (0.15 if name == "safety" else 0.45)
-    for name in ("empathy", "relevance"):
+    assert set(found) == {"coherence", "empathy", "relevance", "safety", "overall"}
+    for name in ("empathy", "relevance", "overall"):
         kinds = found[name].kinds
         for trick in ("warm_words", "copies_question", "long_padding", "injection", "word_salad"):
             assert kinds[trick].judge < kinds["good_brief"].judge - 0.7, (name, trick)
@@ -195,3 +198,16 @@ def test_the_shipped_judge_agrees_and_pays_no_trick() -> None:
         assert length is not None
         assert people is not None
         assert length - people < 0.25  # length pays next to nothing
+    questions = [item.first.question for item in labels.items]
+    answers = [item.first.answer or "" for item in labels.items]
+
+    def graded(told: Sequence[str]) -> dict[str, list[float]]:
+        values: dict[str, list[float]] = {}
+        items = [JudgeItem(question=q, answer=a) for q, a in zip(questions, told, strict=True)]
+        for judgement in judge.grade(items):
+            values.setdefault(judgement.dimension, []).append(judgement.value or 0.0)
+        return values
+
+    once, twice = graded(answers), graded([f"{answer} {answer}" for answer in answers])
+    for name in once:  # said twice is worth no more
+        assert np.mean(twice[name]) - np.mean(once[name]) < 0.1, name
