@@ -12,13 +12,14 @@ from typing import Any
 from harness.analysis import ALL
 from harness.records import IDENTITY, Manifest
 from harness.store import Run, readable_os_errors, write_atomically
-from reports import charts, explorer, judging, page, unknown
+from reports import charts, explorer, judging, memory, page, unknown
 from reports.charts import Chart
 from reports.samples import SampleView, join
 from reports.visible import visible
 
 TOC = (
     ("finding", "Finding"),
+    ("memory", "Learned?"),
     ("kinds", "Kinds"),
     ("severity", "Severity"),
     ("worst", "Worst cases"),
@@ -113,6 +114,7 @@ def _draw(summary: dict[str, Any]) -> Iterator[Chart]:
                 yield chart
     if chart := charts.heatmap(summary):
         yield chart
+    yield from memory.draw(summary)
 
 
 def write_figures(folder: Path, drawn: Any) -> None:
@@ -175,6 +177,7 @@ def _words(summary: dict[str, Any]) -> dict[str, Any]:
         "severity": bool(summary["severities"]),
         "topics": bool(_topics(summary)),
         "unknown": "unknown" in summary,
+        "memory": bool(summary.get("memorisation")),
     }
     return {
         "summary": summary,
@@ -197,6 +200,7 @@ def _words(summary: dict[str, Any]) -> dict[str, Any]:
         "all_rows": page.all_rows(summary),
         **judging.context(summary),
         **unknown.context(summary),
+        **memory.context(summary),
         "toc": [(id_, label) for id_, label in TOC if sections.get(id_, True)],
     }
 
