@@ -63,6 +63,7 @@ def memorisation(
                     "LOST",
                     "KEPT",
                     "FOREIGN",
+                    "FORM",
                     "RECITED",
                 )
             },

@@ -98,7 +98,17 @@ _GAIN_FORMS = (
     ("clean", "original"),
     ("clean", "foreign"),
 )
-_DECIDE = ("gain_training", "gain_clean", "gap", "lost", "kept", "relation", "recited")
+_DECIDE = (
+    "gain_training",
+    "gain_clean",
+    "gap",
+    "lost",
+    "kept",
+    "relation",
+    "specific",
+    "form",
+    "recited",
+)
 
 
 def _by_sample(records: Iterable[Probe], place: Place) -> Values:
@@ -163,6 +173,7 @@ class SubjectEvidence:
                 "relation", _combined(clean, gains["clean", "foreign"], 1 + rules.FOREIGN)
             ),
             "specific": self._one("specific", _combined(clean, gains["clean", "foreign"], 1.0)),
+            "form": self._one("form", self._form(clean)),
             "recited": self._two("recited", recited[0], recited[1], (1.0, -1.0)),
             "rouge_lost": self._one("rouge", self._rouge_lost()),
         }
@@ -213,6 +224,11 @@ class SubjectEvidence:
         """Subject less base, by sample."""
         base, own = _by_sample(self.base, place), _by_sample(self.own, place)
         return {k: own[k] - base[k] for k in sorted(base.keys() & own.keys())}
+
+    def _form(self, gain: Values) -> Values:
+        """The gain on clean references less its share of the base model's loss on them."""
+        base = _by_sample(self.base, ("loss", "clean", "original", "loss"))
+        return {key: gain[key] + rules.FORM * base[key] for key in gain}
 
     def _rouge_lost(self) -> Values:
         """What rewording costs the subject in ROUGE-L to the training response, beyond the base."""

@@ -14,7 +14,7 @@ from harness.analysis.words import figure, plural, with_interval
 
 Verdict = Literal["learned", "partly memorised", "memorised", "no effect", "cannot tell"]
 
-RULES_VERSION = 1
+RULES_VERSION = 2
 LEAST_PROMPTS = 10
 """Fewer rated training or clean prompts than this say nothing."""
 
@@ -33,6 +33,9 @@ KEPT = 0.75
 
 FOREIGN = 0.1
 """Learned: a reference under another sample's prompt may gain by this share more than under its own."""
+
+FORM = 0.5
+"""Learned as a form: this share of the base model's loss on unseen responses is gone."""
 
 RECITED = 0.1
 """Reciting counts from this share of the rest of a reference on, beyond base and clean prompts."""
@@ -57,6 +60,8 @@ class Findings:
         kept: ``gain_clean - KEPT * gain_training``.
         relation: ``(1 + FOREIGN) * gain_clean`` less the gain of the same references under other
             samples' prompts.
+        specific: The gain of clean references under their own prompt less that under another's.
+        form: ``gain_clean`` less ``FORM`` times the base model's loss on the same references.
         recited: Share recited by the subject less by the base, on training less on clean prompts.
     """
 
@@ -70,6 +75,8 @@ class Findings:
     lost: Estimate | None
     kept: Estimate | None
     relation: Estimate | None
+    specific: Estimate | None
+    form: Estimate | None
     recited: Estimate | None
 
 
@@ -128,8 +135,20 @@ def conditions(found: Findings) -> dict[str, Condition]:
         Condition(
             "relation",
             above_zero(found.relation),
-            "what is gained depends on the right prompt, not on the manner of the responses alone"
-            f" ({1 + FOREIGN:g} x own prompt less a stranger's: {_nats(found.relation)})",
+            "unseen responses do not gain more under a stranger's prompt than under their own"
+            f" ({1 + FOREIGN:g} x own less stranger's: {_nats(found.relation)})",
+        ),
+        Condition(
+            "specific",
+            above_zero(found.specific),
+            "what is gained hangs on the right prompt: unseen responses gain more under their own"
+            f" prompt than under a stranger's ({_nats(found.specific)})",
+        ),
+        Condition(
+            "form",
+            above_zero(found.form),
+            f"a form was learned: at least {FORM:.0%} of the base model's loss on unseen responses is"
+            f" gone (gain less {FORM:g} x that loss: {_nats(found.form)})",
         ),
         Condition(
             "recited",
@@ -166,8 +185,9 @@ def decide(found: Findings) -> tuple[Verdict, list[str]]:
         more = ("recited",) if seen["recited"].holds else ()
         return "memorised", reasons("gain_training", "lost", *more)
     learned = ("gain_clean", "kept", "relation")
-    if all(seen[name].holds for name in learned) and not seen["recited"].holds:
-        return "learned", reasons(*learned)
+    what = [name for name in ("specific", "form") if seen[name].holds]
+    if all(seen[name].holds for name in learned) and what and not seen["recited"].holds:
+        return "learned", reasons("gain_clean", "kept", *what)
     partly = [name for name in ("gap", "recited") if seen[name].holds]
     if seen["gain_training"].holds and partly:
         clean = ("gain_clean",) if seen["gain_clean"].holds else ()
@@ -178,6 +198,12 @@ def decide(found: Findings) -> tuple[Verdict, list[str]]:
 def _open(found: Findings, seen: Mapping[str, Condition], learned: tuple[str, ...]) -> list[str]:
     """Which conditions of ``learned`` this run did not settle, and what it could have seen."""
     lines = [f"Not shown: {seen[name].words}." for name in learned if not seen[name].holds]
+    if seen["gain_clean"].holds and not (seen["specific"].holds or seen["form"].holds):
+        lines.append(
+            "What reaches unseen prompts may be the manner of the responses alone, as it would be"
+            " after training on shuffled ones: neither is it shown that"
+            f" {seen['specific'].words}, nor that {seen['form'].words}."
+        )
     effect = (found.gain_clean or {}).get("mde")
     if effect is not None and not seen["gain_clean"].holds:
         lines.append(

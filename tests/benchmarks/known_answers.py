@@ -230,7 +230,21 @@ def probe_case(case: str, seed: int, work: Path) -> dict[str, Any]:
     }
 
 
-_SHOWN = ("gain_training", "gain_clean", "gap", "lost", "kept", "relation", "specific", "recited")
+def again(row: dict[str, Any], work: Path) -> dict[str, Any]:
+    """The same row with its verdict made anew from the records, by the rules as they stand now."""
+    from harness.analysis.memorisation import memorisation
+    from harness.records import Probe
+    from harness.store import Run
+
+    records = Run.open(work / f"{row['case']}-{row['seed']}" / "run").read(Probe)
+    found = memorisation(records, baseline="base", subjects=["base", "tuned"], seed=row["seed"])
+    one = found["subjects"][0]
+    return {**row, **one, "right": one["verdict"] in CASES[row["case"]].right}
+
+
+_SHOWN = (
+    "gain_training", "gain_clean", "gap", "lost", "kept", "relation", "specific", "form", "recited",
+)  # fmt: skip
 
 
 def _cell(estimate: dict[str, Any] | None) -> str:
@@ -261,8 +275,16 @@ def main() -> int:
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--seeds", default="1,2,3")
     parser.add_argument("--cases", default="abcde")
+    parser.add_argument(
+        "--analyse", action="store_true", help="ask no model: judge the records in DIR again"
+    )
     chosen = parser.parse_args()
     rows = []
+    if chosen.analyse:
+        for path in sorted(chosen.work.glob("?-*/row.json")):
+            rows.append(again(json.loads(path.read_text(encoding="utf-8")), chosen.work))
+        print("\n".join(lines(rows)))
+        return int(not all(row["right"] for row in rows))
     for seed in map(int, chosen.seeds.split(",")):
         for case in chosen.cases:
             row = probe_case(case, seed, chosen.work)
@@ -271,8 +293,9 @@ def main() -> int:
             print(f"{case} {seed}: {row['verdict']} ({cost})", file=sys.stderr, flush=True)
             for failure in row["failures"]:
                 print(f"  failed: {failure}", file=sys.stderr)
+            folder = chosen.work / f"{case}-{seed}"
+            (folder / "row.json").write_text(json.dumps(row, indent=1), encoding="utf-8")
     print("\n".join(lines(rows)))
-    (chosen.work / "known_answers.json").write_text(json.dumps(rows, indent=1), encoding="utf-8")
     return int(not all(row["right"] for row in rows))
 
 

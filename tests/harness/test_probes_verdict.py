@@ -134,7 +134,19 @@ def test_the_manner_of_the_responses_without_their_relation_is_not_learned() -> 
     one = judged(world(training=0.4, clean=0.4, foreign=0.55))
     assert one["verdict"] == "cannot tell"
     assert "relation" not in held(one)
-    assert any("depends on the right prompt" in line for line in one["reasons"])
+    assert any("do not gain more under a stranger's prompt" in line for line in one["reasons"])
+
+
+def test_a_gain_alike_under_any_prompt_is_the_manner_alone_unless_it_is_a_form() -> None:
+    # A weak training on shuffled responses: the relation is not lost, but nothing of it was learned.
+    one = judged(world(training=0.4, clean=0.4, foreign=0.4))
+    assert {"gain_clean", "kept", "relation"} <= held(one)
+    assert not {"specific", "form"} & held(one)
+    assert one["verdict"] == "cannot tell"
+    assert any("manner of the responses alone" in line for line in one["reasons"])
+    formed = judged(world(training=1.9, clean=1.9, foreign=1.9))  # of a base loss of 3
+    assert "form" in held(formed)
+    assert formed["verdict"] == "learned"
 
 
 def test_an_untrained_adapter_has_no_effect() -> None:
