@@ -88,6 +88,15 @@ class Logbook(TrainerCallback):
             self._progress(event)
 
 
+class LastEvaluation(TrainerCallback):
+    """Evaluates after the last step, too, so that it can be the best one and the curve has an end."""
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Ask for it, whatever ``eval_steps`` divides."""
+        if state.global_step >= state.max_steps:
+            control.should_evaluate = True
+
+
 class WholeCheckpoints(TrainerCallback):
     """Marks every checkpoint as whole once all of it is written."""
 

@@ -18,6 +18,7 @@ from training import checkpoints, provenance
 from training.arguments import training_arguments
 from training.callbacks import (
     EarlyStop,
+    LastEvaluation,
     Logbook,
     OverfitWarning,
     Progress,
@@ -186,6 +187,8 @@ class Job:
         self._trainer.add_callback(OverfitWarning(self._logbook))
         if config.report_to == "tensorboard":
             self._trainer.add_callback(self._board)
+        if self._order.data.validation and config.eval_strategy != "no":
+            self._trainer.add_callback(LastEvaluation())
         if config.early_stopping_patience is not None:
             self._trainer.add_callback(
                 EarlyStop(
@@ -233,7 +236,7 @@ class Job:
             "steps": state.global_step,
             "train_rows": len(data.train),
             "validation_rows": len(data.validation),
-            **loss_figures(self.history, state.best_global_step if kept_best else None),
+            **loss_figures(self.history, (state.best_global_step or None) if kept_best else None),
             **cost_figures(self.history),
             **model_figures(self._model),
             "device": self._loaded.device,

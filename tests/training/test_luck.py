@@ -13,7 +13,7 @@ from trl import SFTTrainer
 
 from harness.errors import StoreError
 from training.config import TrainingConfig
-from training.curves import stale, turning_point
+from training.curves import series, stale, turning_point
 from training.sft import train
 from training.trainer import NonFiniteLoss, Trainer
 
@@ -123,6 +123,20 @@ def test_early_stop_and_best_model(
     best = tmp_path / "out" / "checkpoint-2" / "adapter_model.safetensors"
     last = tmp_path / "out" / "checkpoint-6" / "adapter_model.safetensors"
     assert kept == best.read_bytes() != last.read_bytes()
+
+
+def test_the_last_step_competes_for_the_best(make_config: Make, tmp_path: Path) -> None:
+    """Shorter than ``eval_steps``, or no multiple of it: the end is evaluated all the same."""
+    result = train(make_config(max_steps=4, load_best_model_at_end=True))
+    losses = dict(series(result.curve, "eval_loss"))
+    assert sorted(losses) == [0, 3, 4]
+    assert losses[4] < losses[3]
+    assert result.summary["best_step"] == 4
+    assert result.summary["eval_loss_after"] == losses[4]
+    kept = (tmp_path / "out" / "adapter_model.safetensors").read_bytes()
+    assert kept == (tmp_path / "out" / "checkpoint-4" / "adapter_model.safetensors").read_bytes()
+    short = make_config(max_steps=2, load_best_model_at_end=True, output_dir=str(tmp_path / "2"))
+    assert train(short).summary["eval_loss_after"] < losses[0]
 
 
 def test_a_loss_that_turns_up_is_warned_of_once(

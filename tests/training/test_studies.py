@@ -127,6 +127,8 @@ def test_the_cost_is_what_is_then_trained(
     log = json.loads((tmp_path / "out" / "cells" / "r=2" / "training_log.json").read_text())
     assert log["summary"]["steps"] == cost.steps
     assert sum(row.get("tokens", 0) for row in log["curve"]) == cost.tokens
+    evaluations = sum("eval_loss" in row for row in log["curve"])
+    assert cost.evaluation_tokens == evaluations * log["examples"]["validation"]["tokens"]
     [suite] = costs.suites
     assert (suite.subjects, suite.answers) == (2, 2 * 8 * 2)
     assert any("32 answers" in line for line in costs.lines())

@@ -99,6 +99,16 @@ def steps_of(config: TrainingConfig, rows: int) -> int:
     )
 
 
+def evaluations_of(config: TrainingConfig, steps: int) -> int:
+    """How often a training of ``steps`` steps is evaluated: the start, the end and what lies between."""
+    between = {
+        "no": 1,
+        "steps": math.ceil(steps / config.eval_steps),
+        "epoch": math.ceil(config.num_train_epochs),
+    }
+    return int(config.eval_on_start) + between[config.eval_strategy]
+
+
 def matmul_speed() -> float:
     """Floating-point operations a second of fp32 matrix products on this machine's device."""
     import torch
@@ -127,8 +137,7 @@ def _training(name: str, config: TrainingConfig, speed: float) -> TrainingCost:
         _, held_out = encode_samples(
             data.validation, renderer, config.max_length, config.assistant_turns
         )
-        evaluations = 2 if config.eval_strategy != "steps" else 1 + steps // config.eval_steps
-        evaluated = held_out.tokens * evaluations
+        evaluated = held_out.tokens * evaluations_of(config, steps)
     parameters = count_parameters(base_folder(config))
     seconds = (_FLOPS[config.method] * tokens + 2.0 * evaluated) * parameters / speed
     return TrainingCost(name, steps, tokens, evaluated, seconds)
