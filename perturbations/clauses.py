@@ -126,9 +126,20 @@ def _to_front(
         or (head.lemma_ == "be" and not any(c.dep_ in ("acomp", "attr") for c in head.children))
         or (rest[0].tag_ in ("WDT", "WP", "WRB") and (causal or mark in ("although", "though")))
         or clause[-1].tag_ == "TO"
+        # "I hide if I am sad and never tell": the second verb may belong to the main clause.
+        or any(_shares_subject(t) for t in clause)
     ):
         return None
     return front(text, sentence, clause[0].idx, rest[0])
+
+
+def _shares_subject(token: Any) -> bool:
+    subjects = ("nsubj", "nsubjpass", "expl")
+    return (
+        token.dep_ == "conj"
+        and token.pos_ in ("VERB", "AUX")
+        and not any(c.dep_ in subjects for c in token.children)
+    )
 
 
 def _to_end(text: Text, sentence: Sentence, clause: list[Any], rest: list[Any]) -> Move | None:

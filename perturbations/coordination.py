@@ -95,7 +95,9 @@ def _actions(first: Any, second: Any, link: Any) -> tuple[tuple[int, int], tuple
         or not all(2 <= len(p) <= 8 for p in phrases)
         or two[0].i != second.i
         or any(
-            t.is_punct or t.dep_ in ("relcl", "advcl", "ccomp", "neg") for p in phrases for t in p
+            t.is_punct or t.dep_ in ("relcl", "acl", "advcl", "ccomp", "neg")
+            for p in phrases
+            for t in p
         )
         or any(t.pos_ == "CCONJ" for p in phrases for t in p)
         or {first.lemma_, second.lemma_} & ordered

@@ -172,8 +172,11 @@ def _leans(text: Text, second: Sentence, following: Sentence, known: frozenset[s
         persons |= {p for group in _PRONOUNS for p in group}
     if not any(t.tag_ == "NNS" or t.lower_ in _persons() for t in second.tokens):
         persons |= {"they", "them", "their"}
-    return refers_back(following.tokens, persons) or (
-        not apart and following.tokens[0].lower_ in word_set("connectives.txt")
+    fragment = not any(t.pos_ in ("VERB", "AUX") for t in following.tokens)  # "Over and over."
+    return (
+        fragment
+        or refers_back(following.tokens, persons)
+        or (not apart and following.tokens[0].lower_ in word_set("connectives.txt"))
     )
 
 
