@@ -40,5 +40,8 @@ def conclude(run: Run, outcome: Outcome) -> int:
             " counts them by reason. Passing failures are tried again by running the same command,"
             " the others with --retry-failed"
         )
-    click.echo(f"{run.report_path}: {run.summary()['finding']['sentence']}")
+    summary = run.summary()
+    click.echo(f"{run.report_path}: {summary['finding']['sentence']}")
+    for one in (summary.get("memorisation") or {}).get("subjects", ()):
+        click.echo(f"learned or memorised? {one['sentence']}")
     return 1 if outcome.failed else 0
