@@ -53,7 +53,7 @@ def draw(summary: Mapping[str, Any]) -> Iterator[Chart]:
         (
             "memory-gains",
             "How much likelier the responses of the data became",
-            f"gain over {base}, nats a token (a memoriser gains on training prompts alone)",
+            f"gain over {base}, nats a token",
             _gain_marks(found),
         ),
         (
