@@ -66,7 +66,8 @@ class Rubric(Calibrated):
         temperature: Of the judge; null leaves it out, for models that refuse the field.
         max_tokens: Of the verdict with its reasons.
         max_characters: Of one shown text; the middle of a longer one is left out.
-        structured: Start at this level: ``json_schema``, ``json_object`` or ``text``.
+        structured: Start at this level: ``json_schema``, ``json_object_schema`` (llama.cpp's way),
+            ``json_object`` or ``text``.
         allow_self_judging: Let an endpoint's model judge its own answers.
         endpoint: ``model``, ``base_url``, ``revision``, ``api_key_env``, ``concurrency``,
             ``timeout_s``, ``max_retries``, ``prices``, ``budget``; see ``EndpointSettings``.

@@ -1,7 +1,8 @@
-"""How an endpoint can be held to JSON: by schema, by JSON mode, or by asking nicely.
+"""How an endpoint can be held to JSON: by a schema, by JSON mode, or by asking nicely.
 
-Found out by asking once, with the first item, and remembered for the run. An endpoint that ignores
-the request is not noticed here and need not be: verdicts are validated all the same.
+A schema is sent as OpenAI takes it, else as llama.cpp does. Found out by asking once, with the
+first item, and remembered for the run. An endpoint that ignores the request is not noticed here and
+need not be: verdicts are validated all the same.
 """
 
 from __future__ import annotations
@@ -12,11 +13,11 @@ from typing import Any, Literal
 
 from harness.transport import ChatCall, ChatResult, Transport
 
-Level = Literal["json_schema", "json_object", "text"]
+Level = Literal["json_schema", "json_object_schema", "json_object", "text"]
 PROBES = 3
 """Items asked one by one while nothing is known; then plain text is taken."""
 
-LEVELS: tuple[Level, ...] = ("json_schema", "json_object", "text")
+LEVELS: tuple[Level, ...] = ("json_schema", "json_object_schema", "json_object", "text")
 
 
 def response_format(level: Level, schema: dict[str, Any], name: str) -> dict[str, Any] | None:
@@ -26,6 +27,8 @@ def response_format(level: Level, schema: dict[str, Any], name: str) -> dict[str
             "type": "json_schema",
             "json_schema": {"name": name, "schema": schema, "strict": True},
         }
+    if level == "json_object_schema":  # llama-cpp-python and its like know no type json_schema
+        return {"type": "json_object", "schema": schema}
     return {"type": "json_object"} if level == "json_object" else None
 
 

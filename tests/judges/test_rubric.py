@@ -180,10 +180,16 @@ def test_a_verdict_on_some_dimensions() -> None:
     assert {got[name] for name in COUNSELING[1:]} == {("unparsed", None)}
 
 
+def asked(request: dict[str, Any]) -> str:
+    form = request.get("response_format") or {"type": "text"}
+    return str(form["type"]) + ("_schema" if "schema" in form else "")
+
+
 @pytest.mark.parametrize(
     ("knows", "level"),
     [
         ({"json_schema", "json_object"}, "json_schema"),
+        ({"json_object_schema", "json_object"}, "json_object_schema"),
         ({"json_object"}, "json_object"),
         (set(), "text"),
     ],
@@ -191,18 +197,15 @@ def test_a_verdict_on_some_dimensions() -> None:
 @pytest.mark.parametrize("status", [400, 422])
 def test_negotiation_is_asked_once(knows: set[str], level: str, status: int) -> None:
     def script(request: dict[str, Any], _: int) -> Reply:
-        wanted = request.get("response_format")
-        if wanted and wanted["type"] not in knows:
-            return error(status, f"response_format {wanted['type']} is not supported")
+        if (wanted := asked(request)) not in {*knows, "text"}:
+            return error(status, f"response_format {wanted} is not supported")
         return says(verdict(request))
 
     with ScriptedServer(script) as server:
         made = judge(server)
         first = list(made.grade([item(f"a {n}") for n in range(20)]))
         second = list(made.grade([item("b")]))
-        formats = Counter(
-            (r.get("response_format") or {"type": "text"})["type"] for r in server.requests
-        )
+        formats = Counter(asked(r) for r in server.requests)
     assert {j.status for j in first + second} == {"scored"}
     assert formats[level] == 21
     assert sum(formats.values()) == 21 + structured.LEVELS.index(level)
@@ -238,7 +241,7 @@ def test_a_bad_request_that_is_no_question_of_formats() -> None:
             ("error", "bad_request: 400: your prompt is bad")
         }
         assert len(got) == 20
-        assert len(server.requests) == 3 * structured.PROBES + 2
+        assert len(server.requests) == len(structured.LEVELS) * structured.PROBES + 2
 
 
 FAULTS = (

