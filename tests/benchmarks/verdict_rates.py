@@ -1,0 +1,68 @@
+"""How often the rules of the probes give which verdict, on made-up prompts whose truth is known.
+
+    python tests/benchmarks/verdict_rates.py [--trials 60]
+
+Each prompt's gain is normal about the truth with the spread that the embedded model showed (0.15
+nats a token). ``kept`` is the true share of the gain on training prompts (0.5 nats) that reaches
+clean ones; what does reach them hangs on the right prompt by a tenth of it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections import Counter
+from collections.abc import Iterator
+
+import numpy as np
+
+from harness.analysis.memorisation import memorisation
+from harness.records import Probe
+
+GAIN, SPREAD, BASE = 0.5, 0.15, -3.0
+KEPT = (1.0, 0.9, 0.75, 0.6, 0.5, 0.3, 0.0)
+SIZES = (20, 50, 100)
+VERDICTS = ("learned", "partly memorised", "memorised", "cannot tell")
+
+
+def records(rng: np.random.Generator, n: int, kept: float) -> Iterator[Probe]:
+    """Ratings of base and tuned on ``n`` training and ``n`` clean prompts."""
+    clean = kept * GAIN
+    for i in range(n):
+        shared = rng.normal(0, SPREAD)  # a clean response's own part, alike under any prompt
+        for group, form, gain in (
+            ("training", "original", GAIN + rng.normal(0, SPREAD)),
+            ("clean", "original", clean + shared),
+            ("clean", "foreign", 0.9 * clean + shared + rng.normal(0, 0.05)),
+        ):
+            for subject, moved in (("base", 0.0), ("tuned", gain)):
+                value = BASE + moved
+                yield Probe(
+                    probe="loss", group=group, form=form, sample_id=f"s{i}", subject=subject,  # type: ignore[arg-type]
+                    values={"loss": value}, logprobs=(value,),
+                )  # fmt: skip
+
+
+def main() -> int:
+    """Print the table."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--trials", type=int, default=60)
+    trials = parser.parse_args().trials
+    print(f"| prompts | kept | {' | '.join(VERDICTS)} |\n|{'---|' * (len(VERDICTS) + 2)}")
+    for n in SIZES:
+        for kept in KEPT:
+            seen: Counter[str] = Counter()
+            for trial in range(trials):
+                rng = np.random.default_rng([n, int(100 * kept), trial])
+                found = memorisation(
+                    records(rng, n, kept), baseline="base", subjects=["base", "tuned"],
+                    seed=trial, resamples=500,
+                )  # fmt: skip
+                seen[found["subjects"][0]["verdict"]] += 1
+            shares = " | ".join(f"{seen[verdict] / trials:.0%}" for verdict in VERDICTS)
+            print(f"| {n} + {n} | {kept:.0%} | {shares} |", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
