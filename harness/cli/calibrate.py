@@ -9,7 +9,10 @@ import click
 
 if TYPE_CHECKING:
     from harness.config import JudgesFile
-    from judges.calibration_records import Calibration
+    from judges.calibration_records import Agreement, Calibration
+
+BAR = 30
+"""Characters of the longest bar of a reliability chart."""
 
 
 @click.command(short_help="How far a judge agrees with labels.")
@@ -79,6 +82,19 @@ def _chosen(entry: str) -> JudgesFile:
         ) from None
 
 
+def _chart(row: Agreement) -> None:
+    """Reliability: the people's mean label where the judge says about so much."""
+    low = min(step.people for step in row.reliability)
+    high = max(step.people for step in row.reliability)
+    for step in row.reliability:
+        share = (step.people - low) / (high - low) if high > low else 1.0
+        bar = "#" * (1 + round(share * (BAR - 1)))
+        click.echo(
+            f"    judge {step.judge:5.2f}  people {step.people:5.2f}  {bar:<{BAR}}"
+            f"  {step.items} items"
+        )
+
+
 def _print(found: Calibration) -> None:
     click.secho(f"{found.judge} on {found.items} items of {found.labels}", bold=True)
     click.echo("  " + ", ".join(f"{count} {status}" for status, count in found.outcomes.items()))
@@ -87,8 +103,7 @@ def _print(found: Calibration) -> None:
             f"  {row.dimension}: Spearman {row.spearman}, Kendall tau-b {row.kendall}, weighted"
             f" kappa {row.kappa}, accuracy {row.accuracy} ({row.items} items)"
         )
-        steps = ", ".join(f"{s.judge:.1f} -> {s.people:.1f} ({s.items})" for s in row.reliability)
-        click.echo(f"    where the judge says x, people say: {steps}")
+        _chart(row)
     for pair in found.preferences:
         swap = f", same in both orders {pair.swap_consistency}" if pair.swap_consistency else ""
         click.echo(

@@ -104,3 +104,34 @@ def test_a_refused_key_is_one_line_and_no_traceback(folder: Path) -> None:
     assert "refused the key (401): check OPENAI_API_KEY" in done.stderr + done.stdout
     assert "Traceback" not in done.stderr
     assert KEY not in done.stderr + done.stdout
+
+
+def test_a_budget_stops_cleanly_and_the_same_command_goes_on(folder: Path) -> None:
+    def script(request: dict[str, Any], _: int) -> Reply:
+        form = json.loads(request["messages"][0]["content"].rsplit("\n", 1)[-1])
+        verdict = json.dumps({name: {"reason": "r", "score": 4} for name in form})
+        return says(verdict, prompt_tokens=900, completion_tokens=100)
+
+    with ScriptedServer(script) as server:
+        suite = SUITE.format(url=server.base_url)
+        # A call may cost about 1,300 tokens by its worst case, and costs 1,000.
+        suite = suite.replace("prices:", "budget: {tokens: 9000}, concurrency: 2, prices:")
+        (folder / "suite.yaml").write_text(suite, encoding="utf-8")
+        asked: list[int] = []
+        for _ in range(6):
+            done = jostle(folder, "run", "suite.yaml", "--out", "run")
+            asked.append(len(server.requests))
+            if done.returncode == 0:
+                break
+            assert done.returncode == 2, done.stderr
+            assert "budget" in done.stderr + done.stdout
+            assert "Traceback" not in done.stderr
+    assert done.returncode == 0
+    assert len(asked) > 1  # it did stop
+    spent = [after - before for before, after in zip([0, *asked], asked, strict=False)]
+    assert max(spent) * 1000 <= 9000  # and never passed the budget
+    kept = scores(folder / "run")
+    assert {s["status"] for s in kept} == {"scored"}
+    # Nothing was paid twice: one call an answer that differs.
+    paid = sum((s["cost"] or {}).get("prompt_tokens", 0) for s in kept)
+    assert paid == 900 * len(server.requests)
