@@ -12,6 +12,9 @@ from harness.cli.common import overrides_argument
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from harness.config import Suite
+    from harness.store import Run
+
 
 @click.command(short_help="Learned or memorised: the probes of a suite alone.")
 @click.argument("suite", type=click.Path(path_type=Path))
@@ -35,12 +38,12 @@ def command(
 
     from harness.cli.common import launch_command, run_folder
     from harness.cli.show import reporter
-    from harness.config import Suite, load_suite
+    from harness.config import load_suite
     from harness.resources import shipped
 
     loaded = load_suite(shipped(suite, "suites"), overrides)
     if loaded.probes is None:
-        loaded = _with_probes(loaded, Suite)
+        loaded = _with_probes(loaded)
     from harness import runner
     from harness.cache import Cache
     from harness.session import Session
@@ -51,6 +54,7 @@ def command(
     parts = runner.assemble(loaded)
     folder = run_folder(loaded, out)
     with Run.create(folder) as run:
+        _same_suite(run, loaded)
         session = Session(
             run,
             loaded,
@@ -72,13 +76,33 @@ def command(
     return int(bool(found["failures"]))
 
 
-def _with_probes(loaded: Any, suite: Any) -> Any:
+def _same_suite(run: Run, loaded: Suite) -> None:
+    """A whole run is not to be mixed with probes of other data or subjects."""
+    from harness.errors import StoreError
+
+    if not run.exists():
+        return
+    before = run.manifest()
+    report = before.stages.get("report")
+    if report is None or report.status != "complete":
+        return
+    there, asked = before.suite, loaded.model_dump(mode="json")
+    differ = [key for key in asked if key != "probes" and there.get(key) != asked[key]]
+    if differ:
+        raise StoreError(
+            f"{run.root}: holds a whole run of another suite ({', '.join(differ)} differ);"
+            " choose another folder with --out"
+        )
+
+
+def _with_probes(loaded: Suite) -> Suite:
     from pydantic import ValidationError
 
+    from harness.config import Suite
     from harness.errors import ConfigError
 
     try:
-        return suite.model_validate({**loaded.model_dump(), "probes": True})
+        return Suite.model_validate({**loaded.model_dump(), "probes": True})
     except ValidationError as error:
         message = error.errors(include_url=False)[0]["msg"].removeprefix("Value error, ")
         raise ConfigError(f"this suite cannot be probed: {message}") from None

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from harness.cli.probe import command
-from harness.errors import ConfigError
+from harness.errors import ConfigError, StoreError
 from tests.harness.test_probes_stage import CLEAN, TRAINING, write
 
 
@@ -54,6 +54,22 @@ def test_json_is_what_the_file_holds(suite: Path, tmp_path: Path) -> None:
     saved = json.loads((tmp_path / "run" / "probes.json").read_text())
     assert json.loads(output[output.index("{") :]) == saved
     assert saved["subjects"][0]["verdict"] == "cannot tell"
+
+
+def test_a_whole_run_of_another_suite_is_left_alone(suite: Path, tmp_path: Path) -> None:
+    from harness.cli.run import command as whole
+
+    arguments = [str(suite), "--out", str(tmp_path / "run")]
+    done = CliRunner().invoke(whole, arguments, standalone_mode=False)
+    assert done.exception is None, done.output
+    before = (tmp_path / "run" / "samples.jsonl").read_bytes()
+    with pytest.raises(StoreError, match=r"holds a whole run of another suite \(suite differ\)"):
+        run(*arguments, "suite.seed=9")
+    assert (tmp_path / "run" / "samples.jsonl").read_bytes() == before
+    code, output = run(*arguments)
+    assert code == 1
+    assert "the page has the verdict too" in output
+    assert 'id="memory"' in (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
 
 
 def test_a_suite_that_names_no_training_data_is_refused(suite: Path, tmp_path: Path) -> None:
