@@ -55,6 +55,7 @@ def test_fp32_answers_do_not_depend_on_batches(embedded_checkpoint: Path) -> Non
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_nor_do_an_adapters(
     embedded_checkpoint: Path, make_adapter: Callable[..., Path], tmp_path: Path
 ) -> None:
