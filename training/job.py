@@ -7,12 +7,9 @@ import json
 import os
 import shutil
 from contextlib import suppress
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from harness.digest import digest
 from harness.errors import JostleError
 from training import checkpoints, provenance
 from training.arguments import training_arguments
@@ -28,50 +25,15 @@ from training.callbacks import (
 from training.card import model_card
 from training.config import TrainingConfig
 from training.curves import series
-from training.data import TrainingData
 from training.figures import cost_figures, loss_figures, model_figures, weights_bytes
 from training.files import cannot_write, write_json, write_text
 from training.loading import Loaded, renderer_of
 from training.objective import Objective
+from training.order import Order
 from training.result import LOG
 
 MANY_CUT = 0.2
 """Share of responses cut from which the log warns; the counts are always there."""
-
-
-@dataclass(frozen=True)
-class Order:
-    """What is to be made, and of what.
-
-    Attributes:
-        config: The training config.
-        data: Its rows.
-        folder: Holds the base weights.
-        base: Name, revision and ``weights_sha256`` of the base model.
-    """
-
-    config: TrainingConfig
-    data: TrainingData
-    folder: Path
-    base: dict[str, Any]
-
-    @property
-    def output(self) -> Path:
-        """Where it goes."""
-        return Path(self.config.output_dir).expanduser()
-
-    @cached_property
-    def made_from(self) -> str:
-        """Digest of all that decides the weights; where the files lie does not."""
-        places = {"output_dir", "report_to", "model", "train_data", "validation_data"}
-        described = [self.data.train_described, self.data.validation_described]
-        return digest(
-            {
-                "config": self.config.model_dump(mode="json", exclude=places),
-                "data": [side and side.content_sha256 for side in described],
-                "base": self.base,
-            }
-        )
 
 
 class Job:

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from harness.models.digests import weights_digest
 from training import checkpoints
 from training.callbacks import Progress
 from training.config import TrainingConfig
-from training.data import load_data
 from training.files import cannot_write
-from training.job import Job, Order, is_first_process
-from training.loading import base_folder, load
+from training.job import Job, is_first_process
+from training.loading import load
 from training.objective import Objective
+from training.order import place
 from training.quiet import own_randomness, quiet
-from training.result import LOG, TrainingResult, finished
+from training.result import LOG, TrainingResult
 
 
 def run(
@@ -25,14 +24,10 @@ def run(
     Raises:
         JostleError: One line that says what to do.
     """
-    data = load_data(config)
-    folder = base_folder(config)
-    weights = weights_digest(folder)
-    base = {"model": config.model, "revision": config.revision, "weights_sha256": weights}
-    order = Order(config, data, folder, base)
+    order = place(config)
     if fresh:
         _clear(order.output)
-    done = None if fresh else finished(order.output, order.made_from)
+    done = None if fresh else order.result()
     if done is not None:
         return done
     try:
@@ -42,7 +37,7 @@ def run(
     first = is_first_process()
     start = None if fresh else checkpoints.latest(order.output, order.made_from, clean=first)
     with quiet(), own_randomness(config.seed):
-        job = Job(order, objective, load(config, folder), progress)
+        job = Job(order, objective, load(config, order.folder), progress)
         try:
             job.fit(start)
             summary = job.save()

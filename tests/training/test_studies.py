@@ -302,6 +302,11 @@ def test_processes_of_their_own(make_config: Make, tmp_path: Path) -> None:
             killed.append(int(child))
             os.kill(int(child), signal.SIGKILL)
 
+    events.clear()
+    assert run_cell("good", make_config(), events.append).error is None
+    assert events == []  # Finished: no process was started.
+    other = run_cell("good", make_config(learning_rate=1e-4), events.append)
+    assert "finished training of another config" in str(other.error)
     dead = run_cell("dead", make_config(output_dir=str(tmp_path / "dead"), max_steps=500), kill)
     assert "SIGKILL (out of memory?)" in str(dead.error)
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from harness.errors import JostleError
 from training.config import TrainingConfig
+from training.order import place
 
 Events = Callable[[dict[str, Any]], None]
 ERRORS = "training.err"
@@ -36,13 +37,20 @@ class CellOutcome:
 def run_cell(name: str, config: TrainingConfig, events: Events | None = None) -> CellOutcome:
     """Train in a fresh process; a failure of any kind, death by a signal included, is an outcome.
 
+    A training that is finished already costs no process.
+
     Args:
         name: The cell's name.
         config: Its training config.
         events: Called with the training's progress events.
     """
     output = Path(config.output_dir).expanduser()
-    output.mkdir(parents=True, exist_ok=True)
+    try:
+        if place(config).result() is not None:
+            return CellOutcome(name, output)
+        output.mkdir(parents=True, exist_ok=True)
+    except (JostleError, OSError) as problem:
+        return CellOutcome(name, output, str(problem))
     error: str | None = None
     with (output / ERRORS).open("w", encoding="utf-8") as errors:
         process = subprocess.Popen(

@@ -127,7 +127,7 @@ def _claim(root: Path, study: StudyConfig) -> None:
 
 
 def _train(cells: Sequence[Cell], engine: Engine, progress: Progress) -> dict[str, CellOutcome]:
-    """Every training, also a finished one: only it can tell whether it is of this config and data."""
+    """Every training; one that is finished, of this config and these data, is not done again."""
     outcomes: dict[str, CellOutcome] = {}
 
     def watch(event: dict[str, Any]) -> None:
