@@ -16,6 +16,9 @@ SHOWN = 200
 """Characters of a server's message that are kept."""
 
 _CONTEXT = re.compile(r"context.{0,20}(?:length|window)|maximum context|too many tokens", re.I)
+_INVALID = re.compile(r"\d+ validation errors?\b", re.I)
+"""How llama-cpp-python's server begins a 500 that says the request is not valid."""
+
 _TRANSIENT_4XX = (408, 409, 425, 429)
 
 
@@ -121,6 +124,8 @@ def _classify_status(error: Any, settings: EndpointSettings) -> Attempt:
         return _fatal(
             "not_found", f"{at} has no model {settings.model!r} or no chat there (404): {said}"
         )
+    if status == 500 and _INVALID.match(said):
+        return _failed("bad_request", f"500: {said}")
     if status in _TRANSIENT_4XX or status >= 500:
         attempt = _failed(
             "rate_limited" if status == 429 else f"http_{status}", f"{status}: {said}", True

@@ -152,6 +152,7 @@ def test_what_may_pass_is_tried_again(reply: Reply, kind: str) -> None:
     [
         (error(400, "bad field"), "bad_request"),
         (error(422, "bad field"), "bad_request"),
+        (error(500, "1 validation error: {'loc': ('body', 'response_format')}"), "bad_request"),
         (error(403, "not in your region"), "forbidden"),
         (error(413, "too large"), "http_413"),
         (error(400, "x", code="context_length_exceeded"), "context_length"),
