@@ -26,70 +26,35 @@ Values = dict[str, float]
 Place = tuple[str, str, str, str]
 """Probe, group, form and the name of a value."""
 
+# Key, unit, label, and where the values are.
+# fmt: off
 _LEVELS: tuple[tuple[str, str, str, Place], ...] = (
-    (
-        "loss_training",
-        "loss",
-        "Loss on training responses",
-        ("loss", "training", "original", "loss"),
-    ),
-    (
-        "loss_reworded",
-        "loss",
-        "… under the reworded prompt",
-        ("loss", "training", "variant", "loss"),
-    ),
-    ("loss_clean", "loss", "Loss on clean responses", ("loss", "clean", "original", "loss")),
-    ("loss_foreign", "loss", "… under a stranger's prompt", ("loss", "clean", "foreign", "loss")),
-    (
-        "recited_training",
-        "share",
-        "Recited of the rest, training",
-        ("continuation", "training", "original", "share"),
-    ),
-    (
-        "recited_clean",
-        "share",
-        "Recited of the rest, clean",
-        ("continuation", "clean", "original", "share"),
-    ),
-    (
-        "span_training",
-        "words",
-        "Longest run recited, training",
-        ("continuation", "training", "original", "span"),
-    ),
-    (
-        "span_clean",
-        "words",
-        "Longest run recited, clean",
-        ("continuation", "clean", "original", "span"),
-    ),
-    (
-        "rouge_training",
-        "share",
-        "ROUGE-L to the training response",
-        ("answer", "training", "original", "rouge_l"),
-    ),
-    (
-        "rouge_reworded",
-        "share",
-        "… when the prompt is reworded",
-        ("answer", "training", "variant", "rouge_l"),
-    ),
-    (
-        "other_training",
-        "words",
-        "Run shared with another training response, training prompts",
-        ("answer", "training", "original", "other_span"),
-    ),
-    (
-        "other_clean",
-        "words",
-        "Run shared with a training response, clean prompts",
-        ("answer", "clean", "original", "other_span"),
-    ),
+    ("loss_training", "loss", "Loss on training responses",
+     ("loss", "training", "original", "loss")),
+    ("loss_reworded", "loss", "… under the reworded prompt",
+     ("loss", "training", "variant", "loss")),
+    ("loss_clean", "loss", "Loss on clean responses",
+     ("loss", "clean", "original", "loss")),
+    ("loss_foreign", "loss", "… under a stranger's prompt",
+     ("loss", "clean", "foreign", "loss")),
+    ("recited_training", "share", "Recited of the rest, training",
+     ("continuation", "training", "original", "share")),
+    ("recited_clean", "share", "Recited of the rest, clean",
+     ("continuation", "clean", "original", "share")),
+    ("span_training", "words", "Longest run recited, training",
+     ("continuation", "training", "original", "span")),
+    ("span_clean", "words", "Longest run recited, clean",
+     ("continuation", "clean", "original", "span")),
+    ("rouge_training", "share", "ROUGE-L to the training response",
+     ("answer", "training", "original", "rouge_l")),
+    ("rouge_reworded", "share", "… when the prompt is reworded",
+     ("answer", "training", "variant", "rouge_l")),
+    ("other_training", "words", "Run shared with another training response, training prompts",
+     ("answer", "training", "original", "other_span")),
+    ("other_clean", "words", "Run shared with a training response, clean prompts",
+     ("answer", "clean", "original", "other_span")),
 )
+# fmt: on
 
 
 _GAIN_FORMS = (
