@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -270,6 +271,8 @@ def quantization_config(quantization: Quantization, dtype: str) -> Any:
             f"quantization: {quantization} needs bitsandbytes: pip install bitsandbytes"
         )
     if quantization == "8bit":
+        # It says at every product that fp32 inputs are rounded, which is what LLM.int8() does.
+        logging.getLogger("bitsandbytes.autograd._functions").setLevel(logging.ERROR)
         return BitsAndBytesConfig(load_in_8bit=True)
     return BitsAndBytesConfig(
         load_in_4bit=True,

@@ -18,7 +18,7 @@ from harness.resources import configs_root
 from tests.training.conftest import rows, write_jsonl
 from training import train
 from training.config import TrainingConfig
-from training.studies import engines
+from training.studies import engines, page
 from training.studies.cell import CellOutcome, run_cell
 from training.studies.compare import gap, validated_on
 from training.studies.config import StudyConfig, load_study
@@ -156,6 +156,7 @@ def test_a_failure_is_recorded_and_the_rest_is_compared(
     assert {row["subject"] for row in suite["levels"]} == {"base", "A", "B"}
     pairs = [(p["first"], p["second"], p["measure"]) for p in suite["pairs"]]
     assert ("A", "B", "ROUGE-L") in [(a, b, m.replace(" F1", "")) for a, b, m in pairs] or pairs
+    assert {p["measure"] for p in suite["pairs"]} == {row["measure"] for row in suite["levels"]}
     for pair in suite["pairs"]:
         estimate = pair["variants"]
         assert estimate["low"] <= estimate["mean"] <= estimate["high"]
@@ -164,6 +165,7 @@ def test_a_failure_is_recorded_and_the_rest_is_compared(
     assert "no layer &#39;nothing&#39;" in html
     assert html.count("<svg") >= 3
     assert 'href="suites/' in html
+    assert "The other" not in html  # ROUGE-L stands open.
     assert (root / "suites" / suite["name"] / "report.html").is_file()
     assert any("1 of 3 trainings failed: bad" in line for line in outcome.findings)
 
@@ -225,6 +227,12 @@ def test_on_ray(make_study: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 def test_gap_takes_the_training_loss_last_logged() -> None:
     assert gap([(2, 3.0), (4, 2.5)], [(0, 4.0), (3, 3.5), (4, 3.25)]) == [(3, 0.5), (4, 0.75)]
+
+
+def test_a_page_says_once_what_several_trainings_warn_of() -> None:
+    rows = [{"name": n, "warnings": w} for n, w in (("A", ["cut"]), ("B", ["cut"]), ("C", []))]
+    assert page._warnings(rows) == [("A, B", ("cut",))]
+    assert page._warnings(rows[:2]) == [("all trainings", ("cut",))]
 
 
 def test_findings_do_not_compare_losses_on_different_data() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.analysis import ALL, summarise
+from harness.analysis import ALL, Options, summarise
 from harness.config import DataSpec
 from harness.digest import canonical_json
 from harness.records import Dimension, Generation, Sample, Score, Variant
@@ -135,6 +135,7 @@ def suite_figures(run_dir: Path, group: SuiteGroup) -> dict[str, Any]:
         "measures": [
             {
                 "label": m["label"],
+                "judge": m["judge"],
                 "higher_is_better": m["higher_is_better"],
                 "headline": (m["judge"], m["dimension"]) in headline,
             }
@@ -161,6 +162,11 @@ def paired(
         name: [Dimension.model_validate(d) for d in judge["dimensions"]]
         for name, judge in summary["judges"].items()
     }
+    # What makes a judge's dimensions count as ratings, of which it gets an overall one.
+    options = Options(
+        llm_judges=[name for name, judge in summary["judges"].items() if judge.get("llm")],
+        learned_judges=[name for name, judge in summary["judges"].items() if judge.get("learned")],
+    )
     records: dict[str, Any] = {
         "samples": list(run.read(Sample)),
         "variants": list(run.read(Variant)),
@@ -179,6 +185,7 @@ def paired(
             subjects=[first, *others],
             seed=int(summary["seed"]),
             resamples=int(summary["resamples"]),
+            options=options,
         )
         scope = contrasted["headline"]["scope"]
         found += [

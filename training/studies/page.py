@@ -38,6 +38,10 @@ COSTS = (
 )
 
 
+OPEN = ("rouge_l",)
+"""Judges whose tables need no click, beside the measures that carry the finding."""
+
+
 def write_page(root: Path, summary: Mapping[str, Any]) -> Path:
     """Write ``report.html`` and ``figures/`` of a study.
 
@@ -75,6 +79,7 @@ def fill(root: Path, summary: Mapping[str, Any], drawn: list[Chart]) -> str:
         findings=summary["findings"],
         plan=summary["plan"],
         rows=rows,
+        warnings=_warnings(rows),
         losses=_used(LOSSES, rows),
         costs_columns=_used(COSTS, rows),
         curves=[c for c in drawn if c.name.startswith(stems)],
@@ -103,6 +108,19 @@ def table_row(row: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def _warnings(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, tuple[str, ...]]]:
+    """What trainings warn of, with the names of those that warn of the same."""
+    found: dict[tuple[str, ...], list[str]] = {}
+    for row in rows:
+        if row["warnings"]:
+            found.setdefault(tuple(row["warnings"]), []).append(row["name"])
+    every = len(rows) > 1
+    return [
+        ("all trainings" if every and len(names) == len(rows) else ", ".join(names), lines)
+        for lines, names in found.items()
+    ]
+
+
 def _used(
     columns: Sequence[tuple[str, str, str]], rows: Sequence[Mapping[str, Any]]
 ) -> list[tuple[str, str]]:
@@ -123,7 +141,8 @@ def _suite(root: Path, suite: Mapping[str, Any]) -> dict[str, Any]:
         levels = [row for row in suite["levels"] if row["measure"] == label]
         pairs = [row for row in suite["pairs"] if row["measure"] == label]
         if levels:
-            tables.append({**measure, "levels": levels, "pairs": pairs})
+            opened = measure["headline"] or measure["judge"] in OPEN
+            tables.append({**measure, "levels": levels, "pairs": pairs, "open": opened})
     tables.sort(key=lambda table: not table["headline"])
     link = os.path.relpath(Path(suite["run"]) / "report.html", root)
     return {**suite, "tables": tables, "link": link}
