@@ -36,7 +36,7 @@ demo: $(STAMPS)/base ## train a small adapter, jostle it, write runs/demo/report
 test: $(STAMPS)/dev ## all tests but the slow ones
 	@$(BIN)/python -m pytest -m 'not slow'
 
-test-slow: $(STAMPS)/dev ## the tests that need minutes, a browser or several processes
+test-slow: $(STAMPS)/dev ## the tests that need minutes or several processes
 	@$(BIN)/python -m pytest -m slow
 
 lint: $(STAMPS)/dev ## ruff format and lint

@@ -12,7 +12,7 @@ from reports.html import render
 from tests.browser.chromium import Chromium, texts
 from tests.synthetic import HOSTILE, make_run
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(500)]
+pytestmark = pytest.mark.timeout(500)
 
 ROWS = "#explorer-list tbody tr"
 
@@ -204,6 +204,7 @@ def test_prints_to_pdf(page: Chromium) -> None:
     assert page.run("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing(page: Chromium, scheme: str) -> None:
     spec = importlib.util.find_spec("axe_core_python")
@@ -266,6 +267,7 @@ def test_hostile_content_would_be_seen(
     assert browser.run("window.pwned") == 1
 
 
+@pytest.mark.slow
 def test_samples_beside_the_page_load_when_looked_at(
     browser: Chromium, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
