@@ -74,6 +74,7 @@ def _lines(name: str, title: str, data: str, rows: Sequence[Row], what: str) -> 
                     label=short(str(row["name"])), **look,
                 )  # fmt: skip
         axis.set_xlabel("step")
+        axis.xaxis.get_major_locator().set_params(integer=True)
         axis.set_ylabel({"perplexity": "perplexity"}.get(what, "nats per token"))
         if what == "gap":
             axis.axhline(0, color=style.MUTED, lw=1)
