@@ -6,7 +6,7 @@ import csv
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from io import StringIO
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from harness.analysis import ALL
@@ -274,9 +274,7 @@ def model_card(summary: Mapping[str, Any], manifest: Manifest) -> str:
                 {
                     "task": {"type": "text-generation"},
                     "dataset": {
-                        "name": str(
-                            manifest.data.get("evaluation", {}).get("path") or manifest.name
-                        ),
+                        "name": _data_name(manifest),
                         "type": "jostle",
                     },
                     "metrics": metrics,
@@ -285,6 +283,12 @@ def model_card(summary: Mapping[str, Any], manifest: Manifest) -> str:
         index.append({"name": subject, "results": results})
     front = yaml.safe_dump({"model-index": index}, sort_keys=False, allow_unicode=False, width=1000)
     return f"---\n{front}---\n\n{markdown(summary, manifest)}"
+
+
+def _data_name(manifest: Manifest) -> str:
+    """The evaluation data's name without the folder it lies in on this machine."""
+    path = str(manifest.data.get("evaluation", {}).get("path") or manifest.name)
+    return path if path.startswith(("hub:", "bundled:")) else PurePath(path).name
 
 
 _TEX = {

@@ -181,7 +181,8 @@ def _versions(run: RunRecords, judge: str) -> str:
 
 def _scales(run: RunRecords, judge: str) -> str:
     return ", ".join(
-        f"{d.name} {d.low:g} to {d.high:g} ({d.higher_is_better})" for d in run.dimensions[judge]
+        f"{d.name} {d.low:g} to {d.high:g} ({d.higher_is_better})"
+        for d in sorted(run.dimensions[judge], key=lambda d: d.name)
     )
 
 

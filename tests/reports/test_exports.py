@@ -132,6 +132,20 @@ def test_model_card_has_a_model_index(files: dict[str, Path], summary: dict[str,
     assert "## Jostle" in body
 
 
+def test_the_hub_library_reads_the_model_index(
+    files: dict[str, Path], summary: dict[str, Any], run_dir: Path
+) -> None:
+    from huggingface_hub import ModelCard
+
+    text = files["model-card.md"].read_text(encoding="utf-8").replace("- name: other", "- name: x")
+    results = ModelCard(
+        text.split("- name: x")[0] + text[text.index("---\n\n") :]
+    ).data.eval_results
+    assert results
+    assert {r.task_type for r in results} == {"text-generation"}
+    assert str(run_dir.parent) not in text
+
+
 def test_latex_is_balanced_and_escaped(files: dict[str, Path]) -> None:
     text = files["tables.tex"].read_text(encoding="utf-8")
     assert text.count(r"\begin{tabular}") == text.count(r"\end{tabular}") == 4
