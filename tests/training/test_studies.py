@@ -249,6 +249,17 @@ def test_findings_do_not_compare_losses_on_different_data() -> None:
     assert any("B: the validation loss turns up after step 7" in line for line in said)
 
 
+def test_findings_name_all_that_show_the_same_figure() -> None:
+    cells = [
+        {"name": name, "validation": "v", "best_eval_loss": loss, "best_step": 4, "turned_at": None,
+         "error": None, "eval_loss": [(0, 5.0), (2, 3.0), (4, loss)], "gap": [(2, 0.1), (4, gap)]}
+        for name, loss, gap in (("A", 2.0, 0.5), ("B", 2.0001, 0.5001), ("C", 2.1, -0.3))
+    ]  # fmt: skip
+    said = findings(cells, [])
+    assert said[0] == "Lowest validation loss on v: A, B, 2.000 at step 4 (of 3 configurations)."
+    assert said[1].endswith("at the end on v: A, B, 0.500 (of 3 configurations).")
+
+
 def test_findings_do_not_say_what_too_few_evaluations_cannot_show() -> None:
     cell = {"name": "A", "validation": "v", "best_eval_loss": 2.0, "best_step": 3, "turned_at": None,
             "error": None, "eval_loss": [(0, 5.0), (3, 2.0)]}  # fmt: skip

@@ -21,7 +21,8 @@ TITLES = {
 }
 """The charts of curves, by what they show, which begins their files' names."""
 
-_DASHES = ("-", "--", "-.", ":")
+_SOLID, _DASHES = "-", ((4, 3), (1, 2), (6, 2, 1, 2), (2, 4), (8, 3), (1, 4), (3, 1, 1, 4))
+"""Only the first line is solid, so that lines that lie on one another show through."""
 
 
 def curves(rows: Sequence[Row]) -> Iterator[Chart]:
@@ -62,7 +63,7 @@ def _lines(name: str, title: str, data: str, rows: Sequence[Row], what: str) -> 
         for index, row in enumerate(rows):
             look: dict[str, Any] = {
                 "color": style.SUBJECTS[index % len(style.SUBJECTS)],
-                "linestyle": _DASHES[index // len(style.SUBJECTS) % len(_DASHES)],
+                "linestyle": (0, _DASHES[(index - 1) % len(_DASHES)]) if index else _SOLID,
             }
             if what == "loss" and row["loss"]:
                 axis.plot(*zip(*row["loss"], strict=True), lw=0.9, alpha=0.6, **look)
@@ -70,7 +71,7 @@ def _lines(name: str, title: str, data: str, rows: Sequence[Row], what: str) -> 
             if points:
                 marker = style.MARKERS[index % len(style.MARKERS)]
                 axis.plot(
-                    *zip(*points, strict=True), lw=2, marker=marker, ms=4,
+                    *zip(*points, strict=True), lw=2, marker=marker, ms=9 - 5 * index / MOST_LINES,
                     label=short(str(row["name"])), **look,
                 )  # fmt: skip
         axis.set_xlabel("step")

@@ -34,15 +34,30 @@ def findings(cells: Sequence[Row], suites: Sequence[Row]) -> list[str]:
 
 
 def _lowest(trained: Sequence[Row]) -> Iterator[str]:
-    """Losses on different validation sets are not compared."""
+    """The best loss and the widest gap; losses on different validation sets are not compared."""
     for data in sorted({str(cell["validation"]) for cell in trained}):
         rows = [cell for cell in trained if cell["validation"] == data]
-        best = min(rows, key=lambda cell: float(cell["best_eval_loss"]))
+        of = f" (of {len(rows)} configurations)" if len(rows) > 1 else ""
+        losses = {cell["name"]: float(cell["best_eval_loss"]) for cell in rows}
+        names, lowest = _alike(losses, min(losses.values()))
+        steps = sorted({int(cell["best_step"]) for cell in rows if cell["name"] in names})
+        where = "/".join(map(str, steps))
         yield (
-            f"Lowest validation loss on {short_path(data)}: {best['name']},"
-            f" {best['best_eval_loss']:.3f} at step {best['best_step']}"
-            + (f" (of {len(rows)} configurations)." if len(rows) > 1 else ".")
+            f"Lowest validation loss on {short_path(data)}: {', '.join(names)}, {lowest:.3f} at step"
+            f" {where}{of}."
         )
+        gaps = {cell["name"]: cell["gap"][-1][1] for cell in rows if cell.get("gap")}
+        if gaps:
+            names, widest = _alike(gaps, max(gaps.values()))
+            yield (
+                f"Widest gap between validation and training loss at the end on {short_path(data)}:"
+                f" {', '.join(names)}, {minus(f'{widest:.3f}')}{of}."
+            )
+
+
+def _alike(figures: Mapping[str, float], value: float) -> tuple[list[str], float]:
+    """Those that show the same figure as ``value`` at the three decimals of the page."""
+    return [name for name, found in figures.items() if f"{found:.3f}" == f"{value:.3f}"], value
 
 
 def _turns(trained: Sequence[Row]) -> Iterator[str]:
