@@ -138,6 +138,12 @@ class TrainingConfig(Section):
         except ConfigError as error:
             raise ValueError(str(error)) from error
 
+    @field_validator("eval_strategy", "save_strategy", mode="before")
+    @classmethod
+    def _no_is_a_word(cls, value: Any) -> Any:
+        """YAML reads a bare ``no`` as false."""
+        return "no" if value is False else value
+
     @field_validator("train_data", "validation_data")
     @classmethod
     def _every_answer(cls, spec: DataSpec | None) -> DataSpec | None:

@@ -67,6 +67,11 @@ def test_mistakes_are_named(tmp_path: Path, line: str, message: str) -> None:
     assert "\n" not in str(raised.value)
 
 
+def test_a_bare_no_is_the_word(tmp_path: Path) -> None:
+    config = load_training(written(tmp_path, GOOD + "save_strategy: no\n"), ["eval_strategy=no"])
+    assert (config.save_strategy, config.eval_strategy) == ("no", "no")
+
+
 def test_several_answers_to_one_prompt_are_kept(tmp_path: Path) -> None:
     config = load_training(written(tmp_path, GOOD))
     assert config.train_data.duplicates == "keep"
