@@ -100,10 +100,11 @@ class Job:
             StoreError: No space left, or the folder cannot be written.
         """
         summary = self._figures()
+        gathered = self._gathered()
         if not self._trainer.is_world_process_zero():
             return summary
         order, config = self._order, self._order.config
-        self._save_weights()
+        self._save_weights(gathered)
         summary["weights_bytes"] = weights_bytes(order.output)
         if config.method != "full":
             summary["base_bytes"] = weights_bytes(order.folder)
@@ -124,10 +125,18 @@ class Job:
         self._logbook.write("complete", self.history, summary=summary)
         return summary
 
-    def _save_weights(self) -> None:
+    def _gathered(self) -> dict[str, Any] | None:
+        """Under FSDP the whole weights, to which every process must bring its shards; else None."""
+        accelerator = self._trainer.accelerator
+        if str(accelerator.distributed_type.value) != "FSDP":
+            return None
+        state: dict[str, Any] = accelerator.get_state_dict(self._trainer.model)
+        return state
+
+    def _save_weights(self, gathered: dict[str, Any] | None) -> None:
         output = self._order.output
         try:
-            self._model.save_pretrained(str(output))
+            self._model.save_pretrained(str(output), state_dict=gathered)
             if self._order.config.method == "full":
                 self._loaded.tokenizer.save_pretrained(str(output))
             else:
