@@ -12,8 +12,8 @@ from typing import Any
 from harness.analysis import ALL
 from harness.records import IDENTITY, Manifest
 from harness.store import Run, readable_os_errors, write_atomically
-from reports import charts, explorer, judging, memory, page, unknown
-from reports.charts import Chart
+from reports import charts, drawing, explorer, judging, memory, page, unknown
+from reports.drawing import Chart
 from reports.samples import SampleView, join
 from reports.visible import visible
 
@@ -145,7 +145,7 @@ def write_chunks(folder: Path, chunks: Sequence[str]) -> None:
 
 def _figures(summary: dict[str, Any], drawn: dict[str, Chart]) -> dict[str, Any]:
     names = page.labels(summary)
-    slugs = [charts.slug(names[tuple(m)]) for m in summary["headline"]["measures"]]
+    slugs = [drawing.slug(names[tuple(m)]) for m in summary["headline"]["measures"]]
 
     def of(stem: str) -> list[Chart]:
         return [drawn[f"{stem}-{s}"] for s in slugs if f"{stem}-{s}" in drawn]

@@ -9,7 +9,7 @@ from typing import Any
 from harness.analysis import ALL
 from harness.analysis.words import figure, plural
 from harness.records import ORIGINAL
-from reports.charts import slug
+from reports.drawing import slug
 
 Row = dict[str, Any]
 NEVER = "never checked against people"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from reports import charts, style
-from reports.charts import Chart, Mark
+from reports import drawing, style
+from reports.drawing import Chart, Mark
 
 Row = dict[str, Any]
 
@@ -48,7 +48,7 @@ def draw(summary: Mapping[str, Any]) -> Iterator[Chart]:
         "colours": style.colours(names, summary["baseline"]),
         "shapes": style.markers(names, summary["baseline"]),
     }
-    base = charts.short(summary["baseline"])
+    base = drawing.short(summary["baseline"])
     for name, title, axis, marks in (
         (
             "memory-gains",
@@ -63,7 +63,7 @@ def draw(summary: Mapping[str, Any]) -> Iterator[Chart]:
             _share_marks(found),
         ),
     ):
-        if chart := charts.intervals(name, title, axis, marks, bars=True, **looks):
+        if chart := drawing.intervals(name, title, axis, marks, bars=True, **looks):
             yield chart
 
 

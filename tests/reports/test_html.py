@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from harness.errors import StoreError
 from harness.records import Edit
-from reports import charts, explorer, page
+from reports import charts, drawing, explorer, page
 from reports.html import render
 from reports.visible import highlighted, visible
 from tests.synthetic import HOSTILE, World, apply, make_run
@@ -238,7 +238,7 @@ def test_charts_take_any_name(name: str) -> None:
 
 def test_slugs_are_safe_and_distinct() -> None:
     names = ["semantic closeness", "semantic/closeness", "../../etc", "ROUGE-L", "…", "", "a" * 90]
-    slugs = [charts.slug(n) for n in names]
+    slugs = [drawing.slug(n) for n in names]
     assert len(set(slugs)) == len(names)
     assert all(re.fullmatch(r"[a-z0-9-]+", s) for s in slugs)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from reports import style
-from reports.charts import Chart, draw, short, slug
+from reports.drawing import Chart, draw, short, slug
 from training.curves import perplexity
 from training.studies.findings import short_path
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.store import readable_os_errors, write_atomically
-from reports.charts import Chart
+from reports.drawing import Chart
 from training.studies import charts
 from training.studies.findings import minus
 
