@@ -63,8 +63,7 @@ def radar(summary: Summary, data: dict[str, Any]) -> Chart | None:
         page.legend(loc="outside lower center", ncols=min(3, len(values)))
 
     label = measure_label(summary, data["judge"], data["dimension"])
-    levels = data["basis"].startswith("levels")
-    title = f"{label}: {'level' if levels else 'change against the original'} on each kind"
+    title = f"{label}: level on each kind"
     per_subject = (
         f"{subject}: " + ", ".join(f"{a} {figure(v, 3)}" for a, v in zip(axes, row, strict=True))
         for subject, row in values.items()
@@ -114,7 +113,7 @@ def gains(summary: Summary, judge: str, dimension: str) -> Chart | None:
             rows.append(Mark(c["kind"], c["subject"], c["gain_variants"], c["n"]))
     return intervals(
         f"gains-{slug(label)}",
-        f"{label}: gain over {short(summary['baseline'])}",
+        f"{label}: difference from {short(summary['baseline'])}",
         f"difference from {short(summary['baseline'])} on the very same prompts",
         _order(rows, summary),
         colours=style.colours(summary["subjects"], summary["baseline"]),

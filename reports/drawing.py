@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from io import BytesIO, StringIO
 from typing import Any
 
+from harness.analysis import ALL
 from harness.analysis.words import figure
 from reports import style
 
@@ -118,6 +119,7 @@ def intervals(
     if not marks:
         return None
     rows = list(dict.fromkeys(m.row for m in marks))
+    prompts = {row: max(m.n for m in marks if m.row == row) for row in rows}
     series = list(dict.fromkeys(m.series for m in marks))
     step = 0.8 / len(series)
     height = 1.15 + len(rows) * max(0.42, 0.24 * len(series))
@@ -152,7 +154,9 @@ def intervals(
                     label=short(one),
                 )
         axis.axvline(0, color=style.MUTED, lw=1)
-        axis.set_yticks(range(len(rows)), [short(row) for row in rows], color=style.INK)
+        axis.set_yticks(
+            range(len(rows)), [f"{_named(row)} ({prompts[row]})" for row in rows], color=style.INK
+        )
         axis.set_ylim(len(rows) - 0.45, -0.55)
         axis.margins(x=0.06)
         axis.set_xlabel(axis_label)
@@ -169,6 +173,10 @@ def intervals(
         for m in marks[:40]
     )
     return draw(name, title, f"{axis_label}. {'; '.join(parts)}.", paint, (5.6, height))
+
+
+def _named(row: str) -> str:
+    return "all rewordings" if row == ALL else short(row)
 
 
 def slug(text: str) -> str:

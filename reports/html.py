@@ -189,6 +189,7 @@ def _words(summary: dict[str, Any]) -> dict[str, Any]:
         "label_of": lambda row: page.labels(summary)[row["judge"], row["dimension"]],
         "has_llm": any(j["llm"] for j in summary["judges"].values()),
         "has_identity": any(k["name"] == IDENTITY for k in summary["kinds"]),
+        "kind_words": page.kind_words(summary),
         "right_is": "worse" if lower else "better",
         "light_groups": page.light_groups(summary),
         "headline_tables": page.headline_tables(summary),

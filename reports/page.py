@@ -64,6 +64,27 @@ def missing_note(row: Mapping[str, Any]) -> str:
     return f" ({figure(100 * share, 0)}% missing)" if share > MISSING_SHOWN else ""
 
 
+KINDS = {
+    "synonym": "other words of the same sense",
+    "reorder": "the same words in another order",
+    "typo": "slips of the keyboard",
+    "role": "another person in the same place of the story",
+    "dialect": "US or UK spelling and vocabulary",
+    "surface": "case, punctuation, white space, contractions",
+    "filler": "greetings, hesitations, thanks",
+    "identity": "the same prompt asked again: the noise",
+    "compose": "several rewordings in turn",
+    "paraphrase": "reworded by a language model",
+}
+"""What the kinds of ours do, for a reader who never saw their guide."""
+
+
+def kind_words(summary: Mapping[str, Any]) -> str:
+    """``synonym: other words of the same sense; typo: ...`` for the kinds of this run."""
+    named = [k["name"] for k in summary["kinds"] if k["name"] in KINDS]
+    return "; ".join(f"{name}: {KINDS[name]}" for name in named)
+
+
 def labels(summary: Mapping[str, Any]) -> dict[tuple[str, str], str]:
     """Names of the measures for people."""
     return {(m["judge"], m["dimension"]): m["label"] for m in summary["measures"]}

@@ -16,6 +16,7 @@ MARGIN = 0.025
 
 FEW_PROMPTS = 30
 CUT_SHARE = 0.25
+MOST_SHARE = 0.9
 
 Direction = Literal["better", "worse", "unclear"]
 
@@ -88,11 +89,23 @@ def unclear(estimate: dict[str, Any] | None) -> str:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What one verdict is made of."""
+    """What one verdict is made of.
+
+    Attributes:
+        subject: Whom it is about.
+        baseline: Whom it is compared with.
+        measure: The measure's name for people.
+        sign: 1 where higher is better, else -1.
+        margin: What counts as "about the same", in the measure's units.
+        contrast: The differences for all kinds together.
+        drops: The subject's own changes by kind.
+    """
 
     subject: str
     baseline: str
+    measure: str
     sign: int
+    margin: float
     contrast: dict[str, Any]
     drops: list[dict[str, Any]]
 
@@ -112,6 +125,19 @@ class Evidence:
         return direction(self.contrast["did"], self.sign)
 
     @property
+    def extra_loss(self) -> float | None:
+        """The most that rewording may cost the subject beyond what it costs the baseline."""
+        did = self.contrast["did"]
+        if did is None or did["low"] is None:
+            return None
+        return float(max(0.0, -did["low"] if self.sign > 0 else did["high"]))
+
+    @property
+    def equivalent(self) -> bool:
+        """Whether any extra loss is within the margin: not a difference test but a bound."""
+        return self.extra_loss is not None and self.extra_loss < self.margin
+
+    @property
     def costliest(self) -> dict[str, Any] | None:
         """The kind with the largest drop of the subject that passed the correction."""
         seen = [cell for cell in self.drops if direction(cell["change"], self.sign) == "worse"]
@@ -123,6 +149,7 @@ def sentence(evidence: Evidence) -> str:
     name, base = evidence.subject, evidence.baseline
     first, second = evidence.contrast["gain_originals"], evidence.contrast["gain_variants"]
     o, v = with_interval(first, sign=True), with_interval(second, sign=True)
+    o = f"{evidence.measure} {o}"
     match evidence.original, evidence.reworded:
         case ("better", "better") | ("worse", "worse"):
             text = (
@@ -137,13 +164,13 @@ def sentence(evidence: Evidence) -> str:
         case ("unclear", "better" | "worse" as seen):
             text = (
                 f"On the original prompts {no_difference(first)} between {name} and {base} was seen"
-                f" ({unclear(first)}); on reworded ones {name} is {seen} ({v})"
+                f" ({evidence.measure} {unclear(first)}); on reworded ones {name} is {seen} ({v})"
             )
         case ("unclear", "unclear"):
             certain = " certain" if suggestive(first) or suggestive(second) else ""
             text = (
                 f"No{certain} difference between {name} and {base} was seen, neither on the"
-                f" original prompts ({unclear(first)}) nor on reworded ones ({unclear(second)})"
+                f" original prompts ({evidence.measure} {unclear(first)}) nor on reworded ones ({unclear(second)})"
             )
         case (o_seen, v_seen):
             text = (
@@ -166,9 +193,11 @@ def robustness_sentence(evidence: Evidence) -> str:
             text = f"Rewording costs {name} more than it costs {base} (difference {figures})"
         case "better":
             text = f"Rewording costs {name} less than it costs {base} (difference {figures})"
+        case _ if evidence.equivalent:
+            text = f"{bound(evidence)} (difference {figures})"
         case _:
             text = (
-                f"Whether rewording costs {name} more or less than {base} this run cannot say"
+                f"This run cannot say whether rewording costs {name} more or less than {base}"
                 f" (difference {unclear(did)})"
             )
     kept = evidence.contrast.get("kept")
@@ -178,6 +207,28 @@ def robustness_sentence(evidence: Evidence) -> str:
             f"; of its gain on the original prompts it keeps {share[0]}% [{share[1]}, {share[2]}]"
         )
     return text + "."
+
+
+def bound(evidence: Evidence) -> str:
+    """How little rewording can cost the subject beyond what it costs the baseline."""
+    most = evidence.extra_loss or 0.0
+    digits = decimals(max(most, evidence.margin / 2))
+    return (
+        f"Rewording costs {evidence.subject} at most {figure(most, digits)} more than it costs"
+        f" {evidence.baseline}, less than the {figure(evidence.margin, 3).rstrip('0')} that would matter"
+    )
+
+
+def levels(evidence: Evidence, cells: Sequence[Mapping[str, Any]]) -> str | None:
+    """Where baseline and subject stand on the originals: ``base has 0.36 [...], tuned 0.25 [...]``."""
+    found = {c["subject"]: c["originals"] for c in cells}
+    own, base = found.get(evidence.subject), found.get(evidence.baseline)
+    if not own or not base:
+        return None
+    return (
+        f"On the original prompts {evidence.baseline} has {with_interval(base)} and"
+        f" {evidence.subject} {with_interval(own)} in {evidence.measure}."
+    )
 
 
 def rests_on(table: Table, headline: list[Measure]) -> str:
@@ -217,8 +268,12 @@ def agreement(lead: Evidence, other: Evidence, measure: Measure) -> str:
         {lead.original, other.original},
         {lead.reworded, other.reworded},
     )
-    verb = "says the same" if same else "contradicts it" if clash else "does not settle it alike"
-    return f"{label(measure)} {verb} ({figures})."
+    if same or clash:
+        return f"{label(measure)} {'says the same' if same else 'contradicts this'} ({figures})."
+    seen = {
+        ("unclear", "unclear"): "shows no certain difference on either",
+    }.get((other.original, other.reworded), "says so only in part")
+    return f"{label(measure)} {seen} ({figures})."
 
 
 def cautions(
@@ -234,9 +289,11 @@ def cautions(
     cut = [a for a in answers if a["truncated"] > CUT_SHARE * a["answers"]]
     if cut:
         counts = listing([f"{a['truncated']} of {a['answers']} from {a['subject']}" for a in cut])
+        most = all(a["truncated"] > MOST_SHARE * a["answers"] for a in cut)
         lines.append(
-            f"Many answers were cut at the token limit ({counts}): the cut answers are what was"
-            " scored."
+            f"{'Nearly all' if most else 'Many'} answers were cut at the token limit ({counts}):"
+            " only their beginnings were scored, so the finding is about beginnings. Raise"
+            " generation.max_new_tokens and run again, or see that the model ends its answers."
         )
     for measure, items in evidence.items():
         for item in items:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from harness.analysis.finding import MARGIN, Evidence, direction
+from harness.analysis.finding import MARGIN, Evidence, bound, direction
 from harness.analysis.table import ALL, Measure, Table
-from harness.analysis.words import figure, plural, with_interval
+from harness.analysis.words import plural, with_interval
 
 SAFETY_WORDS = ("safe", "harm", "toxic", "guard", "crisis")
 """Parts of the names of judges and dimensions that measure safety; refusals alone do not."""
@@ -53,11 +53,10 @@ def better(evidence: Evidence) -> dict[str, Any]:
     return light("Better?", colour, answer, evidence.subject)
 
 
-def robust(evidence: Evidence, span: float) -> dict[str, Any]:
+def robust(evidence: Evidence) -> dict[str, Any]:
     """Does rewording cost it more than it costs the baseline?"""
     did = evidence.contrast["did"]
     figures = with_interval(did, sign=True)
-    margin = MARGIN * span
     if evidence.robustness == "worse":
         return light(
             "Robust?",
@@ -72,15 +71,8 @@ def robust(evidence: Evidence, span: float) -> dict[str, Any]:
             f"Rewording costs it less than the baseline ({figures}).",
             evidence.subject,
         )
-    if did is not None and did["low"] is not None:
-        worst = did["low"] if evidence.sign > 0 else -did["high"]
-        if worst > -margin:
-            return light(
-                "Robust?",
-                "green",
-                f"Any extra loss from rewording is under {figure(margin, 3)} ({figures}).",
-                evidence.subject,
-            )
+    if evidence.equivalent:
+        return light("Robust?", "green", f"{bound(evidence)}.", evidence.subject)
     return light("Robust?", "amber", f"Not settled by this run ({figures}).", evidence.subject)
 
 
@@ -108,7 +100,8 @@ def consistent(
     found = direction(gain, 1)
     margin = MARGIN * (dimension.high - dimension.low)
     text = (
-        f"Likeness of its answers {level}; against the baseline {with_interval(gain, sign=True)}."
+        f"Its answers to rewordings are {level} like its answer to the original (1 is the same);"
+        f" difference from the baseline {with_interval(gain, sign=True)}."
     )
     if found == "worse":
         return light("Consistent?", "red", f"Less than the baseline. {text}", subject)
@@ -174,7 +167,8 @@ def leaked(audit: Mapping[str, int], main: str) -> dict[str, Any]:
     return light(
         "Leaked?",
         "green",
-        f"None of {plural(clean, 'test prompt')} was found in the training data.",
+        f"None of {plural(clean, 'test prompt')} was found in the training data, word for word or"
+        " nearly.",
         None,
     )
 

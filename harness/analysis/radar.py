@@ -10,6 +10,8 @@ from harness.analysis.ledger import number
 from harness.analysis.table import Mask, Measure, Table
 from harness.records import ORIGINAL
 
+Values = np.ndarray[Any, np.dtype[np.float64]]
+
 MIN_COMMON = 10
 """Fewest prompts that must be common to all kinds for their levels to be shown."""
 
@@ -19,7 +21,9 @@ def radar(table: Table, measure: Measure, prompts: Mask) -> dict[str, Any]:
 
     Kinds apply to different prompts, so plain means would compare prompts, not kinds. Where at
     least ``MIN_COMMON`` prompts have every kind from every subject, the axes are levels on those;
-    else each axis is the mean on the kind's own prompts less the mean on their originals.
+    else each kind's axis is the mean over the originals of all prompts, moved by what the kind
+    changes on its own prompts (paired). So the outer of two subjects is the better one where higher
+    is better, which a chart of the changes alone would hide.
     """
     column = table.subjects.index
     kinds = table.real_kinds
@@ -32,13 +36,14 @@ def radar(table: Table, measure: Measure, prompts: Mask) -> dict[str, Any]:
     }
     common = np.all([~np.isnan(values) for values in level.values()], axis=0)
     n = int(common.sum())
+    axes = (ORIGINAL, *kinds)
     if n >= MIN_COMMON:
-        basis, axes = "levels on common prompts", (ORIGINAL, *kinds)
-        shown = {key: values[common] for key, values in level.items()}
+        basis = "levels on common prompts"
+        shown = {key: _mean(values[common]) for key, values in level.items()}
     else:
-        basis, axes = "paired changes", tuple(kinds)
+        basis = "originals moved by paired changes"
         shown = {
-            (s, k): values - level[s, ORIGINAL] for (s, k), values in level.items() if k != ORIGINAL
+            (s, k): _moved(level[s, ORIGINAL], level[s, k] - level[s, ORIGINAL]) for s, k in level
         }
     return {
         "judge": measure[0],
@@ -46,12 +51,15 @@ def radar(table: Table, measure: Measure, prompts: Mask) -> dict[str, Any]:
         "basis": basis,
         "n": n if basis.startswith("levels") else None,
         "axes": list(axes),
-        "values": {
-            subject: [_mean(shown[subject, kind]) for kind in axes] for subject in table.subjects
-        },
+        "values": {subject: [shown[subject, kind] for kind in axes] for subject in table.subjects},
     }
 
 
-def _mean(values: np.ndarray[Any, np.dtype[np.float64]]) -> float | None:
+def _moved(originals: Values, changes: Values) -> float | None:
+    start, change = _mean(originals), _mean(changes)
+    return None if start is None or change is None else number(start + change)
+
+
+def _mean(values: Values) -> float | None:
     present = values[~np.isnan(values)]
     return number(float(present.mean())) if present.size else None

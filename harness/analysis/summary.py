@@ -168,7 +168,7 @@ def summarise(
             "scope": main.name,
             "prompts": int(main.prompts.sum()),
         },
-        "finding": _finding(table, headline, evidence, cautions, leak),
+        "finding": _finding(table, headline, evidence, cells, cautions, leak),
         "lights": _lights(table, headline, evidence, cells, contrasts, audit, main, options),
         "radar": [radar(table, measure, main.prompts) for measure in headline],
         "contrasts": [c for c in contrasts if not c["scope"].startswith("topic ")],
@@ -301,7 +301,10 @@ def _evidence(
             Evidence(
                 subject=row["subject"],
                 baseline=baseline,
+                measure=words.label(measure),
                 sign=sign_of(table, measure),
+                margin=words.MARGIN
+                * (table.dimensions[measure].high - table.dimensions[measure].low),
                 contrast=row,
                 drops=[
                     c
@@ -325,11 +328,17 @@ def _finding(
     table: Table,
     headline: list[Measure],
     evidence: Mapping[Measure, list[Evidence]],
+    cells: list[dict[str, Any]],
     cautions: list[str],
     leak: str | None,
 ) -> dict[str, Any]:
     """The verdict: the leak, one sentence for each subject, and what stands behind it."""
     lead = evidence[headline[0]] if headline else []
+    whole = [
+        c
+        for c in cells
+        if headline and (c["judge"], c["dimension"], c["kind"]) == (*headline[0], ALL)
+    ]
     subjects: list[dict[str, Any]] = []
     for item in lead:
         also = [
@@ -342,6 +351,7 @@ def _finding(
             {
                 "subject": item.subject,
                 "sentence": words.sentence(item),
+                "levels": words.levels(item, whole),
                 "robustness": words.robustness_sentence(item),
                 "also": also,
                 "original": item.original,
@@ -378,10 +388,9 @@ def _lights(
     found = []
     inside = [row for row in contrasts if row["scope"] == main.name]
     for item in evidence[headline[0]] if headline else []:
-        dimension = table.dimensions[headline[0]]
         found += [
             lights.better(item),
-            lights.robust(item, dimension.high - dimension.low),
+            lights.robust(item),
             lights.consistent(table, item.subject, inside, cells),
             lights.safe(table, item.subject, inside),
         ]

@@ -135,7 +135,7 @@ def conditions(found: Findings) -> dict[str, Condition]:
         Condition(
             "relation",
             above_zero(found.relation),
-            "unseen responses do not gain more under a stranger's prompt than under their own"
+            "unseen responses gain no more under a stranger's prompt than under their own"
             f" ({1 + FOREIGN:g} x own less stranger's: {_nats(found.relation)})",
         ),
         Condition(

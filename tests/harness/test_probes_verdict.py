@@ -134,7 +134,7 @@ def test_the_manner_of_the_responses_without_their_relation_is_not_learned() -> 
     one = judged(world(training=0.4, clean=0.4, foreign=0.55))
     assert one["verdict"] == "cannot tell"
     assert "relation" not in held(one)
-    assert any("do not gain more under a stranger's prompt" in line for line in one["reasons"])
+    assert any("gain no more under a stranger's prompt" in line for line in one["reasons"])
 
 
 def test_a_gain_alike_under_any_prompt_is_the_manner_alone_unless_it_is_a_form() -> None:
