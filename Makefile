@@ -33,6 +33,7 @@ install: $(STAMPS)/base ## make the environment
 demo: $(STAMPS)/base ## train a small adapter, jostle it, write runs/demo/report.html
 	@$(BIN)/jostle demo
 
+test: export OMP_NUM_THREADS ?= 1 # small tensors: more threads only wait for each other
 test: $(STAMPS)/dev ## all tests but the slow ones
 	@$(BIN)/python -m pytest -m 'not slow'
 
