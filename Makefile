@@ -33,7 +33,8 @@ install: $(STAMPS)/base ## make the environment
 demo: $(STAMPS)/base ## train a small adapter, jostle it, write runs/demo/report.html
 	@$(BIN)/jostle demo
 
-test: export OMP_NUM_THREADS ?= 1 # small tensors: more threads only wait for each other
+# The tests' tensors are small: more threads only wait for each other.
+test: export OMP_NUM_THREADS ?= 1
 test: $(STAMPS)/dev ## all tests but the slow ones
 	@$(BIN)/python -m pytest -m 'not slow'
 
