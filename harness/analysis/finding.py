@@ -276,6 +276,35 @@ def agreement(lead: Evidence, other: Evidence, measure: Measure) -> str:
     return f"{label(measure)} {seen} ({figures})."
 
 
+def elsewhere(
+    table: Table, subject: str, rows: Sequence[Mapping[str, Any]], headline: Sequence[Measure]
+) -> str | None:
+    """Certain differences by measures that the finding does not rest on, or None.
+
+    Args:
+        table: The scores.
+        subject: Whom it is about.
+        rows: The contrasts of all kinds together, on the prompts that the finding rests on.
+        headline: The measures of the finding.
+    """
+    parts = []
+    for row in rows:
+        measure = (row["judge"], row["dimension"])
+        better_end = table.dimensions[measure].higher_is_better
+        if row["subject"] != subject or measure in headline or better_end is None:
+            continue
+        gains = {"originals": row["gain_originals"], "reworded": row["gain_variants"]}
+        seen = {k: direction(g, 1 if better_end else -1) for k, g in gains.items()}
+        certain = [k for k, v in seen.items() if v != "unclear"]
+        if certain:
+            figures = ", ".join(f"{k} {with_interval(gains[k], sign=True)}" for k in certain)
+            parts.append(f"{label(measure)} is {seen[certain[0]]} ({figures})")
+    if not parts:
+        return None
+    more = f" and {len(parts) - 3} more" if len(parts) > 3 else ""
+    return f"Certain by other measures: {'; '.join(parts[:3])}{more}."
+
+
 def cautions(
     evidence: Mapping[Measure, list[Evidence]], prompts: int, answers: Sequence[Mapping[str, Any]]
 ) -> list[str]:

@@ -137,6 +137,11 @@ def summarise(
     )
     leak = leakage.first_line(audit, main.name, gaps, table, headline)
     cautions = words.cautions(evidence, int(main.prompts.sum()), answers)
+    finding = _finding(table, headline, evidence, cells, cautions, leak)
+    whole = [c for c in contrasts if c["scope"] == main.name and c["kind"] == ALL]
+    for said in finding["subjects"]:
+        if line := words.elsewhere(table, said["subject"], whole, headline):
+            said["also"].append(line)
     return {
         "schema_version": SUMMARY_VERSION,
         "seed": seed,
@@ -168,7 +173,7 @@ def summarise(
             "scope": main.name,
             "prompts": int(main.prompts.sum()),
         },
-        "finding": _finding(table, headline, evidence, cells, cautions, leak),
+        "finding": finding,
         "lights": _lights(table, headline, evidence, cells, contrasts, audit, main, options),
         "radar": [radar(table, measure, main.prompts) for measure in headline],
         "contrasts": [c for c in contrasts if not c["scope"].startswith("topic ")],

@@ -6,12 +6,13 @@ import json
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from harness.analysis import ALL, summarise
+from harness.analysis import ALL, finding, summarise
 from harness.analysis.finding import direction
 from harness.analysis.words import figure, listing, plural, with_interval
 from harness.errors import DataError
@@ -501,3 +502,23 @@ def test_intervals_as_people_read_them() -> None:
     assert "too few" in with_interval({"mean": 1.0, "low": None, "high": None})
     assert plural(1, "prompt") == "1 prompt"
     assert listing(["a", "b", "c"]) == "a, b and c"
+
+
+def test_certain_differences_of_other_measures_are_named() -> None:
+    def contrast(judge: str, dimension: str, p: float) -> dict[str, Any]:
+        gain = {"mean": 0.4, "low": 0.2, "high": 0.6, "p_holm": p}
+        return {
+            "subject": "tuned", "judge": judge, "dimension": dimension,
+            "gain_originals": gain, "gain_variants": None,
+        }  # fmt: skip
+
+    def table(*known: tuple[str, str, bool | None]) -> Any:
+        return SimpleNamespace(
+            dimensions={(j, d): SimpleNamespace(higher_is_better=up) for j, d, up in known}
+        )
+
+    known = table(("a", "loops", False), ("a", "length", None), ("b", "b", True), ("c", "c", True))
+    rows = [contrast(*m[:2], p=0.2 if m[0] == "b" else 0.01) for m in known.dimensions]
+    said = finding.elsewhere(known, "tuned", rows, headline=[("c", "c")])
+    assert said == "Certain by other measures: a loops is worse (originals +0.40 [0.20, 0.60])."
+    assert finding.elsewhere(known, "other", rows, headline=[]) is None
