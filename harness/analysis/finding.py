@@ -170,7 +170,8 @@ def sentence(evidence: Evidence) -> str:
             certain = " certain" if suggestive(first) or suggestive(second) else ""
             text = (
                 f"No{certain} difference between {name} and {base} was seen, neither on the"
-                f" original prompts ({evidence.measure} {unclear(first)}) nor on reworded ones ({unclear(second)})"
+                f" original prompts ({evidence.measure} {unclear(first)}) nor on reworded ones"
+                f" ({unclear(second)})"
             )
         case (o_seen, v_seen):
             text = (
@@ -194,7 +195,7 @@ def robustness_sentence(evidence: Evidence) -> str:
         case "better":
             text = f"Rewording costs {name} less than it costs {base} (difference {figures})"
         case _ if evidence.equivalent:
-            text = f"{bound(evidence)} (difference {figures})"
+            text = bound(evidence)
         case _:
             text = (
                 f"This run cannot say whether rewording costs {name} more or less than {base}"
@@ -212,17 +213,22 @@ def robustness_sentence(evidence: Evidence) -> str:
 def bound(evidence: Evidence) -> str:
     """How little rewording can cost the subject beyond what it costs the baseline."""
     most = evidence.extra_loss or 0.0
-    digits = decimals(max(most, evidence.margin / 2))
+    digits = decimals(evidence.margin - most)  # enough to tell the two apart
     return (
         f"Rewording costs {evidence.subject} at most {figure(most, digits)} more than it costs"
-        f" {evidence.baseline}, less than the {figure(evidence.margin, 3).rstrip('0')} that would matter"
+        f" {evidence.baseline}, less than the {evidence.margin:g} that would matter"
+        f" (difference {with_interval(evidence.contrast['did'], sign=True)})"
     )
 
 
-def levels(evidence: Evidence, cells: Sequence[Mapping[str, Any]]) -> str | None:
-    """Where baseline and subject stand on the originals: ``base has 0.36 [...], tuned 0.25 [...]``."""
-    found = {c["subject"]: c["originals"] for c in cells}
-    own, base = found.get(evidence.subject), found.get(evidence.baseline)
+def levels(evidence: Evidence, standing: Mapping[str, Any]) -> str | None:
+    """Where baseline and subject stand on the originals: ``base has 0.36 [...], tuned 0.25 [...]``.
+
+    Args:
+        evidence: The two subjects and the measure.
+        standing: By subject, the level on the originals of the prompts that the finding rests on.
+    """
+    own, base = standing.get(evidence.subject), standing.get(evidence.baseline)
     if not own or not base:
         return None
     return (
@@ -268,12 +274,15 @@ def agreement(lead: Evidence, other: Evidence, measure: Measure) -> str:
         {lead.original, other.original},
         {lead.reworded, other.reworded},
     )
-    if same or clash:
-        return f"{label(measure)} {'says the same' if same else 'contradicts this'} ({figures})."
-    seen = {
-        ("unclear", "unclear"): "shows no certain difference on either",
-    }.get((other.original, other.reworded), "says so only in part")
-    return f"{label(measure)} {seen} ({figures})."
+    if same:
+        verb = "says the same"
+    elif clash:
+        verb = "contradicts this"
+    elif (other.original, other.reworded) == ("unclear", "unclear"):
+        verb = "shows no certain difference on either"
+    else:
+        verb = "agrees only in part"
+    return f"{label(measure)} {verb} ({figures})."
 
 
 def elsewhere(

@@ -24,7 +24,7 @@ from harness.analysis.radar import radar
 from harness.analysis.table import ALL, Measure, Table, build, prompt_cluster
 from harness.analysis.words import plural
 from harness.errors import DataError
-from harness.records import IDENTITY, Dimension, Generation, Sample, Score, Variant
+from harness.records import IDENTITY, ORIGINAL, Dimension, Generation, Sample, Score, Variant
 
 SUMMARY_VERSION = 1
 LLM_JUDGES = frozenset({"rubric", "pairwise", "panel", "local"})
@@ -137,7 +137,8 @@ def summarise(
     )
     leak = leakage.first_line(audit, main.name, gaps, table, headline)
     cautions = words.cautions(evidence, int(main.prompts.sum()), answers)
-    finding = _finding(table, headline, evidence, cells, cautions, leak)
+    standing = _standing(headline, main, cells, gaps)
+    finding = _finding(table, headline, evidence, standing, cautions, leak)
     whole = [c for c in contrasts if c["scope"] == main.name and c["kind"] == ALL]
     for said in finding["subjects"]:
         if line := words.elsewhere(table, said["subject"], whole, headline):
@@ -329,21 +330,40 @@ def _evidence(
     }
 
 
+def _standing(
+    headline: list[Measure],
+    main: Scope,
+    cells: list[dict[str, Any]],
+    gaps: list[dict[str, Any]],
+) -> dict[str, Any]:
+    """By subject, the leading measure on the originals of the prompts that the finding rests on."""
+    if not headline:
+        return {}
+    if main.name == "all":
+        place: tuple[str, ...] = (*headline[0], ALL)
+        return {
+            c["subject"]: c["originals"]
+            for c in cells
+            if (c["judge"], c["dimension"], c["kind"]) == place
+        }
+    place = (*headline[0], ORIGINAL, leakage.LEVEL)
+    return {
+        row["subject"]: row[main.name]
+        for row in gaps
+        if (row["judge"], row["dimension"], row["kind"], row["what"]) == place
+    }
+
+
 def _finding(
     table: Table,
     headline: list[Measure],
     evidence: Mapping[Measure, list[Evidence]],
-    cells: list[dict[str, Any]],
+    standing: Mapping[str, Any],
     cautions: list[str],
     leak: str | None,
 ) -> dict[str, Any]:
     """The verdict: the leak, one sentence for each subject, and what stands behind it."""
     lead = evidence[headline[0]] if headline else []
-    whole = [
-        c
-        for c in cells
-        if headline and (c["judge"], c["dimension"], c["kind"]) == (*headline[0], ALL)
-    ]
     subjects: list[dict[str, Any]] = []
     for item in lead:
         also = [
@@ -356,7 +376,7 @@ def _finding(
             {
                 "subject": item.subject,
                 "sentence": words.sentence(item),
-                "levels": words.levels(item, whole),
+                "levels": words.levels(item, standing),
                 "robustness": words.robustness_sentence(item),
                 "also": also,
                 "original": item.original,

