@@ -30,6 +30,13 @@ $(STAMPS)/dev: $(STAMPS)/base
 
 install: $(STAMPS)/base ## make the environment
 
+# An endpoint that enforces a JSON schema, for one slow test: compiles llama.cpp (about five minutes
+# of one core), without what it has for pictures.
+$(STAMPS)/llama: $(STAMPS)/dev
+	@echo "installing the llama extra (compiles llama.cpp, some minutes)"
+	@CMAKE_ARGS="-DLLAVA_BUILD=OFF" $(PIP) -e '.[llama]'
+	@touch $@
+
 demo: $(STAMPS)/base ## train a small adapter, jostle it, write runs/demo/report.html
 	@$(BIN)/jostle demo
 
@@ -38,7 +45,7 @@ test: export OMP_NUM_THREADS ?= 1
 test: $(STAMPS)/dev ## all tests but the slow ones
 	@$(BIN)/python -m pytest -m 'not slow'
 
-test-slow: $(STAMPS)/dev ## the tests that need minutes or several processes
+test-slow: $(STAMPS)/llama ## the tests that need minutes or several processes
 	@$(BIN)/python -m pytest -m slow
 
 lint: $(STAMPS)/dev ## ruff format and lint

@@ -15,6 +15,7 @@ from harness import stats
 from harness.analysis import ALL
 from harness.config import JudgeSpec, Suite
 from harness.errors import DataError
+from harness.probes.amount import Amount
 
 CHARACTERS_PER_TOKEN = 4.0
 """Rule of thumb for English and subword tokenizers; a pilot's own counts take its place."""
@@ -67,6 +68,23 @@ class JudgeCost:
 
 
 @dataclass(frozen=True)
+class ProbeCost:
+    """What the probes ask of all subjects together, at most.
+
+    Attributes:
+        amount: For one subject.
+        completion_tokens: Written by all of them, if every answer takes all the tokens it may.
+        seconds: Of writing, by the pilot's speed; None without a pilot. Rating is not in it.
+    """
+
+    amount: Amount
+    ratings: int
+    answers: int
+    completion_tokens: int
+    seconds: float | None
+
+
+@dataclass(frozen=True)
 class Cost:
     """What a suite costs at a number of prompts.
 
@@ -87,6 +105,7 @@ class Cost:
     seconds: float | None
     judges: list[JudgeCost]
     notes: list[str] = field(default_factory=list)
+    probes: ProbeCost | None = None
 
 
 def spreads_of_pilot(pilot: Mapping[str, Any]) -> list[Spread]:
@@ -168,6 +187,7 @@ def cost(
     characters: float,
     llm_judges: Mapping[str, bool],
     pilot: Mapping[str, Any] | None = None,
+    probed: Amount | None = None,
 ) -> Cost:
     """Answers, judgements, tokens, money and time of a suite.
 
@@ -177,6 +197,7 @@ def cost(
         characters: Mean length of a prompt.
         llm_judges: By judge label, whether it is a language model.
         pilot: Summary of a run like it; its own token counts, times and prices are taken.
+        probed: What its probes ask of each subject, where it has them.
     """
     variants = variants_of(suite)
     asked = prompts * variants * suite.suite.repeats
@@ -202,6 +223,20 @@ def cost(
             for spec in suite.judges
         ],
         notes=notes,
+        probes=None if probed is None else _probe_cost(suite, probed, measured),
+    )
+
+
+def _probe_cost(suite: Suite, probed: Amount, measured: tuple[float, float] | None) -> ProbeCost:
+    assert suite.probes is not None
+    answers = probed.answers * len(suite.subjects)
+    written = answers * suite.probes.max_new_tokens
+    return ProbeCost(
+        amount=probed,
+        ratings=probed.ratings * len(suite.subjects),
+        answers=answers,
+        completion_tokens=written,
+        seconds=None if measured is None else written * measured[1] / measured[0],
     )
 
 

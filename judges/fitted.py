@@ -12,11 +12,12 @@ from harness.registry import did_you_mean
 from harness.resources import cache_root, resolve
 from judges.calibration import calibrate
 from judges.calibration_records import Calibration, lookup
-from judges.fitting import FittedModel, features, fit
+from judges.features import features
+from judges.fitting import FittedModel, fit
 from judges.labels import Split, read_labels
 
 if TYPE_CHECKING:
-    from judges.fitting import Embed
+    from judges.features import Embed
 
 SUFFIX = ".safetensors"
 SHIPPED = Path(__file__).with_name("shipped")

@@ -6,6 +6,7 @@ import importlib.util
 from typing import Any, Literal
 
 from harness.errors import MissingPackage, ModelError
+from harness.models.local_kernels import import_bitsandbytes
 
 
 def check_available(bits: Literal["4bit", "8bit"], device: str) -> None:
@@ -36,6 +37,7 @@ def check_available(bits: Literal["4bit", "8bit"], device: str) -> None:
 
 
 def _probe(bits: str, device: Any) -> None:
+    import_bitsandbytes()
     import bitsandbytes as bnb
     import torch
 

@@ -12,6 +12,7 @@ import click
 from harness.config import Suite
 from harness.records import Manifest
 from harness.runner import Outcome
+from harness.session import Session
 from harness.store import Run
 
 overrides_argument = click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")
@@ -30,6 +31,21 @@ def stored_suite(manifest: Manifest) -> dict[str, Any]:
 def run_folder(suite: Suite, out: Path | None) -> Path:
     """Where a suite's run goes: ``--out``, else ``runs/<name>``."""
     return out or Path("runs") / suite.suite.name
+
+
+def new_session(run: Run, suite: Suite, *, retry_failed: bool) -> Session:
+    """This process at work on a run folder: with the cross-run cache, progress and its command."""
+    from harness.cache import Cache
+    from harness.cli.show import reporter
+
+    return Session(
+        run,
+        suite,
+        cache=Cache(),
+        progress=reporter(),
+        command=launch_command(),
+        retry_failed=retry_failed,
+    )
 
 
 def conclude(run: Run, outcome: Outcome) -> int:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from harness.cli.common import overrides_argument
+
+if TYPE_CHECKING:
+    from harness.config import Suite
+    from harness.probes.amount import Amount
+    from harness.records import Sample
 
 
 @click.command(short_help="Power and cost, before spending.")
@@ -45,11 +51,10 @@ def command(
         )
     for path in loaded.plugins:
         load_plugin_file(Path(path))
-    rows = load(loaded.data)
-    if loaded.data.only == "clean":
+    rows, training = load(loaded.data), [row for spec in loaded.training_data for row in load(spec)]
+    if loaded.data.only == "clean" or loaded.probes is not None:
         from harness.audit import mark_leaked
 
-        training = (row for spec in loaded.training_data for row in load(spec))
         rows, _ = mark_leaked(rows, training)
     chosen, _ = select(rows, loaded.data, loaded.suite.seed)
     count = prompts or len(chosen)
@@ -62,9 +67,35 @@ def command(
     _print_power(planning.power(spreads, count, effect=effect), effect)
     llm = {j.label: bool(getattr(judges.get(j.name), "llm", False)) for j in loaded.judges}
     _print_cost(
-        planning.cost(loaded, prompts=count, characters=characters, llm_judges=llm, pilot=summary)
+        planning.cost(
+            loaded,
+            prompts=count,
+            characters=characters,
+            llm_judges=llm,
+            pilot=summary,
+            probed=_probed(loaded, training, chosen),
+        )
     )
     return 0
+
+
+def _probed(loaded: Suite, training: Sequence[Sample], chosen: Sequence[Sample]) -> Amount | None:
+    """What the probes will ask, where the suite has them."""
+    from harness.probes.amount import amount
+    from harness.probes.canaries import read_key
+    from harness.probes.choice import usable
+
+    spec = loaded.probes
+    if spec is None:
+        return None
+    secrets = () if spec.canaries is None else read_key(spec.canaries).canaries
+    planted = {canary.prompt for canary in secrets}
+    return amount(
+        spec,
+        training=len(usable([row for row in training if row.prompt not in planted])),
+        clean=len(usable([row for row in chosen if row.audit == "clean"])),
+        canaries=len(secrets),
+    )
 
 
 def _print_power(rows: list[Any], effect: float | None) -> None:
@@ -85,6 +116,13 @@ def _print_cost(cost: Any) -> None:
         f" {cost.completion_tokens:,} written"
         + (f", {_time(cost.seconds)}" if cost.seconds else "")
     )
+    if (probes := cost.probes) is not None:
+        click.echo(
+            f"  probes on {probes.amount.training:,} training and {probes.amount.clean:,} clean"
+            f" prompts: {probes.ratings:,} ratings, {probes.answers:,} answers of up to"
+            f" {probes.completion_tokens:,} tokens"
+            + (f", {_time(probes.seconds)} beside the ratings" if probes.seconds else "")
+        )
     for judge in cost.judges:
         line = f"  {judge.judgements:,} answers to judge by {judge.judge}"
         if not judge.llm:

@@ -36,8 +36,7 @@ def command(
     """
     import json
 
-    from harness.cli.common import launch_command, run_folder
-    from harness.cli.show import reporter
+    from harness.cli.common import new_session, run_folder
     from harness.config import load_suite
     from harness.resources import shipped
 
@@ -45,8 +44,6 @@ def command(
     if loaded.probes is None:
         loaded = _with_probes(loaded)
     from harness import runner
-    from harness.cache import Cache
-    from harness.session import Session
     from harness.store import Run
     from harness.subjects import open_subjects
     from reports.html import render
@@ -55,14 +52,7 @@ def command(
     folder = run_folder(loaded, out)
     with Run.create(folder) as run:
         _same_suite(run, loaded)
-        session = Session(
-            run,
-            loaded,
-            cache=Cache(),
-            progress=reporter(),
-            command=launch_command(),
-            retry_failed=retry_failed,
-        )
+        session = new_session(run, loaded, retry_failed=retry_failed)
         found, report = runner.probe_only(session, parts.kinds, open_subjects, render)
     if as_json:
         click.echo(json.dumps(found, indent=1, ensure_ascii=False))

@@ -20,27 +20,17 @@ def command(suite: Path, overrides: tuple[str, ...], out: Path | None, retry_fai
     Finished work is never done twice: stop at any time and run the same command to go on. Any field
     can be set from here, for example suite.seed=7 data.limit=40 subjects.1.adapters=[my/adapter].
     """
-    from harness.cli.common import conclude, launch_command, run_folder
-    from harness.cli.show import reporter
+    from harness.cli.common import conclude, new_session, run_folder
     from harness.config import load_suite
     from harness.resources import shipped
 
     loaded = load_suite(shipped(suite, "suites"), overrides)
     from harness import runner
-    from harness.cache import Cache
-    from harness.session import Session
     from harness.store import Run
     from harness.subjects import open_subjects
     from reports.html import render
 
     parts = runner.assemble(loaded)
     with Run.create(run_folder(loaded, out)) as run:
-        session = Session(
-            run,
-            loaded,
-            cache=Cache(),
-            progress=reporter(),
-            command=launch_command(),
-            retry_failed=retry_failed,
-        )
+        session = new_session(run, loaded, retry_failed=retry_failed)
         return conclude(run, runner.run(session, parts, open_subjects, render))

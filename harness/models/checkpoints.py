@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple
 
 from harness.errors import MissingPackage, ModelError
 from harness.models.embedded import PREFIX, checkpoint
+from harness.models.local_kernels import import_bitsandbytes
 from harness.models.quiet import quiet
 
 Quantization = Literal["4bit", "8bit"]
@@ -127,6 +128,7 @@ def load_base(
     from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification
 
     check_safetensors(folder, "model.safetensors*", f"model {name}")
+    import_bitsandbytes()
     tokenizer = load_tokenizer(folder, name)
     device = pick_device(device)
     chosen = pick_dtype(dtype, device, count_parameters(folder))

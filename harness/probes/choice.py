@@ -85,9 +85,14 @@ def choose(
     return items
 
 
+def usable(samples: Sequence[Sample]) -> list[Sample]:
+    """Samples that can be probed: each prompt once, and only with a response."""
+    return [s for s in first_per_prompt(samples) if s.reference and s.reference.strip()]
+
+
 def _draw(samples: Sequence[Sample], count: int, seed: int, what: str) -> list[Sample]:
-    usable = [s for s in first_per_prompt(samples) if s.reference and s.reference.strip()]
-    return derived_rng(seed, "probes", what).sample(usable, min(count, len(usable)))
+    found = usable(samples)
+    return derived_rng(seed, "probes", what).sample(found, min(count, len(found)))
 
 
 def _item(group: str, sample: Sample) -> Item:

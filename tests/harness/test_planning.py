@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from harness import planning
+from harness.cli.audit import command as audit
 from harness.cli.plan import command
+from harness.cli.probe import command as probe
 from harness.config import Suite
 from harness.errors import ConfigError, DataError, StoreError
 from tests.synthetic import World, make_run
@@ -139,6 +144,44 @@ def test_command_says_power_and_cost(tmp_path: Path) -> None:
     done = CliRunner().invoke(command, [str(suite), "--pilot", str(pilot), "--prompts", "200"])
     assert done.exit_code == 0, done.output
     assert "pilot of 20 prompts" in done.output
+
+
+def test_probes_are_planned_as_they_are_asked(tmp_path: Path) -> None:
+    """The plan of a suite with probes against the records that its probes leave."""
+    write_suite(tmp_path)
+    rows = [
+        {"prompt": f"Train {i} of the many questions?", "response": "One two three four five six."}
+        for i in range(6)
+    ]
+    train = tmp_path / "train.jsonl"
+    train.write_text("".join(json.dumps(row) + "\n" for row in [*rows, rows[0]]))
+    done = CliRunner().invoke(audit, [str(train), "--plant", str(tmp_path / "planted")])
+    assert done.exit_code == 0, done.output
+    suite = tmp_path / "suite.yaml"
+    suite.write_text(
+        suite.read_text()
+        + f"training_data: {tmp_path / 'planted' / 'train.jsonl'}\n"
+        + "probes: {training: 4, clean: 3, canary_candidates: 20, max_new_tokens: 8,"
+        + f" canaries: {tmp_path / 'planted' / 'canaries.json'}}}\n"
+    )
+    done = CliRunner().invoke(command, [str(suite), "--sd", "0.5"])
+    assert done.exit_code == 0, done.output
+    found = re.search(
+        r"probes on 4 training and 3 clean prompts: ([\d,]+) ratings, ([\d,]+) answers of up to"
+        r" ([\d,]+) tokens",
+        done.output,
+    )
+    assert found is not None, done.output
+    ratings, answers, tokens = (int(figure.replace(",", "")) for figure in found.groups())
+    done = CliRunner().invoke(probe, [str(suite), "--out", str(tmp_path / "run")])
+    assert done.exit_code in (0, 1), done.output
+    kinds = Counter(
+        json.loads(line)["probe"]
+        for line in (tmp_path / "run" / "probes.jsonl").read_text().splitlines()
+    )
+    assert kinds["loss"] + kinds["canary"] == ratings
+    assert kinds["answer"] + kinds["continuation"] == answers
+    assert tokens == answers * 8
 
 
 def test_command_wants_a_spread(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from harness.embedding import DIMENSIONS
 from harness.errors import DataError, PluginError
 from harness.records import JudgeItem
 from harness.registry import judges
-from judges import fitting
+from judges import ridge
 from judges.calibration import calibrate
 from judges.fitted import SHIPPED, Fitted, beside, fit_labels
 from judges.fitting import FittedModel
@@ -68,7 +68,7 @@ def labelled(path: Path, count: int = 120, **fields: Any) -> str:
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fitting, "STRENGTHS", (30.0, 300.0))
+    monkeypatch.setattr(ridge, "STRENGTHS", (30.0, 300.0))
 
 
 def test_fit_save_use_and_check(tmp_path: Path, quick: None) -> None:
