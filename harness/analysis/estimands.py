@@ -207,30 +207,31 @@ class Estimands:
                 yield measure, subject
 
     def cells(self) -> None:
-        """Levels and drops of every subject, measure and kind."""
+        """Levels and drops of every subject, measure and kind, on the prompts of the finding."""
         for measure, subject in self._pairs():
             series = Series.of(self.table, measure, subject)
             for kind in [ALL, *self.table.kinds]:
                 self._cell(measure, subject, series, kind)
 
     def _cell(self, measure: Measure, subject: str, series: Series, kind: str) -> None:
-        table = self.table
+        table, scope = self.table, self.main
         dimension = table.dimensions[measure]
         scale, span = (dimension.low, dimension.high), dimension.high - dimension.low
         parts = Change.of(table, measure, series.values, kind)
-        if np.isnan(parts.on_variants).all() and not series.expected.any():
+        if np.isnan(scope.only(parts.on_variants)).all() and not series.expected.any():
             return
         key = ("cell", measure, subject, kind)
         trials = None
         if is_rate(table, measure):
-            trials = int((~np.isnan(series.values)).sum())
-        self.ledger.enter((*key, "variants"), parts.paired_variants, scale, trials=trials)
-        self.ledger.enter((*key, "originals"), parts.paired_originals, scale, trials=trials)
+            inside = scope.prompts[table.cluster]
+            trials = int((~np.isnan(series.values) & inside).sum())
+        variants, originals = scope.only(parts.paired_variants), scope.only(parts.paired_originals)
+        self.ledger.enter((*key, "variants"), variants, scale, trials=trials)
+        self.ledger.enter((*key, "originals"), originals, scale, trials=trials)
         tested: Test | None = "detail" if measure in self.headline and kind != IDENTITY else None
-        self.ledger.enter((*key, "change"), parts.change, (-span, span), test=tested)
-        everyone = Scope("all", np.ones(len(table.clusters), dtype=np.bool_))
-        missing = series.missing(table, kind, everyone)
-        missing_originals = series.missing(table, table.baseline_for(measure), everyone)
+        self.ledger.enter((*key, "change"), scope.only(parts.change), (-span, span), test=tested)
+        missing = series.missing(table, kind, scope)
+        missing_originals = series.missing(table, table.baseline_for(measure), scope)
         many = max(missing["share"] or 0.0, missing_originals["share"] or 0.0) > MISSING_BOUND
         self._add(
             "cells",
@@ -240,10 +241,10 @@ class Estimands:
                 "dimension": measure[1],
                 "kind": kind,
                 "against": table.baseline_for(measure),
-                "n": int((~np.isnan(parts.paired_variants)).sum()),
+                "n": int((~np.isnan(variants)).sum()),
                 "missing": missing,
                 "missing_originals": missing_originals,
-                "bounds": bounds_of(table, measure, series, kind, everyone) if many else None,
+                "bounds": bounds_of(table, measure, series, kind, scope) if many else None,
             },
             variants=(*key, "variants"),
             originals=(*key, "originals"),
@@ -361,7 +362,7 @@ class Estimands:
                     continue
                 for severity in present:
                     rows = of_kind & (table.severity == severity)
-                    values = table.per_prompt(series.values, rows)
+                    values = self.main.only(table.per_prompt(series.values, rows))
                     if np.isnan(values).all():
                         continue
                     key = ("severity", measure, subject, kind, severity)
@@ -392,6 +393,7 @@ class Estimands:
             values = table.values[measure][:, column]
             for kind in [ALL, *table.kinds]:
                 rows = np.isin(table.kind, table.real_kinds) if kind == ALL else table.rows(kind)
+                rows &= self.main.prompts[table.cluster]
                 wide = sign * table.wide(values, rows)
                 counts = (~np.isnan(wide)).sum(axis=1)
                 counts = counts[counts > 0]

@@ -24,7 +24,7 @@ from harness.analysis.radar import radar
 from harness.analysis.table import ALL, Measure, Table, build, prompt_cluster
 from harness.analysis.words import plural
 from harness.errors import DataError
-from harness.records import IDENTITY, ORIGINAL, Dimension, Generation, Sample, Score, Variant
+from harness.records import IDENTITY, Dimension, Generation, Sample, Score, Variant
 
 SUMMARY_VERSION = 1
 LLM_JUDGES = frozenset({"rubric", "pairwise", "panel", "local"})
@@ -137,7 +137,7 @@ def summarise(
     )
     leak = leakage.first_line(audit, main.name, gaps, table, headline)
     cautions = words.cautions(evidence, int(main.prompts.sum()), answers)
-    standing = _standing(headline, main, cells, gaps)
+    standing = _standing(headline, cells)
     finding = _finding(table, headline, evidence, standing, cautions, leak)
     whole = [c for c in contrasts if c["scope"] == main.name and c["kind"] == ALL]
     for said in finding["subjects"]:
@@ -330,27 +330,15 @@ def _evidence(
     }
 
 
-def _standing(
-    headline: list[Measure],
-    main: Scope,
-    cells: list[dict[str, Any]],
-    gaps: list[dict[str, Any]],
-) -> dict[str, Any]:
+def _standing(headline: list[Measure], cells: list[dict[str, Any]]) -> dict[str, Any]:
     """By subject, the leading measure on the originals of the prompts that the finding rests on."""
     if not headline:
         return {}
-    if main.name == "all":
-        place: tuple[str, ...] = (*headline[0], ALL)
-        return {
-            c["subject"]: c["originals"]
-            for c in cells
-            if (c["judge"], c["dimension"], c["kind"]) == place
-        }
-    place = (*headline[0], ORIGINAL, leakage.LEVEL)
+    place = (*headline[0], ALL)
     return {
-        row["subject"]: row[main.name]
-        for row in gaps
-        if (row["judge"], row["dimension"], row["kind"], row["what"]) == place
+        c["subject"]: c["originals"]
+        for c in cells
+        if (c["judge"], c["dimension"], c["kind"]) == place
     }
 
 
