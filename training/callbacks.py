@@ -7,11 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from transformers import TrainerCallback
-
+from harness.models.local_kernels import import_bitsandbytes
 from training.checkpoints import mark_whole
 from training.curves import series, stale, turning_point
 from training.files import write_json
+
+import_bitsandbytes()  # transformers' trainer imports it, too, and would let it ask the hub
+from transformers import TrainerCallback  # noqa: E402
 
 Progress = Callable[[dict[str, Any]], None]
 

@@ -7,7 +7,6 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from harness.models.local_kernels import import_bitsandbytes
 from harness.models.quiet import quiet as models_quiet
 
 
@@ -16,7 +15,6 @@ def quiet() -> Iterator[None]:
     """No progress bars, log lines or known warnings of transformers, TRL and PEFT inside."""
     import datasets
 
-    import_bitsandbytes()
     bars = datasets.utils.logging.is_progress_bar_enabled()
     datasets.disable_progress_bars()
     try:

@@ -24,10 +24,13 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from harness.digest import derived_rng
 from harness.resources import resolve
+
+if TYPE_CHECKING:
+    from training.config import TrainingConfig
 
 MODEL = "embedded:smollm2-135m"
 TEMPLATE = "Person: {prompt}\nCounselor:"
@@ -120,15 +123,13 @@ def write_rows(path: Path, rows: Sequence[Row]) -> Path:
     return path
 
 
-def make_adapter(case: str, seed: int, folder: Path, train: Path) -> Path:
-    """Train the case's adapter (or write the untrained one); returns its folder."""
+def training_config(
+    train: Path, out: Path, seed: int, *, epochs: int, learning_rate: float
+) -> TrainingConfig:
+    """A small LoRA training on a CPU: the upper quarter of the layers, no gradient below it."""
     from training.config import TrainingConfig
-    from training.sft import train as fit
 
-    made = CASES[case]
-    out = folder / "adapter"
-    layers = tuple(range(22, 30))  # the upper quarter: no gradient below it
-    config = TrainingConfig(
+    return TrainingConfig(
         model=MODEL,
         output_dir=str(out),
         train_data=str(train),  # type: ignore[arg-type]
@@ -146,10 +147,10 @@ def make_adapter(case: str, seed: int, folder: Path, train: Path) -> Path:
             "up_proj",
             "down_proj",
         ),
-        layers_to_transform=layers,
+        layers_to_transform=tuple(range(22, 30)),
         per_device_train_batch_size=4,
-        num_train_epochs=max(made.epochs, 1),
-        learning_rate=made.learning_rate or 1e-4,
+        num_train_epochs=epochs,
+        learning_rate=learning_rate,
         extra_arguments={"train_sampling_strategy": "group_by_length"},
         eval_strategy="no",
         eval_on_start=False,
@@ -157,6 +158,21 @@ def make_adapter(case: str, seed: int, folder: Path, train: Path) -> Path:
         use_cpu=True,
         report_to="none",
         seed=seed,
+    )
+
+
+def make_adapter(case: str, seed: int, folder: Path, train: Path) -> Path:
+    """Train the case's adapter (or write the untrained one); returns its folder."""
+    from training.sft import train as fit
+
+    made = CASES[case]
+    out = folder / "adapter"
+    config = training_config(
+        train,
+        out,
+        seed,
+        epochs=max(made.epochs, 1),
+        learning_rate=made.learning_rate or 1e-4,
     )
     if made.epochs:
         fit(config)
@@ -181,8 +197,19 @@ def _untrained(config: Any, out: Path) -> None:
     get_peft_model(base.model, lora).save_pretrained(str(out))
 
 
-def probe_case(case: str, seed: int, work: Path) -> dict[str, Any]:
-    """Make a case's adapter and probe it; returns what the probes found and what it cost."""
+def probe_suite(
+    work: Path, folder: Path, data: tuple[Path, Path], adapter: Path, seed: int, **probes: Any
+) -> dict[str, Any]:
+    """Probe an adapter beside its base; returns ``probes.json``.
+
+    Args:
+        work: Holds the cache, so that the base model's replies are shared.
+        folder: Of the run.
+        data: Evaluation rows and training rows.
+        adapter: Its folder.
+        seed: The suite's.
+        probes: The suite's probes section.
+    """
     from harness import runner
     from harness.cache import Cache
     from harness.config import Suite
@@ -191,6 +218,31 @@ def probe_case(case: str, seed: int, work: Path) -> dict[str, Any]:
     from harness.store import Run
     from harness.subjects import open_subjects
 
+    suite = Suite.model_validate(
+        {
+            "suite": {"name": folder.name, "seed": seed, "similarity_gate": False},
+            "data": str(data[0]),
+            "training_data": str(data[1]),
+            "defaults": {"model": MODEL, "dtype": "float32", "template": TEMPLATE},
+            "subjects": [{"name": "base"}, {"name": "tuned", "adapters": [str(adapter)]}],
+            "perturbations": ["surface", "typo"],
+            "judges": ["rouge_l"],
+            "probes": {"max_new_tokens": 12, **probes},
+        }
+    )
+    cache = Cache(work / "cache.sqlite")
+    try:
+        with Run.create(folder) as run:
+            session = Session(run, suite, cache=cache, progress=Silent())
+            parts = runner.assemble(suite)
+            found, _ = runner.probe_only(session, parts.kinds, open_subjects, lambda path: path)
+    finally:
+        cache.close()
+    return found
+
+
+def probe_case(case: str, seed: int, work: Path) -> dict[str, Any]:
+    """Make a case's adapter and probe it; returns what the probes found and what it cost."""
     folder = work / f"{case}-{seed}"
     train, clean = splits(case, seed)
     training = write_rows(folder / "train.jsonl", train)
@@ -198,26 +250,15 @@ def probe_case(case: str, seed: int, work: Path) -> dict[str, Any]:
     began, used = time.monotonic(), time.process_time()
     adapter = make_adapter(case, seed, folder, training)
     trained = time.process_time() - used
-    suite = Suite.model_validate(
-        {
-            "suite": {"name": f"known-{case}-{seed}", "seed": seed, "similarity_gate": False},
-            "data": str(evaluation),
-            "training_data": str(training),
-            "defaults": {"model": MODEL, "dtype": "float32", "template": TEMPLATE},
-            "subjects": [{"name": "base"}, {"name": "tuned", "adapters": [str(adapter)]}],
-            "perturbations": ["surface", "typo"],
-            "judges": ["rouge_l"],
-            "probes": {"training": SMALL, "clean": PROBED, "max_new_tokens": 12},
-        }
+    found = probe_suite(
+        work,
+        folder / "run",
+        (evaluation, training),
+        adapter,
+        seed,
+        training=SMALL,
+        clean=PROBED,
     )
-    cache = Cache(work / "cache.sqlite")  # the base model's replies are shared
-    try:
-        with Run.create(folder / "run") as run:
-            session = Session(run, suite, cache=cache, progress=Silent())
-            parts = runner.assemble(suite)
-            found, _ = runner.probe_only(session, parts.kinds, open_subjects, lambda path: path)
-    finally:
-        cache.close()
     return {
         "case": case,
         "seed": seed,

@@ -41,6 +41,16 @@ def test_an_installed_kernels_package_is_not_asked_and_stays_usable(tmp_path: Pa
     assert "kernels" not in done.stderr
 
 
+def test_training_asks_no_hub_either(tmp_path: Path) -> None:
+    (tmp_path / "kernels.py").write_text(KERNELS, encoding="utf-8")
+    script = f"import sys; sys.path.insert(0, {str(tmp_path)!r})\nimport training.sft"
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+    assert "kernels" not in done.stderr
+
+
 def test_one_that_is_imported_already_is_given_back(tmp_path: Path) -> None:
     done = run(tmp_path, before="import kernels")
     assert done.returncode == 0, done.stderr
