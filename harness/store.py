@@ -30,6 +30,8 @@ from harness.records import (
     Score,
     Variant,
 )
+from harness.resources import resolve
+from harness.rows import HUB
 
 SHARD_ROWS = 100_000
 
@@ -114,6 +116,26 @@ def write_atomically(path: Path, text: str) -> None:
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
+
+
+def refuse_overwriting(targets: Iterable[Path], sources: Iterable[str]) -> None:
+    """Stop before a command writes over what it reads.
+
+    Args:
+        targets: Files to be written.
+        sources: Data sets as the user named them; those of the hub are no files of ours.
+
+    Raises:
+        StoreError: A target is a source, also under another name (a link, another spelling).
+    """
+    inputs = [resolve(source) for source in sources if not source.startswith(HUB)]
+    for target in targets:
+        for source in inputs:
+            both = target.exists() and source.exists()
+            if target.resolve() == source.resolve() or (both and target.samefile(source)):
+                raise StoreError(
+                    f"{target}: is the input itself and would be overwritten; choose another place"
+                )
 
 
 class StageFile(Generic[R]):

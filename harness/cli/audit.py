@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for audit.json.")
 @click.option("--json", "as_json", is_flag=True, help="Print the JSON instead of the tables.")
 @click.option("--fail-on-leak", is_flag=True, help="Exit with 1 where a prompt leaked (for CI).")
-@click.option("--show", default=5, show_default=True, help="Matching pairs to print.")
+@click.option(
+    "--show", type=click.IntRange(0), default=5, show_default=True, help="Matching pairs to print."
+)
 @click.option("--prompt", help="Field with the prompt, in both files.")
 @click.option("--reference", help="Field with the answer, in both files.")
 @click.option("--messages", help="Field with chat-style messages, in both files.")
@@ -55,7 +57,17 @@ def command(
     from harness.audit import audit
     from harness.config import DataSpec
     from harness.data import load
-    from harness.store import readable_os_errors, write_atomically
+    from harness.store import readable_os_errors, refuse_overwriting, write_atomically
+
+    refuse_combinations(
+        plant=plant is not None, compared=evaluation is not None, out=out is not None,
+        as_json=as_json, fail_on_leak=fail_on_leak,
+    )  # fmt: skip
+    sources = [path for path in (train, evaluation) if path is not None]
+    if plant is not None:
+        refuse_overwriting([plant / "train.jsonl", plant / "canaries.json"], sources)
+    if out is not None:
+        refuse_overwriting([out / "audit.json"], sources)
 
     def rows(path: str) -> DataSpec:
         return DataSpec(path=path, prompt=prompt, reference=reference, messages=messages)
@@ -79,6 +91,25 @@ def command(
         if out is not None:
             click.echo(f"{out / 'audit.json'}: every match and example")
     return int(fail_on_leak and report.between is not None and report.between.leaked > 0)
+
+
+def refuse_combinations(
+    *, plant: bool, compared: bool, out: bool, as_json: bool, fail_on_leak: bool
+) -> None:
+    """Stop where an option would have no effect.
+
+    Raises:
+        click.UsageError: One line that says which.
+    """
+    if plant:
+        others = {"EVALUATION": compared, "--out": out, "--json": as_json,
+                  "--fail-on-leak": fail_on_leak}  # fmt: skip
+        if given := [name for name, there in others.items() if there]:
+            raise click.UsageError(
+                f"--plant compares nothing: leave out {', '.join(given)}, or run jostle audit twice"
+            )
+    elif fail_on_leak and not compared:
+        raise click.UsageError("--fail-on-leak needs EVALUATION: one data set alone cannot leak")
 
 
 def _plant(trained: list[Sample], out: Path, seed: int) -> int:

@@ -36,28 +36,32 @@ def command(
     reference: str | None,
     messages: str | None,
 ) -> int:
-    """Divide DATA into train.jsonl, validation.jsonl and test.jsonl.
+    """Divide DATA into train.jsonl, validation.jsonl and test.jsonl, described in split.json.
 
     Rows whose prompts are the same, or nearly, stay together, so that no test prompt stands in the
-    training data. The same rows in another order give the same parts.
+    training data. The same rows in another order give the same parts. Parts of an earlier split in
+    the folder are replaced; a file of these names that no split has written is never touched.
     """
+    from harness.cli.split_folder import NOTE, PARTS, check, write
     from harness.config import DataSpec
-    from harness.data import jsonl, load
+    from harness.data import load
     from harness.split import default_field, split
-    from harness.store import readable_os_errors, write_atomically
+    from harness.store import refuse_overwriting
 
+    refuse_overwriting([out / f"{part}.jsonl" for part in PARTS] + [out / NOTE], [data])
+    check(out)
     samples = load(DataSpec(path=data, prompt=prompt, reference=reference, messages=messages))
     field = by or default_field(samples)
-    shares = {"train": train, "validation": validation, "test": test}
+    shares = dict(zip(PARTS, (train, validation, test), strict=True))
     found = split(samples, shares, by=None if field == "none" else field, seed=seed)
-    with readable_os_errors(out, "be made"):
-        out.mkdir(parents=True, exist_ok=True)
+    removed = write(found, out, source=data, shares=shares, by=field, seed=seed)
     for part, rows in found.parts.items():
-        write_atomically(out / f"{part}.jsonl", jsonl(rows))
         click.echo(
             f"{out / part}.jsonl: {len(rows)} rows ({len(rows) / len(samples):.1%}),"
             f" {found.clusters[part]} clusters"
         )
+    for name in removed:
+        click.echo(f"{out / name}: removed, it was a part of an earlier split")
     if field != "none":
         click.echo(f"\nrows by {field}:")
         for stratum, counts in found.strata.items():
@@ -65,5 +69,7 @@ def command(
             click.echo(f"  {stratum}: {cells}")
     click.echo(f"\nlargest cluster of near-duplicate prompts: {found.largest} rows")
     if found.undecided:
-        click.echo(f"{found.undecided} alike pairs were too many to decide: look at jostle audit")
+        click.echo(
+            f"{found.undecided} alike pairs were too many to decide: each was kept in one part"
+        )
     return 0

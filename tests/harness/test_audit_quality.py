@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+import click
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
@@ -16,6 +17,7 @@ from harness.audit import audit, quality
 from harness.audit.personal import personal_data
 from harness.audit.similar import Corpus
 from harness.cli.audit import command
+from harness.errors import StoreError
 from harness.records import Message, Sample
 
 
@@ -204,7 +206,43 @@ def test_the_command_says_how_much_leaked(files: tuple[str, str], tmp_path: Path
 def test_a_leak_fails_only_where_asked(files: tuple[str, str]) -> None:
     train, evaluation = files
     assert run(train, evaluation, "--fail-on-leak").return_value == 1
-    assert run(train, "--fail-on-leak").return_value == 0
     result = run(train)
     assert result.return_value == 0
     assert "training data" not in result.output
+
+
+@pytest.mark.parametrize(
+    ("options", "line"),
+    [
+        (["EVALUATION", "--plant", "DIR"], "leave out EVALUATION"),
+        (["--plant", "DIR", "--json"], "leave out --json"),
+        (["--plant", "DIR", "--out", "DIR", "--fail-on-leak"], "leave out --out, --fail-on-leak"),
+        (["--fail-on-leak"], "--fail-on-leak needs EVALUATION"),
+        (["EVALUATION", "--show", "-3"], "-3 is not in the range"),
+    ],
+)
+def test_options_without_effect_are_refused(
+    files: tuple[str, str], tmp_path: Path, options: list[str], line: str
+) -> None:
+    named = {"EVALUATION": files[1], "DIR": str(tmp_path / "out")}
+    result = run(files[0], *(named.get(option, option) for option in options))
+    assert isinstance(result.exception, click.UsageError)
+    assert line in result.exception.format_message()
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_audit_never_writes_over_its_input(tmp_path: Path) -> None:
+    for name, option in (
+        ("train.jsonl", "--plant"),
+        ("canaries.json", "--plant"),
+        ("audit.json", "--out"),
+    ):
+        source = tmp_path / name
+        row = {"prompt": "How do I sleep?", "response": "Go to bed."}
+        source.write_text(json.dumps([row] if name.endswith(".json") else row) + "\n")
+        before = source.read_bytes()
+        result = run(str(source), option, str(tmp_path))
+        assert isinstance(result.exception, StoreError)
+        assert [path.name for path in tmp_path.iterdir()] == [name]
+        assert source.read_bytes() == before
+        source.unlink()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import random
 from collections import Counter
 from collections.abc import Sequence
@@ -9,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -18,7 +20,7 @@ from harness import embedding
 from harness.audit import mark_leaked
 from harness.cli.split import command
 from harness.data import jsonl, load
-from harness.errors import DataError
+from harness.errors import DataError, StoreError
 from harness.records import Message, Sample
 from harness.split import Split, _deal, _Group, default_field, split, strata
 
@@ -149,17 +151,74 @@ def test_too_few_clusters_are_said() -> None:
         split(same, SHARES)
 
 
-def test_the_command_writes_rows_that_load_as_they_were(tmp_path: Path) -> None:
-    data = tmp_path / "data.jsonl"
-    data.write_text(jsonl(rows(60)))
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(command, [str(a) for a in arguments], standalone_mode=False)
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    path = tmp_path / "data.jsonl"
+    path.write_text(jsonl(rows(60)))
+    return path
+
+
+def test_the_command_writes_rows_that_load_as_they_were(tmp_path: Path, data: Path) -> None:
     out = tmp_path / "parts"
-    result = CliRunner().invoke(
-        command, [str(data), "-o", str(out), "--test", "0", "--validation", "0.2"],
-        standalone_mode=False,
-    )  # fmt: skip
+    result = run(data, "-o", out, "--test", "0", "--validation", "0.2", "--seed", "5")
     assert result.exception is None
-    assert sorted(path.name for path in out.iterdir()) == ["train.jsonl", "validation.jsonl"]
+    names = ["split.json", "train.jsonl", "validation.jsonl"]
+    assert sorted(path.name for path in out.iterdir()) == names
     assert "48 rows (80.0%)" in result.output
     assert "rows by topic:" in result.output
     back = load(str(out / "train.jsonl")) + load(str(out / "validation.jsonl"))
     assert sorted(back, key=lambda s: s.id) == sorted(load(str(data)), key=lambda s: s.id)
+    note = json.loads((out / "split.json").read_text())
+    assert (note["seed"], note["by"]) == (5, "topic")
+    assert note["shares"] == {"train": 0.8, "validation": 0.2, "test": 0}
+    assert note["source_sha256"] == hashlib.sha256(data.read_bytes()).hexdigest()
+    assert {part: about["rows"] for part, about in note["parts"].items()} == {
+        "train": 48, "validation": 12,
+    }  # fmt: skip
+    assert sum(about["clusters"] for about in note["parts"].values()) == 60 - 11
+
+
+def test_a_split_never_writes_over_its_input(tmp_path: Path) -> None:
+    for name in ("train.jsonl", "test.jsonl"):
+        source = tmp_path / name
+        source.write_text(jsonl(rows(60)))
+        before = source.read_bytes()
+        result = run(source, "-o", tmp_path, "--test", "0", "--validation", "0.2")
+        assert isinstance(result.exception, StoreError)
+        assert "is the input itself" in str(result.exception)
+        assert source.read_bytes() == before
+        assert [path.name for path in tmp_path.iterdir()] == [name]
+        source.unlink()
+
+
+def test_parts_of_an_earlier_split_are_replaced(tmp_path: Path, data: Path) -> None:
+    out = tmp_path / "parts"
+    assert run(data, "-o", out).exception is None
+    result = run(data, "-o", out, "--test", "0", "--validation", "0.2")
+    assert result.exception is None
+    assert "test.jsonl: removed" in result.output
+    assert not (out / "test.jsonl").exists()
+    assert len(load(str(out / "train.jsonl"))) == 48
+
+
+def test_files_that_no_split_wrote_are_left_alone(tmp_path: Path, data: Path) -> None:
+    out = tmp_path / "parts"
+    out.mkdir()
+    own = out / "test.jsonl"
+    own.write_text('{"prompt": "mine"}\n')
+    result = run(data, "-o", out, "--test", "0", "--validation", "0.2")
+    assert isinstance(result.exception, StoreError)
+    assert "test.jsonl: stands there already" in str(result.exception)
+    assert [path.name for path in out.iterdir()] == ["test.jsonl"]
+    own.unlink()
+    assert run(data, "-o", out).exception is None
+    own.write_text(own.read_text() + '{"prompt": "added by hand"}\n')
+    assert isinstance(run(data, "-o", out).exception, StoreError)
+    assert "added by hand" in own.read_text()
+    (out / "split.json").write_text("[]")
+    result = run(data, "-o", out)
+    assert "was not written by jostle split" in str(result.exception)

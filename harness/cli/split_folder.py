@@ -1,0 +1,100 @@
+"""The folder of a split: its parts, and ``split.json``, which says how they were made.
+
+A part left over from an earlier split holds rows that now stand in another part. So a folder holds
+the parts of one split alone: those that its ``split.json`` vouches for are replaced, and others stop
+the command.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from harness.data import jsonl
+from harness.digest import file_digest
+from harness.errors import StoreError
+from harness.resources import resolve
+from harness.rows import HUB
+from harness.split import Split
+from harness.store import readable_os_errors, write_atomically
+
+PARTS = ("train", "validation", "test")
+NOTE = "split.json"
+
+
+def check(folder: Path) -> list[Path]:
+    """The parts of an earlier split in a folder.
+
+    Raises:
+        StoreError: A file has the name of a part, or of ``split.json``, and no split wrote it as it is.
+    """
+    note = folder / NOTE
+    written: Mapping[str, Any] = {}
+    if note.exists():
+        try:
+            written = json.loads(note.read_text(encoding="utf-8"))["parts"]
+            digests = {f"{part}.jsonl": about["sha256"] for part, about in written.items()}
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise StoreError(
+                f"{note}: was not written by jostle split; choose another folder"
+            ) from error
+    else:
+        digests = {}
+    present = [path for part in PARTS if (path := folder / f"{part}.jsonl").exists()]
+    for path in present:
+        if not path.is_file() or file_digest(path) != digests.get(path.name):
+            raise StoreError(
+                f"{path}: stands there already and is not a part that jostle split wrote and left"
+                " as it was; remove it or choose another folder"
+            )
+    return present
+
+
+def write(
+    found: Split, folder: Path, *, source: str, shares: Mapping[str, float], by: str, seed: int
+) -> list[str]:
+    """Write the parts and ``split.json`` in place of those of an earlier split.
+
+    Args:
+        found: The split.
+        folder: Where to.
+        source: The data set as the user named it.
+        shares: Wanted share of the rows by part.
+        by: What it was stratified by.
+        seed: Of the draw.
+
+    Returns:
+        Names of earlier parts that this split has no successor for.
+
+    Raises:
+        StoreError: See :func:`check`, or the folder cannot be written.
+    """
+    with readable_os_errors(folder, "be made"):
+        folder.mkdir(parents=True, exist_ok=True)
+        earlier = check(folder)
+        # All go first: a crash half-way must leave no part beside one that it leaks into.
+        for path in [*earlier, folder / NOTE]:
+            path.unlink(missing_ok=True)
+    about: dict[str, Any] = {
+        "source": source,
+        "source_sha256": None if source.startswith(HUB) else file_digest(resolve(source)),
+        "seed": seed,
+        "shares": dict(shares),
+        "by": by,
+        "largest_cluster": found.largest,
+        "undecided_pairs": found.undecided,
+        "parts": {},
+    }
+    for part, rows in found.parts.items():
+        text = jsonl(rows)
+        write_atomically(folder / f"{part}.jsonl", text)
+        about["parts"][part] = {
+            "rows": len(rows),
+            "clusters": found.clusters[part],
+            "sha256": hashlib.sha256(text.encode("utf-8")).hexdigest(),
+        }
+    write_atomically(folder / NOTE, json.dumps(about, indent=2, ensure_ascii=False) + "\n")
+    return [path.name for path in earlier if path.stem not in found.parts]
