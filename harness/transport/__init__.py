@@ -11,6 +11,7 @@ from harness.transport.endpoint import (
     Usage,
     endpoint_settings,
     one_line,
+    summed,
 )
 
 __all__ = [
@@ -24,4 +25,5 @@ __all__ = [
     "Usage",
     "endpoint_settings",
     "one_line",
+    "summed",
 ]

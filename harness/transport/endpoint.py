@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
 from harness.errors import JostleError
 from harness.records import Cost, Failure, Message
@@ -51,15 +58,16 @@ class EndpointSettings(_Settings):
         base_url: The address that ``/chat/completions`` is appended to.
         revision: What the provider calls this version of the weights. Without one, answers are
             kept within a run only, because the name may mean other weights tomorrow.
-        api_key_env: Name of the environment variable that holds the key.
+        api_key_env: Name of the environment variable that holds the key, in capitals.
         concurrency: Calls under way at a time.
         timeout_s: Seconds that one attempt may take as a whole, slow bytes included.
         max_retries: Further attempts after a failure that may pass.
         backoff_s: Upper bound of the first random wait; doubles with every attempt.
         max_wait_s: The longest wait, be it back-off or what the server asks for.
         prices: Money per million tokens.
-        budget: What one invocation may spend.
-        extra_body: Further fields of every request, passed on as they are.
+        budget: What one invocation may spend; money needs prices.
+        extra_body: Further fields of every request, passed on as they are; not the limit of tokens,
+            which the budget must know.
     """
 
     model: str = Field(min_length=1)
@@ -84,21 +92,54 @@ class EndpointSettings(_Settings):
     @field_validator("api_key_env")
     @classmethod
     def _names_a_variable(cls, value: str) -> str:
-        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", value):
+        # Capitals only: keys have small letters (sk-, gsk_, hf_), and the name is printed.
+        if not re.fullmatch(r"[A-Z_][A-Z0-9_]{0,63}", value):
             raise ValueError(
-                "must be the NAME of an environment variable, not a key (value not shown)"
+                "must be the NAME of an environment variable in capitals, such as OPENAI_API_KEY,"
+                " not a key (value not shown)"
             )
         return value
 
     @field_validator("base_url")
     @classmethod
     def _plain_address(cls, value: str) -> str:
-        parts = urlsplit(value)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError("must be an http(s) address such as http://127.0.0.1:8000/v1")
+        try:
+            parts = urlsplit(value)
+            usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+        except ValueError:  # says what was typed; a port above 65535 among others
+            usable = False
+        if not usable:
+            raise ValueError(
+                "must be an http(s) address such as http://127.0.0.1:8000/v1, with a port from 1"
+                " to 65535 if any"
+            )
         if parts.username or parts.password or parts.query:
             raise ValueError("must hold no user, password or query; put the key in api_key_env")
         return value.rstrip("/")
+
+    @field_validator("budget")
+    @classmethod
+    def _money_has_prices(cls, value: Budget, info: ValidationInfo) -> Budget:
+        prices = info.data.get("prices")
+        if value.money is not None and prices is not None:
+            named = {"prompt", "completion"} <= prices.model_fields_set
+            if not named or prices.prompt + prices.completion == 0:
+                raise ValueError(
+                    "money can be counted only with both prices, per million tokens:"
+                    " prices: {prompt: ..., completion: ...}"
+                )
+        return value
+
+    @field_validator("extra_body")
+    @classmethod
+    def _no_limit_of_tokens(cls, value: dict[str, Any]) -> dict[str, Any]:
+        for name in ("max_tokens", "max_completion_tokens"):
+            if name in value:
+                raise ValueError(
+                    f"must not hold {name}, which the budget must know: use max_tokens of the judge"
+                    " or generation.max_new_tokens of the subject"
+                )
+        return value
 
     @property
     def fingerprint(self) -> dict[str, str]:
@@ -181,8 +222,10 @@ class ChatResult:
 
     Attributes:
         refusal: The text of a refusal that the API reports as one.
-        prompt_tokens: As the server counts them; None where it does not say.
-        cost: Tokens and money of the attempt that ended the call; zero where unknown.
+        prompt_tokens: Of the attempt that ended the call, as the server counts them; None where
+            it does not say.
+        cost: Tokens, money and seconds of all attempts together, failed ones included.
+        estimated: Whether the server left some of it uncounted, so that ``cost`` is an estimate.
         attempts: How often it was asked.
     """
 
@@ -192,8 +235,20 @@ class ChatResult:
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     cost: Cost = field(default_factory=Cost)
+    estimated: bool = False
     attempts: int = 1
     error: Failure | None = None
+
+
+def summed(costs: Iterable[Cost]) -> Cost:
+    """Several costs as one."""
+    listed = list(costs)
+    return Cost(
+        prompt_tokens=sum(cost.prompt_tokens for cost in listed),
+        completion_tokens=sum(cost.completion_tokens for cost in listed),
+        money=sum(cost.money for cost in listed),
+        seconds=round(sum(cost.seconds for cost in listed), 6),
+    )
 
 
 @dataclass
@@ -206,7 +261,7 @@ class Usage:
     completion_tokens: int = 0
     money: float = 0.0
     uncounted: int = 0
-    """Answers whose tokens the server did not count; they stand here as estimates."""
+    """Attempts whose tokens the server did not count; they stand here as estimates."""
     failures: dict[str, int] = field(default_factory=dict)
     """Failed attempts by kind, those that were tried again with success included."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -21,6 +21,9 @@ _INVALID = re.compile(r"\d+ validation errors?\b", re.I)
 
 _TRANSIENT_4XX = (408, 409, 425, 429)
 
+Redact = Callable[[str], str]
+"""Takes the key out of a text. Before the text is shortened: half a key is a leak as well."""
+
 
 @dataclass
 class Attempt:
@@ -30,6 +33,8 @@ class Attempt:
         retry_after: Seconds the server asks to wait, or None.
         wants_rename: The server knows ``max_completion_tokens`` only.
         fatal: No other call can succeed either.
+        connected: Whether there was a server at all.
+        billable: Whether the server may charge for it: it answered, or went on working unseen.
     """
 
     text: str | None = None
@@ -41,25 +46,34 @@ class Attempt:
     retry_after: float | None = None
     wants_rename: bool = False
     fatal: bool = False
+    connected: bool = True
+    billable: bool = False
     seconds: float = 0.0
 
 
-def read_completion(response: Any) -> Attempt:
+def read_completion(response: Any, redact: Redact) -> Attempt:
     """Read an HTTP 200 defensively: servers send HTML, half a JSON text, or no choice.
 
     Args:
         response: The HTTP response with its body read.
+        redact: Takes the key out.
     """
+    attempt = _read_body(response, redact)
+    attempt.billable = True
+    return attempt
+
+
+def _read_body(response: Any, redact: Redact) -> Attempt:
     try:
         body = response.json()
     except ValueError:
-        kind = response.headers.get("content-type", "no content type")
-        return _failed(
-            "bad_response", f"not JSON ({kind}): {_short(response.text)!r}", transient=True
-        )
+        kind = _short(response.headers.get("content-type", "no content type"), redact)
+        said = _short(response.text, redact)
+        return _failed("bad_response", f"not JSON ({kind}): {said!r}", transient=True)
     if not isinstance(body, dict):
-        return _failed("bad_response", f"not a JSON object: {_short(str(body))!r}", transient=True)
-    attempt = _first_choice(body)
+        said = _short(str(body), redact)
+        return _failed("bad_response", f"not a JSON object: {said!r}", transient=True)
+    attempt = _first_choice(body, redact)
     usage = body.get("usage")
     if isinstance(usage, dict):
         attempt.prompt_tokens = _count(usage.get("prompt_tokens"))
@@ -67,26 +81,27 @@ def read_completion(response: Any) -> Attempt:
     return attempt
 
 
-def _first_choice(body: Mapping[str, Any]) -> Attempt:
+def _first_choice(body: Mapping[str, Any], redact: Redact) -> Attempt:
     if body.get("error"):
-        return _failed("bad_response", f"an error as 200: {_short(str(body['error']))}", True)
+        said = _short(str(body["error"]), redact)
+        return _failed("bad_response", f"an error as 200: {said}", True)
     choices = body.get("choices")
     choice = choices[0] if isinstance(choices, list) and choices else None
     message = choice.get("message") if isinstance(choice, dict) else None
     if not isinstance(choice, dict) or not isinstance(message, dict):
         return _failed("empty_choice", "the server sent no choice", transient=True)
     finish = choice.get("finish_reason")
-    attempt = Attempt(finish_reason=finish if isinstance(finish, str) else "stop")
+    attempt = Attempt(finish_reason=_short(finish, redact) if isinstance(finish, str) else "stop")
     content, refusal = message.get("content"), message.get("refusal")
     if isinstance(content, list):  # some servers send parts
         parts = [part.get("text") for part in content if isinstance(part, dict)]
         content = "".join(part for part in parts if isinstance(part, str))
     if isinstance(refusal, str) and refusal:
-        attempt.refusal = refusal
+        attempt.refusal = redact(valid(refusal))
     elif finish == "content_filter" and not content:
         attempt.refusal = "stopped by the content filter"
     elif isinstance(content, str):
-        attempt.text = content
+        attempt.text = redact(valid(content))
     else:
         attempt.failure = Failure(
             kind="empty_choice", message="the choice holds no text", transient=True
@@ -94,26 +109,37 @@ def _first_choice(body: Mapping[str, Any]) -> Attempt:
     return attempt
 
 
-def classify(error: Exception, settings: EndpointSettings) -> Attempt:
+def classify(error: Exception, settings: EndpointSettings, redact: Redact) -> Attempt:
     """What an exception of an attempt means."""
+    import httpx2
     import openai
 
+    while isinstance(error, ExceptionGroup):  # of a task group below: only what is inside tells
+        error = error.exceptions[0]
+    cause = error.__cause__ or error
+    said = f"{type(cause).__name__}: {_short(str(cause), redact)}"
+    if isinstance(cause, httpx2.ConnectError | httpx2.ConnectTimeout):
+        attempt = _failed("connection", said, True)
+        attempt.connected = False
+        return attempt
     if isinstance(error, openai.APITimeoutError | TimeoutError):
-        return _failed("timeout", f"no answer within {settings.timeout_s:g} s", transient=True)
+        attempt = _failed("timeout", f"no answer within {settings.timeout_s:g} s", transient=True)
+        attempt.billable = True
+        return attempt
     if isinstance(error, openai.APIStatusError):
-        return _classify_status(error, settings)
+        return _classify_status(error, settings, redact)
     if isinstance(error, openai.APIConnectionError):
-        cause = error.__cause__ or error
-        return _failed("connection", f"{type(cause).__name__}: {_short(str(cause))}", True)
+        return _failed("connection", said, True)
+    said = f"{type(error).__name__}: {_short(str(error), redact)}"
     if isinstance(error, openai.APIError | ValueError) and not isinstance(error, UnicodeError):
-        return _failed("bad_response", f"{type(error).__name__}: {_short(str(error))}", True)
-    return _failed("client_error", f"{type(error).__name__}: {_short(str(error))}")
+        return _failed("bad_response", said, True)
+    return _failed("client_error", said)
 
 
-def _classify_status(error: Any, settings: EndpointSettings) -> Attempt:
+def _classify_status(error: Any, settings: EndpointSettings, redact: Redact) -> Attempt:
     status, headers = error.status_code, error.response.headers
     body = error.body if isinstance(error.body, dict) else {}
-    said = _short(str(body.get("message") or error.message))
+    said = _short(str(body.get("message") or error.message), redact)
     code = str(body.get("code") or body.get("type") or "")
     at, key = settings.base_url, settings.api_key_env
     if status == 401:
@@ -181,10 +207,21 @@ def _fatal(kind: str, message: str) -> Attempt:
     return attempt
 
 
-def _short(text: str) -> str:
-    line = " ".join(text.split())
+def valid(text: str) -> str:
+    """``text`` as valid Unicode: pairs of surrogates joined, lone ones replaced.
+
+    JSON can carry half an emoji as an escape, and no file can.
+    """
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _short(text: str, redact: Redact) -> str:
+    line = redact(" ".join(valid(text).split()))
     return line if len(line) <= SHOWN else line[: SHOWN - 1] + "…"
 
 
 def _count(value: Any) -> int | None:
+    """A number of tokens as the server sends it; some send 10.0."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
     return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
