@@ -17,6 +17,7 @@ from harness.probes.stage import probe
 from harness.records import Generation, Probe, Sample, Score, Variant
 from harness.registry import Registry, judges, load_plugin_file
 from harness.session import Session
+from harness.stages.described import described
 from harness.stages.generate import OpenModel, generate
 from harness.stages.judge import NamedJudge, judge
 from harness.stages.perturb import Kind, expand, make_kind
@@ -105,7 +106,7 @@ def conclude(
 ) -> Outcome:
     """The last stages: analyse and report; then the run is complete."""
     run_ = session.run
-    session.update(judges={j.label: describe_judge(j) for j in named})
+    session.update(judges=described(session, named))
     generations = list(run_.read(Generation))
     scores = list(run_.read(Score))
     with session.stage("summary") as report:
@@ -125,13 +126,10 @@ def conclude(
         if unknown := _unknown(session, generations, scores, named):
             summary["unknown"] = unknown
         add_to(summary, remembered(session))
+        for j in named:
+            told = session.manifest.judges[j.label]
+            summary["judges"][j.label] |= {name: told[name] for name in ("cost", "structured")}
         run_.write_summary(summary)
-        session.update(
-            judges={
-                label: told | {"cost": summary["judges"][label]["cost"]}
-                for label, told in session.manifest.judges.items()
-            }
-        )
         report.made_from = session.manifest.stages["scores"].made_from
     with session.stage("report"):
         render(run_.root)
@@ -322,19 +320,10 @@ def build_judges(specs: Sequence[JudgeSpec]) -> list[NamedJudge]:
             judge=judges.create(spec.name, spec.plain_options),
             repeats=spec.repeats,
             source=source_digest(judges, spec.name),
+            name=spec.name,
         )
         for spec in specs
     ]
-
-
-def describe_judge(named: NamedJudge) -> dict[str, Any]:
-    """What the manifest says of a judge."""
-    return {
-        "version": named.judge.version,
-        "repeats": named.repeats,
-        "llm": bool(getattr(named.judge, "llm", False)),
-        "dimensions": [dimension.model_dump(mode="json") for dimension in named.judge.dimensions],
-    }
 
 
 def source_digest(registry: Registry[Any], name: str) -> str:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cached_property
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property, reduce
+from typing import Any, Protocol
 
 from harness.digest import digest
 from harness.errors import PluginError
@@ -13,7 +13,8 @@ from harness.protocols import Judge
 from harness.records import Cost, Dimension, JudgeItem, Judgement
 from harness.registry import judges as registry
 from judges.agreement import alpha
-from judges.calibration_records import Calibrated
+from judges.kept import Kept, VerdictStore
+from judges.spending import Metered, Spending
 
 CHUNK = 64
 """Items that all members grade before the next ones, so that finished ones are handed on."""
@@ -21,11 +22,17 @@ CHUNK = 64
 SPREAD = "_spread"
 
 
-class Panel(Calibrated):
+class _Grader(Protocol):
+    def grade(self, items: Sequence[JudgeItem]) -> Iterator[Judgement]: ...
+
+
+class Panel:
     """Several judges grade the same answers: their mean, and how far apart they are.
 
     Graded are the dimensions that all members have on the same scale. An item that a member could
     not grade has no panel mean: a mean over whoever happened to answer would shift with failures.
+    Where a member stops for good (its budget is spent), what all members had finished is handed on
+    first; ``keep_in`` names where the other verdicts wait for the next time.
 
     Args:
         judges: The members as a suite lists judges: names, or ``{name: {option: value}}``. The same
@@ -36,7 +43,7 @@ class Panel(Calibrated):
     """
 
     def __init__(self, judges: Sequence[Any]) -> None:
-        if isinstance(judges, str) or len(judges) < 2:
+        if isinstance(judges, str) or not isinstance(judges, Sequence) or len(judges) < 2:
             raise PluginError("a panel needs a list of at least two judges")
         self.members: dict[str, Judge] = {}
         for position, entry in enumerate(judges, start=1):
@@ -45,6 +52,8 @@ class Panel(Calibrated):
             if label in self.members:
                 raise PluginError(f"two members of the panel are called {label!r}")
             self.members[label] = registry.create(name, options)
+        self._meters = {label: Metered(member) for label, member in self.members.items()}
+        self._graders: dict[str, _Grader] = dict(self._meters)
         self._shared = _shared(list(self.members.values()))
         self.dimensions: Sequence[Dimension] = tuple(
             made for dimension in self._shared.values() for made in (dimension, _spread(dimension))
@@ -52,7 +61,7 @@ class Panel(Calibrated):
         self.llm = any(getattr(member, "llm", False) for member in self.members.values())
 
     @cached_property
-    def version(self) -> str:  # type: ignore[override]
+    def version(self) -> str:
         """Of all members; a local one is loaded for it, so it waits until it is asked."""
         versions = {label: member.version for label, member in self.members.items()}
         return f"panel of {len(versions)} ({digest(versions)[:16]})"
@@ -62,18 +71,76 @@ class Panel(Calibrated):
         """Whether judgements may be kept across runs: where every member's may."""
         return all(getattr(member, "durable", True) for member in self.members.values())
 
+    @property
+    def spent(self) -> Spending:
+        """What the members used, dimensions that they do not share included."""
+        return reduce(Spending.plus, (meter.spent for meter in self._meters.values()), Spending())
+
+    def keep_in(self, store_for: Callable[[Judge], VerdictStore | None]) -> None:
+        """Keep every member's own verdicts, so that none is paid for twice.
+
+        Args:
+            store_for: Where a member's verdicts may be kept; None for nowhere.
+        """
+        for label, member in self.members.items():
+            if isinstance(member, Panel):
+                member.keep_in(store_for)
+            elif (store := store_for(member)) is not None:
+                self._graders[label] = Kept(self._meters[label], store)
+
     def grade(self, items: Sequence[JudgeItem]) -> Iterator[Judgement]:
-        """Grade every item with every member."""
+        """Grade every item with every member.
+
+        Raises:
+            JostleError: A member stops for good; what is decided by then was handed on before.
+        """
         for start in range(0, len(items), CHUNK):
-            chunk = items[start : start + CHUNK]
-            given: dict[tuple[int, str], dict[str, Judgement]] = {}
-            for label, member in self.members.items():
-                for judgement in member.grade(chunk):
-                    if judgement.dimension in self._shared:
-                        key = (judgement.item, judgement.dimension)
-                        given.setdefault(key, {})[label] = judgement
-            for (index, name), verdicts in given.items():
-                yield from self._combine(start + index, self._shared[name], verdicts)
+            sheet = _Sheet(self.members, self._shared, start)
+            try:
+                for label, grader in self._graders.items():
+                    for judgement in grader.grade(items[start : start + CHUNK]):
+                        sheet.enter(label, judgement)
+            except Exception:
+                yield from sheet.results(only_decided=True)
+                raise
+            yield from sheet.results()
+
+
+class _Sheet:
+    """What the members said of one chunk of items.
+
+    Args:
+        labels: The members.
+        shared: The dimensions that they share.
+        start: Index of the chunk's first item.
+    """
+
+    def __init__(self, labels: Iterable[str], shared: Mapping[str, Dimension], start: int) -> None:
+        self._labels = list(labels)
+        self._shared = shared
+        self._start = start
+        self._given: dict[tuple[int, str], dict[str, Judgement]] = {}
+        self._costs: dict[int, list[Cost]] = {}
+
+    def enter(self, label: str, judgement: Judgement) -> None:
+        """Note one member's verdict."""
+        if judgement.cost is not None:  # paid for, be the dimension shared or not
+            self._costs.setdefault(judgement.item, []).append(judgement.cost)
+        if judgement.dimension in self._shared:
+            key = (judgement.item, judgement.dimension)
+            self._given.setdefault(key, {})[label] = judgement
+
+    def results(self, only_decided: bool = False) -> Iterator[Judgement]:
+        """The panel's verdicts.
+
+        Args:
+            only_decided: Leave out what a member that was not asked yet could still decide.
+        """
+        for (index, name), verdicts in self._given.items():
+            failed = any(verdict.value is None for verdict in verdicts.values())
+            if only_decided and not failed and len(verdicts) < len(self._labels):
+                continue
+            yield from self._combine(index, self._shared[name], verdicts)
 
     def _combine(
         self, index: int, dimension: Dimension, verdicts: Mapping[str, Judgement]
@@ -85,13 +152,15 @@ class Panel(Calibrated):
              for label, v in verdicts.items()},
             ensure_ascii=False,
         )  # fmt: skip
-        missing = [label for label in self.members if values.get(label) is None]
+        missing = [label for label in self._labels if values.get(label) is None]
+        # A member that failed tells more than one that was not asked.
+        missing.sort(key=lambda label: label not in verdicts)
         for position, name in enumerate(names):
             common: dict[str, Any] = {
-                "item": index,
+                "item": self._start + index,
                 "dimension": name,
                 "raw": raw,
-                "cost": None if position else _total(v.cost for v in verdicts.values()),
+                "cost": _total(self._costs.pop(index, ())),
             }
             if missing:
                 failed = verdicts.get(missing[0])
@@ -169,13 +238,12 @@ def _spread(dimension: Dimension) -> Dimension:
     )
 
 
-def _total(costs: Iterable[Cost | None]) -> Cost | None:
-    known = [cost for cost in costs if cost is not None]
-    if not known:
+def _total(costs: Sequence[Cost]) -> Cost | None:
+    if not costs:
         return None
     return Cost(
-        prompt_tokens=sum(cost.prompt_tokens for cost in known),
-        completion_tokens=sum(cost.completion_tokens for cost in known),
-        money=sum(cost.money for cost in known),
-        seconds=sum(cost.seconds for cost in known),
+        prompt_tokens=sum(cost.prompt_tokens for cost in costs),
+        completion_tokens=sum(cost.completion_tokens for cost in costs),
+        money=sum(cost.money for cost in costs),
+        seconds=sum(cost.seconds for cost in costs),
     )

@@ -76,12 +76,36 @@ def panel_rows(summary: Mapping[str, Any]) -> list[Row]:
 
 
 def cost_rows(summary: Mapping[str, Any]) -> list[Row]:
-    """What the judges used."""
+    """What the judges used, by the run's ledger."""
     return [
-        judge["cost"] | {"judge": name}
+        judge["cost"] | {"judge": name, "paid": _paid(judge["cost"])}
         for name, judge in summary["judges"].items()
         if judge["cost"] is not None
     ]
+
+
+def _paid(cost: Mapping[str, Any]) -> str:
+    money = cost["money"]
+    if not money and not cost["priced"]:
+        return "no price named"
+    said = "under 0.0001" if 0 < money < 0.0001 else f"{money:.4f}"
+    return said if cost["priced"] else f"{said}, without the members that have no price"
+
+
+HELD = {
+    "json_schema": "a JSON schema",
+    "json_object_schema": "a JSON schema, as llama.cpp takes it",
+    "json_object": "JSON mode",
+    "text": "being asked for it in words",
+}
+
+
+def held(judge: Mapping[str, Any]) -> str:
+    """How the endpoint of a judge was held to JSON; empty where there is none or nobody knows."""
+    level = judge.get("structured")
+    if isinstance(level, Mapping):
+        return ", ".join(f"{label}: {HELD.get(one, one)}" for label, one in level.items())
+    return HELD.get(level, level) if level else ""
 
 
 def win_rows(summary: Mapping[str, Any]) -> list[Row]:
@@ -122,6 +146,7 @@ def context(summary: Mapping[str, Any]) -> Row:
     return {
         "checked": partial(checked, summary),
         "briefly": partial(briefly, summary),
+        "held": held,
         "of_chart": partial(of_chart, summary),
         "has_learned": any(j.get("learned") for j in summary["judges"].values()),
         "headline_checked": next((said for row in headline if (said := checked(summary, row))), ""),

@@ -130,15 +130,12 @@ def count_generations(
 
 
 class JudgementCount:
-    """Counts judgements as they stream by: status, version and cost of each judge."""
+    """Counts judgements as they stream by: status and version of each judge."""
 
     def __init__(self, failures: FailureCount) -> None:
         self._failures = failures
         self._counts: dict[str, Counter[str]] = {}
         self._versions: dict[str, set[str]] = {}
-        self._costs: dict[str, Counter[str]] = {}
-        self._money: dict[str, float] = {}
-        self._seconds: dict[str, float] = {}
 
     def passing(self, scores: Iterable[Score]) -> Iterator[Score]:
         """Yield every score on, having counted it."""
@@ -150,29 +147,18 @@ class JudgementCount:
                 where = (score.subject, score.judge, score.dimension, score.perturbation)
                 group = ("scores", score.status, *where)
                 self._failures.add(group, score.reason, score.sample_id)
-            if score.cost is not None:
-                tokens = self._costs.setdefault(score.judge, Counter())
-                tokens["prompt_tokens"] += score.cost.prompt_tokens
-                tokens["completion_tokens"] += score.cost.completion_tokens
-                self._money[score.judge] = self._money.get(score.judge, 0.0) + score.cost.money
-                self._seconds[score.judge] = (
-                    self._seconds.get(score.judge, 0.0) + score.cost.seconds
-                )
             yield score
 
     def of(self, judge: str) -> dict[str, Any]:
-        """Counts, versions and cost of one judge."""
+        """Counts and versions of one judge.
+
+        ``cost`` is not to be had from scores, which are replaced and dropped: the runner fills it
+        in from the run's ledger.
+        """
         count = self._counts.get(judge, Counter())
-        costs = self._costs.get(judge)
         return {
             "versions": sorted(self._versions.get(judge, ())),
             "judgements": sum(count.values()),
             **{status: count[status] for status in ("scored", "unparsed", "refused", "error")},
-            "cost": None
-            if costs is None
-            else {
-                **costs,
-                "money": number(self._money.get(judge, 0.0)),
-                "seconds": number(self._seconds.get(judge, 0.0)),
-            },
+            "cost": None,
         }

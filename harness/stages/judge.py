@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
+from harness.cache import Cache
 from harness.digest import derived_seed, digest
 from harness.progress import Task
 from harness.protocols import Judge
@@ -24,7 +25,13 @@ from harness.records import (
     key_fields,
 )
 from harness.session import Session, StageReport
+from harness.stages.costs import booked
 from harness.store import StageFile, score_key
+from judges.kept import VerdictStore
+from judges.spending import Metered
+
+MEMBERS = "members.sqlite"
+"""Verdicts of a panel's members that may be kept within the run only."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +39,8 @@ class NamedJudge:
     """A judge as the suite names it.
 
     Attributes:
+        label: Under which its scores stand.
+        name: Its registered name.
         source: Digest of the plug-in's code where it is not ours, so that an edited judge judges
             again.
     """
@@ -40,6 +49,7 @@ class NamedJudge:
     judge: Judge
     repeats: int = 1
     source: str = ""
+    name: str = ""
 
 
 @dataclass(frozen=True)
@@ -197,6 +207,7 @@ def _grade(
     report: StageReport,
 ) -> None:
     durable = getattr(named.judge, "durable", True)
+    meter = Metered(named.judge)
     cached = session.cache.get(e.score.made_from for e in todo if e.item is not None)
     rows: dict[tuple[object, ...], list[Expected]] = defaultdict(list)
     for expected in todo:
@@ -212,23 +223,49 @@ def _grade(
         else:
             rows[_row(expected)].append(expected)
     calls = _calls(rows.values())
-    for judgement in named.judge.grade([call[0].item for call in calls if call[0].item]):
-        call = calls[judgement.item]
-        matched = [e for e in call if e.score.dimension == judgement.dimension]
-        # Nothing matches where that dimension stands already and only its siblings were missing.
-        call[:] = [e for e in call if e.score.dimension != judgement.dimension]
-        # One call, one cost: answers that share it do not pay it again.
-        unpaid = judgement.model_copy(update={"cost": None})
-        file.append(*(_scored(e, unpaid if n else judgement) for n, e in enumerate(matched)))
-        if matched and judgement.status == "scored" and durable:
-            session.cache.put({matched[0].score.made_from: judgement.model_dump_json()})
-        task.advance(len(matched))
-        report.count("judged", min(1, len(matched)))
-        report.count("shared", max(0, len(matched) - 1))
+    with (
+        booked(session, named.label, meter) as book,
+        closing(_MemberStores(session)) as stores,
+    ):
+        if hasattr(named.judge, "keep_in"):
+            named.judge.keep_in(stores.of)
+        for judgement in meter.grade([call[0].item for call in calls if call[0].item]):
+            book()
+            call = calls[judgement.item]
+            matched = [e for e in call if e.score.dimension == judgement.dimension]
+            # Nothing matches where that dimension stands already and only its siblings were missing.
+            call[:] = [e for e in call if e.score.dimension != judgement.dimension]
+            # One call, one cost: answers that share it do not pay it again.
+            unpaid = judgement.model_copy(update={"cost": None})
+            file.append(*(_scored(e, unpaid if n else judgement) for n, e in enumerate(matched)))
+            if matched and judgement.status == "scored" and durable:
+                session.cache.put({matched[0].score.made_from: judgement.model_dump_json()})
+            task.advance(len(matched))
+            report.count("judged", min(1, len(matched)))
+            report.count("shared", max(0, len(matched) - 1))
     for expected in (left for call in calls for left in call):
         lost = {"reason": "the judge returned nothing for this item", "transient": True}
         file.append(expected.score.model_copy(update=lost))
         task.advance()
+
+
+class _MemberStores:
+    """Where the verdicts of a panel's members are kept: across runs, or within this one."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._within: Cache | None = None
+
+    def of(self, member: Judge) -> VerdictStore:
+        if getattr(member, "durable", True):
+            return self._session.cache
+        if self._within is None:
+            self._within = Cache(self._session.run.root / MEMBERS)
+        return self._within
+
+    def close(self) -> None:
+        if self._within is not None:
+            self._within.close()
 
 
 def _row(expected: Expected) -> tuple[object, ...]:
