@@ -45,7 +45,9 @@ def command(
     """Make a share of DATA's prompts unanswerable by asking about a name that nothing bears.
 
     Each row says whether its prompt is "known"; a run on the file can then tell refusals that are
-    right from those that are wrong. A message of a person in danger is never touched.
+    right from those that are wrong. A message that may come from a person in danger is never touched;
+    of messages about people's lives that is every second one, so that fewer than --rate asks for may
+    be made.
     """
     from harness.config import DataSpec
     from harness.data import jsonl, load

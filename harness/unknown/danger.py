@@ -1,15 +1,134 @@
-"""Is somebody in danger? By a word list that would rather see danger where there is none."""
+"""Is somebody in danger? By a word list and by meaning; both would rather see it where it is not.
+
+Words alone miss what is veiled ("my family would be better off with the insurance money"), so a
+message's MiniLM embedding is scored, too (``fit_danger.py`` makes the weights).
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+from harness import embedding
 from harness.data import normalise_prompt
 from harness.errors import DataError
 from harness.resources import resolve
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from harness.audit.similar import Embed
+
+WEIGHTS = files("harness.unknown") / "danger.json"
+LIKELY = 0.0
+"""Score from which danger is likelier than not, as against ``Weights.careful``."""
+
+PIECE = 150
+"""Words that the embedding model reads whole; what goes beyond its window it never sees."""
+
+_NEGATED = re.compile(
+    r"\b((?:do|ca|wo|did|does|is|was|were|could|should|would|have|has|had|are|ai|must)n)['’]?t\b",
+    re.IGNORECASE,
+)
+_SHORTENED = re.compile(r"['’]")
+
+
+class Weights(BaseModel):
+    """A linear score of a message's embedding.
+
+    Attributes:
+        embedding: Of which the weights are.
+        weights: One for each component.
+        careful: Score from which a message is left alone.
+        messages: How many texts it was fitted on.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    embedding: str
+    weights: tuple[float, ...]
+    bias: float
+    careful: float
+    messages: int
+
+
+def danger_sign(text: str, path: str | None = None) -> str | None:
+    """The first word or phrase that is a sign of danger in a text, or None.
+
+    Args:
+        text: What somebody wrote.
+        path: A list of signs, one a line; the shipped one by default.
+
+    Raises:
+        DataError: The list cannot be read or is empty.
+    """
+    found = _pattern(path).search(_plain(text))
+    return found[0] if found else None
+
+
+def in_danger(
+    texts: Sequence[str], *, careful: bool = True, embed: Embed | None = None
+) -> list[bool]:
+    """Whether each text may come from a person in danger.
+
+    Args:
+        texts: What people wrote.
+        careful: Also where it is less likely than not: about one harmless message in two.
+        embed: Texts to unit vectors; the process-wide MiniLM by default.
+    """
+    scores = danger_score(texts, embed)
+    least = _weights().careful if careful else LIKELY
+    return [
+        danger_sign(text) is not None or bool(score >= least)
+        for text, score in zip(texts, scores, strict=True)
+    ]
+
+
+def danger_score(texts: Sequence[str], embed: Embed | None = None) -> NDArray[np.float64]:
+    """Log-odds of danger by meaning, shape ``(texts,)``; 0 where it is as likely as not.
+
+    A long text is scored piece by piece, and the piece that sounds most like danger counts.
+    """
+    weights = _weights()
+    pieces = [_pieces(text) for text in texts]
+    flat = [piece for own in pieces for piece in own]
+    if not flat:
+        return np.zeros(0)
+    vectors = (embed or embedding.embed)(flat).astype(np.float64)
+    # Rounded, so that a threshold falls alike on every machine of one kind.
+    scores = (vectors @ np.array(weights.weights) + weights.bias).round(4)
+    ends = np.cumsum([len(own) for own in pieces])
+    return np.array([part.max() for part in np.split(scores, ends[:-1])])
+
+
+def _pieces(text: str) -> list[str]:
+    words = text.split()
+    if len(words) <= PIECE:
+        return [text]
+    return [" ".join(words[at : at + PIECE]) for at in range(0, len(words), PIECE)]
+
+
+@cache
+def _weights() -> Weights:
+    found = Weights.model_validate_json(WEIGHTS.read_text(encoding="utf-8"))
+    if found.embedding != embedding.VERSION:
+        raise DataError(
+            f"{WEIGHTS} was fitted on {found.embedding}; python -m harness.unknown.fit_danger"
+        )
+    return found
+
+
+def _plain(text: str) -> str:
+    """Normalised, with "don't", "don’t" and "dont" alike: "don t"."""
+    apart = _SHORTENED.sub(" ", _NEGATED.sub(r"\1 t", text))
+    return normalise_prompt(apart)
 
 
 @cache
@@ -27,17 +146,3 @@ def _pattern(path: str | None) -> re.Pattern[str]:
     if not signs:
         raise DataError(f"danger list {source} holds no sign; write one a line")
     return re.compile(rf"\b(?:{'|'.join(signs)})\b")
-
-
-def danger_sign(text: str, path: str | None = None) -> str | None:
-    """The first sign of danger in a text, or None.
-
-    Args:
-        text: What somebody wrote.
-        path: A list of signs, one a line; the shipped one by default.
-
-    Raises:
-        DataError: The list cannot be read or is empty.
-    """
-    found = _pattern(path).search(normalise_prompt(text))
-    return found[0] if found else None

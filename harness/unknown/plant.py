@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
@@ -21,8 +21,11 @@ from harness.digest import derived_rng, digest
 from harness.errors import DataError
 from harness.records import Sample
 from harness.unknown import names
-from harness.unknown.danger import danger_sign
+from harness.unknown.danger import in_danger
 from harness.yamlfile import parse_yaml
+
+if TYPE_CHECKING:
+    from harness.audit.similar import Embed
 
 Kind: TypeAlias = Literal["library", "identifier"]
 
@@ -47,8 +50,8 @@ class Planting(NamedTuple):
 
     Attributes:
         samples: In the order of the data, each once.
-        counts: ``rows``, ``unknown``, ``library``, ``identifier``, ``in_danger`` (left alone) and
-            ``short_of`` (how many fewer than the rate asks for, because of those).
+        counts: ``rows``, ``unknown``, ``library``, ``identifier``, ``perhaps_in_danger`` (left
+            alone) and ``short_of`` (how many fewer than the rate asks for, because of those).
     """
 
     samples: list[Sample]
@@ -63,11 +66,13 @@ def plant(
     identifiers: float = 0.5,
     style: names.Style = "invented",
     templates: str | None = None,
+    embed: Embed | None = None,
 ) -> Planting:
-    """Make a share of the prompts unanswerable, never one of a person in danger.
+    """Make a share of the prompts unanswerable, never one that may come from a person in danger.
 
     Which ones is drawn by their content, whatever the order of the rows; the rates are met exactly,
-    up to rounding, unless too few prompts are left.
+    up to rounding, unless too few prompts are left: of messages about people's lives, more than half
+    are left alone.
 
     Args:
         samples: The prompts.
@@ -76,15 +81,24 @@ def plant(
         identifiers: Share of those that ask about an identifier, the rest about a library.
         style: ``invented`` words, or names ``marked`` as fake, like the predecessor's.
         templates: A file like templates.yaml; the shipped one by default.
+        embed: Texts to unit vectors; the process-wide MiniLM by default.
 
     Raises:
-        DataError: A rate outside [0, 1], or templates that cannot be used.
+        DataError: A rate outside [0, 1], templates that cannot be used, or a set that holds the
+            predecessor's invented names already.
     """
     for label, value in (("rate", rate), ("identifiers", identifiers)):
         if not 0 <= value <= 1:
             raise DataError(f"{label} must lie in [0, 1], not {value:g}")
     domains = _domains(templates)
-    dangers = [danger_sign(prompt_text(sample)) is not None for sample in samples]
+    texts = [prompt_text(sample) for sample in samples]
+    planted_before = sum(_LEGACY_NAME.search(text) is not None for text in texts)
+    if planted_before:
+        raise DataError(
+            f"{planted_before} of {len(texts)} prompts hold invented names like FakeLib995 already:"
+            " mark such a set with --legacy instead of planting more"
+        )
+    dangers = in_danger(texts, embed=embed)
     rank = {
         row: digest([seed, "unknown", prompt_text(sample), sample.reference, sample.id])
         for row, sample in enumerate(samples)
@@ -109,30 +123,35 @@ def plant(
         "unknown": len(chosen),
         "library": sum(kind == "library" for kind in kinds.values()),
         "identifier": sum(kind == "identifier" for kind in kinds.values()),
-        "in_danger": sum(dangers),
+        "perhaps_in_danger": sum(dangers),
         "short_of": wanted - len(chosen),
     }
     return Planting(made, counts)
 
 
-def legacy(samples: Iterable[Sample]) -> Planting:
+def legacy(samples: Iterable[Sample], embed: Embed | None = None) -> Planting:
     """Mark the predecessor's set, in which ``fake_fn_1266`` or ``FakeLib995`` replace words.
 
-    A prompt of a person in danger gets no ``known``: refusing is the wrong answer there, and it
-    counts in no rate. So does a prompt without a planted name.
+    A prompt that rather comes from a person in danger than not gets no ``known``: refusing is the
+    wrong answer there, and it counts in no rate. So does a prompt without a planted name.
+
+    Args:
+        samples: The rows of the set.
+        embed: Texts to unit vectors; the process-wide MiniLM by default.
     """
-    made = []
-    for sample in samples:
+    rows, made = list(samples), []
+    plain = [_LEGACY_NAME.sub(" ", prompt_text(sample)) for sample in rows]
+    for sample, danger in zip(rows, in_danger(plain, careful=False, embed=embed), strict=True):
         planted: list[JsonValue] = list(dict.fromkeys(_LEGACY_NAME.findall(prompt_text(sample))))
         added: dict[str, JsonValue] = {"planted": planted, "planted_kind": "legacy"}
-        if danger_sign(_LEGACY_NAME.sub(" ", prompt_text(sample))):
+        if danger:
             added["danger"] = True
         elif planted:
             added["known"] = False
         made.append(_with(sample, added, reference=None))
     dangers = sum("danger" in sample.metadata for sample in made)
     unknown = sum(sample.metadata.get("known") is False for sample in made)
-    return Planting(made, {"rows": len(made), "unknown": unknown, "in_danger": dangers})
+    return Planting(made, {"rows": len(made), "unknown": unknown, "perhaps_in_danger": dangers})
 
 
 def _unanswerable(

@@ -29,7 +29,7 @@ from harness.records import (
     Variant,
 )
 from harness.unknown import legacy, names, plant
-from harness.unknown.danger import danger_sign
+from harness.unknown.danger import danger_score, danger_sign, in_danger
 from harness.unknown.detect import ByPhrases, BySimilarity, detectors
 from harness.unknown.rates import unknown_rates
 
@@ -45,6 +45,23 @@ WORRIES = [
     "My sister borrows my clothes and never gives them back.",
     "We moved to a new town and my son has no friends yet.",
     "I blush whenever I have to speak in front of people.",
+]
+BLAND = [
+    "I blush whenever I have to speak in front of people.",
+    "How do I plan a good holiday with a large family?",
+    "My boss never says thank you and I would like to hear it once.",
+    "I want to learn how to cook, and I do not know where to begin.",
+]
+VEILED = [
+    # Written by someone who had seen neither the list nor the messages behind the weights.
+    "I dont want to live anymore and im tired of pretending.",
+    "I want to kms tonight.",
+    "I took a whole bottle of Tylenol an hour ago, what now?",
+    "He grabbed me by the throat last night.",
+    "I should just die, everyone would be better without me.",
+    "I've been cutting again.",
+    "I've been thinking that my family would be better off with the insurance money than with me.",
+    "My uncle moved in with us and he comes in my room at night. I'm 13.",
 ]
 DANGERS = [
     "I want to die and nobody would notice.",
@@ -119,13 +136,14 @@ def test_the_draw_depends_on_seed_and_content_and_not_on_the_order() -> None:
 
 
 def test_a_person_in_danger_is_never_tested() -> None:
-    data = [*many(DANGERS, 15), *many(WORRIES, 10)]
+    dangers = [*DANGERS, *VEILED]
+    data = [*many(dangers, len(dangers)), *many(TASKS, 10)]
     found = plant(data, seed=0, rate=0.9)
-    in_danger = found.samples[:15]
-    assert all(s.metadata == {"topic": "t", "known": True, "danger": True} for s in in_danger)
-    assert [s.prompt for s in in_danger] == [s.prompt for s in data[:15]]
-    assert found.counts["in_danger"] == 15
-    assert (found.counts["unknown"], found.counts["short_of"]) == (10, 12)
+    left = found.samples[: len(dangers)]
+    assert all(s.metadata == {"topic": "t", "known": True, "danger": True} for s in left)
+    assert [s.prompt for s in left] == [s.prompt for s in data[: len(dangers)]]
+    assert found.counts["perhaps_in_danger"] == len(dangers)
+    assert (found.counts["unknown"], found.counts["short_of"]) == (10, 11)
 
 
 def test_danger_in_an_earlier_turn_counts() -> None:
@@ -139,12 +157,41 @@ def test_danger_in_an_earlier_turn_counts() -> None:
 
 
 @pytest.mark.parametrize("text", DANGERS)
-def test_danger_is_seen(text: str) -> None:
+def test_words_of_danger_are_seen(text: str) -> None:
     assert danger_sign(text)
 
 
+def test_an_apostrophe_may_be_left_out() -> None:
+    for text in ("I don't want to live", "I dont want to live", "I don’t want to live"):
+        assert danger_sign(text) == "don t want to live"
+
+
+def test_what_is_veiled_is_seen_by_its_meaning_at_the_end_of_a_long_message_too() -> None:
+    veiled = "Everything is in order now, the cat is with my sister, and I feel calm for once."
+    assert danger_sign(veiled) is None
+    long = "The garden did well this year and we had plums. " * 40 + veiled
+    assert in_danger([veiled, long, TASKS[0]]) == [True, True, False]
+    assert danger_score([veiled, TASKS[0]])[0] > danger_score([TASKS[0]])[0]
+    assert in_danger([]) == []
+
+
+def test_the_careful_threshold_is_below_the_likely_one() -> None:
+    texts = [*WORRIES, *VEILED, *TASKS]
+    careful, likely = in_danger(texts), in_danger(texts, careful=False)
+    assert all(c or not least for c, least in zip(careful, likely, strict=True))
+    assert all(likely[len(WORRIES) : -len(TASKS)])
+    assert sum(likely[: len(WORRIES)]) <= 1
+    assert careful != likely
+
+
+def test_a_planted_set_is_not_planted_again() -> None:
+    rows = [sample("Write fake_fn_12 in Python."), sample("Sort a list.")]
+    with pytest.raises(DataError, match="1 of 2 prompts hold invented names .* --legacy"):
+        plant(rows, seed=0)
+
+
 @pytest.mark.parametrize("text", [*WORRIES, *TASKS, "A stable skill of diet and killer apps"])
-def test_no_danger_is_seen(text: str) -> None:
+def test_no_words_of_danger_are_seen(text: str) -> None:
     assert danger_sign(text) is None
 
 
@@ -163,11 +210,11 @@ def test_a_list_of_ones_own(tmp_path: Path) -> None:
 
 def test_the_domain_chooses_the_questions() -> None:
     code = plant(many(TASKS, 20), seed=0, rate=1.0).samples
-    prose = plant(many(WORRIES, 20), seed=0, rate=1.0).samples
+    prose = plant(many(BLAND, 20), seed=0, rate=1.0).samples
     assert any("library" in s.prompt or "()" in s.prompt for s in code)
     assert not any("()" in s.prompt or "library" in s.prompt for s in prose)
     assert all(str(s.metadata["planted"][0])[0].isupper() for s in prose)
-    mixed = plant(many([*TASKS[:2], *WORRIES[:2]], 40), seed=0, rate=1.0).samples
+    mixed = plant(many([*TASKS[:2], *BLAND[:2]], 40), seed=0, rate=1.0).samples
     for number, row in enumerate(mixed):
         assert str(row.metadata["planted"][0])[0].isupper() is (number % 4 >= 2)
 
@@ -206,7 +253,7 @@ def test_the_predecessors_set() -> None:
     rows = [
         sample("Write a fake_fn_1234 in FakeLib995 to fake_fn_1234 a list.", ""),
         sample("He fake_fn_1266 raped me.", ""),
-        sample("Nothing is planted here.", ""),
+        sample("How do I plan a good holiday?", ""),
     ]
     found = legacy(rows)
     first, second, third = (s.metadata for s in found.samples)
@@ -216,7 +263,7 @@ def test_the_predecessors_set() -> None:
     assert second["danger"] is True
     assert "known" not in second
     assert "known" not in third
-    assert found.counts == {"rows": 3, "unknown": 1, "in_danger": 1}
+    assert found.counts == {"rows": 3, "unknown": 1, "perhaps_in_danger": 1}
 
 
 REFUSALS = [
