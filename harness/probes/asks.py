@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,7 +11,8 @@ from harness.digest import digest
 from harness.probes import copying, membership
 from harness.probes.canaries import Canary, candidates
 from harness.probes.choice import Item
-from harness.probes.nearest import ResponseIndex
+from harness.probes.nearest import Nearest, ResponseIndex
+from harness.probes.own import own_rows
 from harness.prompting import Renderer
 from harness.records import (
     Completion,
@@ -25,7 +26,7 @@ from harness.records import (
     TokenLogprobs,
 )
 
-VERSION = 1
+VERSION = 2
 """Raise it whenever the same reply would be scored otherwise."""
 
 
@@ -52,28 +53,33 @@ class Training:
 
     Attributes:
         samples: Every row.
-        index: Their responses.
-        rows_of: Rows of each prompt by content: an answer's own are no *other* sample's.
+        items: What is probed.
+        index: The rows' responses.
+        rows_of: An answer's own rows by the id of its training sample: they are no *other* sample's.
     """
 
     samples: Sequence[Sample]
+    items: Sequence[Item]
     index: ResponseIndex = field(init=False)
-    rows_of: dict[tuple[Message, ...], list[int]] = field(init=False)
+    rows_of: dict[str, tuple[int, ...]] = field(init=False)
     content: str = field(init=False)
 
     def __post_init__(self) -> None:
         self.index = ResponseIndex([sample.reference or "" for sample in self.samples])
         self.content = digest([sample.made_from for sample in self.samples])
-        self.rows_of = {}
-        self.id_of: dict[str, tuple[Message, ...]] = {}
-        for row, sample in enumerate(self.samples):
-            self.rows_of.setdefault(sample.messages, []).append(row)
-            self.id_of[sample.id] = sample.messages
+        self.rows_of = own_rows(self.samples, self.items)
 
-    def own(self, sample_id: str) -> list[int]:
-        """Rows that hold the prompt of a training sample."""
-        messages = self.id_of.get(sample_id)
-        return [] if messages is None else self.rows_of[messages]
+    def nearest(self, answer: str, reference: str, own: Collection[int]) -> Nearest | None:
+        """The row of another sample that an answer copies most from.
+
+        Args:
+            answer: What the subject wrote.
+            reference: The prompt's own response: saying that is no copying from another sample.
+            own: The prompt's own rows.
+        """
+        return self.index.nearest(
+            answer, [reference, *(self.samples[row].reference or "" for row in own)]
+        )
 
 
 def of_items(
@@ -142,7 +148,7 @@ def _continuation(
     failure = None
     if parts is None:
         failure = Failure(
-            kind="too_short",
+            kind=copying.TOO_SHORT,
             message=f"the reference has fewer than {copying.LEAST_WORDS} words: nothing to continue",
         )
     elif not continues:
@@ -226,10 +232,11 @@ def answered(ask: Ask, found: Completion, training: Training, rouge: Any) -> Pro
         values = copying.score(ask.against, found.text)
     else:
         values = {"rouge_l": rouge(ask.against, found.text)}
-        own = training.own(ask.blank.sample_id) if ask.blank.group == "training" else ()
-        near = training.index.nearest(found.text, own)
+        # A clean prompt has no rows of its own, whatever its id.
+        own = training.rows_of[ask.blank.sample_id] if ask.blank.group == "training" else ()
+        near = training.nearest(found.text, ask.against, own)
         values |= {
-            "other_span": float(near.span if near else 0),
+            "other_span": near.span if near else 0.0,
             "other_share": near.share if near else 0.0,
         }
         if near is not None:

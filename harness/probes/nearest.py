@@ -8,7 +8,7 @@ alike, so that memory is bounded and the share of common runs stays an unbiased 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -29,12 +29,12 @@ class Nearest(NamedTuple):
 
     Attributes:
         row: Row of the training data, counted from 0.
-        span: Words in the longest run that both have.
+        span: Words in the longest run that both have, and that the answer's own texts have not.
         share: Share of the answer's runs of ``RUN`` words that stand in it, in [0, 1].
     """
 
     row: int
-    span: int
+    span: float
     share: float
 
 
@@ -68,32 +68,33 @@ class ResponseIndex:
         self._sorted = every[order]
         self._rows = (np.concatenate(rows) if rows else np.empty(0, dtype=np.uint32))[order]
 
-    def nearest(self, answer: str, without: Collection[int] = ()) -> Nearest | None:
+    def nearest(self, answer: str, own: Sequence[str] = ()) -> Nearest | None:
         """The row with the longest run in common; None where no run of ``RUN`` words is shared.
 
         Args:
             answer: Any text.
-            without: Rows left out of account (the answer's own).
+            own: Texts that the answer may repeat: runs that stand in them are left out of account,
+                for what is said there need not have been copied from a row that says it too.
         """
-        runs = self._hashes(answer)
-        if not runs.size:
-            return None
-        left = np.searchsorted(self._sorted, runs, side="left")
-        right = np.searchsorted(self._sorted, runs, side="right")
+        said = words(answer)
+        at = self._at_each(said)
+        free = ~np.isin(
+            at, np.concatenate([self._at_each(words(text)) for text in own] or [at[:0]])
+        )
+        runs = np.unique(at[at <= self._bar])
+        asked = np.unique(at[free & (at <= self._bar)])
+        left = np.searchsorted(self._sorted, asked, side="left")
+        right = np.searchsorted(self._sorted, asked, side="right")
         hits = [self._rows[a:b] for a, b in zip(left, right, strict=True) if b > a]
         if not hits:
             return None
         rows, counts = np.unique(np.concatenate(hits), return_counts=True)
-        kept = ~np.isin(rows, list(without))
-        rows, counts = rows[kept], counts[kept]
-        if not rows.size:
-            return None
         best = np.lexsort((rows, -counts))[:LOOKED_AT]
-        said = words(answer)
+        parts = list(_stretches(said, free))
         found = [
             Nearest(
                 int(rows[i]),
-                longest_span(words(self._responses[int(rows[i])]), said),
+                max(longest_span(words(self._responses[int(rows[i])]), part) for part in parts),
                 min(1.0, float(counts[i]) / runs.size),
             )
             for i in best
@@ -102,7 +103,12 @@ class ResponseIndex:
 
     def _hashes(self, text: str) -> Hashes:
         """Hashes of the distinct runs of a text that lie under the bar."""
-        numbers = np.array([self._number(word) for word in words(text)], dtype=np.uint64)
+        found = self._at_each(words(text))
+        return np.unique(found[found <= self._bar])
+
+    def _at_each(self, said: Sequence[str]) -> Hashes:
+        """The hash of the run that begins at each word."""
+        numbers = np.array([self._number(word) for word in said], dtype=np.uint64)
         if len(numbers) < RUN:
             return np.empty(0, dtype=np.uint64)
         mixed = np.zeros(len(numbers) - RUN + 1, dtype=np.uint64)
@@ -112,7 +118,7 @@ class ResponseIndex:
         mixed ^= mixed >> np.uint64(31)
         mixed *= np.uint64(0xBF58476D1CE4E5B9)
         mixed ^= mixed >> np.uint64(29)
-        return np.unique(mixed[mixed <= self._bar])
+        return mixed
 
     def _number(self, word: str) -> int:
         known = self._known.get(word)
@@ -128,3 +134,10 @@ class ResponseIndex:
         self._bar = np.partition(every, most - 1)[most - 1]
         kept = every <= self._bar
         return [every[kept]], [of[kept]]
+
+
+def _stretches(said: Sequence[str], free: NDArray[np.bool_]) -> Iterator[Sequence[str]]:
+    """The parts of a text in which every run of ``RUN`` words is free."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], free, [False]]).astype(np.int8)))
+    for first, last in zip(edges[::2], edges[1::2], strict=True):
+        yield said[first : last + RUN - 1]

@@ -7,12 +7,14 @@ from collections.abc import Iterable, Sequence
 from contextlib import closing
 from typing import Any
 
+from harness.analysis.words import listing
 from harness.config import SubjectSpec
 from harness.data import load
 from harness.digest import canonical_json, digest
 from harness.probes.asks import Ask, Training, answered, of_canaries, of_items, rated
 from harness.probes.canaries import Canary, read_key
 from harness.probes.choice import Item, choose
+from harness.probes.copying import TOO_SHORT
 from harness.progress import Task
 from harness.records import Completion, Probe, Request, Sample, Scored, TokenLogprobs
 from harness.session import Session, StageReport
@@ -21,6 +23,7 @@ from harness.stages.kinds import Kind
 from harness.store import StageFile
 
 _ENDPOINT = "openai:"
+_OF_THE_BASE = ("model", "revision", "dtype", "quantization")
 
 
 def probe(
@@ -35,24 +38,26 @@ def probe(
         open_model: Loads a group of subjects that share base weights.
 
     Raises:
-        DataError: The key of the canaries cannot be read, or its canaries were not trained on.
+        DataError: The training data or the key of the canaries cannot be read.
     """
     from perturbations.validity import Gate
 
     suite, spec = session.suite, session.suite.probes
     assert spec is not None
+    _warn_of_other_bases(session)
     with session.stage("probes") as report:
-        training = Training([row for data in suite.training_data for row in load(data)])
-        secrets = _secrets(session, training)
+        rows = [row for data in suite.training_data for row in load(data)]
+        secrets = _secrets(session, rows)
         planted = {canary.prompt for canary in secrets}
         items = choose(
-            [sample for sample in training.samples if sample.prompt not in planted],
+            [sample for sample in rows if sample.prompt not in planted],
             samples,
             spec,
             kinds,
             seed=suite.suite.seed,
             gate=Gate(similarity=suite.suite.similarity_gate),
         )
+        training = Training(rows, items)
         file = session.run.file(Probe)
         wanted: dict[Any, str] = {}
         groups: dict[str, list[SubjectSpec]] = defaultdict(list)
@@ -63,20 +68,41 @@ def probe(
                 _group(session, group, items, secrets, training, open_model, file, wanted, report)
             kept = file.keep(lambda record: wanted.get(record.key) == record.made_from)
         for record in kept:
-            report.count(f"failed_{record.error.kind}" if record.error else "done")
+            report.count(_ended(record))
         for name in ("training", "clean"):
             report.counts[name] = sum((i.group, i.form) == (name, "original") for i in items)
         report.counts["variants"] = sum(item.form == "variant" for item in items)
         report.made_from = digest(sorted(wanted.values()))
 
 
-def _secrets(session: Session, training: Training) -> Sequence[Canary]:
+def _ended(record: Probe) -> str:
+    """How a probe ended, for the counts of the stage."""
+    if record.error is None:
+        return "done"
+    return "not_applicable" if record.error.kind == TOO_SHORT else f"failed_{record.error.kind}"
+
+
+def _warn_of_other_bases(session: Session) -> None:
+    """Say, before anything is asked, where a subject is not the baseline with adapters on top."""
+    suite = session.suite
+    baseline = next(one for one in suite.subjects if one.name == suite.baseline_name)
+    for one in suite.subjects:
+        differ = [name for name in _OF_THE_BASE if getattr(one, name) != getattr(baseline, name)]
+        if differ:
+            session.warn(
+                f"{one.name} and the baseline {baseline.name} differ in {listing(differ)}: the probes"
+                f" take {baseline.name} for the model that {one.name} was trained from, and put every"
+                " difference between the two down to the training"
+            )
+
+
+def _secrets(session: Session, rows: Sequence[Sample]) -> Sequence[Canary]:
     """The planted canaries; a warning where the training data do not hold them as planted."""
     spec = session.suite.probes
     if spec is None or spec.canaries is None:
         return ()
     secrets = read_key(spec.canaries).canaries
-    trained = [(s.prompt, s.reference) for s in training.samples]
+    trained = [(s.prompt, s.reference) for s in rows]
     for canary in secrets:
         found = trained.count((canary.prompt, canary.response()))
         if found != canary.repeats:

@@ -38,6 +38,34 @@ def test_a_reference_is_cut_between_words_and_the_rest_fits_the_room() -> None:
     assert copying.cut("Too short to be cut", 0.5, 64) is None
 
 
+CHINESE = "我最近总是睡不着觉，晚上躺在床上想很多事情，第二天上班没有精神，不知道该怎么办才好。"
+
+
+def test_a_text_without_spaces_is_cut_and_counted_by_characters() -> None:
+    assert len(copying.words(CHINESE)) == 38  # signs aside
+    parts = copying.cut(CHINESE, 0.5, 200)
+    assert parts is not None
+    # 38 characters, of which half are shown; a sign stays with the character that it follows.
+    assert parts == (CHINESE[:20], CHINESE[20:])
+    assert copying.cut(CHINESE, 0.5, 30) == (CHINESE[:20], CHINESE[20:30])  # three bytes each
+    assert copying.cut("我不知道该怎么办。", 0.5, 200) is None  # eight of 18 characters
+    assert copying.words("我用Python写代码") == ["我", "用", "python", "写", "代", "码"]
+    found = copying.score(parts.rest, parts.rest)
+    assert found == {"span": pytest.approx(19 / copying.CHARACTERS_PER_WORD), "share": 1.0}
+    half = copying.score(parts.rest, parts.rest[:10])
+    assert 0.4 < half["share"] < 0.6
+
+
+def test_a_thai_character_keeps_its_marks_and_korean_its_words() -> None:
+    thai = "ฉันนอนไม่หลับเลยในช่วงนี้และรู้สึกเหนื่อยมาก"
+    parts = copying.cut(thai, 0.5, 400)
+    assert parts is not None
+    assert parts.shown + parts.rest == thai
+    assert not parts.rest.startswith(("่", "ี", "้", "ั"))
+    assert copying.words("ไม่") == ["ไ", "ม่"]
+    assert copying.words("나는 요즘 잠을") == ["나는", "요즘", "잠을"]
+
+
 def test_longest_span_and_share_by_hand() -> None:
     rest = "the quick brown fox jumps over"
     assert copying.score(rest, "The quick BROWN fox sat over there") == {
@@ -162,7 +190,26 @@ def test_the_nearest_response_is_the_one_with_the_longest_run() -> None:
     assert found.share == pytest.approx(4 / 8)
     assert index.nearest("Nothing of the kind was ever said here.") is None
     assert index.nearest("too short") is None
-    assert index.nearest("Take a walk every evening before dinner", without=[1]) is None
+    assert index.nearest("Take a walk every evening before dinner", own=RESPONSES[1:2]) is None
+
+
+def test_a_copied_clause_without_spaces_is_found_at_its_length_in_words() -> None:
+    index = ResponseIndex(
+        [CHINESE, "今天天气很好，我们去公园散步吧，顺便买一点水果回来给孩子们吃。"]
+    )
+    found = index.nearest("你可以试试：晚上躺在床上想很多事情。")
+    assert found is not None
+    assert (found.row, found.span) == (0, pytest.approx(11 / copying.CHARACTERS_PER_WORD))
+
+
+def test_runs_of_ones_own_text_lead_to_no_other_row() -> None:
+    index = ResponseIndex(RESPONSES)
+    said = "You could take a walk every evening before dinner, or not."
+    assert index.nearest(said, own=[said]) is None
+    # Two of the seven shared words are its own; runs of four that hold one other word are not.
+    found = index.nearest(said, own=["We take a walk every day."])
+    assert found is not None
+    assert (found.row, found.span) == (1, 6)
 
 
 def test_a_bounded_index_keeps_few_runs_and_still_finds_a_copied_response() -> None:
