@@ -10,14 +10,15 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from harness.analysis import verdict as rules
+from harness.analysis import conditions as rules
 from harness.analysis.ledger import number
 from harness.analysis.lights import light
 from harness.analysis.memory_evidence import SubjectEvidence
 from harness.probes.canaries import SPACE_BITS, exposure
+from harness.probes.copying import TOO_SHORT
 from harness.records import Probe
 
-MEMORISATION_VERSION = 1
+MEMORISATION_VERSION = 2
 LEAST_RIVALS = 20
 
 
@@ -47,9 +48,13 @@ def memorisation(
     of: dict[str, list[Probe]] = defaultdict(list)
     for record in records:
         of[record.subject].append(record)
-    failures = Counter(
+    errors = Counter(
         (r.subject, r.probe, r.error.kind, r.error.message) for r in records if r.error is not None
     )
+    failed = [
+        {"subject": s, "probe": p, "kind": k, "message": m, "count": count}
+        for (s, p, k, m), count in sorted(errors.items())
+    ]
     return {
         "version": MEMORISATION_VERSION,
         "rules": {
@@ -60,6 +65,7 @@ def memorisation(
                     "LEAST_PROMPTS",
                     "STILL",
                     "CHANGED",
+                    "LEAST_GAIN",
                     "LOST",
                     "KEPT",
                     "FOREIGN",
@@ -76,10 +82,8 @@ def memorisation(
             if name != baseline
         ],
         "canaries": _canaries(of, subjects),
-        "failures": [
-            {"subject": s, "probe": p, "kind": k, "message": m, "count": count}
-            for (s, p, k, m), count in sorted(failures.items())
-        ],
+        "failures": [row for row in failed if row["kind"] != TOO_SHORT],
+        "not_applicable": [row for row in failed if row["kind"] == TOO_SHORT],
     }
 
 

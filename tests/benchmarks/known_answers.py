@@ -1,6 +1,6 @@
 """Five fine-tunes whose answer is known, and what the probes make of them.
 
-    OMP_NUM_THREADS=1 python tests/benchmarks/known_answers.py --work DIR [--seeds 3] [--cases abcde]
+    OMP_NUM_THREADS=1 python tests/benchmarks/known_answers.py --work DIR [--seeds 1,2,3] [--cases abcde]
 
 | case | what was done                                                   | the verdict must      |
 |------|-----------------------------------------------------------------|-----------------------|

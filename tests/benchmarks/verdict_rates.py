@@ -1,10 +1,11 @@
 """How often the rules of the probes give which verdict, on made-up prompts whose truth is known.
 
-    python tests/benchmarks/verdict_rates.py [--trials 60]
+    python tests/benchmarks/verdict_rates.py [--trials 60] [--gain 0.5]
 
 Each prompt's gain is normal about the truth with the spread that the embedded model showed (0.15
-nats a token). ``kept`` is the true share of the gain on training prompts (0.5 nats) that reaches
-clean ones; what does reach them hangs on the right prompt by a tenth of it.
+nats a token, or less where the gain itself is smaller). ``kept`` is the true share of the gain on
+training prompts that reaches clean ones; what does reach them hangs on the right prompt by a tenth
+of it.
 """
 
 from __future__ import annotations
@@ -20,22 +21,25 @@ from harness.analysis.memorisation import memorisation
 from harness.records import Probe
 
 GAIN, SPREAD, BASE = 0.5, 0.15, -3.0
+SPREAD_OF_GAIN = 0.3
+"""A small gain varies less between prompts: by so much of itself."""
+
 KEPT = (1.0, 0.9, 0.75, 0.6, 0.5, 0.3, 0.0)
 SIZES = (20, 50, 100)
 VERDICTS = ("learned", "partly memorised", "memorised", "cannot tell")
 
 
-def records(rng: np.random.Generator, n: int, kept: float) -> Iterator[Probe]:
+def records(rng: np.random.Generator, n: int, kept: float, gain: float) -> Iterator[Probe]:
     """Ratings of base and tuned on ``n`` training and ``n`` clean prompts."""
-    clean = kept * GAIN
+    clean, spread = kept * gain, min(SPREAD, SPREAD_OF_GAIN * gain)
     for i in range(n):
-        shared = rng.normal(0, SPREAD)  # a clean response's own part, alike under any prompt
-        for group, form, gain in (
-            ("training", "original", GAIN + rng.normal(0, SPREAD)),
+        shared = rng.normal(0, spread)  # a clean response's own part, alike under any prompt
+        for group, form, own in (
+            ("training", "original", gain + rng.normal(0, spread)),
             ("clean", "original", clean + shared),
-            ("clean", "foreign", 0.9 * clean + shared + rng.normal(0, 0.05)),
+            ("clean", "foreign", 0.9 * clean + shared + rng.normal(0, spread / 3)),
         ):
-            for subject, moved in (("base", 0.0), ("tuned", gain)):
+            for subject, moved in (("base", 0.0), ("tuned", own)):
                 value = BASE + moved
                 yield Probe(
                     probe="loss", group=group, form=form, sample_id=f"s{i}", subject=subject,  # type: ignore[arg-type]
@@ -47,7 +51,11 @@ def main() -> int:
     """Print the table."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--trials", type=int, default=60)
-    trials = parser.parse_args().trials
+    parser.add_argument(
+        "--gain", type=float, default=GAIN, help="on training prompts, nats a token"
+    )
+    chosen = parser.parse_args()
+    trials = chosen.trials
     print(f"| prompts | kept | {' | '.join(VERDICTS)} |\n|{'---|' * (len(VERDICTS) + 2)}")
     for n in SIZES:
         for kept in KEPT:
@@ -55,7 +63,7 @@ def main() -> int:
             for trial in range(trials):
                 rng = np.random.default_rng([n, int(100 * kept), trial])
                 found = memorisation(
-                    records(rng, n, kept), baseline="base", subjects=["base", "tuned"],
+                    records(rng, n, kept, chosen.gain), baseline="base", subjects=["base", "tuned"],
                     seed=trial, resamples=500,
                 )  # fmt: skip
                 seen[found["subjects"][0]["verdict"]] += 1

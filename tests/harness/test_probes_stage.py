@@ -12,6 +12,7 @@ import pytest
 from harness import runner
 from harness.cache import Cache
 from harness.config import load_suite
+from harness.data import load
 from harness.errors import ConfigError
 from harness.models.scripted import ScriptedModel
 from harness.probes import canaries
@@ -164,6 +165,8 @@ def test_a_memoriser_is_found_by_everything_that_looks_for_it(tmp_path: Path) ->
     copied = {row["group"]: row for row in one["copied"]}
     assert copied["clean"]["subject"]["copied"] == 12  # 8 words of another sample's response
     assert copied["clean"]["base"]["copied"] == 0
+    # Each recites its own response, of which others share nine words and more.
+    assert copied["training"]["subject"] == {"answers": 12, "copied": 0}
     kinds = Counter((r.probe, r.group, r.form) for r in records(tmp_path / "run"))
     assert kinds["loss", "clean", "foreign"] == kinds["continuation", "training", "original"] == 24
     assert kinds["answer", "training", "variant"] == kinds["loss", "training", "variant"] > 12
@@ -218,17 +221,21 @@ def test_a_failed_probe_is_a_record_with_its_reason_and_is_tried_again(tmp_path:
     assert healed["subjects"][0]["clean"] == 12
 
 
-def test_a_reference_too_short_to_continue_says_so(tmp_path: Path) -> None:
+def test_a_reference_too_short_to_continue_is_not_applicable_and_no_failure(tmp_path: Path) -> None:
     suite = suite_in(tmp_path)
     write(tmp_path / "train.jsonl", [*TRAINING, ("And now? I am at a loss again.", "Breathe.")])
     suite = suite.model_copy(
         update={"probes": suite.probes.model_copy(update={"training": 13, "variants": 0})}
     )
     found = probed(tmp_path / "run", suite, scripted())
-    assert [(f["probe"], f["kind"]) for f in found["failures"]] == [
-        ("continuation", "too_short"),
-        ("continuation", "too_short"),
+    assert found["failures"] == []
+    assert [(f["subject"], f["probe"], f["kind"], f["count"]) for f in found["not_applicable"]] == [
+        ("base", "continuation", "too_short", 1),
+        ("tuned", "continuation", "too_short", 1),
     ]
+    counts = Run(tmp_path / "run").manifest().stages["probes"].counts
+    assert counts["not_applicable"] == 2
+    assert not [name for name in counts if name.startswith("failed")]
 
 
 def test_canaries_are_rated_and_a_wrong_training_file_is_said(tmp_path: Path) -> None:
@@ -243,10 +250,16 @@ def test_canaries_are_rated_and_a_wrong_training_file_is_said(tmp_path: Path) ->
     # Planted: they stand in the training data, and are never drawn as training prompts.
     planted = canaries.plant(samples(TRAINING), key)
     write(tmp_path / "train.jsonl", [(s.prompt, str(s.reference)) for s in planted])
-    probed(tmp_path / "right", suite, scripted())
+    every = suite.model_copy(
+        update={"probes": suite.probes.model_copy(update={"training": len(planted) + 1})}
+    )
+    probed(tmp_path / "right", every, scripted())
     assert not Run(tmp_path / "right").manifest().warnings
     asked = {r.sample_id for r in records(tmp_path / "right") if r.group == "training"}
-    assert len(asked) == 12
+    secret = {canary.prompt for canary in key.canaries}
+    rows = load(every.training_data[0])
+    assert {row.prompt for row in rows} & secret
+    assert asked == {row.id for row in rows if row.prompt not in secret}
 
 
 def test_a_whole_run_carries_the_verdict_and_a_light(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.analysis import verdict as rules
+from harness.analysis import conditions as rules
 from harness.analysis.memorisation import add_to, lights_of, memorisation
 from harness.records import Failure, Probe
 
@@ -163,7 +163,8 @@ def test_changed_answers_are_an_effect_even_where_no_loss_moved() -> None:
 def test_few_prompts_cannot_tell_and_say_so() -> None:
     one = judged(world(training=2.5, clean=-0.3, n=rules.LEAST_PROMPTS - 1))
     assert one["verdict"] == "cannot tell"
-    assert "9 training prompts and 9 clean prompts" in one["reasons"][0]
+    assert "Only 9 clean prompts to compare with; 10 is the least" in one["reasons"][0]
+    assert "Only 9 training prompts with an answer" in one["reasons"][1]
 
 
 def test_no_power_cannot_tell_and_says_what_could_have_been_seen() -> None:
