@@ -12,14 +12,20 @@ Row = dict[str, Any]
 
 _GAINS = (
     ("training prompts", "gain_training"),
+    ("those with a rewording", "loss_training_common"),
     ("the same, reworded", "gain_reworded"),
     ("clean prompts", "gain_clean"),
+    ("those rated both ways", "loss_clean_common"),
     ("a stranger's prompt", "loss_foreign"),
 )
+"""Where a mark rests on fewer prompts than the one it is read against, that one stands on those
+prompts too; the keys that end in ``_common`` are there in no other case."""
+
 _SHARES = (
     ("recited, training", "recited_training"),
     ("recited, clean", "recited_clean"),
     ("ROUGE-L, as trained", "rouge_training"),
+    ("those with a rewording", "rouge_training_common"),
     ("ROUGE-L, reworded", "rouge_reworded"),
 )
 _SCORES = {"loss": "Loss", "min_k": "Min-K%", "min_k_pp": "Min-K%++"}

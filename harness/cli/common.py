@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from harness.analysis.words import listing, plural
 from harness.config import Suite
 from harness.records import Manifest
 from harness.runner import Outcome
@@ -50,14 +51,18 @@ def new_session(run: Run, suite: Suite, *, retry_failed: bool) -> Session:
 
 def conclude(run: Run, outcome: Outcome) -> int:
     """Print failures, the finding and where the report is; give the exit code."""
-    if outcome.failed:
-        click.echo(
-            f"{outcome.failed_answers} answers and {outcome.failed_scores} scores failed; the report"
-            " counts them by reason. Passing failures are tried again by running the same command,"
-            " the others with --retry-failed"
-        )
     summary = run.summary()
+    probed = summary.get("memorisation") or {}
+    failed_probes = sum(row["count"] for row in probed.get("failures", ()))
+    failed = outcome.failed + failed_probes
+    if failed:
+        parts = [plural(outcome.failed_answers, "answer"), plural(outcome.failed_scores, "score")]
+        parts += [plural(failed_probes, "probe")] if failed_probes else []
+        click.echo(
+            f"{listing(parts)} failed; the report counts them by reason. Passing failures are tried"
+            " again by running the same command, the others with --retry-failed"
+        )
     click.echo(f"{run.report_path}: {summary['finding']['sentence']}")
-    for one in (summary.get("memorisation") or {}).get("subjects", ()):
+    for one in probed.get("subjects", ()):
         click.echo(f"learned or memorised? {one['sentence']}")
-    return 1 if outcome.failed else 0
+    return 1 if failed else 0

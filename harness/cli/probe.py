@@ -33,6 +33,9 @@ def command(
     in harness/probes/README.md. The suite must name training_data; without a probes section it gets
     the default one. Nothing is perturbed, answered or judged beyond the probes; where the folder
     holds a whole run, its report gets the verdict too. Finished probes are never asked again.
+
+    Exits with 1 where probes failed, as jostle run does. A response too short to be continued is
+    counted apart and is no failure.
     """
     import json
 
@@ -109,7 +112,7 @@ def _print(console: Console, found: dict[str, Any]) -> None:
         for line in (*one["reasons"], *one["cautions"]):
             console.print(f"  {escape(line)}", soft_wrap=True)
         table = Table("", box=None, pad_edge=False)
-        for title in (one["baseline"], one["subject"], "difference"):
+        for title in (one["baseline"], one["subject"], "difference", "prompts"):
             table.add_column(escape(title), justify="right")
         for row in one["levels"]:
             table.add_row(
@@ -117,6 +120,7 @@ def _print(console: Console, found: dict[str, Any]) -> None:
                 figure(row["base"], 3),
                 figure(row["subject"], 3),
                 with_interval(row["difference"], sign=True),
+                str(row["difference"]["n"]),
             )
         console.print(table)
         for row in one["membership"]:
@@ -132,9 +136,10 @@ def _print(console: Console, found: dict[str, Any]) -> None:
             f" {figure(row['exposure'], 1)} of {figure(row['most'], 1)} bits",
             soft_wrap=True,
         )
-    for row in found["failures"]:
-        console.print(
-            f"  {row['count']} x {row['probe']} failed for {escape(row['subject'])}:"
-            f" {escape(row['message'])}",
-            soft_wrap=True,
-        )
+    for rows, how in ((found["failures"], "failed"), (found["not_applicable"], "not applicable")):
+        for row in rows:
+            console.print(
+                f"  {row['count']} x {row['probe']} {how} for {escape(row['subject'])}:"
+                f" {escape(row['message'])}",
+                soft_wrap=True,
+            )
