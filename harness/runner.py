@@ -25,6 +25,7 @@ from harness.stages.samples import collect
 from harness.store import write_atomically
 from harness.unknown.detect import detectors
 from harness.unknown.rates import unknown_rates
+from judges import calibration_records, calibration_report
 from judges.self_judging import check_named, check_self_judging
 
 _OURS = "judges."
@@ -231,12 +232,14 @@ def _options(suite: Suite, named: Sequence[NamedJudge]) -> Options:
             and subject.quantization is None
             and subject.generation.temperature == 0
         ],
-        calibration={
-            j.label: known
-            for j in named
-            if (known := getattr(j.judge, "calibration", None)) is not None
-        },
+        calibration={j.label: known for j in named if (known := checked(j)) is not None},
     )
+
+
+def checked(named: NamedJudge) -> dict[str, Any] | None:
+    """How far any judge was checked against labels: here by ``jostle calibrate``, or by itself."""
+    kept = calibration_records.lookup(named.name, named.judge.version, named.source)
+    return calibration_report.report([*kept, *getattr(named.judge, "calibrations", ())])
 
 
 def perturb(session: Session, samples: Sequence[Sample], kinds: Sequence[Kind]) -> list[Variant]:

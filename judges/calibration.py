@@ -1,20 +1,18 @@
 """How far a judge agrees with people's labels: the library half of ``jostle calibrate``.
 
-``calibrate`` measures; ``calibration_records.store`` keeps the result under the judge's version
-(which holds rubric, model and settings), and every judge finds its own again.
+``calibrate`` measures; ``calibration_records.store`` keeps the result under the judge's name and
+version (which holds rubric, model and settings), and ``calibration_report`` says it.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 
 from harness.errors import DataError
 from harness.protocols import Judge
-from harness.records import Dimension, Judgement
+from harness.records import Dimension, JudgeItem, Judgement
 from judges.agreement import (
     Estimate,
     accuracy,
@@ -25,23 +23,33 @@ from judges.agreement import (
     spearman,
     weighted_kappa,
 )
-from judges.calibration_records import Agreement, Calibration, KindMeans, Preference, Step
-from judges.labels import LabelledItem, Labels
+from judges.calibration_pairs import preferences
+from judges.calibration_records import Agreement, Calibration, KindMeans, Step
+from judges.calibration_tally import Tally
+from judges.labels import MIN_ITEMS, LabelledItem, Labels
+from judges.members import leaves
 
-MIN_ITEMS = 10
 OVERALL = "overall"
 
-THREE = (0, 1, 2)
-"""Preferences doubled: b, a tie, a."""
+Grade = Callable[[Sequence[JudgeItem]], Iterator[Judgement]]
 
 
 def calibrate(
-    judge: Judge, labels: Labels, *, name: str, source: str, split: str | None = None
+    judge: Judge,
+    labels: Labels,
+    *,
+    name: str,
+    source: str,
+    split: str | None = None,
+    code: str = "",
+    grade: Grade | None = None,
 ) -> Calibration:
     """Have a judge grade labelled items and measure how far it agrees.
 
-    Pointwise labels are compared dimension by dimension, by name. Preferences are compared with a
-    judge that compares, or with the difference of a pointwise judge's scores.
+    Pointwise labels are compared dimension by dimension, by name. Preferences are compared with
+    ``win`` of a judge that compares, or with the difference of a pointwise judge's scores. Where
+    enough items have labels of independent people, those alone count; else all labels do, and the
+    agreement is one with the set's authors.
 
     Args:
         judge: What is checked.
@@ -49,41 +57,46 @@ def calibrate(
         name: The judge's registered name.
         source: Where the labels come from, for the record.
         split: Which part of the file they are.
+        code: Digest of a foreign plug-in's code.
+        grade: Grades in the judge's stead (with a cache, a meter or a progress bar).
 
     Raises:
         DataError: Judge and labels have nothing in common, or too little could be compared.
     """
     _unseen(judge, labels, source)
-    pairwise = labels.items[0].pairwise if labels.items else False
-    outcomes: Counter[str] = Counter()
-    common: dict[str, Any] = {
-        "judge": name,
-        "version": judge.version,
-        "labels": source,
-        "labels_digest": labels.digest,
-        "split": split,
-        "annotators": tuple(labels.annotators),
-        "own": labels.own,
-        "items": len(labels.items),
-        "label_count": labels.count,
-    }
     if len(labels.items) < MIN_ITEMS:
         raise DataError(
             f"{source}: {len(labels.items)} labelled items are too few to say anything; at least"
             f" {MIN_ITEMS} are needed"
         )
-    if pairwise:
-        preferences = _preferences(judge, labels, outcomes)
-        return Calibration(**common, outcomes=dict(outcomes), preferences=tuple(preferences))
-    agreements = _agreements(judge, labels, source, outcomes)
-    return Calibration(**common, outcomes=dict(outcomes), dimensions=tuple(agreements))
+    tally = Tally()
+    grade = grade or judge.grade
+    agreements: list[Agreement] = []
+    pairs = []
+    if labels.items[0].pairwise:
+        pairs = preferences(judge.dimensions, grade, labels, source, tally)
+    else:
+        agreements = _agreements(judge.dimensions, grade, labels, source, tally)
+    return Calibration(
+        judge=name,
+        version=judge.version,
+        code=code,
+        labels=source,
+        labels_digest=labels.digest,
+        split=split,
+        annotators=tuple(labels.annotators),
+        items=len(labels.items),
+        label_count=labels.count,
+        outcomes=dict(tally.outcomes),
+        dimensions=tuple(agreements),
+        preferences=tuple(pairs),
+    )
 
 
 def _unseen(judge: Judge, labels: Labels, source: str) -> None:
-    """Refuse to check a learned judge on the labels it was learned from."""
-    members = getattr(judge, "members", None)
-    for member in members.values() if isinstance(members, Mapping) else [judge]:
-        learned = getattr(member, "learned_from", None)
+    """Refuse to check a learned judge, or a panel with one, on the labels it was learned from."""
+    for leaf in leaves(judge):
+        learned = getattr(leaf, "learned_from", None)
         if learned is None or learned[0] != labels.digest:
             continue
         if learned[1] is None or any(item.first.split == learned[1] for item in labels.items):
@@ -95,34 +108,32 @@ def _unseen(judge: Judge, labels: Labels, source: str) -> None:
 
 
 def _agreements(
-    judge: Judge, labels: Labels, source: str, outcomes: Counter[str]
+    dimensions: Sequence[Dimension], grade: Grade, labels: Labels, source: str, tally: Tally
 ) -> list[Agreement]:
-    wanted = {d.name: d for d in judge.dimensions if d.name in labels.dimensions}
+    wanted = {d.name: d for d in dimensions if d.name in labels.dimensions}
     if not wanted:
         raise DataError(
             f"{source} labels {', '.join(labels.dimensions)}, the judge grades"
-            f" {', '.join(d.name for d in judge.dimensions)}: no dimension in common"
+            f" {', '.join(d.name for d in dimensions)}: no dimension in common"
         )
     items = [item.judge_item(item.first.answer or "") for item in labels.items]
     values: dict[str, dict[int, float]] = {name: {} for name in wanted}
-    for judgement in judge.grade(items):
-        if judgement.dimension in wanted:
-            outcomes[judgement.status] += 1
-            if judgement.status == "scored" and judgement.value is not None:
-                values[judgement.dimension][judgement.item] = judgement.value
+    for judgement in grade(items):
+        if judgement.dimension in wanted and (value := tally.score(judgement)) is not None:
+            values[judgement.dimension][judgement.item] = value
     found = [
-        _agreement(
-            dimension,
-            values[name],
-            [item.score(name) for item in labels.items],
-            labels.items,
-            source,
-        )
+        _agreement(dimension, [dimension], values[name], labels, source, tally)
         for name, dimension in wanted.items()
     ]
-    parts = overall_parts(judge.dimensions)
+    parts = overall_parts(dimensions)
     if parts and OVERALL not in wanted and all(part.name in wanted for part in parts):
-        found.append(_of_means(parts, values, labels, source))
+        means = {
+            index: float(np.mean([values[part.name][index] for part in parts]))
+            for index in range(len(items))
+            if all(index in values[part.name] for part in parts)
+        }
+        mean = parts[0].model_copy(update={"name": OVERALL})
+        found.append(_agreement(mean, parts, means, labels, source, tally))
     return found
 
 
@@ -140,144 +151,68 @@ def overall_parts(dimensions: Sequence[Dimension]) -> list[Dimension]:
     return largest if len(largest) > 1 else []
 
 
-def _of_means(
-    parts: Sequence[Dimension],
-    values: Mapping[str, Mapping[int, float]],
-    labels: Labels,
-    source: str,
-) -> Agreement:
-    """Agreement of the mean over several dimensions, where each was scored and labelled."""
-    judged: dict[int, float] = {}
-    people: list[float | None] = []
-    for index, item in enumerate(labels.items):
-        given = [item.score(part.name) for part in parts]
-        known = [score for score in given if score is not None]
-        people.append(float(np.mean(known)) if len(known) == len(given) else None)
-        if all(index in values[part.name] for part in parts):
-            judged[index] = float(np.mean([values[part.name][index] for part in parts]))
-    mean = parts[0].model_copy(update={"name": OVERALL})
-    return _agreement(mean, judged, people, labels.items, source)
-
-
 def _agreement(
     dimension: Dimension,
+    parts: Sequence[Dimension],
     values: Mapping[int, float],
-    scores: Sequence[float | None],
-    items: Sequence[LabelledItem],
+    labels: Labels,
     source: str,
+    tally: Tally,
 ) -> Agreement:
-    kept = [
-        (items[index], value, score)
-        for index, value in sorted(values.items())
-        if (score := scores[index]) is not None
-    ]
+    """Agreement of scores with the labels, or with the mean of the labels of several parts."""
+    names = [part.name for part in parts]
+    origin = labels.origin(names)
+    kept: list[tuple[LabelledItem, float, float]] = []
+    for index, value in sorted(values.items()):
+        item = labels.items[index].of(origin.basis)
+        scores = [item.score(name) for name in names] if item is not None else [None]
+        known = [score for score in scores if score is not None]
+        if item is not None and len(known) == len(scores):
+            kept.append((item, value, float(np.mean(known))))
     if len(kept) < MIN_ITEMS:
         raise DataError(
             f"{source}: the judge scored {len(kept)} items on {dimension.name!r} that are labelled;"
-            f" at least {MIN_ITEMS} are needed"
+            f" at least {MIN_ITEMS} are needed ({tally.said})"
         )
     judged, people = [v for _, v, _ in kept], [s for *_, s in kept]
     questions = [item.first.question for item, *_ in kept]
     lengths = [float(len(item.first.answer or "")) for item, *_ in kept]
-    steps = list(range(round(dimension.low), round(dimension.high) + 1))
-    same_scale = steps[0] <= min(people) and max(people) <= steps[-1] and len(steps) > 2
+    steps = _steps(dimension, judged, people)
     undefined = Estimate(value=None)
     return Agreement(
         dimension=dimension.name,
         items=len(kept),
+        **origin._asdict(),
         spearman=estimate(spearman, judged, people, questions),
         kendall=estimate(kendall, judged, people, questions),
         kappa=estimate(lambda a, b: weighted_kappa(a, b, steps), judged, people, questions)
-        if same_scale
+        if steps
         else undefined,
         accuracy=estimate(lambda a, b: accuracy(a, b, steps), judged, people, questions)
-        if same_scale
+        if steps
         else undefined,
-        people_alpha=_people_alpha([item for item, *_ in kept], dimension.name),
+        people_alpha=_people_alpha([item for item, *_ in kept], names[0])
+        if len(names) == 1
+        else None,
         length_rho=_rho(judged, lengths),
         people_length_rho=_rho(people, lengths),
-        reliability=_reliability(judged, people, steps if same_scale else None),
+        reliability=_reliability(judged, people, steps),
         kinds=_kinds(kept),
     )
 
 
-def _preferences(judge: Judge, labels: Labels, outcomes: Counter[str]) -> list[Preference]:
-    people = {index: item.preference() for index, item in enumerate(labels.items)}
-    compares = [d for d in judge.dimensions if "opponent" in d.needs and d.name != "position_flip"]
-    values: dict[str, dict[int, float]]
-    flips: dict[int, float] = {}
-    if compares:
-        values = {d.name: {} for d in compares}
-        pairs = [i.judge_item(i.first.answer_a or "", i.first.answer_b) for i in labels.items]
-        for judgement in _scored(judge.grade(pairs), outcomes):
-            if judgement.dimension == "position_flip":
-                flips[judgement.item] = float(judgement.value or 0.0)
-            elif judgement.dimension in values:
-                values[judgement.dimension][judgement.item] = float(judgement.value or 0.0)
-    else:
-        values = _differences(judge, labels, outcomes)
-    questions = [item.first.question for item in labels.items]
-    found = []
-    for name, of_items in values.items():
-        indices = sorted(of_items)
-        if len(indices) < MIN_ITEMS:
-            raise DataError(
-                f"the judge decided {len(indices)} pairs; at least {MIN_ITEMS} are needed"
-            )
-        judged = [2 * of_items[i] for i in indices]
-        told = [2 * people[i] for i in indices]
-        clusters = [questions[i] for i in indices]
-        found.append(
-            Preference(
-                dimension=name,
-                items=len(indices),
-                accuracy=estimate(lambda a, b: accuracy(a, b, THREE), judged, told, clusters),
-                kappa=estimate(lambda a, b: weighted_kappa(a, b, THREE), judged, told, clusters),
-                swap_consistency=_consistency(flips, questions),
-            )
-        )
-    return found
+def _steps(
+    dimension: Dimension, judged: Sequence[float], people: Sequence[float]
+) -> tuple[int, ...]:
+    """The whole steps that judge and people share; none where they do not grade in such steps.
 
-
-def _differences(
-    judge: Judge, labels: Labels, outcomes: Counter[str]
-) -> dict[str, dict[int, float]]:
-    """Preferences of a judge that scores answers one by one: which of the two it scores better."""
-    items = [
-        item.judge_item(answer or "")
-        for item in labels.items
-        for answer in (item.first.answer_a, item.first.answer_b)
-    ]
-    signs = {d.name: 1 if d.higher_is_better else -1 for d in judge.dimensions}
-    scores: dict[tuple[str, int], float] = {}
-    for judgement in _scored(judge.grade(items), outcomes):
-        value = float(judgement.value or 0.0) * signs[judgement.dimension]
-        scores[judgement.dimension, judgement.item] = value
-    return {
-        name: {
-            pair: 0.5 * (1 + np.sign(scores[name, 2 * pair] - scores[name, 2 * pair + 1]))
-            for pair in range(len(labels.items))
-            if (name, 2 * pair) in scores and (name, 2 * pair + 1) in scores
-        }
-        for name in signs
-    }
-
-
-def _scored(judgements: Any, outcomes: Counter[str]) -> list[Judgement]:
-    found = []
-    for judgement in judgements:
-        outcomes[judgement.status] += 1
-        if judgement.status == "scored" and judgement.value is not None:
-            found.append(judgement)
-    return found
-
-
-def _consistency(flips: Mapping[int, float], questions: Sequence[str]) -> Estimate | None:
-    if not flips:
-        return None
-    same = [1 - flips[index] for index in sorted(flips)]
-    clusters = [questions[index] for index in sorted(flips)]
-    return estimate(lambda a, _: float(a.mean()), same, same, clusters)
+    A scale of two ends (0 to 1) can be two steps or everything between them: the judge's values
+    tell. Values between more steps than two are rounded to them.
+    """
+    steps = tuple(range(round(dimension.low), round(dimension.high) + 1))
+    shared = steps[0] <= min(people) and max(people) <= steps[-1]
+    in_steps = len(steps) > 2 or all(value == round(value) for value in judged)
+    return steps if shared and in_steps and len(steps) > 1 else ()
 
 
 def _people_alpha(items: Sequence[LabelledItem], dimension: str) -> float | None:
@@ -305,11 +240,11 @@ def _rho(a: Sequence[float], b: Sequence[float]) -> float | None:
 
 
 def _reliability(
-    judged: Sequence[float], people: Sequence[float], steps: Sequence[int] | None
+    judged: Sequence[float], people: Sequence[float], steps: Sequence[int]
 ) -> tuple[Step, ...]:
     """People's mean label by the judge's step; by fifths of its scores where scales differ."""
     x, y = np.asarray(judged), np.asarray(people)
-    if steps is not None:
+    if steps:
         bins = rounded(x, steps)
     else:
         edges = np.unique(np.quantile(x, [0.2, 0.4, 0.6, 0.8]))

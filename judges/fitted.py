@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from harness.errors import PluginError
 from harness.records import Dimension, JudgeItem, Judgement
 from harness.registry import did_you_mean
 from harness.resources import cache_root, resolve
-from judges.calibration import calibrate
-from judges.calibration_records import Calibration, lookup
+from judges.agreement import Estimate
+from judges.calibration import OVERALL, calibrate
+from judges.calibration_records import Agreement, Calibration, read
 from judges.features import features
 from judges.fitting import FittedModel, fit
-from judges.labels import Split, read_labels
+from judges.labels import OWN, Split, read_labels
 
 if TYPE_CHECKING:
     from judges.features import Embed
@@ -104,7 +105,10 @@ class Fitted:
                 raise ValueError(f"{model!r} has no dimension {name!r}.{did_you_mean(name, known)}")
         self._kept = [known.index(name) for name in dimensions or known]
         self.learned_from = (self.model.card.labels_digest, self.model.card.split)
-        self.version = f"{self.model.card.name} ({self.model.digest[:16]})"
+        self._whole = f"{self.model.card.name} ({self.model.digest[:16]})"
+        # The mean of some dimensions is another measure than the mean of all.
+        part = "" if len(self._kept) == len(known) else f", {', '.join(sorted(dimensions or ()))}"
+        self.version = self._whole + part
         self.dimensions: Sequence[Dimension] = tuple(
             Dimension(
                 name=fitted.name,
@@ -117,17 +121,15 @@ class Fitted:
         )
 
     @property
-    def calibration(self) -> dict[str, Any] | None:
-        """How far it agrees with labels it was not fitted on, for the report.
-
-        A result measured on this machine goes first; a shipped judge brings its own.
-        """
-        found = lookup(self.version)
-        if found is None and self._stored.is_file():
-            found = Calibration.model_validate_json(self._stored.read_text(encoding="utf-8"))
-            if found.version != self.version:
-                return None
-        return None if found is None else found.for_report()
+    def calibrations(self) -> list[Calibration]:
+        """What the judge brings of its own: the check saved beside it, else its cross-validation."""
+        names = {dimension.name for dimension in self.dimensions}
+        beside_it = read(self._stored)
+        if beside_it is None or beside_it.version != self._whole:
+            return [_cross_validated(self.model, self.version).only(names)]
+        if self.version == self._whole:
+            names.add(OVERALL)
+        return [beside_it.only(names)]
 
     def grade(self, items: Sequence[JudgeItem]) -> Iterator[Judgement]:
         """Grade every item on every dimension."""
@@ -148,6 +150,45 @@ class Fitted:
                     )
 
 
+def _cross_validated(model: FittedModel, version: str) -> Calibration:
+    """How far the judge agreed with its own labels, each predicted without it."""
+    card = model.card
+    undefined = Estimate(value=None)
+    # The card does not count labels by annotator: with authors among them, they are the authors'.
+    people = not any(name.startswith(OWN) for name in card.annotators)
+    return Calibration(
+        judge="fitted",
+        version=version,
+        labels=card.labels,
+        labels_digest=card.labels_digest,
+        split=card.split,
+        annotators=card.annotators,
+        items=max(dimension.items for dimension in card.dimensions),
+        label_count=max(dimension.items for dimension in card.dimensions),
+        outcomes={},
+        dimensions=tuple(
+            Agreement(
+                dimension=dimension.name,
+                items=dimension.items,
+                basis="people" if people else "authors",
+                annotators=len(card.annotators),
+                independent_labels=None,
+                author_labels=None,
+                cross_validated=True,
+                spearman=dimension.cross_validated,
+                kendall=undefined,
+                kappa=undefined,
+                accuracy=undefined,
+                people_alpha=None,
+                length_rho=None,
+                people_length_rho=None,
+                reliability=(),
+            )
+            for dimension in card.dimensions
+        ),
+    )
+
+
 def fit_labels(
     source: str, name: str, embed: Embed | None = None
 ) -> tuple[Path, FittedModel, Calibration | None]:
@@ -163,7 +204,8 @@ def fit_labels(
         embed: Texts to unit vectors; the process-wide MiniLM by default.
 
     Returns:
-        The judge's file, the model, and its calibration where there was something to check on.
+        The judge's file, the model, and its calibration where there was something to check on;
+        without, the judge's cross-validation is in ``Fitted.calibrations``.
 
     Raises:
         DataError: Labels that cannot be read or fitted.

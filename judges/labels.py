@@ -13,16 +13,16 @@ Rows with the same id are labels of the same item by further annotators. Optiona
 (``fit`` or ``check``), ``reference``, ``original_question``, ``original_answer``, ``reason``, and
 ``kind``, a word for the sort of answer it is, tricks that must not pay included (``warm_words``,
 ``copies_question``). An annotator whose name begins with ``author`` is one of those who made the
-labelled set.
+labelled set; everybody else counts as independent.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -33,7 +33,28 @@ from harness.resources import resolve
 from harness.transport import one_line
 
 Split = Literal["fit", "check"]
+Basis = Literal["people", "authors"]
 OWN = "author"
+
+MIN_ITEMS = 10
+"""Labelled items that say anything at all about a judge."""
+
+
+class Origin(NamedTuple):
+    """Whose labels an agreement rests on.
+
+    Attributes:
+        basis: ``people`` where labels of independent people stand for themselves, and only they are
+            compared with; ``authors`` where there are too few of them, and all labels are.
+        annotators: How many people those labels come from.
+        independent_labels: Labels by independent people in the file (None: not known).
+        author_labels: Labels by those who made the set.
+    """
+
+    basis: Basis
+    annotators: int
+    independent_labels: int | None
+    author_labels: int | None
 
 
 class Label(BaseModel):
@@ -46,7 +67,7 @@ class Label(BaseModel):
     annotator: str = Field(min_length=1)
     split: Split | None = None
     answer: str | None = None
-    labels: dict[str, float] | None = None
+    labels: dict[str, Annotated[float, Field(allow_inf_nan=False)]] | None = None
     answer_a: str | None = None
     answer_b: str | None = None
     preferred: Literal["a", "b", "tie"] | None = None
@@ -56,6 +77,15 @@ class Label(BaseModel):
     kind: str | None = None
     reason: dict[str, str] | str | None = None
     topic: str | None = None
+
+    @property
+    def independent(self) -> bool:
+        """Whether it is by somebody who did not make the labelled set."""
+        return not self.annotator.startswith(OWN)
+
+    def names(self, dimensions: Sequence[str] | None) -> bool:
+        """Whether it says something on one of these dimensions; on preferences where None."""
+        return dimensions is None or any(name in (self.labels or {}) for name in dimensions)
 
     @model_validator(mode="after")
     def _one_kind(self) -> Label:
@@ -82,6 +112,11 @@ class LabelledItem(BaseModel):
     def pairwise(self) -> bool:
         """Whether its label is a preference."""
         return self.first.preferred is not None
+
+    def of(self, basis: Basis) -> LabelledItem | None:
+        """The item with the labels that an agreement of this basis rests on; None without any."""
+        rows = tuple(row for row in self.rows if row.independent or basis == "authors")
+        return LabelledItem(rows=rows) if rows else None
 
     def score(self, dimension: str) -> float | None:
         """The mean of the annotators' scores, or None where nobody gave one."""
@@ -126,7 +161,23 @@ class Labels(BaseModel):
     @property
     def own(self) -> bool:
         """Whether all labels come from those who made the set."""
-        return all(name.startswith(OWN) for name in self.annotators)
+        return not any(row.independent for item in self.items for row in item.rows)
+
+    def origin(self, dimensions: Sequence[str] | None = None) -> Origin:
+        """Whose labels an agreement on these dimensions (together) rests on; on preferences where None."""
+        rows = [row for item in self.items for row in item.rows if row.names(dimensions)]
+        people = [row for row in rows if row.independent]
+        whole = [
+            item
+            for item in self.items
+            if (by_people := item.of("people")) is not None
+            and all(by_people.score(name) is not None for name in dimensions or ())
+        ]
+        basis: Basis = "people" if len(whole) >= MIN_ITEMS else "authors"
+        counted = people if basis == "people" else rows
+        return Origin(
+            basis, len({row.annotator for row in counted}), len(people), len(rows) - len(people)
+        )
 
     @property
     def count(self) -> int:
@@ -158,7 +209,8 @@ def read_labels(path: str) -> Labels:
             question that stands in both splits; one line with file and line.
     """
     try:
-        lines = Path(resolve(path)).read_text(encoding="utf-8").splitlines()
+        # Not splitlines(): U+2028 and U+0085 may stand in a JSON string as they are.
+        lines = Path(resolve(path)).read_text(encoding="utf-8-sig").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: cannot be read: {error}") from error
     items: dict[str, list[Label]] = {}
@@ -195,11 +247,29 @@ def _row(line: str, where: str) -> Label:
         value: Any = json.loads(line)
     except ValueError as error:
         raise DataError(f"{where}: not valid JSON: {error}") from None
+    for field, text in _texts_in(value):
+        if any("\ud800" <= character <= "\udfff" for character in text):
+            raise DataError(
+                f"{where}: field {field!r}: holds half of a surrogate pair, which is no text"
+            )
     try:
         return Label.model_validate(value)
     except ValidationError as error:
         message = one_line(error, list(Label.model_fields)).replace("option", "field")
         raise DataError(f"{where}: {message}") from None
+
+
+def _texts_in(value: Any, field: str = "") -> Iterator[tuple[str, str]]:
+    """Every text of a row, names of fields included, with the field that it stands in."""
+    if isinstance(value, str):
+        yield field, value
+    elif isinstance(value, dict):
+        for name, inner in value.items():
+            yield field, name
+            yield from _texts_in(inner, f"{field}.{name}".removeprefix("."))
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _texts_in(inner, field)
 
 
 def _texts(row: Label) -> tuple[str | None, ...]:

@@ -18,33 +18,43 @@ NEVER = "never checked against people"
 def checked(summary: Mapping[str, Any], row: Mapping[str, Any]) -> str:
     """How far the judge behind a row (with ``judge`` and ``dimension``) was checked, in a line.
 
-    Empty for judges that measure by a formula: there is nothing in them that people could confirm.
+    Empty for judges that measure by a formula and were not checked: there is little in them that
+    people could confirm.
     """
     judge = summary["judges"].get(row["judge"])
     if judge is None:
         return ""
-    calibration = judge["calibration"]
-    if calibration:
-        return str(calibration.get("by_dimension", {}).get(row["dimension"], NEVER))
-    return NEVER if judge["llm"] or judge.get("learned") else ""
+    known = (judge["calibration"] or {}).get("by_dimension", {})
+    never = NEVER if judge["llm"] or judge.get("learned") else ""
+    return str(known.get(row["dimension"], never))
 
 
 def briefly(summary: Mapping[str, Any], row: Mapping[str, Any]) -> str:
     """The same for a table's cell: ``rho 0.41 [0.30, 0.51], authors' labels``."""
     calibration = summary["judges"].get(row["judge"], {}).get("calibration") or {}
     found = next(
-        (a for a in calibration.get("dimensions", ()) if a["dimension"] == row["dimension"]), None
+        (
+            (one, name, one[of])
+            for rows, name, of in (
+                ("dimensions", "rho", "spearman"),
+                ("preferences", "accuracy", "accuracy"),
+            )
+            for one in calibration.get(rows, ())
+            if one["dimension"] == row["dimension"]
+        ),
+        None,
     )
     if found is None:
         return "never checked" if checked(summary, row) else ""
-    rho = found["spearman"]
-    if rho["value"] is None:
+    one, name, value = found
+    if value["value"] is None:
         return "agreement not defined"
-    interval = "" if rho["low"] is None else f" [{figure(rho['low'])}, {figure(rho['high'])}]"
-    whose = "authors' labels" if calibration["own"] else plural(
-        len(calibration["annotators"]), "annotator"
-    )  # fmt: skip
-    return f"rho {figure(rho['value'])}{interval}, {whose}"
+    interval = "" if value["low"] is None else f" [{figure(value['low'])}, {figure(value['high'])}]"
+    whose = (
+        plural(one["annotators"], "annotator") if one["basis"] == "people" else "authors' labels"
+    )
+    how = ", cross-validated" if one["cross_validated"] else ""
+    return f"{name} {figure(value['value'])}{interval}, {whose}{how}"
 
 
 def outcome_rows(summary: Mapping[str, Any]) -> list[Row]:

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 if TYPE_CHECKING:
+    from harness.cache import Cache
     from harness.config import JudgesFile
+    from harness.progress import Progress
+    from harness.records import JudgeItem, Judgement
+    from harness.stages.judge import NamedJudge
     from judges.calibration_records import Agreement, Calibration
+    from judges.labels import Labels
 
 BAR = 30
 """Characters of the longest bar of a reliability chart."""
@@ -29,24 +36,24 @@ def command(labels: str, judge_entry: str | None, fit_name: str | None, split: s
     """Measure a judge against LABELS (JSONL: pointwise scores or preferences, with annotators).
 
     Prints rank correlations, weighted kappa and accuracy with bootstrap intervals, and stores them
-    for the judge's version: from then on reports show them beside every figure of that judge. With
-    --fit, a judge is learned from the labels first (offline; used as "fitted: {model: NAME}"): from
-    those with split "fit", or all where there are no splits.
+    for the judge's version: from then on reports show them beside every figure of that judge. What
+    a judge was asked is kept, so the same command goes on where it stopped. With --fit, a judge is
+    learned from the labels first (offline; used as "fitted: {model: NAME}"): from those with split
+    "fit", or all where there are no splits.
     """
     if (judge_entry is None) == (fit_name is None):
         raise click.UsageError("name either --judge JUDGE or --fit NAME")
     if fit_name is not None:
-        from judges.fitted import fit_labels
-
-        path, _, found = fit_labels(labels, fit_name)
-        click.echo(f"{path}: fitted on {labels}")
-        if found is not None:
-            _print(found)
-        return 0
+        if split is not None:
+            raise click.UsageError(
+                "--split belongs to --judge: --fit learns from split 'fit' and checks on 'check'"
+            )
+        return _fit(labels, fit_name)
     assert judge_entry is not None
+    from harness.cache import Cache
+    from harness.cli.show import reporter
     from harness.registry import load_plugin_file
     from harness.runner import build_judges
-    from judges.calibration import calibrate
     from judges.calibration_records import store
     from judges.labels import read_labels
 
@@ -55,11 +62,83 @@ def command(labels: str, judge_entry: str | None, fit_name: str | None, split: s
         load_plugin_file(Path(plugin))
     read = read_labels(labels)
     part = read.part("check" if split == "check" else "fit") if split else read
-    for named in build_judges(chosen.judges):
-        found = calibrate(named.judge, part, name=named.label, source=labels, split=split)
-        _print(found)
-        click.echo(f"stored: {store(found)}")
+    with closing(Cache()) as cache:
+        for named in build_judges(chosen.judges):
+            found = _check(named, part, labels, split, cache, reporter())
+            _print(found)
+            click.echo(f"stored: {store(found)}")
     return 0
+
+
+def _fit(labels: str, name: str) -> int:
+    from judges.calibration_report import summary
+    from judges.fitted import Fitted, fit_labels
+
+    path, model, found = fit_labels(labels, name)
+    click.echo(f"{path}: fitted on {labels}")
+    if found is not None:
+        _print(found)
+        return 0
+    click.echo("  no part of the labels was held out; cross-validated, folds by question:")
+    for row in model.card.dimensions:
+        click.echo(f"  {row.name}: Spearman {row.cross_validated} ({row.items} items)")
+    for known in Fitted(str(path.resolve())).calibrations:
+        click.echo(f"  {summary(known.compared)}")
+    return 0
+
+
+def _check(
+    named: NamedJudge,
+    labels: Labels,
+    source: str,
+    split: str | None,
+    cache: Cache,
+    progress: Progress,
+) -> Calibration:
+    """One judge against the labels; what it was asked is kept where that is sound, and told."""
+    from judges.calibration import calibrate
+    from judges.kept import Kept
+    from judges.spending import Metered, priced
+
+    judge = named.judge
+    meter = Metered(judge)
+    durable = bool(getattr(judge, "durable", True))
+    if hasattr(judge, "keep_in"):
+        judge.keep_in(lambda member: cache if getattr(member, "durable", True) else None)
+    if not durable:
+        progress.note(
+            f"{named.label}: without a revision its name may mean another model tomorrow, so nothing"
+            " that it says is kept"
+        )
+    grader = Kept(meter, cache, named.source) if durable else meter
+
+    def grade(items: Sequence[JudgeItem]) -> Iterator[Judgement]:
+        seen: set[int] = set()
+        with progress.stage(f"judge: {named.label}", len(items)) as task:
+            for judgement in grader.grade(items):
+                if judgement.item not in seen:
+                    seen.add(judgement.item)
+                    task.advance()
+                yield judgement
+
+    try:
+        return calibrate(
+            judge,
+            labels,
+            name=named.name,
+            source=source,
+            split=split,
+            code=named.source,
+            grade=grade,
+        )
+    finally:
+        spent = meter.spent
+        if spent.calls:
+            money = f"{spent.money:.4f}" if spent.money or priced(judge) else "no price named"
+            click.echo(
+                f"{named.label}: {spent.calls} calls, {spent.prompt_tokens} prompt and"
+                f" {spent.completion_tokens} completion tokens, money: {money}"
+            )
 
 
 def _chosen(entry: str) -> JudgesFile:
@@ -96,6 +175,8 @@ def _chart(row: Agreement) -> None:
 
 
 def _print(found: Calibration) -> None:
+    from judges.calibration_report import summary
+
     click.secho(f"{found.judge} on {found.items} items of {found.labels}", bold=True)
     click.echo("  " + ", ".join(f"{count} {status}" for status, count in found.outcomes.items()))
     for row in found.dimensions:
@@ -103,6 +184,7 @@ def _print(found: Calibration) -> None:
             f"  {row.dimension}: Spearman {row.spearman}, Kendall tau-b {row.kendall}, weighted"
             f" kappa {row.kappa}, accuracy {row.accuracy} ({row.items} items)"
         )
+        _beside(row)
         _chart(row)
     for pair in found.preferences:
         swap = f", same in both orders {pair.swap_consistency}" if pair.swap_consistency else ""
@@ -110,4 +192,18 @@ def _print(found: Calibration) -> None:
             f"  {pair.dimension}: accuracy {pair.accuracy}, weighted kappa {pair.kappa}{swap}"
             f" ({pair.items} pairs)"
         )
-    click.echo(f"  {found.summary}")
+    click.echo(f"  {summary(found.compared)}")
+
+
+def _beside(row: Agreement) -> None:
+    """How far people agree with each other, and what length alone does to both."""
+    said = []
+    if row.people_alpha is not None:
+        said.append(f"people among themselves: Krippendorff's alpha {row.people_alpha:.2f}")
+    if row.length_rho is not None and row.people_length_rho is not None:
+        said.append(
+            f"with the answer's length: judge rho {row.length_rho:+.2f}, labels"
+            f" {row.people_length_rho:+.2f}"
+        )
+    if said:
+        click.echo(f"    {'; '.join(said)}")

@@ -18,10 +18,12 @@ from harness.records import JudgeItem
 from harness.registry import judges
 from judges import ridge
 from judges.calibration import calibrate
+from judges.calibration_report import report
 from judges.fitted import SHIPPED, Fitted, beside, fit_labels
 from judges.fitting import FittedModel
 from judges.labels import read_labels
 from judges.surface import NAMES, surface
+from reports.judging import briefly
 
 
 @pytest.fixture(autouse=True)
@@ -103,8 +105,32 @@ def test_fit_save_use_and_check(tmp_path: Path, quick: None) -> None:
     assert [got[index, "empathy"].value for index in range(3)] == [
         got[87 + index, "empathy"].value for index in range(3)
     ]
-    assert judge.calibration is not None
-    assert "never checked against independent people" in judge.calibration["summary"]
+    known = report(judge.calibrations)
+    assert known is not None
+    assert "never checked against independent people" in known["summary"]
+    assert {a["dimension"]: a["split"] for a in known["dimensions"]} == dict.fromkeys(
+        ("empathy", "luck", "overall"), "check"
+    )
+    part = Fitted("mine", dimensions=["luck"], embed=embed)
+    assert part.version == f"{judge.version}, luck"  # its mean is another measure
+    assert [[a.dimension for a in c.dimensions] for c in part.calibrations] == [["luck"]]
+
+
+def test_without_splits_it_brings_its_cross_validation(tmp_path: Path, quick: None) -> None:
+    source = labelled(tmp_path / "l.jsonl", split=None)
+    _, model, found = fit_labels(source, "mine", embed)
+    assert found is None
+    known = report(Fitted("mine", embed=embed).calibrations)
+    assert known is not None
+    assert not known["trusted"]
+    cross = {d.name: d.cross_validated.model_dump() for d in model.card.dimensions}
+    assert {a["dimension"]: a["spearman"] for a in known["dimensions"]} == cross
+    empathy = known["by_dimension"]["empathy"]
+    assert empathy.startswith("agrees with its authors' labels: rho 0.")
+    assert "(cross-validated) on 120 items; never checked against independent people" in empathy
+    row = {"judge": "fitted", "dimension": "empathy"}
+    summary = {"judges": {"fitted": {"calibration": known, "llm": False, "learned": True}}}
+    assert briefly(summary, row).endswith("authors' labels, cross-validated")
 
 
 def test_the_same_fit_gives_the_same_file(tmp_path: Path, quick: None) -> None:
@@ -117,7 +143,9 @@ def test_the_same_fit_gives_the_same_file(tmp_path: Path, quick: None) -> None:
     beside(files[0]).write_text(
         beside(files[0]).read_text().replace('"version": "j', '"version": "other'), encoding="utf-8"
     )
-    assert judge.calibration is None  # it was measured on another fit
+    # It was measured on another fit: what the judge says of itself is left.
+    (own,) = judge.calibrations
+    assert own.dimensions[0].cross_validated
 
 
 def test_version_follows_the_weights(tmp_path: Path, quick: None) -> None:
@@ -169,10 +197,11 @@ def test_the_shipped_judge_is_what_it_says() -> None:
     model = FittedModel.load(SHIPPED / "counseling.safetensors")
     assert [d.name for d in judge.dimensions] == ["coherence", "empathy", "relevance", "safety"]
     assert model.card.own
-    assert judge.calibration is not None
-    assert judge.calibration["version"] == judge.version
-    assert judge.calibration["split"] == "check"
-    assert "never checked against independent people" in judge.calibration["summary"]
+    known = report(judge.calibrations)
+    assert known is not None
+    assert {a["split"] for a in known["dimensions"]} == {"check"}
+    assert not any(a["cross_validated"] for a in known["dimensions"])
+    assert "never checked against independent people" in known["summary"]
 
 
 @pytest.mark.slow
@@ -182,7 +211,7 @@ def test_the_shipped_judge_agrees_and_pays_no_trick() -> None:
     judge = Fitted("counseling")
     labels = read_labels("bundled:data/labels/counseling_answers.jsonl").part("check")
     found = {a.dimension: a for a in calibrate(judge, labels, name="fitted", source="x").dimensions}
-    stored = {a["dimension"]: a for a in (judge.calibration or {})["dimensions"]}
+    stored = {a["dimension"]: a for a in (report(judge.calibrations) or {})["dimensions"]}
     for name, agreement in found.items():
         assert agreement.spearman.value == pytest.approx(
             stored[name]["spearman"]["value"], abs=0.01

@@ -1,4 +1,4 @@
-"""Labels, calibration, and what is kept of it."""
+"""Labels and calibration."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from harness.digest import derived_rng
 from harness.errors import DataError
 from harness.records import Dimension, JudgeItem, Judgement
 from judges.calibration import calibrate
-from judges.calibration_records import Calibration, lookup, store
+from judges.calibration_report import summary
 from judges.labels import read_labels
 
 
@@ -78,11 +78,13 @@ def test_pointwise(tmp_path: Path) -> None:
     assert [step.judge for step in empathy.reliability] == [1, 2, 3, 4, 5]
     assert sum(step.items for step in empathy.reliability) == 59
     assert empathy.kinds["warm_words"].items == 4
-    assert not found.own
-    assert found.trusted
-    assert found.summary.startswith("agrees with 2 annotators: empathy rho 0.")
-    assert found.of("empathy").endswith("on 59 items")
-    assert found.of("other") == "never checked"
+    assert empathy.basis == "people"
+    assert empathy.trusted
+    assert empathy.sentence.startswith("agrees with 2 independent annotators: rho 0.")
+    assert empathy.sentence.endswith("on 59 items (120 labels by independent people)")
+    assert summary(found.compared).startswith(
+        "agrees with 2 independent annotators: empathy rho 0."
+    )
 
 
 def test_labels_of_our_own_are_called_so(tmp_path: Path) -> None:
@@ -90,10 +92,11 @@ def test_labels_of_our_own_are_called_so(tmp_path: Path) -> None:
     labels = read_labels(write(tmp_path / "l.jsonl", rows))
     values: dict[str, float | None] = {r["answer"]: r["labels"]["empathy"] for r in rows}
     found = calibrate(Told(values), labels, name="told", source="l")
-    assert not found.trusted
-    assert "agrees with its authors' labels" in found.summary
-    assert "never checked against independent people" in found.summary
-    assert "never checked against independent people" in found.of("empathy")
+    (empathy,) = found.dimensions
+    assert not empathy.trusted
+    for said in (summary(found.compared), empathy.sentence):
+        assert "agrees with its authors' labels" in said
+        assert "(40 labels by authors); never checked against independent people" in said
 
 
 def test_a_random_judge_does_not_agree(tmp_path: Path) -> None:
@@ -103,11 +106,93 @@ def test_a_random_judge_does_not_agree(tmp_path: Path) -> None:
     }
     labels = read_labels(write(tmp_path / "l.jsonl", rows))
     found = calibrate(Told(values), labels, name="told", source="l")
-    assert not found.trusted
     (empathy,) = found.dimensions
+    assert not empathy.trusted
     assert empathy.spearman.low is not None
     assert empathy.spearman.high is not None
     assert empathy.spearman.low < 0 < empathy.spearman.high
+    assert empathy.sentence.startswith("shows no clear agreement with 1 independent annotator: rho")
+    assert "agrees" not in summary(found.compared)
+
+
+def test_a_judge_that_says_the_opposite_contradicts(tmp_path: Path) -> None:
+    rows = [row(n) for n in range(40)]
+    values: dict[str, float | None] = {r["answer"]: 5 - n % 5 for n, r in enumerate(rows)}
+    labels = read_labels(write(tmp_path / "l.jsonl", rows))
+    (empathy,) = calibrate(Told(values), labels, name="told", source="l").dimensions
+    assert empathy.verdict == "contradicts 1 independent annotator"
+
+
+def scored(rows: Sequence[dict[str, Any]], by: str) -> dict[str, float | None]:
+    return {r["answer"]: r["labels"]["empathy"] for r in rows if r["annotator"] == by}
+
+
+def test_one_label_by_somebody_else_makes_no_independent_check(tmp_path: Path) -> None:
+    rows = [row(n, annotator="author1") for n in range(40)]
+    rows.append(row(0, annotator="bob"))
+    labels = read_labels(write(tmp_path / "l.jsonl", rows))
+    (empathy,) = calibrate(
+        Told(scored(rows, "author1")), labels, name="told", source="l"
+    ).dimensions
+    assert (empathy.basis, empathy.independent_labels, empathy.author_labels) == ("authors", 1, 40)
+    assert not empathy.trusted
+    assert empathy.sentence.startswith("agrees with its authors' labels: rho 1.00")
+    assert empathy.sentence.endswith(
+        "(40 labels by authors, 1 label by independent people: too few to count apart);"
+        " not checked against independent people"
+    )
+
+
+def test_an_independent_agreement_rests_on_independent_labels_only(tmp_path: Path) -> None:
+    """The judge repeats the authors; the two people who labelled twelve items say the opposite."""
+    rows = [row(n, annotator="authors") for n in range(40)]
+    for name in ("ann", "bob"):
+        rows += [row(n, annotator=name, labels={"empathy": 5 - n % 5}) for n in range(12)]
+    labels = read_labels(write(tmp_path / "l.jsonl", rows))
+    (empathy,) = calibrate(
+        Told(scored(rows, "authors")), labels, name="told", source="l"
+    ).dimensions
+    assert (empathy.basis, empathy.items, empathy.annotators) == ("people", 12, 2)
+    assert empathy.spearman.value == pytest.approx(-1.0)
+    assert empathy.people_alpha == pytest.approx(1.0)
+    assert "(24 labels by independent people, 40 labels by authors left out)" in empathy.sentence
+
+
+@pytest.mark.parametrize(
+    ("high", "values", "defined"),
+    [
+        (1, [0.0, 1.0], True),  # two steps, graded in steps
+        (1, [0.1, 0.9], False),  # everything between the same two ends
+        (4, [0.1, 3.9], True),  # rounded to five steps
+    ],
+)
+def test_steps_are_told_by_what_was_judged(
+    tmp_path: Path, high: int, values: list[float], defined: bool
+) -> None:
+    class Steps(Told):
+        dimensions = (Dimension(name="empathy", low=0, high=high),)
+
+    rows = [row(n, labels={"empathy": high * (n % 2)}) for n in range(40)]
+    told: dict[str, float | None] = {r["answer"]: values[n % 2] for n, r in enumerate(rows)}
+    labels = read_labels(write(tmp_path / "l.jsonl", rows))
+    (empathy,) = calibrate(Steps(told), labels, name="told", source="l").dimensions
+    assert (empathy.accuracy.value, empathy.kappa.value) == ((1.0, 1.0) if defined else (None,) * 2)
+
+
+def test_why_nothing_was_scored_is_told(tmp_path: Path) -> None:
+    class Mute(Told):
+        def grade(self, items: Sequence[JudgeItem]) -> Iterator[Judgement]:
+            for index in range(len(items)):
+                status, reason = ("refused", "no") if index < 5 else ("error", "http_400: too hot")
+                yield Judgement(
+                    item=index, dimension="empathy", value=None, status=status, reason=reason
+                )
+
+    labels = read_labels(write(tmp_path / "l.jsonl", [row(n) for n in range(40)]))
+    with pytest.raises(DataError) as raised:
+        calibrate(Mute({}), labels, name="told", source="l")
+    assert "scored 0 items on 'empathy'" in str(raised.value)
+    assert "(5 refused, 35 error; most often: http_400: too hot)" in str(raised.value)
 
 
 def pair(number: int, preferred: str) -> dict[str, Any]:
@@ -132,83 +217,6 @@ def test_preferences_and_a_pointwise_judge(tmp_path: Path) -> None:
     assert by_name["empathy"].accuracy.value == 1.0
     assert by_name["empathy"].swap_consistency is None
     assert by_name["other"].accuracy.value == pytest.approx(1 / 3)
-
-
-class Comparing:
-    """Prefers what is said first in the alphabet; flips on every fifth item."""
-
-    version = "comparing 1"
-    dimensions = tuple(
-        Dimension(name=name, low=0, high=1, needs=("opponent",))
-        for name in ("win", "position_flip")
-    )
-
-    def grade(self, items: Sequence[JudgeItem]) -> Iterator[Judgement]:
-        for index, item in enumerate(items):
-            flip = index % 5 == 0
-            win = 0.5 if flip else float(item.answer < (item.opponent_answer or ""))
-            yield Judgement(item=index, dimension="win", value=win)
-            yield Judgement(item=index, dimension="position_flip", value=float(flip))
-
-
-def test_preferences_and_a_judge_that_compares(tmp_path: Path) -> None:
-    labels = read_labels(write(tmp_path / "p.jsonl", [pair(n, "a") for n in range(50)]))
-    found = calibrate(Comparing(), labels, name="pairwise", source="p")
-    (win,) = found.preferences
-    assert win.accuracy.value == pytest.approx(0.8)
-    assert win.swap_consistency is not None
-    assert win.swap_consistency.value == pytest.approx(0.8)
-
-
-def test_what_is_kept_is_found_by_version(tmp_path: Path) -> None:
-    rows = [row(n, annotator="authors") for n in range(40)]
-    values: dict[str, float | None] = {r["answer"]: r["labels"]["empathy"] for r in rows}
-    own = calibrate(
-        Told(values), read_labels(write(tmp_path / "o.jsonl", rows)), name="told", source="o"
-    )
-    assert lookup("told 1") is None
-    path = store(own)
-    assert lookup("told 1") == own
-    assert lookup("told 2") is None
-    few = [row(n) for n in range(20)]
-    independent = calibrate(
-        Told(values), read_labels(write(tmp_path / "i.jsonl", few)), name="told", source="i"
-    )
-    store(independent)
-    assert lookup("told 1") == independent  # people go before authors, though they are fewer
-    path.with_name("broken.json").write_text("{", encoding="utf-8")
-    assert lookup("told 1") == independent
-    report = independent.for_report()
-    assert report["summary"] == independent.summary
-    assert Calibration.model_validate_json(json.dumps({
-        key: value for key, value in report.items()
-        if key not in ("summary", "trusted", "by_dimension")
-    })) == independent  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("rows", "line"),
-    [
-        ([], "holds no label"),
-        (["{"], "l.jsonl:1: not valid JSON"),
-        ([row(0), row(1, annotator="")], "l.jsonl:2: field 'annotator'"),
-        ([{k: v for k, v in row(0).items() if k != "question"}], "field 'question' is required"),
-        ([row(0, labels={})], "needs either answer and labels"),
-        ([row(0, labels={"empathy": "high"})], "field 'labels.empathy'"),
-        ([row(0, lables={"empathy": 1})], "unknown field 'lables'"),
-        ([row(0), row(0)], "'ann' labelled 'i0' before"),
-        ([row(0), row(0, answer="other", annotator="b")], "'i0' stands for other texts"),
-        ([row(0, split="fit"), row(1, split="check")], "split by question"),
-        ([row(0), pair(1, "a")], "mixes pointwise and pairwise"),
-        ([{**pair(1, "a"), "preferred": "c"}], "field 'preferred'"),
-    ],
-)
-def test_bad_labels_give_one_line(tmp_path: Path, rows: list[Any], line: str) -> None:
-    path = write(tmp_path / "l.jsonl", rows)
-    with pytest.raises(DataError) as raised:
-        read_labels(path)
-    assert line in str(raised.value)
-    assert "\n" not in str(raised.value)
 
 
 def test_nothing_to_compare(tmp_path: Path) -> None:
