@@ -13,6 +13,7 @@ from harness.transport.endpoint import (
     one_line,
     summed,
 )
+from harness.transport.failures import valid_unicode
 
 __all__ = [
     "Budget",
@@ -26,4 +27,5 @@ __all__ = [
     "endpoint_settings",
     "one_line",
     "summed",
+    "valid_unicode",
 ]

@@ -15,9 +15,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import Any
 
+from harness.transport.breaker import Breaker
 from harness.transport.endpoint import NO_KEY, ChatCall, ChatResult, EndpointSettings, Usage
 from harness.transport.purse import Account
-from harness.transport.session import Breaker, Session
+from harness.transport.session import Session
 
 _DONE = object()
 

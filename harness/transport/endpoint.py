@@ -193,7 +193,8 @@ def one_line(error: ValidationError, known: list[str]) -> str:
         return f"unknown option {name!r}.{did_you_mean(name, known)}"
     if first["type"] == "missing":
         return f"option {name!r} is required"
-    return f"option {name!r}: {first['msg'].removeprefix('Value error, ')}"
+    wanted = first["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
+    return f"option {name!r}: {wanted}"
 
 
 @dataclass(frozen=True)

@@ -97,11 +97,11 @@ def _first_choice(body: Mapping[str, Any], redact: Redact) -> Attempt:
         parts = [part.get("text") for part in content if isinstance(part, dict)]
         content = "".join(part for part in parts if isinstance(part, str))
     if isinstance(refusal, str) and refusal:
-        attempt.refusal = redact(valid(refusal))
+        attempt.refusal = redact(valid_unicode(refusal))
     elif finish == "content_filter" and not content:
         attempt.refusal = "stopped by the content filter"
     elif isinstance(content, str):
-        attempt.text = redact(valid(content))
+        attempt.text = redact(valid_unicode(content))
     else:
         attempt.failure = Failure(
             kind="empty_choice", message="the choice holds no text", transient=True
@@ -207,7 +207,7 @@ def _fatal(kind: str, message: str) -> Attempt:
     return attempt
 
 
-def valid(text: str) -> str:
+def valid_unicode(text: str) -> str:
     """``text`` as valid Unicode: pairs of surrogates joined, lone ones replaced.
 
     JSON can carry half an emoji as an escape, and no file can.
@@ -216,7 +216,7 @@ def valid(text: str) -> str:
 
 
 def _short(text: str, redact: Redact) -> str:
-    line = redact(" ".join(valid(text).split()))
+    line = redact(" ".join(valid_unicode(text).split()))
     return line if len(line) <= SHOWN else line[: SHOWN - 1] + "…"
 
 
