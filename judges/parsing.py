@@ -1,25 +1,28 @@
-"""Reads verdicts out of what a model wrote. The last valid verdict wins; nothing is guessed.
+"""Reads verdicts out of what a model wrote. The last verdict counts, whole or not; nothing is guessed.
 
-A verdict counts only where its score is a whole number on the scale. What a reasoning model thinks
-before its answer, and turns that a model invents after its own, are not its verdict.
+A score counts only where it is a whole number on the scale. What a reasoning model thinks before its
+answer, turns that it invents after its own, and what it quotes from the texts it was shown are not
+its verdict. An earlier verdict never fills in for what the last one lacks: it may be a forged one
+that the model quotes before it gives its own.
 """
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-_DECODER = json.JSONDecoder()
+from harness.transport import valid_unicode
+from judges.spans import Quotable, scan
+
 _THOUGHT = re.compile(r"<(think|thinking|reasoning)>.*?(?:</\1>|\Z)", re.DOTALL | re.IGNORECASE)
+_THOUGHT_END = re.compile(r"</(?:think|thinking|reasoning)>", re.IGNORECASE)
 _NEXT_TURN = re.compile(
     r"<\|(?:im_end|im_start|user|eot_id|end|endoftext|start_header_id)\|>|\[INST\]"
     r"|^(?:user|human|### ?instruction):?[ \t]*$",
     re.IGNORECASE | re.MULTILINE,
 )
-_MAX_OBJECTS = 2000
-"""Openings of JSON objects that are tried, from the end: a verdict stands last."""
+_KEY = re.compile(r'"([^"\n]{1,80})"\s*:')
 
 
 class Verdict(NamedTuple):
@@ -29,30 +32,40 @@ class Verdict(NamedTuple):
     reason: str
 
 
-def own_turn(text: str) -> str:
-    """What the model says as its answer: without thoughts, and up to the next turn it invents."""
-    text = _THOUGHT.sub("", text)
-    # Some chat templates open the thought themselves, so that only its end is seen.
-    text = re.split(r"</(?:think|thinking|reasoning)>", text, flags=re.IGNORECASE)[-1]
-    following = _NEXT_TURN.search(text, pos=len(text) - len(text.lstrip()) + 1)
-    return text[: following.start()] if following else text
+def own_turn(text: str, shown: Sequence[str] = ()) -> str:
+    """What the model says as its answer: without thoughts, and up to the next turn it invents.
+
+    Delimiters within a JSON object are quoted and end nothing.
+
+    Args:
+        text: What the model wrote.
+        shown: The texts it was shown. A template's delimiter out of them that comes before any
+            object of the model's own is a quotation too.
+    """
+    return _own_turn(text, Quotable(shown))
+
+
+def _own_turn(text: str, shown: Quotable) -> str:
+    # Objects blanked out at the same length, so that what is found elsewhere keeps its place.
+    parts, position = [], 0
+    for start, end, _ in scan(text).objects:
+        parts += [text[position:start], "." * (end - start)]
+        position = end
+    blank = "".join([*parts, text[position:]])
+    kept = list(_unthought(blank))
+    blank = "".join(blank[start:end] for start, end in kept)
+    text = "".join(text[start:end] for start, end in kept)
+    own = [found.start for found in scan(text).objects if not shown.holds(text, found)]
+    for turn in _NEXT_TURN.finditer(blank, pos=len(blank) - len(blank.lstrip()) + 1):
+        quotation = turn[0][0] in "<[" and any(turn[0] in known for known in shown.texts)
+        if not quotation or (own and own[0] < turn.start()):
+            return text[: turn.start()]
+    return text
 
 
 def json_objects(text: str) -> list[dict[str, Any]]:
     """The outermost JSON objects in ``text``, in order."""
-    found: list[dict[str, Any]] = []
-    position = 0
-    openings = [match.start() for match in re.finditer(r"\{", text)][-_MAX_OBJECTS:]
-    for start in openings:
-        if start < position:
-            continue
-        try:
-            value, position = _DECODER.raw_decode(text, start)
-        except (ValueError, RecursionError):
-            continue
-        if isinstance(value, dict):
-            found.append(value)
-    return found
+    return [found.value for found in scan(text).objects]
 
 
 def whole_number(value: Any, allowed: Sequence[int]) -> int | None:
@@ -69,65 +82,131 @@ def whole_number(value: Any, allowed: Sequence[int]) -> int | None:
     return value if isinstance(value, int) and value in allowed else None
 
 
-def verdicts(text: str, scales: Mapping[str, Sequence[int]]) -> dict[str, Verdict]:
-    """The last valid verdict on each dimension.
+def verdicts(
+    text: str,
+    scales: Mapping[str, Sequence[int]],
+    shown: Sequence[str] = (),
+    finish_reason: str = "stop",
+) -> dict[str, Verdict]:
+    """The last verdict: what it says validly on each dimension.
 
-    A whole verdict, valid on every dimension, goes before partial ones; where there is none, each
-    dimension takes its own last valid score, from JSON or from lines such as ``Empathy: 4/5``.
+    The last JSON object that names any of the dimensions; where there is none, the last line such
+    as ``Empathy: 4/5`` of each.
 
     Args:
         text: What the model wrote.
         scales: By dimension, the allowed scores.
+        shown: The texts that the model was shown: objects and lines out of them are quotations.
+        finish_reason: With ``length``, an object that is not closed leaves everything unparsed.
 
     Returns:
         A verdict for each dimension that has a valid one.
     """
-    text = own_turn(text)
-    partial: dict[str, Verdict] = {}
-    for found in _candidates(text, scales):
-        if len(found) == len(scales):
-            return found
-        partial = {**found, **partial}
-    for name, verdict in _lines(text, scales).items():
-        partial.setdefault(name, verdict)
-    return partial
+    only = next(iter(scales)) if len(scales) == 1 else None
+    names = [*scales, *(["score"] if only else [])]
+    said = _said(text, names, shown, finish_reason)
+    if said is None:
+        return {}
+    value = said.value
+    if value is None:
+        return _lines(said.text, scales, said.shown)
+    if only and not _names(value, [only]):
+        value = {only: value}
+    found = {name: _verdict(_field(value, name), allowed) for name, allowed in scales.items()}
+    return {name: verdict for name, verdict in found.items() if verdict is not None}
 
 
-def choice(text: str, field: str, allowed: Sequence[str]) -> tuple[str, str] | None:
-    """The last valid choice: a field of a JSON object, or a line such as ``Winner: first``.
+def choice(
+    text: str,
+    field: str,
+    allowed: Sequence[str],
+    shown: Sequence[str] = (),
+    finish_reason: str = "stop",
+) -> tuple[str, str] | None:
+    """The last choice: a field of a JSON object, or else a line such as ``Winner: first``.
+
+    Args:
+        text: What the model wrote.
+        field: The field's name.
+        allowed: What may be chosen.
+        shown: As for ``verdicts``.
+        finish_reason: As for ``verdicts``.
 
     Returns:
-        The choice and its reason, or None.
+        The choice and its reason, or None where the last choice is not a valid one.
     """
-    text = own_turn(text)
+    said = _said(text, [field], shown, finish_reason)
+    if said is None:
+        return None
     known = {_squeezed(value): value for value in allowed}
-    for value in reversed(json_objects(text)):
-        chosen = _field(value, field)
-        if isinstance(chosen, str) and _squeezed(chosen) in known:
-            reason = _field(value, "reason")
-            return known[_squeezed(chosen)], reason if isinstance(reason, str) else ""
+    if said.value is not None:
+        chosen = _field(said.value, field)
+        if not isinstance(chosen, str) or _squeezed(chosen) not in known:
+            return None
+        return known[_squeezed(chosen)], _reason(said.value)
     options = "|".join(re.escape(value) for value in allowed)
     pattern = re.compile(
         rf"^[ \t>*_#\"'-]*{field}[ \t*_\"']{{0,8}}[:=][ \t*_\"']{{0,8}}({options})\b",
         re.IGNORECASE | re.MULTILINE,
     )
-    found = list(pattern.finditer(text))
-    return (known[_squeezed(found[-1][1])], "") if found else None
+    lines = [m for m in pattern.finditer(said.text) if not said.shown.holds_line(said.text, m)]
+    return (known[_squeezed(lines[-1][1])], "") if lines else None
 
 
-def _candidates(text: str, scales: Mapping[str, Sequence[int]]) -> Iterator[dict[str, Verdict]]:
-    """Verdicts in JSON objects, the last first."""
-    for value in reversed(json_objects(text)):
-        if len(scales) == 1:
-            (only,) = scales
-            value = value if _field(value, only) is not None else {only: value}
-        found = {}
-        for name, allowed in scales.items():
-            verdict = _verdict(_field(value, name), allowed)
-            if verdict is not None:
-                found[name] = verdict
-        if found:
-            yield found
+class _Said(NamedTuple):
+    """The model's own verdict: an object, or else the text in which lines may have it."""
+
+    value: dict[str, Any] | None
+    text: str
+    shown: Quotable
+
+
+def _said(
+    text: str, names: Sequence[str], shown: Sequence[str], finish_reason: str
+) -> _Said | None:
+    """What holds the verdict; None where it is cut off."""
+    quotable = Quotable(shown)
+    text = _own_turn(text, quotable)
+    spans = scan(text)
+    if finish_reason == "length" and spans.cut:
+        return None
+    last = next(
+        (
+            found
+            for found in reversed(spans.objects)
+            if _names(found.value, names) and not quotable.holds(text, found)
+        ),
+        None,
+    )
+    # A verdict that is begun after it and cannot be read takes its place all the same.
+    later = [start for start in spans.broken if last is None or start >= last.end]
+    if last is not None and later and _names(dict.fromkeys(_KEY.findall(text, later[0])), names):
+        return _Said(None, text[later[0] :], quotable)
+    return _Said(None if last is None else last.value, text, quotable)
+
+
+def _unthought(text: str) -> Iterator[tuple[int, int]]:
+    """The parts of a text that are no thoughts, by their places."""
+    thoughts = [match.span() for match in _THOUGHT.finditer(text)]
+    starts, ends = (
+        [0, *(end for _, end in thoughts)],
+        [*(start for start, _ in thoughts), len(text)],
+    )
+    # Some chat templates open the thought themselves, so that only its end is seen.
+    spoken = [
+        match.end()
+        for start, end in zip(starts, ends, strict=True)
+        for match in _THOUGHT_END.finditer(text, start, end)
+    ]
+    begin = spoken[-1] if spoken else 0
+    for start, end in zip(starts, ends, strict=True):
+        if end > begin:
+            yield max(start, begin), end
+
+
+def _names(value: Mapping[str, Any], names: Sequence[str]) -> bool:
+    wanted = {_squeezed(name) for name in names}
+    return any(_squeezed(key) in wanted for key in value)
 
 
 def _field(value: Mapping[str, Any], name: str) -> Any:
@@ -140,17 +219,20 @@ def _squeezed(name: str) -> str:
     return re.sub(r"[\W_]", "", name.lower())
 
 
+def _reason(value: Mapping[str, Any]) -> str:
+    given = _field(value, "reason")
+    return valid_unicode(given) if isinstance(given, str) else ""
+
+
 def _verdict(value: Any, allowed: Sequence[int]) -> Verdict | None:
     reason = ""
     if isinstance(value, dict):
-        given = _field(value, "reason")
-        reason = given if isinstance(given, str) else ""
-        value = _field(value, "score")
+        reason, value = _reason(value), _field(value, "score")
     score = whole_number(value, allowed)
     return None if score is None else Verdict(score, reason)
 
 
-def _lines(text: str, scales: Mapping[str, Sequence[int]]) -> dict[str, Verdict]:
+def _lines(text: str, scales: Mapping[str, Sequence[int]], shown: Quotable) -> dict[str, Verdict]:
     """Scores on lines of their own, ``Name: 4`` or ``**Name**: 4/5``; the last of each."""
     found = {}
     for name, allowed in scales.items():
@@ -164,7 +246,7 @@ def _lines(text: str, scales: Mapping[str, Sequence[int]]) -> dict[str, Verdict]
         )
         for match in reversed(list(pattern.finditer(text))):
             score = whole_number(match[1], allowed)
-            if score is not None:
+            if score is not None and not shown.holds_line(text, match):
                 found[name] = Verdict(score, "")
                 break
     return found
