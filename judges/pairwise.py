@@ -6,14 +6,14 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
-from harness.digest import digest
-from harness.records import Cost, Dimension, JudgeItem, Judgement, Message
-from harness.transport import ChatCall, ChatResult, Transport, endpoint_settings
+from harness.digest import derived_seed
+from harness.records import Cost, Dimension, JudgeItem, Judgement, Message, Need
+from harness.transport import ChatCall, ChatResult, summed
 from judges import parsing, prompts
-from judges.calibration_records import Calibrated
-from judges.refusals import Refusals
-from judges.rubrics import RubricFile, load_rubric
-from judges.structured import Level, StructuredChat, response_format
+from judges.asking import EndpointJudge
+from judges.rubric import unparsed
+from judges.rubrics import RubricFile, Shown, load_rubric
+from judges.structured import Level
 
 Order = Literal["first", "second"]
 
@@ -28,7 +28,7 @@ SCHEMA: dict[str, Any] = {
     "additionalProperties": False,
 }
 
-_OPPONENT: tuple[Literal["opponent"], ...] = ("opponent",)
+_OPPONENT: tuple[Need, ...] = ("opponent",)
 DIMENSIONS = (
     Dimension(
         name="win",
@@ -57,11 +57,17 @@ DIMENSIONS = (
 
 
 class Showing(NamedTuple):
-    """One of the two calls about an item: where the judged answer stands."""
+    """One of the two calls about an item: where the judged answer stands.
+
+    Attributes:
+        shown: The texts as the model may quote them.
+    """
 
     item: int
     order: Order
     messages: tuple[Message, ...]
+    seed: int
+    shown: tuple[str, ...]
 
 
 class Reading(NamedTuple):
@@ -75,16 +81,24 @@ class Reading(NamedTuple):
     cost: Cost
 
 
-class Pairwise(Calibrated):
+class Pairwise(EndpointJudge):
     """Which of two answers is better, asked in both orders; a verdict that flips is a tie.
+
+    Shown beside the two answers is what the rubric shows on any of its dimensions, where an item
+    has it; but not the answer to the original prompt, which comes from one of the two authors.
 
     Args:
         rubric: The criteria: a shipped rubric by name, or a YAML file by its path.
         temperature: Of the judge; null leaves it out.
         max_tokens: Of the verdict with its reason.
         max_characters: Of one shown text.
+        structured: As for the rubric judge.
         allow_self_judging: Let an endpoint's model judge its own answers.
         endpoint: As for the rubric judge: ``model``, ``base_url``, ``revision`` and so on.
+
+    Attributes:
+        transport: The client, with what it used so far.
+        level: How the endpoint is held to JSON; None before it is known.
 
     Raises:
         ConfigError: The rubric cannot be read.
@@ -92,39 +106,36 @@ class Pairwise(Calibrated):
         ValueError: An option does not fit.
     """
 
-    llm = True
-    dimensions: Sequence[Dimension] = DIMENSIONS
-
     def __init__(
         self,
         rubric: str,
         temperature: float | None = 0.0,
         max_tokens: int = 512,
         max_characters: int = prompts.MAX_CHARACTERS,
+        structured: Level = "json_schema",
         allow_self_judging: bool = False,
         **endpoint: Any,
     ) -> None:
-        self.rubric = load_rubric(rubric)
-        self.allow_self_judging = allow_self_judging
-        settings = endpoint_settings(endpoint)
-        self.transport = Transport(settings)
-        self._chat = StructuredChat(self.transport)
-        self._refusals = Refusals(similarity=None)
-        self._temperature = temperature
-        self._max_tokens = max_tokens
-        self._max_characters = max_characters
-        self.durable = settings.durable
-        self.fingerprint = settings.fingerprint
-        decides = [
-            settings.fingerprint,
-            temperature,
-            max_tokens,
-            max_characters,
-            prompts.PROMPT_VERSION,
-        ]
-        self.version = (
-            f"pairwise {self.rubric.label}, {settings.model}@{settings.revision or 'undeclared'},"
-            f" settings {digest(decides)[:8]}"
+        super().__init__(
+            "pairwise ",
+            load_rubric(rubric),
+            {
+                "temperature": temperature,
+                "max_tokens": max_tokens,
+                "max_characters": max_characters,
+                "structured": structured,
+                "allow_self_judging": allow_self_judging,
+            },
+            endpoint,
+        )
+        shown = [text for c in self.rubric.dimensions for text in self.rubric.shown(c)]
+        self._show: tuple[Shown, ...] = tuple(
+            text for text in dict.fromkeys(shown) if text not in ("answer", "original_answer")
+        )
+        self._needs_reference = "reference" in self.rubric.required(self.rubric.show)
+        needs: tuple[Need, ...] = ("opponent", *(("reference",) if self._needs_reference else ()))
+        self.dimensions: Sequence[Dimension] = tuple(
+            dimension.model_copy(update={"needs": needs}) for dimension in DIMENSIONS
         )
 
     def grade(self, items: Sequence[JudgeItem]) -> Iterator[Judgement]:
@@ -136,7 +147,7 @@ class Pairwise(Calibrated):
         """
         showings: list[Showing] = []
         for index, item in enumerate(items):
-            if item.opponent_answer is None:
+            if item.opponent_answer is None or (self._needs_reference and item.reference is None):
                 continue
             if item.opponent_answer.strip() == item.answer.strip():
                 yield from _verdict(
@@ -145,32 +156,36 @@ class Pairwise(Calibrated):
                 continue
             showings += self._showings(index, item)
         waiting: dict[int, dict[Order, Reading]] = {}
-        for position, result in self._chat.chat(
-            len(showings), lambda position, level: self._call(showings[position], level)
-        ):
+
+        def call(position: int, level: Level) -> ChatCall:
+            showing = showings[position]
+            return self._call(showing.messages, level, SCHEMA, "preference", showing.seed)
+
+        # The two calls of a pair are asked next to each other: where a budget ends or an endpoint
+        # goes away, no pair is half done but those under way.
+        for position, result in self._chat.chat(len(showings), call):
             showing = showings[position]
             both = waiting.setdefault(showing.item, {})
-            both[showing.order] = self._read(result)
+            both[showing.order] = self._read(showing, result)
             if len(both) == 2:
                 yield from combine(showing.item, waiting.pop(showing.item))
 
     def _showings(self, index: int, item: JudgeItem) -> Iterator[Showing]:
-        texts = prompts.shown_texts(item, ("question",))
+        texts = prompts.shown_texts(item, self._show)
+        limit = self._asking.max_characters
         for order in ("first", "second"):
             pair = (item.answer, item.opponent_answer or "")
             first, second = pair if order == "first" else pair[::-1]
             shown = {**texts, "answer_1": first, "answer_2": second}
-            yield Showing(index, order, pair_messages(self.rubric, shown, self._max_characters))
+            yield Showing(
+                index,
+                order,
+                pair_messages(self.rubric, shown, limit),
+                derived_seed(item.seed, "judge", order) % 2**31,
+                prompts.quotable(shown, limit),
+            )
 
-    def _call(self, showing: Showing, level: Level) -> ChatCall:
-        return ChatCall(
-            messages=showing.messages,
-            max_tokens=self._max_tokens,
-            temperature=self._temperature,
-            response_format=response_format(level, SCHEMA, "preference"),
-        )
-
-    def _read(self, result: ChatResult) -> Reading:
+    def _read(self, showing: Showing, result: ChatResult) -> Reading:
         if result.error is not None:
             error = result.error
             reason = f"{error.kind}: {error.message}"
@@ -178,12 +193,12 @@ class Pairwise(Calibrated):
         if result.text is None:
             said = result.refusal or "refused"
             return Reading(None, "refused", said, said, False, result.cost)
-        found = parsing.choice(result.text, "winner", CHOICES)
+        found = parsing.choice(result.text, "winner", CHOICES, showing.shown, result.finish_reason)
         if found is not None:
             return Reading(found[0], "scored", found[1], result.text, False, result.cost)
-        declined = self._refusals.found(parsing.own_turn(result.text))
+        declined = self._refusals.found(parsing.own_turn(result.text, showing.shown))
         status: Literal["refused", "unparsed"] = "refused" if declined else "unparsed"
-        said = declined or "no valid verdict in the answer"
+        said = declined or unparsed(result.finish_reason)
         return Reading(None, status, said, result.text, False, result.cost)
 
 
@@ -206,12 +221,7 @@ def pair_messages(rubric: RubricFile, texts: Mapping[str, str], limit: int) -> t
 def combine(item: int, readings: Mapping[Order, Reading]) -> Iterator[Judgement]:
     """One verdict out of the two orders; without both there is none."""
     first, second = readings["first"], readings["second"]
-    cost = Cost(
-        prompt_tokens=first.cost.prompt_tokens + second.cost.prompt_tokens,
-        completion_tokens=first.cost.completion_tokens + second.cost.completion_tokens,
-        money=first.cost.money + second.cost.money,
-        seconds=first.cost.seconds + second.cost.seconds,
-    )
+    cost = summed([first.cost, second.cost])
     raw = json.dumps({"shown first": first.raw, "shown second": second.raw}, ensure_ascii=False)
     failed = next((reading for reading in (first, second) if reading.winner is None), None)
     if failed is not None:

@@ -5,23 +5,31 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from harness.digest import derived_seed, digest
+from harness.digest import derived_seed
 from harness.records import Cost, Dimension, JudgeItem, Judgement, Message
-from harness.transport import ChatCall, ChatResult, Transport, endpoint_settings
+from harness.transport import ChatCall, ChatResult
 from judges import parsing, prompts
-from judges.calibration_records import Calibrated
+from judges.asking import EndpointJudge
 from judges.refusals import Refusals
 from judges.rubrics import Criterion, RubricFile, load_rubric, schema
-from judges.structured import LEVELS, Level, StructuredChat, response_format
+from judges.structured import Level
+
+UNPARSED = "no valid verdict in the answer"
+"""Why there is no value, where a text holds none."""
 
 
 class Ask(NamedTuple):
-    """One call: the dimensions of one item that show the same texts."""
+    """One call: the dimensions of one item that show the same texts.
+
+    Attributes:
+        shown: The texts as the model may quote them.
+    """
 
     item: int
     criteria: tuple[Criterion, ...]
     messages: tuple[Message, ...]
     seed: int
+    shown: tuple[str, ...]
 
 
 def asks(
@@ -33,17 +41,20 @@ def asks(
         for show, criteria in rubric.groups:
             if any(getattr(item, name) is None for name in rubric.required(show)):
                 continue
-            messages = prompts.rubric_messages(
-                rubric, criteria, prompts.shown_texts(item, show), limit
-            )
-            found.append(Ask(index, criteria, messages, item.seed))
+            texts = prompts.shown_texts(item, show)
+            messages = prompts.rubric_messages(rubric, criteria, texts, limit)
+            quotable = prompts.quotable(texts, limit)
+            found.append(Ask(index, criteria, messages, item.seed, quotable))
     return found
 
 
-def judgements(ask: Ask, text: str, cost: Cost | None, refusals: Refusals) -> Iterator[Judgement]:
+def judgements(
+    ask: Ask, text: str, cost: Cost | None, refusals: Refusals, finish_reason: str = "stop"
+) -> Iterator[Judgement]:
     """What a model's text says on each dimension of an ask; the cost stands with the first."""
-    found = parsing.verdicts(text, {c.name: c.steps for c in ask.criteria})
-    declined = None if found else refusals.found(parsing.own_turn(text))
+    scales = {c.name: c.steps for c in ask.criteria}
+    found = parsing.verdicts(text, scales, ask.shown, finish_reason)
+    declined = None if found else refusals.found(parsing.own_turn(text, ask.shown))
     for position, criterion in enumerate(ask.criteria):
         verdict = found.get(criterion.name)
         yield Judgement(
@@ -51,13 +62,18 @@ def judgements(ask: Ask, text: str, cost: Cost | None, refusals: Refusals) -> It
             dimension=criterion.name,
             value=None if verdict is None else float(verdict.score),
             status="scored" if verdict else "refused" if declined else "unparsed",
-            reason=verdict.reason if verdict else declined or "no valid verdict in the answer",
+            reason=verdict.reason if verdict else declined or unparsed(finish_reason),
             raw=text,
             cost=None if position else cost,
         )
 
 
-class Rubric(Calibrated):
+def unparsed(finish_reason: str) -> str:
+    """Why a text gave no verdict."""
+    return UNPARSED + (", which max_tokens cut off" if finish_reason == "length" else "")
+
+
+class Rubric(EndpointJudge):
     """A language model behind any OpenAI-compatible endpoint grades by a written rubric.
 
     Args:
@@ -74,14 +90,13 @@ class Rubric(Calibrated):
 
     Attributes:
         transport: The client, with what it used so far.
+        level: How the endpoint is held to JSON; None before it is known.
 
     Raises:
         ConfigError: The rubric cannot be read.
         EndpointError: The endpoint needs a key and none is set.
         ValueError: An option does not fit.
     """
-
-    llm = True
 
     def __init__(
         self,
@@ -94,37 +109,21 @@ class Rubric(Calibrated):
         allow_self_judging: bool = False,
         **endpoint: Any,
     ) -> None:
-        if structured not in LEVELS:
-            raise ValueError(f"structured must be one of {', '.join(LEVELS)}, not {structured!r}")
-        if max_tokens < 1 or max_characters < 100:
-            raise ValueError("max_tokens must be at least 1 and max_characters at least 100")
-        self.rubric = load_rubric(rubric)
-        if dimensions is not None:
-            self.rubric = self.rubric.only(dimensions)
-        self.allow_self_judging = allow_self_judging
-        settings = endpoint_settings(endpoint)
-        self.transport = Transport(settings)
-        self._chat = StructuredChat(self.transport, structured)
-        self._refusals = Refusals(similarity=None)
-        self._temperature = temperature
-        self._max_tokens = max_tokens
-        self._max_characters = max_characters
-        self.durable = settings.durable
-        self.fingerprint = settings.fingerprint
+        written = load_rubric(rubric)
+        super().__init__(
+            "",
+            written if dimensions is None else written.only(dimensions),
+            {
+                "temperature": temperature,
+                "max_tokens": max_tokens,
+                "max_characters": max_characters,
+                "structured": structured,
+                "allow_self_judging": allow_self_judging,
+            },
+            endpoint,
+        )
         self.dimensions: Sequence[Dimension] = tuple(
             self.rubric.dimension(criterion) for criterion in self.rubric.dimensions
-        )
-        decides = [
-            settings.fingerprint,
-            temperature,
-            max_tokens,
-            max_characters,
-            structured,
-            prompts.PROMPT_VERSION,
-        ]
-        self.version = (
-            f"{self.rubric.label}, {settings.model}@{settings.revision or 'undeclared'},"
-            f" settings {digest(decides)[:8]}"
         )
 
     def grade(self, items: Sequence[JudgeItem]) -> Iterator[Judgement]:
@@ -134,25 +133,21 @@ class Rubric(Calibrated):
             EndpointError: The endpoint refuses the key, lacks the model or cannot be reached.
             BudgetExceeded: The budget does not cover the next call.
         """
-        todo = asks(self.rubric, items, self._max_characters)
-        for index, result in self._chat.chat(
-            len(todo), lambda index, level: self._call(todo[index], level)
-        ):
-            yield from self._read(todo[index], result)
+        todo = asks(self.rubric, items, self._asking.max_characters)
 
-    def _call(self, ask: Ask, level: Level) -> ChatCall:
-        return ChatCall(
-            messages=ask.messages,
-            max_tokens=self._max_tokens,
-            temperature=self._temperature,
-            # Some servers know no seed: it is sent only where it can matter.
-            seed=derived_seed(ask.seed, "judge") % 2**31 if self._temperature else None,
-            response_format=response_format(level, schema(ask.criteria), self.rubric.name),
-        )
+        def call(index: int, level: Level) -> ChatCall:
+            ask = todo[index]
+            seed = derived_seed(ask.seed, "judge") % 2**31
+            return self._call(ask.messages, level, schema(ask.criteria), self.rubric.name, seed)
+
+        for index, result in self._chat.chat(len(todo), call):
+            yield from self._read(todo[index], result)
 
     def _read(self, ask: Ask, result: ChatResult) -> Iterator[Judgement]:
         if result.text is not None:
-            yield from judgements(ask, result.text, result.cost, self._refusals)
+            yield from judgements(
+                ask, result.text, result.cost, self._refusals, result.finish_reason
+            )
         else:
             yield from failed(ask.item, [c.name for c in ask.criteria], result)
 

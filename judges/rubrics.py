@@ -131,8 +131,13 @@ class RubricFile(_Strict):
         """The rubric with these dimensions alone.
 
         Raises:
-            ValueError: No dimension of that name.
+            ValueError: No dimension of that name, or no list of names.
         """
+        listed = isinstance(names, Sequence) and not isinstance(names, str) and names
+        if not listed or not all(isinstance(name, str) for name in names):
+            raise ValueError(
+                f"option 'dimensions': must be a list of names, such as [{self.dimensions[0].name}]"
+            )
         known = [criterion.name for criterion in self.dimensions]
         for name in names:
             if name not in known:
@@ -154,6 +159,11 @@ def load_rubric(name: str) -> RubricFile:
     Raises:
         ConfigError: No such rubric, or its file has a mistake (file, line, field).
     """
+    if not isinstance(name, str):
+        raise ConfigError(
+            f"option 'rubric': must be the name of a rubric ({', '.join(shipped())}) or the path of"
+            f" a YAML file, not {name!r}"
+        )
     if name.endswith((".yaml", ".yml")) or "/" in name:
         return load_yaml(resolve(name), [], RubricFile)
     path = Path(configs_root()) / "rubrics" / f"{name}.yaml"

@@ -1,21 +1,25 @@
 """How an endpoint can be held to JSON: by a schema, by JSON mode, or by asking nicely.
 
 A schema is sent as OpenAI takes it, else as llama.cpp does. Found out by asking once, with the
-first item, and remembered for the run. An endpoint that ignores the request is not noticed here and
-need not be: verdicts are validated all the same.
+first item, and remembered for the run. Only a bad request speaks against a level: a busy server or
+a slow one says nothing of what it takes. An endpoint that ignores the request is not noticed here
+and need not be: verdicts are validated all the same.
 """
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
-from harness.transport import ChatCall, ChatResult, Transport
+from harness.transport import ChatCall, ChatResult, Transport, summed
 
 Level = Literal["json_schema", "json_object_schema", "json_object", "text"]
 PROBES = 3
-"""Items asked one by one while nothing is known; then plain text is taken."""
+"""Items asked one by one while nothing is known; then as many as go at a time.
+
+As many that are a bad request at every level are no question of formats: plain text is taken then.
+"""
 
 LEVELS: tuple[Level, ...] = ("json_schema", "json_object_schema", "json_object", "text")
 
@@ -61,26 +65,43 @@ class StructuredChat:
         Raises:
             EndpointError, BudgetExceeded: See ``Transport.chat``.
         """
-        first = 0
-        while first < count and not self.known:
-            if first == PROBES:
-                self.level = "text"  # every endpoint takes this; nothing better is known
-                break
-            yield first, self._find_out(functools.partial(make, first))
-            first += 1
-        calls: Sequence[ChatCall] = [make(index, self.level) for index in range(first, count)]
+        waiting = list(range(count))
+        probed = hopeless = 0
+        while waiting and not self.known:
+            size = 1 if probed < PROBES else self.transport.settings.concurrency
+            batch, waiting = waiting[:size], waiting[size:]
+            for index, result in self._find_out(batch, make):
+                hopeless += result.error is not None and result.error.kind == "bad_request"
+                yield index, result
+            probed += len(batch)
+            if not self.known and hopeless >= PROBES:
+                self.level, self.known = "text", True
+        calls: Sequence[ChatCall] = [make(index, self.level) for index in waiting]
         for index, result in self.transport.chat(calls):
-            yield first + index, result
+            yield waiting[index], result
 
-    def _find_out(self, make: Callable[[Level], ChatCall]) -> ChatResult:
-        """The first item's answer, at the strictest level that gives one."""
-        rejected: list[ChatResult] = []
+    def _find_out(
+        self, batch: Sequence[int], make: Callable[[int, Level], ChatCall]
+    ) -> Iterator[tuple[int, ChatResult]]:
+        """Answers of some items, each at the strictest level that does not reject it."""
+        rejected: dict[int, ChatResult] = {}
         for level in LEVELS[LEVELS.index(self.level) :]:
-            ((_, result),) = self.transport.chat([make(level)])
-            if result.error is None:
-                self.level, self.known = level, True
-                return result
-            if result.error.kind != "bad_request":
-                return result  # says nothing about formats: the next call finds out
-            rejected.append(result)
-        return rejected[-1]  # not a question of formats
+            asked = [index for index in batch if level == self.level or index in rejected]
+            before, rejected = rejected, {}
+            for position, result in self.transport.chat([make(index, level) for index in asked]):
+                index = asked[position]
+                if index in before:
+                    costs = [before[index].cost, result.cost]
+                    result = replace(result, cost=summed(costs))
+                if result.error is None:
+                    self.known = True
+                    found = level
+                if result.error is None or result.error.kind != "bad_request":
+                    yield index, result
+                else:
+                    rejected[index] = result
+            if self.known:
+                self.level = found
+                break
+        # Rejected at every level, or where the same level answers others: no question of formats.
+        yield from rejected.items()
