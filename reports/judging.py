@@ -7,8 +7,10 @@ from functools import partial
 from typing import Any
 
 from harness.analysis import ALL
+from harness.analysis.judging import COMPLETE
 from harness.analysis.words import figure, plural
-from harness.records import ORIGINAL
+from harness.records import ORIGINAL, Dimension
+from judges.calibration import OVERALL, overall_parts
 from reports.drawing import slug
 
 Row = dict[str, Any]
@@ -60,11 +62,38 @@ def briefly(summary: Mapping[str, Any], row: Mapping[str, Any]) -> str:
 def outcome_rows(summary: Mapping[str, Any]) -> list[Row]:
     """Outcomes by judge and dimension, for judges that can fail to give a score or did."""
     return [
-        row | {"judge": name}
+        row | {"judge": name, "worst": min(row["shares"].items(), key=lambda share: share[1])}
         for name, judge in summary["judges"].items()
         for row in judge.get("outcomes", ())
         if judge["llm"] or row["share"] < 1
     ]
+
+
+def incomplete(summary: Mapping[str, Any], row: Mapping[str, Any]) -> str:
+    """The mark beside a figure that rests on too few of its items; empty where it is whole.
+
+    Args:
+        summary: The run's.
+        row: With ``judge``, ``dimension`` and ``subject``; where it compares, with ``baseline`` or
+            ``against``.
+    """
+    judge = summary["judges"].get(row["judge"])
+    if judge is None:
+        return ""
+    names = {row["dimension"]}
+    if row["dimension"] == OVERALL:  # as whole as the least whole of what it is the mean of
+        names |= {
+            part.name
+            for part in overall_parts([Dimension.model_validate(d) for d in judge["dimensions"]])
+        }
+    rows = [one for one in judge.get("outcomes", ()) if one["dimension"] in names]
+    said = []
+    for role in ("subject", "baseline", "against"):
+        share = min((one["shares"].get(row.get(role), 1.0) for one in rows), default=1.0)
+        if share < COMPLETE:
+            whose = "" if role == "subject" else f"{row[role]} "
+            said.append(f"{whose}{figure(100 * share, 0)}% scored")
+    return f"incomplete: {', '.join(said)}" if said else ""
 
 
 def noise_rows(summary: Mapping[str, Any]) -> list[Row]:
@@ -139,6 +168,7 @@ def win_rows(summary: Mapping[str, Any]) -> list[Row]:
                 key, dict(zip(("judge", "subject", "kind"), key, strict=True)) | {"n": cell["n"]}
             )
             row[cell["dimension"]] = cell[where]
+            row["dimension"] = "win"
     return [row for row in rows.values() if "win" in row]
 
 
@@ -157,6 +187,7 @@ def context(summary: Mapping[str, Any]) -> Row:
         "checked": partial(checked, summary),
         "briefly": partial(briefly, summary),
         "held": held,
+        "incomplete": partial(incomplete, summary),
         "of_chart": partial(of_chart, summary),
         "has_learned": any(j.get("learned") for j in summary["judges"].values()),
         "headline_checked": next((said for row in headline if (said := checked(summary, row))), ""),

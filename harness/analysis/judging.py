@@ -29,7 +29,7 @@ class JudgingCount:
 
     def __init__(self, repeated: Collection[str], panels: Collection[str]) -> None:
         self._repeated, self._panels = frozenset(repeated), frozenset(panels)
-        self._outcomes: dict[str, dict[str, Counter[str]]] = {}
+        self._outcomes: dict[str, dict[str, dict[str, Counter[str]]]] = {}
         self._values: dict[str, dict[str, dict[_Asked, list[float]]]] = {}
         self._raws: dict[str, dict[str, list[str]]] = {}
 
@@ -37,7 +37,8 @@ class JudgingCount:
         """Yield every score on, having counted it."""
         for score in scores:
             judge, dimension = score.judge, score.dimension
-            self._outcomes.setdefault(judge, {}).setdefault(dimension, Counter())[score.status] += 1
+            of_subjects = self._outcomes.setdefault(judge, {}).setdefault(dimension, {})
+            of_subjects.setdefault(score.subject, Counter())[score.status] += 1
             if judge in self._repeated and score.value is not None:
                 asked = (score.subject, score.variant_key, score.repeat)
                 of_dimension = self._values.setdefault(judge, {}).setdefault(dimension, {})
@@ -49,8 +50,9 @@ class JudgingCount:
     def of(self, judge: str) -> dict[str, Any]:
         """``outcomes[]``, ``noise[]`` and ``agreement[]`` of one judge, a row a dimension.
 
-        An outcome's ``share`` is how much of the dimension was scored; ``incomplete`` marks one
-        under ``COMPLETE``. ``noise`` is None for a judge that was asked once, ``agreement`` for one
+        An outcome's ``share`` is how much of the dimension was scored, ``shares`` how much of each
+        subject's; ``incomplete`` marks one where a subject is under ``COMPLETE``: its mean leaves
+        out what another's holds, however full the two are together. ``noise`` is None for a judge that was asked once, ``agreement`` for one
         that is no panel.
         """
         return {
@@ -67,14 +69,15 @@ class JudgingCount:
         }
 
 
-def _outcome(dimension: str, count: Counter[str]) -> dict[str, Any]:
-    total = sum(count.values())
-    share = count["scored"] / total
+def _outcome(dimension: str, subjects: Mapping[str, Counter[str]]) -> dict[str, Any]:
+    count = sum(subjects.values(), Counter[str]())
+    shares = {name: of["scored"] / sum(of.values()) for name, of in subjects.items()}
     return {
         "dimension": dimension,
         **{name: count[name] for name in OUTCOMES},
-        "share": number(share),
-        "incomplete": share < COMPLETE,
+        "share": number(count["scored"] / sum(count.values())),
+        "shares": {name: number(share) for name, share in shares.items()},
+        "incomplete": min(shares.values()) < COMPLETE,
     }
 
 

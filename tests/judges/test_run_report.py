@@ -72,7 +72,10 @@ def test_outcomes_are_counted_by_judge_and_dimension(run: tuple[Path, Outcome]) 
     assert set(counts) == {"empathy", "relevance", "coherence", "safety"}
     for row in counts.values():
         assert row["unparsed"] > 0
-        assert row["incomplete"] == (row["scored"] / (row["scored"] + row["unparsed"]) < 0.9)
+        assert row["share"] == pytest.approx(
+            row["scored"] / (row["scored"] + row["unparsed"]), abs=1e-5
+        )
+        assert row["incomplete"] == (min(row["shares"].values()) < 0.9)
     assert outcome.failed_scores == sum(row["unparsed"] for row in counts.values())
     assert not any(row["incomplete"] for row in judges["unsure"]["outcomes"])
     said = text_of(root / "report.html")
