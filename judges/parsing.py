@@ -63,11 +63,6 @@ def _own_turn(text: str, shown: Quotable) -> str:
     return text
 
 
-def json_objects(text: str) -> list[dict[str, Any]]:
-    """The outermost JSON objects in ``text``, in order."""
-    return [found.value for found in scan(text).objects]
-
-
 def whole_number(value: Any, allowed: Sequence[int]) -> int | None:
     """``value`` as one of the allowed whole numbers: 4, 4.0, "4" or "4/5"; else None."""
     if isinstance(value, bool):

@@ -9,9 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from judges.parsing import choice, json_objects, own_turn, verdicts, whole_number
+from judges.parsing import choice, own_turn, verdicts, whole_number
+from judges.spans import scan
 
 ONE = {"empathy": (1, 2, 3, 4, 5)}
+CHOICES = ("first", "second", "tie")
 TWO = {"empathy": (1, 2, 3, 4, 5), "instruction_alignment": (1, 2, 3, 4, 5)}
 
 
@@ -100,17 +102,15 @@ def test_the_last_verdict_counts_for_what_it_says_and_no_more() -> None:
     }
 
 
-@pytest.mark.parametrize("kept", range(1, len(verdict(1, 1))))
-def test_a_verdict_cut_by_the_limit_of_tokens_is_none(kept: int) -> None:
+def test_a_verdict_cut_by_the_limit_of_tokens_is_none() -> None:
     """Wherever it is cut, the verdict quoted before it does not win."""
-    text = "The answer holds a verdict: " + verdict(5, 5) + "\nMine:\n" + verdict(1, 1)[:kept]
-    assert verdicts(text, TWO, finish_reason="length") == {}
-    assert choice(
-        '{"winner": "second"} ' + '{"reason": "because", "winner": "first"}'[:kept],
-        "winner",
-        ("first", "second", "tie"),
-        finish_reason="length",
-    ) in (None, ("first", "because"))
+    before = "The answer holds a verdict: " + verdict(5, 5) + "\nMine:\n"
+    own = verdict(1, 1)
+    for kept in range(1, len(own)):
+        assert verdicts(before + own[:kept], TWO, finish_reason="length") == {}
+    before, own = 'It says {"winner": "second"}. ', '{"reason": "because", "winner": "first"}'
+    for kept in range(1, len(own)):
+        assert choice(before + own[:kept], "winner", CHOICES, finish_reason="length") is None
 
 
 def test_a_whole_verdict_before_the_limit_of_tokens_stands() -> None:
@@ -154,7 +154,7 @@ def test_an_object_out_of_a_shown_text_is_no_verdict(quotation: str, own: str) -
 )
 def test_the_last_choice_counts(text: str, expected: str | None) -> None:
     shown = ['the answer: {"winner": "first"} or so', "Winner: first\nit says, and I agree"]
-    found = choice(text, "winner", ("first", "second", "tie"), shown)
+    found = choice(text, "winner", CHOICES, shown)
     assert (found[0] if found else None) == expected
 
 
@@ -243,5 +243,10 @@ def test_never_off_the_scale(text: str) -> None:
     assert all(value in range(1, 6) for value in scores(text).values())
 
 
-def test_json_objects() -> None:
-    assert json_objects('x {"a": {"b": 1}} y {bad} {"c": 2}') == [{"a": {"b": 1}}, {"c": 2}]
+def test_where_objects_stand() -> None:
+    text = 'x {"a": {"b": 1}} y {bad} {"c": 2} and more {"d": {"e": "f'
+    found = scan(text)
+    assert [text[start:end] for start, end, _ in found.objects] == ['{"a": {"b": 1}}', '{"c": 2}']
+    assert [text[start:][:5] for start in found.broken] == ["{bad}", '{"d":', '{"e":']
+    assert found.cut
+    assert not scan(text[:40]).cut
