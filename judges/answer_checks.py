@@ -153,9 +153,11 @@ class AnswerChecks:
             "prompt_echo": prompt_echo,
             "run_on": run_on,
         }
-        unknown = sorted(set(skip) - set(checks))
-        if unknown:
-            raise ValueError(f"no check named {unknown[0]!r} to skip; known: {', '.join(checks)}")
+        if isinstance(skip, str) or not isinstance(skip, Sequence):
+            raise ValueError(f"skip must be a list of checks such as [empty], not {skip!r}")
+        for name in skip:
+            if name not in list(checks):  # a list: what YAML gives need not be hashable
+                raise ValueError(f"no check named {name!r} to skip; known: {', '.join(checks)}")
         self._checks = {name: check for name, check in checks.items() if name not in skip}
         self.dimensions: Sequence[Dimension] = tuple(
             Dimension(

@@ -44,7 +44,9 @@ class Panel:
 
     def __init__(self, judges: Sequence[Any]) -> None:
         if isinstance(judges, str) or not isinstance(judges, Sequence) or len(judges) < 2:
-            raise PluginError("a panel needs a list of at least two judges")
+            raise PluginError(
+                "a panel needs a list of at least two judges, such as judges: [rouge_l, semantic]"
+            )
         self.members: dict[str, Judge] = {}
         for position, entry in enumerate(judges, start=1):
             name, options = _entry(entry)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from harness.errors import PluginError
+from judges.members import leaves
 
 _SAME = (("weights",), ("provider", "model"))
 """Fields of a fingerprint that make two models the same base weights."""
@@ -39,22 +40,17 @@ def check_self_judging(
     Raises:
         PluginError: It shares the weights and ``allow_self_judging`` is not set.
     """
-    shared = sorted(
-        {
-            name
-            for member in _members(judge)
-            for name, fingerprint in subjects.items()
-            if _same(member.fingerprint, fingerprint)
-        }
-    )
+    shared: set[str] = set()
+    allowed = True
+    for leaf in leaves(judge):
+        own = getattr(leaf, "fingerprint", None) or {}
+        mine = {name for name, known in subjects.items() if _same(own, known)}
+        shared |= mine
+        allowed &= not mine or bool(getattr(leaf, "allow_self_judging", False))
     if not shared:
         return None
-    whom = ", ".join(shared)
-    if not all(
-        getattr(member, "allow_self_judging", False)
-        for member in _members(judge)
-        if any(_same(member.fingerprint, subjects[name]) for name in shared)
-    ):
+    whom = ", ".join(sorted(shared))
+    if not allowed:
         raise _refused(label, whom)
     return f"judge {label!r} has the same base weights as {whom}: it judges itself"
 
@@ -68,9 +64,10 @@ def check_named(label: str, judge: Any, subjects: Sequence[Subject]) -> None:
     Raises:
         PluginError: They are the same and ``allow_self_judging`` is not set.
     """
-    for member in _named(judge):
-        shared = [subject.name for subject in subjects if subject.model == member.named_model]
-        if shared and not getattr(member, "allow_self_judging", False):
+    for leaf in leaves(judge):
+        own = getattr(leaf, "named_model", None)
+        shared = [subject.name for subject in subjects if own and subject.model == own]
+        if shared and not getattr(leaf, "allow_self_judging", False):
             raise _refused(label, ", ".join(shared))
 
 
@@ -79,24 +76,6 @@ def _refused(label: str, whom: str) -> PluginError:
         f"judge {label!r} has the same base weights as {whom}: a model must not judge itself;"
         " take another model, or set allow_self_judging: true, which the report then says"
     )
-
-
-def _named(judge: Any) -> Iterator[Any]:
-    members = getattr(judge, "members", None)
-    if isinstance(members, Mapping):
-        for member in members.values():
-            yield from _named(member)
-    elif getattr(judge, "named_model", None) is not None:
-        yield judge
-
-
-def _members(judge: Any) -> Iterator[Any]:
-    members = getattr(judge, "members", None)
-    if isinstance(members, Mapping):
-        for member in members.values():
-            yield from _members(member)
-    elif getattr(judge, "fingerprint", None) is not None:
-        yield judge
 
 
 def _same(a: Mapping[str, str], b: Mapping[str, str]) -> bool:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from harness.config import Suite
 
 
 @click.command(short_help="Judge an existing run again.")
@@ -25,19 +29,11 @@ def command(run_dir: Path, judges_file: Path | None, retry_failed: bool) -> int:
     from harness.cache import Cache
     from harness.cli.common import conclude, stored_suite
     from harness.cli.show import reporter
-    from harness.config import Suite
     from harness.session import Session
     from harness.store import Run
-    from harness.yamlfile import load_yaml, parse_yaml
     from reports.html import render
 
-    stored = stored_suite(Run.open(run_dir).manifest())
-    if judges_file is not None:
-        from harness.config import JudgesFile
-
-        load_yaml(judges_file, (), JudgesFile)
-        stored |= parse_yaml(judges_file)[0]
-    suite = Suite.model_validate(stored)
+    suite = _suite(stored_suite(Run.open(run_dir).manifest()), run_dir, judges_file)
     parts = runner.assemble(suite)
     with Run.open(run_dir) as run:
         session = Session(
@@ -48,3 +44,35 @@ def command(run_dir: Path, judges_file: Path | None, retry_failed: bool) -> int:
             retry_failed=retry_failed,
         )
         return conclude(run, runner.assess(session, parts.judges, render))
+
+
+def _suite(stored: dict[str, Any], run_dir: Path, judges_file: Path | None) -> Suite:
+    """The run's own suite, with the judges of the file in place of its own.
+
+    Raises:
+        ConfigError: They do not fit; one line with file, line and field.
+    """
+    from pydantic import ValidationError
+
+    from harness.config import JudgesFile, Suite
+    from harness.errors import ConfigError
+    from harness.yamlfile import load_yaml, parse_yaml
+
+    if judges_file is not None:
+        labels = [spec.label for spec in load_yaml(judges_file, (), JudgesFile).judges]
+        data, lines = parse_yaml(judges_file)
+        for index, label in enumerate(labels):
+            if label in labels[:index]:
+                raise ConfigError(
+                    f"{judges_file}:{lines['judges', index]}: judges.{index}: {label} stands there"
+                    " twice; give one of them a name of its own (name: …)"
+                )
+        stored = stored | data
+    try:
+        return Suite.model_validate(stored)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        field = ".".join(("suite", *map(str, first["loc"])))
+        raise ConfigError(
+            f"{run_dir / 'manifest.json'}: {field}: {first['msg'].removeprefix('Value error, ')}"
+        ) from None

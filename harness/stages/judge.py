@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
-from harness.cache import Cache
 from harness.digest import derived_seed, digest
 from harness.progress import Task
 from harness.protocols import Judge
@@ -26,12 +25,10 @@ from harness.records import (
 )
 from harness.session import Session, StageReport
 from harness.stages.costs import booked
+from harness.stages.members import MemberStores
 from harness.store import StageFile, score_key
-from judges.kept import VerdictStore
+from judges.showing import texts_for
 from judges.spending import Metered
-
-MEMBERS = "members.sqlite"
-"""Verdicts of a panel's members that may be kept within the run only."""
 
 
 @dataclass(frozen=True)
@@ -125,6 +122,7 @@ def _expected(named: NamedJudge, generation: Generation, book: _Book) -> Iterato
     variant = book.variants[generation.variant_key]
     sample = book.samples[generation.sample_id]
     is_original = variant.perturbation == ORIGINAL
+    texts = texts_for(named.judge)
     for dimension in named.judge.dimensions:
         if "reference" in dimension.needs and sample.reference is None:
             continue
@@ -135,7 +133,7 @@ def _expected(named: NamedJudge, generation: Generation, book: _Book) -> Iterato
             continue
         missing = _missing_answer(generation, dimension, book)
         for repeat in range(named.repeats):
-            item = None if missing else _item(generation, dimension, book, repeat)
+            item = None if missing else _item(generation, dimension, book, repeat, texts)
             shown = {"missing": missing} if item is None else item.model_dump(mode="json")
             if not compares:
                 shown.pop("seed", None)
@@ -177,20 +175,29 @@ def _missing_answer(generation: Generation, dimension: Dimension, book: _Book) -
     return None
 
 
-def _item(generation: Generation, dimension: Dimension, book: _Book, repeat: int) -> JudgeItem:
-    """What the judge sees: no more than this dimension needs, so that a cached verdict fits again."""
+def _item(
+    generation: Generation,
+    dimension: Dimension,
+    book: _Book,
+    repeat: int,
+    texts: Collection[str],
+) -> JudgeItem:
+    """What the judge sees: no text that it does not look at, so that a cached verdict fits again."""
     variant = book.variants[generation.variant_key]
     sample = book.samples[generation.sample_id]
     is_original = variant.perturbation == ORIGINAL
     original = book.original(generation) if not is_original else None
     opponent = book.opponent(generation) if "opponent" in dimension.needs else None
+    beside = {
+        "reference": sample.reference,
+        "original_question": None if is_original else sample.prompt,
+        "original_answer": None if original is None else original.completion.text,
+    }
     return JudgeItem(
         question=variant.prompt,
         answer=generation.completion.text or "",
         conversation=variant.messages[:-1],
-        reference=sample.reference,
-        original_question=None if is_original else sample.prompt,
-        original_answer=None if original is None else original.completion.text,
+        **{name: text for name, text in beside.items() if name in texts},
         opponent_answer=None if opponent is None else opponent.completion.text,
         finish_reason=generation.completion.finish_reason,
         is_original=is_original,
@@ -225,7 +232,7 @@ def _grade(
     calls = _calls(rows.values())
     with (
         booked(session, named.label, meter) as book,
-        closing(_MemberStores(session)) as stores,
+        closing(MemberStores(session)) as stores,
     ):
         if hasattr(named.judge, "keep_in"):
             named.judge.keep_in(stores.of)
@@ -247,25 +254,6 @@ def _grade(
         lost = {"reason": "the judge returned nothing for this item", "transient": True}
         file.append(expected.score.model_copy(update=lost))
         task.advance()
-
-
-class _MemberStores:
-    """Where the verdicts of a panel's members are kept: across runs, or within this one."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
-        self._within: Cache | None = None
-
-    def of(self, member: Judge) -> VerdictStore:
-        if getattr(member, "durable", True):
-            return self._session.cache
-        if self._within is None:
-            self._within = Cache(self._session.run.root / MEMBERS)
-        return self._within
-
-    def close(self) -> None:
-        if self._within is not None:
-            self._within.close()
 
 
 def _row(expected: Expected) -> tuple[object, ...]:

@@ -215,6 +215,15 @@ def test_bad_options(tmp_path: Path) -> None:
         read_phrases(tmp_path / "blank.txt")
 
 
+@pytest.mark.parametrize("skip", ["empty", 5, {"empty": True}, [["empty"]], [5]])
+def test_what_skip_takes(skip: Any) -> None:
+    with pytest.raises(PluginError, match=r"skip must be a list of checks such as|no check named"):
+        judges.create("answer_checks", {"skip": skip})
+    if not isinstance(skip, list):
+        with pytest.raises(ValueError, match=r"skip must be a list of checks such as \[empty\]"):
+            AnswerChecks(skip=skip)
+
+
 def test_skip_and_version(tmp_path: Path) -> None:
     listed = tmp_path / "refusals.txt"
     listed.write_text("no comment\nwe make no comment\n", encoding="utf-8")

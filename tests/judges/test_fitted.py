@@ -87,6 +87,11 @@ def test_fit_save_use_and_check(tmp_path: Path, quick: None) -> None:
     with pytest.raises(DataError, match="use --split check"):  # not on what it was learned from
         calibrate(Fitted("mine", embed=embed), read_labels(str(tmp_path / "l.jsonl")), name="f", source="l")  # fmt: skip
 
+    pair = {"panel": {"judges": [{"fitted": {"model": "mine"}}, {"fitted": {"model": "mine"}}]}}
+    nested = judges.create("panel", {"judges": [pair, {"fitted": {"model": "mine"}}]})
+    with pytest.raises(DataError, match="use --split check"):
+        calibrate(nested, read_labels(str(tmp_path / "l.jsonl")), name="panel", source="l")
+
     judge = Fitted("mine", embed=embed)
     assert [(d.name, d.low, d.high) for d in judge.dimensions] == [
         ("empathy", 1, 5),
