@@ -99,7 +99,8 @@ def select(samples: Sequence[Sample], spec: DataSpec, seed: int) -> Selection:
         left_out["same_prompt_again"] = len(samples) - len(kept)
     if spec.only == "clean":
         clean = [sample for sample in kept if sample.audit == "clean"]
-        left_out["leaked"] = len(kept) - len(clean)
+        left_out["leaked"] = sum(sample.audit == "leaked" for sample in kept)
+        left_out["unchecked"] = len(kept) - len(clean) - left_out["leaked"]
         kept = clean
     if spec.limit is not None and spec.limit < len(kept):
         left_out["beyond_limit"] = len(kept) - spec.limit

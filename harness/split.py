@@ -34,7 +34,7 @@ class Split(NamedTuple):
         clusters: Clusters by part.
         strata: Rows by stratum and part.
         largest: Rows in the largest cluster.
-        undecided: Alike pairs that were too many to decide, see ``similar.NearPairs``.
+        undecided: Alike pairs that were too many to decide; each was kept in one part.
     """
 
     parts: dict[str, list[Sample]]
@@ -98,7 +98,7 @@ def split(
         {part: counts[part] for part in wanted},
         dict(sorted(by_stratum.items())),
         max(len(group.rows) for group in groups),
-        found.search.undecided,
+        len(found.search.undecided),
     )
 
 

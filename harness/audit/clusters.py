@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from harness.audit.corpus import Corpus
 from harness.audit.leakage import Asking, askings
-from harness.audit.similar import Corpus, Embed, NearPairs, near_pairs
+from harness.audit.similar import Embed, NearPairs, near_pairs
 from harness.audit.templates import Templates
 from harness.data import normalise_prompt
 from harness.records import Sample
@@ -29,10 +30,19 @@ class Clusters(NamedTuple):
         return max(self.of_row, default=-1) + 1
 
 
-def cluster(corpus: Corpus, *, embed: Embed | None = None) -> Clusters:
-    """Put rows together that have the same key, or keys tied by a chain of near-duplicates."""
+def cluster(corpus: Corpus, *, tie_undecided: bool = False, embed: Embed | None = None) -> Clusters:
+    """Put rows together whose keys say the same, or are tied by a chain of near-duplicates.
+
+    Args:
+        corpus: The texts.
+        tie_undecided: Tie pairs that were too many to decide, too.
+        embed: Texts to unit vectors; the process-wide MiniLM by default.
+    """
     search = near_pairs(corpus, embed=embed)
-    root = connected(len(corpus.keys), [(pair.left, pair.right) for pair in search.pairs])
+    ties = [*corpus.same(), *((pair.left, pair.right) for pair in search.pairs)]
+    if tie_undecided:
+        ties += search.undecided
+    root = connected(len(corpus.keys), ties)
     numbers: dict[int, int] = {}
     of_row = [numbers.setdefault(root[key], len(numbers)) for key in corpus.key_of]
     return Clusters(of_row, search)
@@ -41,7 +51,7 @@ def cluster(corpus: Corpus, *, embed: Embed | None = None) -> Clusters:
 def cluster_rows(samples: Sequence[Sample], *, embed: Embed | None = None) -> Clusters:
     """Put rows together of which one would leak into the other, see ``leakage.leakage``.
 
-    For rows of one turn that is ``cluster``. A conversation is also tied to rows that ask what it
+    Pairs that were too many to decide are tied: apart, they could leak. For rows of one turn that is ``cluster``. A conversation is also tied to rows that ask what it
     asks on its way.
     """
     asked = [
@@ -49,7 +59,8 @@ def cluster_rows(samples: Sequence[Sample], *, embed: Embed | None = None) -> Cl
     ]
     final = {part[:2] for row, sample in enumerate(samples) for part in askings(row, sample)}
     texts = [part.text for part in asked]
-    found = cluster(Corpus(texts, Templates.learn(map(normalise_prompt, texts))), embed=embed)
+    corpus = Corpus(texts, Templates.learn(map(normalise_prompt, texts)))
+    found = cluster(corpus, tie_undecided=True, embed=embed)
     members: dict[int, list[Asking]] = {}
     for part, number in zip(asked, found.of_row, strict=True):
         members.setdefault(number, []).append(part)

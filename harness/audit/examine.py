@@ -9,7 +9,8 @@ from typing import NamedTuple
 import numpy as np
 from pydantic import JsonValue
 
-from harness.audit.clusters import cluster
+from harness.audit.clusters import cluster, connected
+from harness.audit.corpus import Corpus
 from harness.audit.leakage import KINDS, leakage, prompt_text
 from harness.audit.personal import personal_data
 from harness.audit.quality import (
@@ -19,7 +20,7 @@ from harness.audit.quality import (
     languages,
     same_answer,
 )
-from harness.audit.similar import Corpus, Embed, look_up
+from harness.audit.similar import Embed, NearPairs, look_up
 from harness.audit.templates import Templates
 from harness.data import normalise_prompt
 from harness.records import Record, Sample
@@ -78,7 +79,8 @@ class DataReport(Record):
         contradicting: Such prompts with two responses that cannot both be right.
         personal_data: Rows with an e-mail address, and with a telephone number.
         undecided_pairs: See ``similar.NearPairs``.
-        crowded_buckets: See ``minhash.Candidates``.
+        told_apart: Likewise.
+        crowded_buckets: Likewise.
         examples: Places of each kind of finding; rows are counted from 1.
     """
 
@@ -98,6 +100,7 @@ class DataReport(Record):
     contradicting: int
     personal_data: dict[str, int]
     undecided_pairs: int
+    told_apart: int
     crowded_buckets: int
     examples: dict[str, list[dict[str, JsonValue]]]
 
@@ -107,11 +110,13 @@ class BetweenReport(Record):
 
     Attributes:
         rows: Evaluation rows.
-        prompts: Rows by how their prompt stands there; ``clean`` does not.
+        prompts: Rows by how their prompt stands there; ``clean`` does not, and ``unchecked`` is alike
+            to more rows than could be looked at.
         responses: The same for responses, whatever the prompt; ``none`` has no response.
         pairs: Rows whose prompt and response stand there together, by the weaker of the two.
         undecided_pairs: See ``similar.NearPairs``.
-        crowded_buckets: See ``minhash.Candidates``.
+        told_apart: Likewise.
+        crowded_buckets: Likewise.
         matches: Every leaked row with the training row that it stands in.
     """
 
@@ -120,13 +125,14 @@ class BetweenReport(Record):
     responses: dict[str, int]
     pairs: dict[str, int]
     undecided_pairs: int
+    told_apart: int
     crowded_buckets: int
     matches: list[dict[str, JsonValue]]
 
     @property
     def leaked(self) -> int:
         """Evaluation rows whose prompt stands in the training data in any way."""
-        return self.rows - self.prompts["clean"]
+        return sum(self.prompts[kind] for kind in KINDS)
 
 
 class AuditReport(Record):
@@ -185,11 +191,16 @@ def compare(
     responses, search = _responses_between(training, evaluation, embed)
     return BetweenReport(
         rows=len(evaluation),
-        prompts=_by_kind([leak.kind for _, leak in leaked], clean=len(evaluation) - len(leaked)),
+        prompts=_by_kind(
+            [leak.kind for _, leak in leaked],
+            unchecked=len(found.unchecked),
+            clean=len(evaluation) - len(leaked) - len(found.unchecked),
+        ),
         responses=responses,
         pairs=_by_kind([leak.pair for _, leak in leaked]),
-        undecided_pairs=found.undecided + search[0],
-        crowded_buckets=found.crowded + search[1],
+        undecided_pairs=found.undecided + len(search.undecided),
+        told_apart=found.told_apart + search.told_apart,
+        crowded_buckets=found.crowded + search.crowded,
         matches=matches,
     )
 
@@ -228,8 +239,9 @@ def examine(samples: Sequence[Sample], *, embed: Embed | None = None) -> DataRep
             kind: len({row for row, _, found, _ in personal if found == kind})
             for kind in ("email", "phone")
         },
-        undecided_pairs=of_prompts.undecided + of_responses.undecided,
-        crowded_buckets=of_prompts.crowded + of_responses.crowded,
+        undecided_pairs=sum(len(found.search.undecided) for found in (of_prompts, of_responses)),
+        told_apart=sum(found.search.told_apart for found in (of_prompts, of_responses)),
+        crowded_buckets=sum(found.search.crowded for found in (of_prompts, of_responses)),
         examples={
             "near_prompts": of_prompts.examples,
             "near_responses": of_responses.examples,
@@ -260,14 +272,14 @@ def examine(samples: Sequence[Sample], *, embed: Embed | None = None) -> DataRep
 class _Found(NamedTuple):
     counts: Repeats
     examples: list[dict[str, JsonValue]]
-    undecided: int
-    crowded: int
+    search: NearPairs
 
 
 def _repeats(corpus: Corpus, row_of: Sequence[int], embed: Embed | None) -> _Found:
     """Repeats within one corpus, whose n-th text stands in row ``row_of[n]``."""
     groups = cluster(corpus, embed=embed)
     distinct = len(set(corpus.texts))
+    same = len(set(connected(len(corpus.keys), corpus.same())))
     closest = sorted(groups.search.pairs, key=lambda pair: (pair.similarity, pair.left))
     examples: list[dict[str, JsonValue]] = [
         {
@@ -282,16 +294,16 @@ def _repeats(corpus: Corpus, row_of: Sequence[int], embed: Embed | None) -> _Fou
         texts=len(corpus.texts),
         distinct=distinct,
         exact=len(corpus.texts) - distinct,
-        normalised=distinct - len(corpus.keys),
-        near=len(corpus.keys) - groups.total,
+        normalised=distinct - same,
+        near=same - groups.total,
         different=groups.total,
     )
-    return _Found(counts, examples, groups.search.undecided, groups.search.crowded)
+    return _Found(counts, examples, groups.search)
 
 
 def _responses_between(
     training: Sequence[Sample], evaluation: Sequence[Sample], embed: Embed | None
-) -> tuple[dict[str, int], tuple[int, int]]:
+) -> tuple[dict[str, int], NearPairs]:
     trained = [sample.reference for sample in training if sample.reference is not None]
     asked = [sample.reference for sample in evaluation if sample.reference is not None]
     left, right = Corpus(trained), Corpus(asked)
@@ -303,7 +315,7 @@ def _responses_between(
         if found.places[key]
     ]
     counts = _by_kind(kinds, clean=len(asked) - len(kinds), none=len(evaluation) - len(asked))
-    return counts, (found.search.undecided, found.search.crowded)
+    return counts, found.search
 
 
 def _personal(samples: Sequence[Sample]) -> list[tuple[int, str, str, str]]:

@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from harness.audit.similar import SHORT_WORDS, Corpus, Embed, Kind, look_up, same_response
+from harness.audit.corpus import Corpus
+from harness.audit.similar import (
+    SHORT_WORDS,
+    Embed,
+    Kind,
+    Lookup,
+    Pairs,
+    decide,
+    embedded_pairs,
+    look_up,
+    same_response,
+)
 from harness.audit.templates import Templates
 from harness.data import normalise_prompt
 from harness.records import Leak, Message, Sample
@@ -33,13 +45,17 @@ class Leakage(NamedTuple):
     """What of the evaluation stands in the training data.
 
     Attributes:
-        leaks: One for each evaluation row, None where it is clean.
-        undecided: Open pairs that were not looked at, see ``similar.NearPairs``.
+        leaks: One for each evaluation row, None where none was found.
+        unchecked: Rows without a leak of which an alike pair was not looked at.
+        undecided: Such pairs, see ``similar.NearPairs``.
+        told_apart: Likewise.
         crowded: Buckets passed over, see ``minhash.Candidates``.
     """
 
     leaks: list[Leak | None]
+    unchecked: frozenset[int]
     undecided: int
+    told_apart: int
     crowded: int
 
 
@@ -47,6 +63,9 @@ def mark_leaked(
     samples: Sequence[Sample], training: Iterable[Sample], *, embed: Embed | None = None
 ) -> tuple[list[Sample], dict[str, Any]]:
     """Mark every sample ``leaked`` whose prompt stands in the training data, else ``clean``.
+
+    A sample that is alike to more training rows than could be looked at, and was found in none, is
+    ``unchecked``.
 
     Args:
         samples: The prompts under test.
@@ -56,7 +75,7 @@ def mark_leaked(
     Returns:
         The marked samples in order, each leaked one with its ``leak``; and the counts:
         ``samples``, ``exact`` (prompt word for word), ``normalised`` (only after normalisation),
-        ``near`` (only nearly), ``clean``, ``pairs`` (prompt and answer both word for word),
+        ``near`` (only nearly), ``unchecked``, ``clean``, ``pairs`` (prompt and answer both word for word),
         ``training_rows``, ``undecided_pairs`` and ``crowded_buckets`` (see ``Leakage``).
 
     Raises:
@@ -65,14 +84,20 @@ def mark_leaked(
     trained = list(training)
     found = leakage(samples, trained, embed=embed)
     marked = [
-        sample.model_copy(update={"audit": "leaked" if leak else "clean", "leak": leak})
-        for sample, leak in zip(samples, found.leaks, strict=True)
+        sample.model_copy(
+            update={
+                "audit": "leaked" if leak else "unchecked" if row in found.unchecked else "clean",
+                "leak": leak,
+            }
+        )
+        for row, (sample, leak) in enumerate(zip(samples, found.leaks, strict=True))
     ]
     kinds = [leak.kind for leak in found.leaks if leak]
     return marked, {
         "samples": len(samples),
         **{kind: kinds.count(kind) for kind in KINDS},
-        "clean": len(samples) - len(kinds),
+        "unchecked": len(found.unchecked),
+        "clean": len(samples) - len(kinds) - len(found.unchecked),
         "pairs": sum(leak is not None and leak.pair == "exact" for leak in found.leaks),
         "training_rows": len(trained),
         "undecided_pairs": found.undecided,
@@ -87,7 +112,8 @@ def leakage(
 
     A conversation is looked up as a whole and, unless it is short, by its last turn alone; of a
     training conversation every user turn counts, because every answer in it was trained on.
-    Evaluation prompts found word for word or after normalisation are not searched for further.
+    Evaluation prompts found word for word or after normalisation are not searched for further, but
+    for a near-duplicate that has their response.
     """
     trained = [
         part for row, sample in enumerate(training) for part in askings(row, sample, all_turns=True)
@@ -95,11 +121,71 @@ def leakage(
     asked = [part for row, sample in enumerate(evaluation) for part in askings(row, sample)]
     left, right = corpora([part.text for part in trained], [part.text for part in asked])
     found = look_up(right, left, embed=embed)
+    elsewhere = _pairs_elsewhere(trained, asked, left, right, found, embed)
     leaks: list[Leak | None] = [None] * len(evaluation)
-    for part, key in zip(asked, right.key_of, strict=True):
+    unchecked = set()
+    for number, (part, key) in enumerate(zip(asked, right.key_of, strict=True)):
         leak = _best(part, found.places[key], trained, training, equal=found.equal[key])
+        if leak is not None and leak.pair is None and number in elsewhere:
+            leak = leak.model_copy(update={"pair": "near"})
         leaks[part.row] = min(filter(None, (leaks[part.row], leak)), key=_gravity, default=None)
-    return Leakage(leaks, found.search.undecided, found.search.crowded)
+        unchecked |= {part.row} if key in found.unchecked else set()
+    return Leakage(
+        leaks,
+        frozenset(row for row in unchecked if leaks[row] is None),
+        len(found.search.undecided),
+        found.search.told_apart,
+        found.search.crowded,
+    )
+
+
+def _pairs_elsewhere(
+    trained: Sequence[Asking],
+    asked: Sequence[Asking],
+    left: Corpus,
+    right: Corpus,
+    found: Lookup,
+    embed: Embed | None,
+) -> set[int]:
+    """Askings found as they are, whose response stands at a near-duplicate of their prompt.
+
+    Near-duplicates of what stands there as it is are not searched for; but the whole pair may be
+    among them, and the response leads to it. Where a response of some length is the same, a word in
+    the prompt makes no other pair of it.
+    """
+    wanted = {
+        number: normalise_prompt(part.response)
+        for number, (part, key) in enumerate(zip(asked, right.key_of, strict=True))
+        if part.response and found.equal[key] and len(part.response.split()) >= SHORT_WORDS
+    }
+    answers = set(wanted.values())
+    keys_with: dict[str, dict[int, None]] = defaultdict(dict)
+    normalised: dict[str, str] = {}
+    for part, key in zip(trained, left.key_of, strict=True) if answers else ():
+        if part.response:
+            if part.response not in normalised:
+                normalised[part.response] = normalise_prompt(part.response)
+            if (answer := normalised[part.response]) in answers:
+                keys_with[answer][key] = None
+    candidates = {
+        (key, right.key_of[number])
+        for number, answer in wanted.items()
+        for key in list(keys_with[answer])[:LOOKED_AT]
+    }
+    near = decide(
+        left,
+        right,
+        Pairs.of(sorted(candidates)),
+        by_words=False,
+        limit=embedded_pairs(len(wanted)),
+        embed=embed,
+    )
+    there = {(pair.left, pair.right) for pair in near.pairs}
+    return {
+        number
+        for number, answer in wanted.items()
+        if any((key, right.key_of[number]) in there for key in keys_with[answer])
+    }
 
 
 def corpora(left: Sequence[str], right: Sequence[str]) -> tuple[Corpus, Corpus]:

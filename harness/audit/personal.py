@@ -18,6 +18,7 @@ _PHONE = re.compile(
     r"(?<![\w.+/#=-])(?:"
     r"\+\d{1,3}(?:[ .-]?\(?\d{1,4}\)?){2,6}"  # +44 20 7946 0958
     r"|(?:1[ .-])?(?:\([2-9]\d{2}\) ?|[2-9]\d{2}[ .-])[2-9]\d{2}[ .-]\d{4}"  # (415) 555-2671
+    r"|[2-9]\d{2}[2-9]\d{6}"  # 4155552671
     r"|0\d{2,4}[ /-]\d{3,4}[ -]?\d{3,5}"  # 020 7946 0958
     r")(?![\w-]|[.,]\d)"
 )
@@ -26,6 +27,9 @@ _FREE = re.compile(r"^1?8(?:00|33|44|55|66|77|88)\d{7}$")
 
 _FICTION = re.compile(r"^1?\d{3}55501\d{2}$")
 """Numbers kept for fiction."""
+
+
+_NO_PHONE = frozenset({"2147483647", "2147483648", "4294967295", "4294967296", "9876543210"})
 
 
 class Finding(NamedTuple):
@@ -43,12 +47,16 @@ class Finding(NamedTuple):
 def personal_data(text: str) -> Iterator[Finding]:
     """E-mail addresses and telephone numbers in a text, in this order.
 
-    Left out: addresses under example domains, toll-free numbers and numbers kept for fiction.
+    Left out: addresses under example domains, toll-free numbers and numbers kept for fiction. Ten
+    digits in a row are a telephone number where a North American one could be, but not the limits of
+    machine integers and 9876543210.
     """
     for match in _EMAIL.finditer(text):
         if not _RESERVED.search(match[1]):
             yield Finding("email", f"{match[0][0]}…@{match[1]}")
     for match in _PHONE.finditer(text):
         digits = re.sub(r"\D", "", match[0])
-        if 9 <= len(digits) <= 15 and not _FREE.match(digits) and not _FICTION.match(digits):
+        if match[0] in _NO_PHONE or _FREE.match(digits) or _FICTION.match(digits):
+            continue
+        if 9 <= len(digits) <= 15:
             yield Finding("phone", f"{match[0][:3]}…{digits[-2:]}")

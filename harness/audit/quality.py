@@ -6,7 +6,8 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 
-from harness.audit.similar import Corpus
+from harness.audit import wording
+from harness.audit.corpus import Corpus
 from harness.data import normalise_prompt
 from harness.digest import derived_rng
 from harness.records import Sample
@@ -77,7 +78,8 @@ def cut_at_length(responses: Sequence[str]) -> tuple[int, int]:
 def contradict(a: str, b: str) -> bool:
     """Whether two responses to one prompt cannot both be right, as far as can be told by reading.
 
-    One begins with yes and the other with no; or both are labels (ten words at most) that differ.
+    One begins with yes and the other with no; or both are labels (ten words at most) that differ in a
+    number or a negation, are opposites, or hardly share a letter and are no synonyms.
     """
     if (_YES.match(a) and _NO.match(b)) or (_NO.match(a) and _YES.match(b)):
         return True
@@ -86,7 +88,10 @@ def contradict(a: str, b: str) -> bool:
         return False
     from rapidfuzz import fuzz
 
-    return bool(fuzz.ratio(left, right) < LABEL_SIMILARITY)
+    found = wording.difference(left, right)
+    if found is None:
+        return True
+    return bool(found.left or found.right) and fuzz.ratio(left, right) < LABEL_SIMILARITY
 
 
 def different_answers(samples: Sequence[Sample], prompts: Corpus) -> list[tuple[list[int], bool]]:

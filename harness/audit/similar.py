@@ -1,9 +1,10 @@
 """Which texts are the same: word for word, after normalisation, or nearly.
 
-A near-duplicate is decided in three steps. MinHash finds candidates at any size. rapidfuzz compares
+A near-duplicate is decided in four steps. MinHash finds candidates at any size. rapidfuzz compares
 their normalised texts: the share of characters that the two have in common in order (Indel
-similarity, ``2 * LCS / (len(a) + len(b))``). Where that leaves it open, the cosine of their MiniLM
-embeddings decides, and the less the letters agree, the more the meaning must:
+similarity, ``2 * LCS / (len(a) + len(b))``). In short texts the words in which they differ may tell
+them apart (see ``wording``). Where that leaves it open, the cosine of their MiniLM embeddings decides,
+and the less the letters agree, the more the meaning must:
 
 ====================================  ==========================================
 at least ``SHORT_WORDS`` words each   near when
@@ -13,22 +14,24 @@ characters 0.80 to 0.90               cosine >= 0.90 - 3 * (characters - 0.80)
 characters < 0.80, Jaccard >= 0.70    cosine >= 0.90 (the same sentences reordered)
 ====================================  ==========================================
 
-A shorter text can change its meaning with one word ("in Python", "in Java"): there, characters
->= 0.80 and cosine >= 0.90 are needed. tests/benchmarks/bench_audit.py measures the rule.
+For a shorter text, characters >= 0.80 and cosine >= 0.90 are needed. A text that contains another
+one as a whole is near to it, too (see ``contain``). Templates are left out of the comparison unless
+the two have different ones: "in Python" and "in Java" must not vanish. README.md has the figures.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import cached_property
+from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness import embedding
-from harness.audit import minhash
-from harness.audit.templates import Templates
+from harness.audit import minhash, wording
+from harness.audit.contain import contained
+from harness.audit.corpus import Corpus
 from harness.data import normalise_prompt
 
 Kind: TypeAlias = Literal["exact", "normalised", "near"]
@@ -41,53 +44,11 @@ LEAST_COSINE = 0.90
 SLOPE = 3.0
 SHORT_WORDS = 12
 
-EMBEDDED_PAIRS = 2_000
-"""Open pairs that are embedded, the likeliest first; further ones are counted as undecided."""
+LEAST_EMBEDDED, MOST_EMBEDDED = 2_000, 10_000
+"""Open pairs that are embedded, the likeliest first: one a text looked up, within these bounds (a core
+embeds about 30 prompts a second). Further ones are undecided."""
 
 _CHUNK = 50_000
-
-
-class Corpus:
-    """Texts with their normalised forms; equal forms are one *key*.
-
-    Args:
-        texts: Any number of texts, none of them empty.
-        templates: Shared wording that is left out of account.
-
-    Attributes:
-        texts: As given.
-        keys: The distinct normalised forms, in order of first appearance.
-        key_of: For each text the number of its key.
-    """
-
-    def __init__(self, texts: Sequence[str], templates: Templates | None = None) -> None:
-        self.texts = texts
-        strip = (templates or Templates()).strip
-        numbers: dict[str, int] = {}
-        known: dict[str, int] = {}  # repeats are frequent and normalising is not free
-        for text in texts:
-            if text not in known:
-                known[text] = numbers.setdefault(strip(normalise_prompt(text)), len(numbers))
-        self.key_of = [known[text] for text in texts]
-        self.keys = list(numbers)
-
-    @cached_property
-    def number_of(self) -> dict[str, int]:
-        """The number of each key."""
-        return {key: number for number, key in enumerate(self.keys)}
-
-    @cached_property
-    def rows_of(self) -> list[list[int]]:
-        """For each key the rows that have it, in order."""
-        rows: list[list[int]] = [[] for _ in self.keys]
-        for row, key in enumerate(self.key_of):
-            rows[key].append(row)
-        return rows
-
-    @cached_property
-    def signatures(self) -> minhash.Signatures:
-        """Of the keys, in order."""
-        return minhash.signatures(self.keys)
 
 
 class Near(NamedTuple):
@@ -111,12 +72,14 @@ class NearPairs(NamedTuple):
 
     Attributes:
         pairs: In order of ``left``, then ``right``.
-        undecided: Open pairs beyond ``EMBEDDED_PAIRS``; they count as different.
-        crowded: See ``minhash.Candidates``.
+        undecided: Open pairs beyond ``embedded_pairs``, likewise in order.
+        told_apart: Alike pairs that differ in a word that makes them ask different things.
+        crowded: See ``minhash.Candidates``; and texts too common to look for inside others.
     """
 
     pairs: list[Near]
-    undecided: int
+    undecided: list[tuple[int, int]]
+    told_apart: int
     crowded: int
 
 
@@ -127,11 +90,12 @@ def near_pairs(
     only: Sequence[int] | None = None,
     embed: Embed | None = None,
 ) -> NearPairs:
-    """Pairs of keys that are near-duplicates; equal keys are not among them.
+    """Pairs of keys that are near-duplicates; keys that say the same are not among them.
 
     Args:
         left: One collection.
-        right: Another; None for pairs within ``left``, each once with ``left < right``.
+        right: Another, read by the same templates; None for pairs within ``left``, each once with
+            ``left < right``.
         only: Numbers of the keys of ``right`` to look at; all by default.
         embed: Texts to unit vectors; the process-wide MiniLM by default.
 
@@ -139,42 +103,117 @@ def near_pairs(
         MissingPackage: Some pairs need the embedding model, which is not installed.
     """
     if right is None:
+        other, numbers = left, np.arange(len(left.keys))
         found = minhash.candidates(left.signatures)
-        a, b, other = found.left, found.right, left
+        inside = contained(left.cores, left.cores)
+        whole = {(min(pair), max(pair)): left.readings[pair[0]] for pair in inside.pairs}
+        skipped = inside.skipped
     else:
         # Only what is asked about gets a signature: the rest may be most of the collection.
+        other = right
         numbers = np.arange(len(right.keys)) if only is None else np.asarray(only, dtype=np.int64)
         if not len(numbers) or not left.keys:
-            return NearPairs([], 0, 0)
-        asked = minhash.signatures([right.keys[number] for number in numbers])
-        found = minhash.candidates(left.signatures, asked)
-        a, b, other = found.left, numbers[found.right], right
-    similarity = _similarity(left.keys, other.keys, a, b)
-    short = _is_short(left.keys, a) | _is_short(other.keys, b)
-    equal = (
-        np.zeros(len(a), dtype=np.bool_)
-        if right is None
-        else np.array([left.keys[i] == right.keys[j] for i, j in zip(a, b, strict=True)], np.bool_)
+            return NearPairs([], [], 0, 0)
+        cores = [right.cores[number] for number in numbers]
+        found = minhash.candidates(left.signatures, minhash.signatures(cores))
+        there, here = contained(left.cores, cores), contained(cores, left.cores)
+        whole = {(i, int(numbers[j])): left.readings[i] for i, j in there.pairs}
+        whole |= {(j, int(numbers[i])): right.readings[numbers[i]] for i, j in here.pairs}
+        skipped = there.skipped + here.skipped
+    pairs = Pairs(found.left, numbers[found.right], found.jaccard)
+    # What a text has lost as its template must not be what the other has around it instead.
+    bare = sorted(pair for pair, inner in whole.items() if not inner.start and not inner.end)
+    decided = decide(
+        left, other, pairs, whole=bare, limit=embedded_pairs(len(numbers)), embed=embed
     )
-    sure = (similarity >= SURE) & ~short & ~equal
-    likely = (similarity >= POSSIBLE) | ((found.jaccard >= REORDERED) & ~short)
-    open_ = np.flatnonzero(likely & ~sure & ~equal)
-    closest = open_[np.lexsort((b[open_], a[open_], -similarity[open_]))]
-    cosine = np.full(len(a), np.nan)
-    asked_about = closest[:EMBEDDED_PAIRS]
-    cosine[asked_about] = _cosines(left.keys, other.keys, a[asked_about], b[asked_about], embed)
-    needed = np.where(short, LEAST_COSINE, needed_cosine(similarity))
-    near = sure | (np.nan_to_num(cosine, nan=-2.0) >= needed)
+    return decided._replace(crowded=found.crowded + skipped)
+
+
+class Pairs(NamedTuple):
+    """Pairs of keys by number, and the estimated similarity of their shingles (0 if unknown)."""
+
+    left: minhash.Indices
+    right: minhash.Indices
+    jaccard: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, pairs: Sequence[tuple[int, int]]) -> Pairs:
+        """Pairs of unknown similarity."""
+        numbers = np.array(pairs, dtype=np.int64).reshape(-1, 2)
+        return cls(numbers[:, 0], numbers[:, 1], np.zeros(len(numbers), dtype=np.float32))
+
+
+def embedded_pairs(texts: int) -> int:
+    """How many open pairs are embedded when so many texts are looked up."""
+    return min(max(texts, LEAST_EMBEDDED), MOST_EMBEDDED)
+
+
+def decide(
+    left: Corpus,
+    right: Corpus,
+    candidates: Pairs,
+    *,
+    whole: Sequence[tuple[int, int]] = (),
+    by_words: bool = True,
+    limit: int = LEAST_EMBEDDED,
+    embed: Embed | None = None,
+) -> NearPairs:
+    """Which pairs of keys are near-duplicates; the rule at the top of this module.
+
+    Args:
+        left: One collection.
+        right: Another, read by the same templates, or the same.
+        candidates: Pairs to decide.
+        whole: Further pairs, of which one text stands as a whole inside the other.
+        by_words: Whether single words may tell short texts apart.
+        limit: Open pairs to embed at most.
+        embed: Texts to unit vectors; the process-wide MiniLM by default.
+
+    Raises:
+        MissingPackage: Some pairs need the embedding model, which is not installed.
+    """
+    letters = _similarity(left, right, candidates)
+    alike = (letters >= POSSIBLE) | (candidates.jaccard >= REORDERED)
+    places = {
+        (int(candidates.left[i]), int(candidates.right[i])): i
+        for i in np.flatnonzero(alike & (letters < 1))
+    }
+    inside = set(whole)
+    similarity = {pair: float(letters[i]) for pair, i in places.items()}
+    letters = _similarity(left, right, Pairs.of(whole))
+    similarity |= dict(zip(whole, letters.tolist(), strict=True))
+    text = {pair: _compared(left, right, *pair) for pair in sorted(similarity)}
+    brief = {pair for pair, (a, b) in text.items() if _is_short(a) or _is_short(b)}
+    sure = {p for p in text if p in inside or (p not in brief and similarity[p] >= SURE)}
+    open_ = {p for p in text if p not in sure and (p not in brief or similarity[p] >= POSSIBLE)}
+    wordings = {
+        pair: wording.difference(*text[pair]) for pair in (sure | open_) - inside
+        if by_words and wording.short(*text[pair])
+    }  # fmt: skip
+    ruled_out = {pair for pair, found in wordings.items() if found is None}
+    asking = {pair: found for pair, found in wordings.items() if found is not None and found.open}
+    closest = sorted(
+        (open_ | asking.keys()) - ruled_out, key=lambda pair: (-similarity[pair], pair)
+    )
+    asked_about, beyond = closest[:limit], closest[limit:]
+    vectors = _Vectors(embed)
+    words = [(pair, asking[pair]) for pair in asked_about if pair in asking]
+    vectors.add(word for _, found in words for side in found for word in side)
+    ruled_out |= {pair for pair, found in words if wording.apart(found, vectors.cosine)}
+    compared = [pair for pair in asked_about if pair in open_ and pair not in ruled_out]
+    vectors.add(one for pair in compared for one in text[pair])
+    cosine = {pair: vectors.cosine(*text[pair]) for pair in compared}
+    near = sure - ruled_out - set(beyond)
+    near |= {
+        pair
+        for pair, found in cosine.items()
+        if found >= (LEAST_COSINE if pair in brief else needed_cosine(similarity[pair]))
+    }
     pairs = [
-        Near(
-            int(a[i]),
-            int(b[i]),
-            round(float(similarity[i]), 4),
-            None if np.isnan(cosine[i]) else round(float(cosine[i]), 4),
-        )
-        for i in np.flatnonzero(near)
+        Near(*pair, round(similarity[pair], 4), round(cosine[pair], 4) if pair in cosine else None)
+        for pair in sorted(near)
     ]
-    return NearPairs(sorted(pairs), len(closest) - len(asked_about), found.crowded)
+    return NearPairs(pairs, sorted(beyond), len(ruled_out), 0)
 
 
 class Lookup(NamedTuple):
@@ -182,13 +221,18 @@ class Lookup(NamedTuple):
 
     Attributes:
         places: For each key the rows of the other corpus with their similarity, the closest first.
-        equal: For each key whether those rows have the same key; else they are near-duplicates.
+        equal: For each key whether those rows say the same; else they are near-duplicates.
         search: The near-duplicates of the keys that do not stand there as they are.
     """
 
     places: list[list[tuple[int, float]]]
     equal: list[bool]
     search: NearPairs
+
+    @property
+    def unchecked(self) -> set[int]:
+        """Keys that were not found, and of which an alike pair is undecided."""
+        return {key for _, key in self.search.undecided if not self.places[key]}
 
 
 def look_up(right: Corpus, left: Corpus, *, embed: Embed | None = None) -> Lookup:
@@ -197,48 +241,58 @@ def look_up(right: Corpus, left: Corpus, *, embed: Embed | None = None) -> Looku
     Raises:
         MissingPackage: Some pairs need the embedding model, which is not installed.
     """
-    same = [left.number_of.get(key) for key in right.keys]
-    missing = [number for number, found in enumerate(same) if found is None]
+    same = [right.equal_in(left, number) for number in range(len(right.keys))]
+    missing = [number for number, found in enumerate(same) if not found]
     search = near_pairs(left, right, only=missing, embed=embed)
     places: list[list[tuple[int, float]]] = [
-        [] if number is None else [(row, 1.0) for row in left.rows_of[number]] for number in same
+        [(row, 1.0) for key in keys for row in left.rows_of[key]] for keys in same
     ]
     for pair in sorted(search.pairs, key=lambda pair: (-pair.similarity, pair.left)):
         places[pair.right] += [(row, pair.similarity) for row in left.rows_of[pair.left]]
-    return Lookup(places, [number is not None for number in same], search)
+    return Lookup(places, [bool(keys) for keys in same], search)
 
 
-def needed_cosine(similarity: NDArray[np.float64]) -> NDArray[np.float64]:
+def needed_cosine(similarity: float) -> float:
     """The cosine from which two longer texts of this similarity of characters are near-duplicates."""
-    return np.minimum(LEAST_COSINE, LEAST_COSINE - SLOPE * (similarity - POSSIBLE))
+    return min(LEAST_COSINE, LEAST_COSINE - SLOPE * (similarity - POSSIBLE))
 
 
 def same_response(a: str, b: str) -> Kind | None:
-    """How two responses are the same, or None; by their letters alone."""
+    """How two responses are the same, or None; by their letters and words alone."""
     if a == b:
         return "exact"
     left, right = normalise_prompt(a), normalise_prompt(b)
     if left == right:
         return "normalised"
-    if min(len(left.split()), len(right.split())) < SHORT_WORDS:
+    if _is_short(left) or _is_short(right):
         return None
     from rapidfuzz import fuzz
 
-    return "near" if fuzz.ratio(left, right, score_cutoff=100 * SURE) else None
+    if not fuzz.ratio(left, right, score_cutoff=100 * SURE):
+        return None
+    apart = wording.short(left, right) and wording.difference(left, right) is None
+    return None if apart else "near"
 
 
-def _similarity(
-    left: Sequence[str], right: Sequence[str], a: minhash.Indices, b: minhash.Indices
-) -> NDArray[np.float64]:
-    """Indel similarity of pairs, in [0, 1]; 0 where it is below what any rule asks for."""
+def _compared(left: Corpus, right: Corpus, i: int, j: int) -> tuple[str, str]:
+    """What is compared of two keys: all of them where they are wrapped in different templates."""
+    if left.readings[i].agrees(right.readings[j]):
+        return left.cores[i], right.cores[j]
+    return left.keys[i], right.keys[j]
+
+
+def _similarity(left: Corpus, right: Corpus, pairs: Pairs) -> NDArray[np.float64]:
+    """Indel similarity of pairs, in [0, 1]; 1 only where they say the same."""
     from rapidfuzz import fuzz, process
 
-    result = np.zeros(len(a))
-    for start in range(0, len(a), _CHUNK):
+    result = np.zeros(len(pairs.left))
+    for start in range(0, len(result), _CHUNK):
         part = slice(start, start + _CHUNK)
+        numbers = zip(pairs.left[part].tolist(), pairs.right[part].tolist(), strict=True)
+        texts = [_compared(left, right, i, j) for i, j in numbers]
         result[part] = process.cpdist(
-            [left[i] for i in a[part]],
-            [right[j] for j in b[part]],
+            [one for one, _ in texts],
+            [two for _, two in texts],
             scorer=fuzz.ratio,
             dtype=np.float64,
             workers=2,
@@ -246,33 +300,28 @@ def _similarity(
     return result / 100
 
 
-def _is_short(keys: Sequence[str], numbers: minhash.Indices) -> NDArray[np.bool_]:
-    distinct, positions = np.unique(numbers, return_inverse=True)
+@lru_cache(maxsize=1 << 16)
+def _is_short(text: str) -> bool:
     # Texts written without spaces are measured in characters, at five to the word.
-    short = [
-        max(len(keys[number].split()), len(keys[number]) // 5 if _spaceless(keys[number]) else 0)
-        < SHORT_WORDS
-        for number in distinct
-    ]
-    return np.array(short, dtype=np.bool_)[positions] if len(distinct) else np.zeros(0, np.bool_)
+    words = max(text.count(" ") + 1, len(text) // 5 if wording.spaceless(text) else 0)
+    return words < SHORT_WORDS
 
 
-def _spaceless(text: str) -> bool:
-    return len(text) > 20 * (text.count(" ") + 1)
+class _Vectors:
+    """Embeddings of texts, each made once and many at a time."""
 
+    def __init__(self, embed: Embed | None) -> None:
+        self.embed = embed
+        self.known: dict[str, NDArray[np.float64]] = {}
 
-def _cosines(
-    left: Sequence[str],
-    right: Sequence[str],
-    a: minhash.Indices,
-    b: minhash.Indices,
-    embed: Embed | None,
-) -> NDArray[np.float64]:
-    if not len(a):
-        return np.zeros(0)
-    texts = sorted({left[i] for i in a} | {right[j] for j in b})
-    place = {text: row for row, text in enumerate(texts)}
-    vectors = (embed or embedding.embed)(texts).astype(np.float64)
-    products = vectors[[place[left[i]] for i in a]] * vectors[[place[right[j]] for j in b]]
-    # Rounded, so that a threshold falls alike on every machine of one kind.
-    return np.asarray(products.sum(axis=1).round(6))
+    def add(self, texts: Iterable[str]) -> None:
+        """Embed those that are not known."""
+        new = sorted({text for text in texts if text not in self.known})
+        if new:
+            vectors = (self.embed or embedding.embed)(new).astype(np.float64)
+            self.known.update(zip(new, vectors, strict=True))
+
+    def cosine(self, a: str, b: str) -> float:
+        """Of two known texts."""
+        # Rounded, so that a threshold falls alike on every machine of one kind.
+        return round(float((self.known[a] * self.known[b]).sum()), 6)

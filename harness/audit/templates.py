@@ -6,26 +6,73 @@ the training data where only one of the two files wraps it.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from typing import TypeAlias
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple, TypeAlias
 
 Words: TypeAlias = tuple[str, ...]
 
 LEAST_WORDS = 6
 LEAST_ROWS = 20
 LEAST_SHARE = 0.1
+
+FEWEST_ROWS = 3
+"""In a data set of fewer than ``LEAST_ROWS``, where nearly all rows must share the wording."""
+
+NEARLY_ALL = 0.8
+
 COVERED = 0.8
 """A template goes on for as long as its common continuations make up this share of its rows: two
 forms of one template do, the many ways in which an instruction can begin do not."""
 
+LEAVING = 0.05
+"""Share of the rows that go another way, from which this is where the prompts begin."""
+
+OVERHANG = 6
+"""Words by which a template may reach into prompts that happen to begin alike ("What is the ...")."""
+
+
+class Reading(NamedTuple):
+    """A text without its template.
+
+    Attributes:
+        start: The template at its start; empty where it has none.
+        core: What remains, never empty.
+        end: The template at its end.
+    """
+
+    start: Words
+    core: str
+    end: Words
+
+    def agrees(self, other: Reading) -> bool:
+        """Whether both are wrapped alike, at each end, or one of them is not at all."""
+        return (self.start == other.start or not self.start or not other.start) and (
+            self.end == other.end or not self.end or not other.end
+        )
+
 
 class Templates:
-    """Shared beginnings and ends, in words of normalised text."""
+    """Shared beginnings and ends, in words of normalised text.
 
-    def __init__(self, starts: Iterable[Words] = (), ends: Iterable[Words] = ()) -> None:
-        self.starts = sorted(set(starts), key=lambda words: (-len(words), words))
-        self.ends = sorted(set(ends), key=lambda words: (-len(words), words))
+    Args:
+        starts: Beginnings.
+        ends: Ends.
+        after: For a beginning, ends that its rows share; these may be short.
+    """
+
+    def __init__(
+        self,
+        starts: Iterable[Words] = (),
+        ends: Iterable[Words] = (),
+        after: Mapping[Words, Sequence[Words]] | None = None,
+    ) -> None:
+        self.starts = sorted(set(starts), key=_longest)
+        self.ends = sorted(set(ends), key=_longest)
+        self.after = {
+            start: sorted(set(ends), key=_longest) for start, ends in (after or {}).items()
+        }
 
     @classmethod
     def learn(cls, texts: Iterable[str]) -> Templates:
@@ -35,45 +82,83 @@ class Templates:
             texts: Normalised prompts; repeats count once.
         """
         rows = [tuple(text.split()) for text in dict.fromkeys(texts)]
-        backwards = [words[::-1] for words in rows]
-        return cls(_shared(rows), [words[::-1] for words in _shared(backwards)])
+        starts = _shared(rows)
+        after = {}
+        for start in starts:
+            # Beside a long start a single word, "Response:", is known for a template, too.
+            rests = [words[len(start) :][::-1] for words in rows if words[: len(start)] == start]
+            after[start] = [words[::-1] for words in _shared(rests, words=1, by_all=True)]
+        ends = [words[::-1] for words in _shared([words[::-1] for words in rows])]
+        return cls(starts, ends, after)
 
     def __or__(self, other: Templates) -> Templates:
-        return Templates([*self.starts, *other.starts], [*self.ends, *other.ends])
+        after = {
+            start: [*self.after.get(start, ()), *other.after.get(start, ())]
+            for start in {*self.after, *other.after}
+        }
+        return Templates([*self.starts, *other.starts], [*self.ends, *other.ends], after)
 
-    def strip(self, text: str) -> str:
+    def read(self, text: str) -> Reading:
         """``text`` without its longest template at either end; as it is if nothing were left."""
         if not self.starts and not self.ends:
-            return text
+            return Reading((), text, ())
         words = tuple(text.split())
+        start = next((known for known in self.starts if words[: len(known)] == known), ())
+        words = words[len(start) :]
+        ends = sorted([*self.ends, *self.after.get(start, ())], key=_longest)
+        end = next((known for known in ends if words[-len(known) :] == known), ())
+        core = " ".join(words[: len(words) - len(end)])
+        return Reading(start, core, end) if core else Reading((), text, ())
+
+    def shifted(self, reading: Reading) -> Iterator[tuple[str, Words]]:
+        """Other cores of a text, if a template reaches into the prompts that it was learned from.
+
+        Yields:
+            A core, and the start that texts with this core must have; empty for none.
+        """
+        if reading.start:
+            for length in range(1, min(OVERHANG, len(reading.start)) + 1):
+                yield " ".join((*reading.start[-length:], reading.core)), ()
+            return
+        words = tuple(reading.core.split())
         for start in self.starts:
-            if words[: len(start)] == start:
-                words = words[len(start) :]
-                break
-        for end in self.ends:
-            if words[-len(end) :] == end:
-                words = words[: -len(end)]
-                break
-        return " ".join(words) or text
+            for length in range(1, min(OVERHANG, len(words) - 1) + 1):
+                if words[:length] == start[-length:]:
+                    yield " ".join(words[length:]), start
 
 
-def _shared(rows: Sequence[Words]) -> list[Words]:
+def _shared(
+    rows: Sequence[Words], *, words: int = LEAST_WORDS, by_all: bool = False
+) -> list[Words]:
     """Beginnings that are long, frequent, and end where the rows go different ways."""
-    least = max(LEAST_ROWS, LEAST_SHARE * len(rows))
-    if len(rows) < LEAST_ROWS:
+    if len(rows) < FEWEST_ROWS:
         return []
-    found: list[Words] = []
+    if by_all or len(rows) < LEAST_ROWS:
+        least = max(FEWEST_ROWS, math.ceil(NEARLY_ALL * len(rows)))
+    else:
+        least = max(LEAST_ROWS, math.ceil(LEAST_SHARE * len(rows)))
+    leaving: dict[Words, float] = {}
     open_nodes: list[tuple[Words, list[Words]]] = [((), list(rows))]
     while open_nodes:
         start, members = open_nodes.pop()
         depth = len(start)
-        following = Counter(words[depth] for words in members if len(words) > depth)
+        following = Counter(row[depth] for row in members if len(row) > depth)
         common = [word for word, count in following.items() if count >= least]
-        if sum(following[word] for word in common) < COVERED * len(members):
-            if depth >= LEAST_WORDS:
-                found.append(start)
-            continue
-        for word in common:
-            children = [words for words in members if words[depth : depth + 1] == (word,)]
+        covered = sum(following[word] for word in common) / len(members)
+        if depth >= words and covered < 1:
+            leaving[start] = 1 - covered
+        for word in common if covered >= COVERED else ():
+            children = [row for row in members if row[depth : depth + 1] == (word,)]
             open_nodes.append(((*start, word), children))
-    return found
+    return [start for start in leaving if not _reaches_into_prompts(start, leaving)]
+
+
+def _reaches_into_prompts(start: Words, leaving: Mapping[Words, float]) -> bool:
+    """Whether many rows leave a template shortly before its end: then what follows is theirs."""
+    return any(
+        leaving.get(start[: len(start) - back], 0) >= LEAVING for back in range(1, OVERHANG + 1)
+    )
+
+
+def _longest(words: Words) -> tuple[int, Words]:
+    return -len(words), words

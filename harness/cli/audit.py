@@ -19,7 +19,11 @@ if TYPE_CHECKING:
 @click.argument("evaluation", required=False)
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for audit.json.")
 @click.option("--json", "as_json", is_flag=True, help="Print the JSON instead of the tables.")
-@click.option("--fail-on-leak", is_flag=True, help="Exit with 1 where a prompt leaked (for CI).")
+@click.option(
+    "--fail-on-leak",
+    is_flag=True,
+    help="Exit with 1 where a prompt leaked, or was not checked (for CI).",
+)
 @click.option(
     "--show", type=click.IntRange(0), default=5, show_default=True, help="Matching pairs to print."
 )
@@ -90,7 +94,12 @@ def command(
         _print(Console(highlight=False), report, [train, evaluation or ""], show)
         if out is not None:
             click.echo(f"{out / 'audit.json'}: every match and example")
-    return int(fail_on_leak and report.between is not None and report.between.leaked > 0)
+    between = report.between
+    return int(
+        fail_on_leak
+        and between is not None
+        and between.leaked + between.prompts["unchecked"] > 0  # unchecked is not clean
+    )
 
 
 def refuse_combinations(
@@ -164,6 +173,12 @@ def _print(console: Console, report: AuditReport, names: list[str], show: int) -
         table.add_row(label, *cells)
     console.print()
     console.print(table)
+    if between is not None and between.prompts["unchecked"]:
+        console.print(
+            f"{between.prompts['unchecked']} evaluation rows could not be checked", style="red"
+        )
+    for remark in _remarks(report):
+        console.print(remark, soft_wrap=True)
     matches = between.matches if between is not None else []
     # Near-duplicates first, the least alike foremost: there the audit could be wrong.
     for match in sorted(matches, key=lambda match: (match["kind"] != "near", match["similarity"]))[
@@ -196,13 +211,13 @@ def _lines(report: AuditReport) -> list[tuple[str, list[str]]]:
     lines = [("rows", [str(side.rows) for side in sides])]
     for what in ("prompts", "responses"):
         repeats = [getattr(side, what) for side in sides]
+        lines.append((f"{what}, different", [str(r.different) for r in repeats]))
         lines += [
-            (f"{what}, different", [str(r.different) for r in repeats]),
-            (
-                "  again: exact/normalised/near",
-                [f"{r.exact} / {r.normalised} / {r.near}" for r in repeats],
-            ),
-        ]
+            (f"  again, {how}", [str(getattr(r, kind)) for r in repeats])
+            for how, kind in (
+                ("word for word", "exact"), ("normalised", "normalised"), ("nearly", "near"),
+            )
+        ]  # fmt: skip
     lines += [
         ("words a prompt: median", [words(side.prompt_words) for side in sides]),
         ("words a response", [words(side.response_words) for side in sides]),
@@ -227,8 +242,27 @@ def _lines(report: AuditReport) -> list[tuple[str, list[str]]]:
         ("rows with an e-mail address", [str(side.personal_data["email"]) for side in sides]),
         ("rows with a telephone number", [str(side.personal_data["phone"]) for side in sides]),
     ]
-    open_pairs = sum(side.undecided_pairs for side in sides)
-    open_pairs += report.between.undecided_pairs if report.between is not None else 0
-    if open_pairs:
-        lines.append((f"{open_pairs} alike pairs were too many to decide", []))
+    return lines
+
+
+def _remarks(report: AuditReport) -> list[str]:
+    """What was not looked at, or not counted, in the whole report."""
+    parts = [part for part in (report.training, report.evaluation, report.between) if part]
+    undecided, crowded, told_apart = (
+        sum(getattr(part, name) for part in parts)
+        for name in ("undecided_pairs", "crowded_buckets", "told_apart")
+    )
+    lines = []
+    if undecided:
+        lines.append(f"{undecided} alike pairs were too many to decide and count as different")
+    if crowded:
+        lines.append(
+            f"{crowded} groups of texts share so much wording that they were passed over:"
+            " near-duplicates among them can be missing"
+        )
+    if told_apart:
+        lines.append(
+            f"{told_apart} alike pairs of short texts differ in a word that makes them ask different"
+            " things (a number, a name, a negation): not counted"
+        )
     return lines

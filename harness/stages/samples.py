@@ -30,6 +30,11 @@ def collect(session: Session) -> list[Sample]:
             ]
             samples, audit = mark_leaked(samples, (row for rows in training for row in rows))
             session.update(audit=audit)
+            if audit["unchecked"]:
+                session.warn(
+                    f"{audit['unchecked']} of {len(samples)} test prompts are alike to more training"
+                    " prompts than were compared by meaning: whether they leaked is unchecked"
+                )
         else:
             session.update(audit={})
         chosen, left_out = select(samples, suite.data, suite.suite.seed)

@@ -5,9 +5,9 @@
     python tests/benchmarks/bench_audit.py --full                  also within splits, and responses
 
 Half of the evaluation prompts are training prompts of 20, 60 or 200 words with a share of the words
-edited (replaced, left out, put in, or swapped with the next, where it falls); a tenth begin like a
-training prompt and go on differently half-way, and the rest are new: none of those two is a
-duplicate. The text is a random walk over the word pairs of our bundled prompts, broken in one step
+edited (replaced, left out, put in, or swapped with the next, where it falls); a fifth are training
+prompts with one content word replaced by another, which in 20 words makes another question; a tenth
+begin like a training prompt and go on differently half-way, and the rest are new. The text is a random walk over the word pairs of our bundled prompts, broken in one step
 of four by a word from the dictionary.
 """
 
@@ -28,7 +28,9 @@ from typing import Any
 
 from harness.audit import minhash
 from harness.audit.leakage import mark_leaked
-from harness.data import load
+from harness.audit.wording import same_word
+from harness.audit.wordlists import FUNCTION_WORDS
+from harness.data import load, normalise_prompt
 from harness.digest import derived_rng
 from harness.records import Message, Sample
 
@@ -79,6 +81,22 @@ class Walk:
                 out[place], out[place + 1] = out[place + 1], out[place]
         return out
 
+    def other_word(self, words: Sequence[str]) -> list[str]:
+        """``words`` with one content word replaced by another."""
+        out = list(words)
+        place = self.rng.choice([p for p, word in enumerate(out) if _is_content(word)])
+        old = normalise_prompt(out[place])
+        out[place] = next(
+            word
+            for word in iter(lambda: self.rng.choice(self.words), None)
+            if _is_content(word) and not same_word(normalise_prompt(word), old)
+        )
+        return out
+
+
+def _is_content(word: str) -> bool:
+    return len(word) > 3 and word.isalpha() and word.casefold() not in FUNCTION_WORDS
+
 
 def sample(number: str, prompt: str, response: str) -> Sample:
     """One row."""
@@ -98,10 +116,12 @@ def generate(
     rows, truth = [], {}
     for number, source in enumerate(sources):
         words, name = prompts[source], f"e{number}"
-        kind = ("planted", "new", "planted", "new", "planted", "new", "planted", "new", "planted",
-                "half")[number % 10]  # fmt: skip
+        kind = ("planted", "new", "planted", "one word", "planted", "new", "planted", "one word",
+                "planted", "half")[number % 10]  # fmt: skip
         if kind == "planted":
             asked = walk.edited(words, share)
+        elif kind == "one word":
+            asked = walk.other_word(words)
         else:
             asked = walk(len(words), words[: len(words) // 2] if kind == "half" else ())
         truth[name] = (len(words), kind)
@@ -110,18 +130,26 @@ def generate(
 
 
 def quality(marked: Sequence[Sample], truth: dict[str, tuple[int, str]]) -> dict[str, Any]:
-    """Recall by length, precision overall and by length, and what was found wrongly."""
+    """By length: recall; precision; and what became of prompts with one other word.
+
+    These count as wrongly found in ``precision_one_word`` alone: in a long prompt they are leaks.
+    """
     result: dict[str, Any] = {}
     for length in (*LENGTHS, None):
         mine = [s for s in marked if length in (None, truth[s.id][0])]
         planted = [s for s in mine if truth[s.id][1] == "planted"]
-        found = [s for s in mine if s.audit == "leaked"]
+        word = [s for s in mine if truth[s.id][1] == "one word"]
+        found = [s for s in mine if s.audit == "leaked" and truth[s.id][1] != "one word"]
         right = [s for s in planted if s.audit == "leaked"]
+        word_found = [s for s in word if s.audit == "leaked"]
         result[str(length or "all")] = {
             "planted": len(planted),
             "recall": round(len(right) / len(planted), 4),
             "found": len(found),
             "precision": round(len(right) / len(found), 4) if found else None,
+            "one_word": len(word),
+            "one_word_found": len(word_found),
+            "precision_one_word": round(len(right) / (len(right) + len(word_found)), 4),
         }
     return result
 

@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 from harness import embedding
 from harness.audit import mark_leaked, minhash
 from harness.audit.clusters import cluster, cluster_rows, connected
+from harness.audit.corpus import Corpus
 from harness.audit.leakage import leakage
 from harness.audit.similar import (
     LEAST_COSINE,
     SURE,
-    Corpus,
+    embedded_pairs,
     near_pairs,
     needed_cosine,
     same_response,
@@ -149,6 +150,15 @@ def test_crowded_buckets_are_passed_over_and_counted(monkeypatch: pytest.MonkeyP
     assert minhash.candidates(same[:2], same).crowded == minhash.BANDS  # 12 pairs
 
 
+def test_a_few_dozen_near_duplicates_of_one_text_are_no_crowd() -> None:
+    rng = random.Random(12)
+    words = prose(rng, 60)
+    texts = [" ".join([*words, f"end{n}"]) for n in range(30)]
+    groups = cluster(Corpus(texts))
+    assert (groups.total, groups.search.crowded) == (1, 0)
+    assert len(groups.search.pairs) == 30 * 29 / 2
+
+
 def test_nothing_to_compare() -> None:
     empty = minhash.signatures([])
     assert minhash.candidates(empty).left.size == 0
@@ -205,6 +215,30 @@ def test_exact_goes_before_normalised_and_whole_pairs_are_told() -> None:
     assert counts["pairs"] == 1
 
 
+TIRED = (
+    "I have been feeling very tired and sad since my mother moved away last winter and I do not know"
+    " what to do about it"
+)
+CALL = "Talk to her every week and plan a visit for the next holidays, it will help you both."
+
+
+def test_the_whole_pair_is_found_where_the_prompt_alone_stands_elsewhere() -> None:
+    other = TIRED.replace("winter", "summer")
+    training = [sample("a", TIRED, "Wholly different advice."), sample("b", other, CALL)]
+    (leak,) = leakage([sample("1", TIRED, CALL)], training).leaks
+    assert leak is not None
+    assert (leak.kind, leak.id, leak.pair) == ("exact", "a", "near")
+    # The response of a prompt that is not alike makes no pair, nor does a short response.
+    training[1] = sample("b", "Why is the sky blue?", CALL)
+    assert [leak and leak.pair for leak in leakage([sample("1", TIRED, CALL)], training).leaks] == [
+        None
+    ]
+    training[1] = sample("b", other, "Yes.")
+    assert [
+        leak and leak.pair for leak in leakage([sample("1", TIRED, "Yes.")], training).leaks
+    ] == [None]
+
+
 @pytest.mark.parametrize(("cosine", "found"), [(0.5, False), (0.99, True)])
 def test_open_pairs_are_decided_by_meaning(cosine: float, found: bool) -> None:
     rng = random.Random(6)
@@ -222,25 +256,36 @@ def test_open_pairs_are_decided_by_meaning(cosine: float, found: bool) -> None:
 @pytest.mark.parametrize(("cosine", "found"), [(0.8, False), (0.95, True)])
 def test_short_prompts_must_also_mean_the_same(cosine: float, found: bool) -> None:
     left = Corpus(["Create a function in Python to reverse a string"])
-    right = Corpus(["Create a function in Java to reverse a string"])
+    right = Corpus(["Create a function in Python reversing the string"])
     assert bool(near_pairs(left, right, embed=Meaning(cosine)).pairs) is found
 
 
 def test_the_less_the_letters_agree_the_more_the_meaning_must() -> None:
-    needed = needed_cosine(np.array([0.5, 0.8, 0.85, 0.9]))
+    needed = [needed_cosine(letters) for letters in (0.5, 0.8, 0.85, 0.9)]
     assert needed == pytest.approx([LEAST_COSINE, LEAST_COSINE, 0.75, 0.6])
 
 
-def test_open_pairs_beyond_the_limit_are_counted_and_clean(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("harness.audit.similar.EMBEDDED_PAIRS", 1)
-    left = Corpus(["Create a function in Python to reverse a string"])
-    right = Corpus(
-        [f"Create a function in {name} to reverse a string" for name in ("Java", "Perl")]
-    )
+NURSES = [
+    f"How can I best {verb} the night nurse" for verb in ("thank", "thank for all", "thank now")
+]
+
+
+def test_open_pairs_beyond_the_limit_are_undecided(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harness.audit.similar.MOST_EMBEDDED", 1)
+    left, right = Corpus(NURSES[:1]), Corpus(NURSES[1:])
     result = near_pairs(left, right, embed=Meaning(0.99))
-    assert (len(result.pairs), result.undecided) == (1, 1)
+    assert (len(result.pairs), len(result.undecided)) == (1, 1)
+    # Such a row is neither leaked nor clean, and in a split such rows stay together.
+    rows = [sample(f"s{n}", text) for n, text in enumerate(NURSES)]
+    marked, counts = mark_leaked([*rows[1:], sample("n", "Why?")], rows[:1], embed=Meaning(0.99))
+    assert [row.audit for row in marked] == ["unchecked", "leaked", "clean"]
+    assert (counts["unchecked"], counts["clean"], counts["undecided_pairs"]) == (1, 1, 1)
+    assert cluster_rows(rows, embed=Meaning(0.0)).of_row == [0, 0, 0]
+    assert cluster(Corpus(NURSES), embed=Meaning(0.0)).total == 3
+
+
+def test_the_limit_grows_with_the_rows() -> None:
+    assert [embedded_pairs(rows) for rows in (10, 5_000, 10**6)] == [2_000, 5_000, 10_000]
 
 
 def test_chinese_prompts_are_compared_by_shorter_shingles() -> None:
@@ -280,12 +325,12 @@ def test_templates_end_where_instructions_begin() -> None:
     texts += [normalise_prompt(alpaca(" ".join(prose(rng, 8)), further=False)) for _ in range(45)]
     templates = Templates.learn(texts)
     assert [start[-1] for start in templates.starts] == ["instruction"]
-    assert templates.strip(texts[0]).startswith("write ")
+    assert templates.read(texts[0]).core.startswith("write ")
     assert Templates.learn(" ".join(prose(rng, 20)) for _ in range(60)).starts == []
     whole = Templates(starts=[("just", "this")])
-    assert whole.strip(texts[0]) == texts[0]
+    assert whole.read(texts[0]).core == texts[0]
     text = "just this"
-    assert whole.strip(text) == text
+    assert whole.read(text) == ((), text, ())
 
 
 def test_conversations_leak_as_a_whole_and_by_a_long_last_turn() -> None:
@@ -301,7 +346,7 @@ def test_conversations_leak_as_a_whole_and_by_a_long_last_turn() -> None:
         "long last turn alone": (conversation("5", turn), True),
         "begins alike": (conversation("6", "Hello", "Hi.", "No, thanks."), False),
     }
-    found = leakage([row for row, _ in cases.values()], training)
+    found = leakage([row for row, _ in cases.values()], training, embed=Meaning(0.0))
     assert {name: leak is not None for name, leak in zip(cases, found.leaks, strict=True)} == {
         name: leaked for name, (_, leaked) in cases.items()
     }
@@ -317,7 +362,7 @@ def test_system_text_is_left_out_of_account() -> None:
 
 def test_the_order_of_the_training_data_decides_only_which_row_is_named() -> None:
     rng = random.Random(10)
-    prompts = [prose(rng, 30) for _ in range(60)]
+    prompts = [prose(rng, 50) for _ in range(60)]
     training = [sample(f"t{n}", " ".join(words)) for n, words in enumerate(prompts)]
     evaluation = [sample(f"e{n}", " ".join(edited(w, 0.1, rng))) for n, w in enumerate(prompts)]
     forward, _ = mark_leaked(evaluation, training)

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from harness import embedding
 from harness.audit import audit, quality
+from harness.audit.corpus import Corpus
 from harness.audit.personal import personal_data
-from harness.audit.similar import Corpus
 from harness.cli.audit import command
 from harness.errors import StoreError
 from harness.records import Message, Sample
@@ -42,6 +42,8 @@ def sample(number: str, prompt: str, reference: str | None = None) -> Sample:
         ("Use user@example.com or me@some.test here", []),
         ("Call (415) 555-2671.", [("phone", "(41…71")]),
         ("Call 415-555-2671 or +44 20 7946 0958", [("phone", "415…71"), ("phone", "+44…58")]),
+        ("my number is 4155552671, or 4155550123", [("phone", "415…71")]),
+        ("n < 2147483647, x = 4294967295, y=4155552671, 41555526710 and 1155552671", []),
         ("Helpline 1-800-273-8255, any time", []),
         ("In films it is 415-555-0123", []),
         ("from 2023-10-10 to 2024-01-15 it was 3.14159265358979", []),
@@ -92,6 +94,9 @@ def test_responses_that_end_at_one_length_were_cut_there() -> None:
     [
         ("positive", "negative feeling", True),
         ("42", "17", True),
+        ("sad", "unhappy", False),
+        ("happy", "unhappy", True),
+        ("It felt good", "It feels good", False),
         ("Positive", "positive!", False),
         ("Yes, you can, and here is how to do it with a little patience", "No. It cannot.", True),
         ("No one knows " + LONG, "Yes, " + LONG, False),
@@ -135,7 +140,7 @@ def test_the_report_counts_rows() -> None:
         sample("1", night, "Get up at the same time each day."),
         sample("2", night, "Get up at the same time each day."),
         sample("3", night.upper(), "get up at the same time each day"),
-        sample("4", night.replace("hours", "ages"), None),
+        sample("4", night.replace("lie", "am lying"), None),
         sample("5", "Who are you?", "I'm at me@mail.org and +44 20 7946 0958, or me@mail.org."),
     ]
     report = audit(training, [*training[:1], sample("n", "New?", "I see.")])
@@ -151,10 +156,12 @@ def test_the_report_counts_rows() -> None:
     assert mine.examples["near_prompts"][0]["rows"] == [1, 4]
     assert mine.examples["repeated_responses"][0]["rows"] == [1, 2, 3]
     assert "me@mail.org" not in json.dumps(mine.examples["personal_data"])
-    assert mine.prompt_words.most == 18
+    assert mine.prompt_words.most == 19
     between = report.between
     assert between is not None
-    assert between.prompts == {"exact": 1, "normalised": 0, "near": 0, "clean": 1}
+    assert between.prompts == {
+        "exact": 1, "normalised": 0, "near": 0, "unchecked": 0, "clean": 1,
+    }  # fmt: skip
     assert between.responses == {"exact": 1, "normalised": 0, "near": 0, "clean": 1, "none": 0}
     assert between.pairs == {"exact": 1, "normalised": 0, "near": 0}
     assert between.matches[0]["training_row"] == 1
@@ -246,3 +253,33 @@ def test_an_audit_never_writes_over_its_input(tmp_path: Path) -> None:
         assert [path.name for path in tmp_path.iterdir()] == [name]
         assert source.read_bytes() == before
         source.unlink()
+
+
+def test_the_command_says_what_was_not_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harness.audit.similar.MOST_EMBEDDED", 0)
+    monkeypatch.setattr("harness.audit.minhash.CROWDED", 0)
+    texts = ["How can I best thank the night nurse", "How can I best thank the night nurses",
+             "Find the highest salary of all", "Find the lowest salary of all"]  # fmt: skip
+    path = tmp_path / "a.jsonl"
+    path.write_text("".join(json.dumps({"prompt": text}) + "\n" for text in texts))
+    output = run(str(path)).output
+    assert "groups of texts share so much wording" in output
+    monkeypatch.setattr("harness.audit.minhash.CROWDED", 100)
+    output = run(str(path), str(path)).output
+    assert "2 alike pairs were too many to decide" in output
+    assert "2 alike pairs of short texts differ in a word that makes them ask different" in output
+    assert "groups of texts" not in output
+    other = tmp_path / "b.jsonl"
+    other.write_text(json.dumps({"prompt": texts[1]}) + "\n")
+    path.write_text(json.dumps({"prompt": texts[0]}) + "\n")
+    result = run(str(path), str(other), "--fail-on-leak")
+    assert "1 evaluation rows could not be checked" in result.output
+    assert result.return_value == 1  # nobody knows whether it leaked
+
+
+def test_no_line_of_the_tables_wraps_at_80_columns(files: tuple[str, str]) -> None:
+    output = run(*files).output
+    for label in ("word for word", "normalised", "nearly"):
+        assert sum(line.startswith(f"  again, {label}") for line in output.splitlines()) == 2

@@ -168,6 +168,15 @@ def test_limit_is_seeded_counted_and_keeps_the_order(tmp_path: Path) -> None:
     assert positions == sorted(positions)
 
 
+def test_only_clean_prompts_are_kept_and_others_told_by_their_label(tmp_path: Path) -> None:
+    samples = load(lines(tmp_path / "a.jsonl", *({"prompt": f"p{i}"} for i in range(6))))
+    labels = ("clean", "leaked", "unchecked", "clean", "leaked", "leaked")
+    marked = [s.model_copy(update={"audit": a}) for s, a in zip(samples, labels, strict=True)]
+    chosen = select(marked, DataSpec(path="x", only="clean"), 0)
+    assert [s.prompt for s in chosen.samples] == ["p0", "p3"]
+    assert chosen.left_out == {"leaked": 3, "unchecked": 1}
+
+
 @given(st.text(max_size=80))
 def test_normalising_twice_changes_nothing_more(text: str) -> None:
     assert normalise_prompt(normalise_prompt(text)) == normalise_prompt(text)

@@ -1,0 +1,88 @@
+"""A collection of texts, told apart by their normalised forms and read without their templates."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from functools import cached_property
+
+from harness.audit import minhash
+from harness.audit.templates import Reading, Templates
+from harness.data import normalise_prompt
+
+
+class Corpus:
+    """Texts with their normalised forms; equal forms are one *key*.
+
+    Args:
+        texts: Any number of texts, none of them empty.
+        templates: Shared wording that is left out of account.
+
+    Attributes:
+        texts: As given.
+        keys: The distinct normalised forms, in order of first appearance.
+        key_of: For each text the number of its key.
+        readings: Each key without its template.
+        cores: What remains of each key.
+    """
+
+    def __init__(self, texts: Sequence[str], templates: Templates | None = None) -> None:
+        self.texts = texts
+        self.templates = templates or Templates()
+        numbers: dict[str, int] = {}
+        known: dict[str, int] = {}  # repeats are frequent and normalising is not free
+        for text in texts:
+            if text not in known:
+                known[text] = numbers.setdefault(normalise_prompt(text), len(numbers))
+        self.key_of = [known[text] for text in texts]
+        self.keys = list(numbers)
+        self.readings: list[Reading] = [self.templates.read(key) for key in self.keys]
+        self.cores = [reading.core for reading in self.readings]
+
+    @cached_property
+    def with_core(self) -> dict[str, list[int]]:
+        """Numbers of the keys by core."""
+        found: dict[str, list[int]] = defaultdict(list)
+        for number, core in enumerate(self.cores):
+            found[core].append(number)
+        return dict(found)
+
+    @cached_property
+    def rows_of(self) -> list[list[int]]:
+        """For each key the rows that have it, in order."""
+        rows: list[list[int]] = [[] for _ in self.keys]
+        for row, key in enumerate(self.key_of):
+            rows[key].append(row)
+        return rows
+
+    @cached_property
+    def signatures(self) -> minhash.Signatures:
+        """Of the cores, in order."""
+        return minhash.signatures(self.cores)
+
+    def same(self) -> list[tuple[int, int]]:
+        """Pairs of keys that differ only in that one of them is wrapped in a template."""
+        return [
+            (a, b)
+            for numbers in self.with_core.values()
+            for place, a in enumerate(numbers)
+            for b in numbers[place + 1 :]
+            if self.readings[a].agrees(self.readings[b])
+        ]
+
+    def equal_in(self, left: Corpus, number: int) -> list[int]:
+        """Keys of another corpus, read by the same templates, that say the same as one of these."""
+        reading = self.readings[number]
+        found = [
+            key
+            for key in left.with_core.get(reading.core, ())
+            if left.readings[key].agrees(reading)
+        ]
+        if not found:
+            found = [
+                key
+                for core, start in self.templates.shifted(reading)
+                for key in left.with_core.get(core, ())
+                if left.readings[key].start == start
+            ]
+        return found

@@ -1,0 +1,190 @@
+"""Whether two texts that look alike ask different things, told by the words in which they differ.
+
+"Sum the even numbers" and "sum the odd numbers" share nearly all letters, and their embeddings lie as
+close as those of a paraphrase. In a text of fewer than ``ONE_WORD_COUNTS`` words one word can make
+another question; in a longer one most of what was learned is the same, whatever one word says.
+
+Two short texts are told apart where they differ in a number, in how often they deny, in an operator,
+in opposites, or where each has a content word that the other lacks and that is neither an inflection,
+a misspelling nor a synonym of one there. Words put in or left out on one side alone, function words and
+the order of words tell nothing apart.
+"""
+
+from __future__ import annotations
+
+import gzip
+import re
+from collections import Counter
+from collections.abc import Callable
+from functools import cache, lru_cache
+from importlib.resources import files
+from typing import NamedTuple
+
+from harness.audit.wordlists import FUNCTION_WORDS, OPPOSITES
+from perturbations.common import word_set
+from perturbations.substitution import load
+
+ONE_WORD_COUNTS = 40
+SAME_MEANING = 0.80
+"""Cosine of two words' embeddings from which they are synonyms. Of pairs that are, about half reach
+it (scared, afraid: 0.85); of those that are not only opposites do (husband, wife: 0.87; France,
+Germany: 0.75), and these are listed."""
+
+_COUNTING = (
+    "zero two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen"
+    " seventeen eighteen nineteen twenty"  # "one" is a function word more often than a number
+)
+_NUMBER_WORDS = {word: str(number + bool(number)) for number, word in enumerate(_COUNTING.split())}
+_NUMBER = re.compile(r"\D?\d+\D?")
+_DENIALS = frozenset({"t", "non"})
+"""Beyond the lexicon's: the normalised "don't" is "don t"."""
+
+_PREFIXES = ("un", "in", "im", "ir", "non", "dis", "de", "mis")
+
+
+class Difference(NamedTuple):
+    """Content words of which each text has some that the other lacks, without those that agree.
+
+    Attributes:
+        left: Of the one text; empty if only the other has any.
+        right: Of the other.
+    """
+
+    left: tuple[str, ...]
+    right: tuple[str, ...]
+
+    @property
+    def open(self) -> bool:
+        """Whether meaning must decide."""
+        return bool(self.left and self.right)
+
+
+def short(left: str, right: str) -> bool:
+    """Whether one word can make two (normalised) texts ask different things.
+
+    Never in a script without spaces, whose words are not seen here.
+    """
+    return all(
+        text.count(" ") + 1 < ONE_WORD_COUNTS and not spaceless(text) for text in (left, right)
+    )
+
+
+def spaceless(text: str) -> bool:
+    """Whether a text is written without spaces between its words."""
+    return len(text) > 20 * (text.count(" ") + 1)
+
+
+def difference(left: str, right: str) -> Difference | None:
+    """The content words in which two short normalised texts differ; None if these tell them apart."""
+    one, other = Counter(left.split()), Counter(right.split())
+    gone, come = one - other, other - one
+    if any(opposite(a, b) for a in gone for b in come):
+        return None
+    first, second = _sorted(gone), _sorted(come)
+    if first.numbers != second.numbers or first.denials != second.denials:
+        return None
+    return _unmatched(Difference(first.content, second.content), same_word)
+
+
+def apart(found: Difference | None, cosine: Callable[[str, str], float]) -> bool:
+    """Whether a difference tells two texts apart.
+
+    Args:
+        found: From :func:`difference`.
+        cosine: Of the embeddings of a word of its left and one of its right.
+    """
+    if found is None:
+        return True
+
+    def alike(a: str, b: str) -> bool:
+        return not (_name(a) or _name(b)) and cosine(a, b) >= SAME_MEANING
+
+    return _unmatched(found, alike).open
+
+
+def opposite(a: str, b: str) -> bool:
+    """Whether two words are opposites."""
+    if frozenset((a, b)) in OPPOSITES:
+        return True
+    less, more = sorted((a, b), key=len)
+    return len(less) > 3 and any(more == prefix + less for prefix in _PREFIXES)
+
+
+@lru_cache(maxsize=100_000)
+def same_word(a: str, b: str) -> bool:
+    """Whether two words are forms, spellings or listed synonyms of one word."""
+    if _name(a) or _name(b):
+        return False
+    left, right = _lemmas(a), _lemmas(b)
+    if left & right or any(frozenset((x, y)) in _synonyms() for x in left for y in right):
+        return True
+    from rapidfuzz.distance import OSA
+
+    # Of two dictionary words neither is misspelt (weight, height).
+    shortest = min(len(a), len(b))
+    allowed = 2 if shortest >= 8 else 1 if shortest >= 5 else 0
+    misspelt = not (a in _dictionary() and b in _dictionary())
+    return misspelt and OSA.distance(a, b) <= allowed
+
+
+class _Sorted(NamedTuple):
+    """Words of one side by what their change means."""
+
+    numbers: list[str]
+    denials: int
+    content: tuple[str, ...]
+
+
+def _sorted(words: Counter[str]) -> _Sorted:
+    numbers, content, denials = [], [], 0
+    for word in words.elements():
+        if word in _NUMBER_WORDS or _NUMBER.fullmatch(word):
+            numbers.append(_NUMBER_WORDS.get(word, word))
+        elif word in _DENIALS or word in word_set("negations.txt"):
+            denials += 1
+        elif word not in FUNCTION_WORDS:
+            content.append(word)
+    return _Sorted(sorted(numbers), denials, tuple(content))
+
+
+def _unmatched(found: Difference, same: Callable[[str, str], bool]) -> Difference:
+    """What remains when every word has taken one of the other side that is the same."""
+    right = list(found.right)
+    left = []
+    for word in found.left:
+        twin = next((other for other in right if same(word, other)), None)
+        if twin is None:
+            left.append(word)
+        else:
+            right.remove(twin)
+    return Difference(tuple(left), tuple(right))
+
+
+def _name(word: str) -> bool:
+    """Whether a word is an operator or a name such as ``c++`` or ``utf8``: it has no neighbours."""
+    return word.isascii() and not word.isalpha()
+
+
+@lru_cache(maxsize=100_000)
+def _lemmas(word: str) -> frozenset[str]:
+    from lemminflect import getAllLemmas
+
+    return frozenset({word, *(form for forms in getAllLemmas(word).values() for form in forms)})
+
+
+@cache
+def _synonyms() -> frozenset[frozenset[str]]:
+    """Pairs of single words that the hand-vetted lexicon exchanges."""
+    return frozenset(
+        frozenset((*entry.words, *option.words))
+        for entries in load("synonyms.lexicon").values()
+        for entry in entries
+        for option in entry.options
+        if len(entry.words) == len(option.words) == 1
+    )
+
+
+@cache
+def _dictionary() -> frozenset[str]:
+    packed = (files("perturbations.lexicons") / "words.txt.gz").read_bytes()
+    return frozenset(gzip.decompress(packed).decode("utf-8").split())

@@ -1,0 +1,148 @@
+"""Short prompts that look alike and ask different things."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from harness.audit.corpus import Corpus
+from harness.audit.leakage import leakage
+from harness.audit.similar import near_pairs, same_response
+from harness.audit.wording import Difference, apart, difference, opposite, same_word, short
+from harness.data import normalise_prompt
+from harness.records import Message, Sample
+
+
+def told(one: str, other: str) -> Difference | None:
+    return difference(normalise_prompt(one), normalise_prompt(other))
+
+
+def alike(texts: Sequence[str]) -> NDArray[np.float32]:
+    """All sentences mean the same; single words only where they are equal."""
+    vectors = np.zeros((len(texts), len(texts) + 1), dtype=np.float32)
+    for row, text in enumerate(texts):
+        vectors[row, row if " " not in text else -1] = 1
+    return vectors
+
+
+OTHER_QUESTIONS = [
+    ("Write a function in Python to reverse a string", "Write a function in Java to reverse a string"),
+    ("Write a function in C++ to reverse a string", "Write a function in C# to reverse a string"),
+    ("Find the highest salary in each department", "Find the lowest salary in each department"),
+    ("Sort the list in ascending order", "Sort the list in descending order"),
+    (
+        "Take a list of integers and return the sum of all the even numbers in it",
+        "Take a list of integers and return the sum of all the odd numbers in it",
+    ),
+    (
+        "My husband hit me yesterday and I do not know whether I should leave him or stay with him",
+        "My husband left me yesterday and I do not know whether I should leave him or stay with him",
+    ),
+    (
+        "Translate the following sentence into French: I would like to book a table for two tonight",
+        "Translate the following sentence into German: I would like to book a table for two tonight",
+    ),
+    (
+        "Calculate the area of a circle with radius 5 and print it with two decimals on one line",
+        "Calculate the area of a circle with radius 9 and print it with two decimals on one line",
+    ),
+    (
+        "Why should I tell my mother that I have decided to move away from home this summer",
+        "Why shouldn't I tell my mother that I have decided to move away from home this summer",
+    ),
+    ("Return x if x > 5 and print a line for it", "Return x if x < 5 and print a line for it"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("one", "other"), OTHER_QUESTIONS)
+def test_one_word_makes_another_question_of_a_short_prompt(one: str, other: str) -> None:
+    found = near_pairs(Corpus([one]), Corpus([other]), embed=alike)
+    assert (found.pairs, found.undecided, found.told_apart) == ([], [], 1)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Write a function to reverse a string", "Write a function that reverses the string"),
+        ("What can I do about feeling depressed", "What could I do about feelin depresed"),
+        ("Find two large numbers in a given array", "Find two big numbers in the given array"),
+        ("I do not know how to sleep at night", "I don't know how to sleep at night"),
+        ("I felt sad when my friends moved away", "I feel unhappy when my friends moved away"),
+        ("How do I tell my mother about school", "How do I tell my mother about the new school"),
+    ],
+)
+def test_the_same_question_in_other_words_is_near(one: str, other: str) -> None:
+    found = told(one, other)
+    assert found is not None
+    assert not found.open
+    assert len(near_pairs(Corpus([one]), Corpus([other]), embed=alike).pairs) == 1
+
+
+def test_in_a_long_prompt_one_word_counts_for_little() -> None:
+    story = " ".join(f"word{n}x" for n in range(39))
+    assert short(story, story + " x") is False
+    assert short(story, story) is True
+    pair = Corpus([f"{story} in Python"]), Corpus([f"{story} in Java"])
+    assert near_pairs(*pair, embed=alike).pairs
+    brief = story.split(" ", 2)[2]
+    assert not near_pairs(
+        Corpus([f"{brief} in Python"]), Corpus([f"{brief} in Java"]), embed=alike
+    ).pairs
+
+
+def test_meaning_decides_what_words_leave_open() -> None:
+    found = told("my car is tired", "my automobile is tired")
+    assert found == (("car",), ("automobile",))
+    assert not apart(found, lambda a, b: 0.88)
+    assert apart(found, lambda a, b: 0.75)
+    assert apart(None, lambda a, b: 1.0)
+    # Names of things that are no words have no meaning to compare.
+    assert apart(told("in C++ please", "in C# please"), lambda a, b: 1.0)
+
+
+def test_words() -> None:
+    assert same_word("sorting", "sorted")
+    assert same_word("felt", "feel")
+    assert same_word("recieve", "receive")
+    assert not same_word("weight", "height")  # both are words
+    assert not same_word("seven", "even")
+    assert opposite("happy", "unhappy")
+    assert opposite("odd", "even")
+    assert not opposite("to", "into")
+    assert told("two of them", "2 of them") == ((), ())
+
+
+def test_script_without_spaces_has_no_words_to_compare() -> None:
+    text = "我最近总是睡不着觉晚上躺在床上想很多事情第二天上班没有精神不知道该怎么办才好"
+    assert not short(text, text.replace("晚上", "夜里"))
+
+
+def test_responses_that_differ_in_a_number_are_others() -> None:
+    long = "the train leaves at 9 in the morning from the second platform of the old station"
+    assert same_response(long, long.replace("the train", "this train")) == "near"
+    assert same_response(long, long.replace("9", "7")) is None
+
+
+def sample(number: str, prompt: str) -> Sample:
+    return Sample(id=number, messages=(Message(role="user", content=prompt),))
+
+
+def test_a_data_set_in_another_language_is_no_leak() -> None:
+    tasks = [
+        f"{what} of {which} {where}"
+        for what in ("sum", "maximum", "median", "product", "average", "count")
+        for which in ("all even numbers in", "the squares of", "the unique items of")
+        for where in ("a list", "a matrix", "a linked queue")
+    ]
+    # Both files teach their prefix as a template; what is stripped must not vanish unseen.
+    python = [sample(t, f"Write a function in Python that returns the {t}.") for t in tasks]
+    java = [sample(t, f"Write a function in Java that returns the {t}.") for t in tasks]
+    for count in (len(tasks), 12):
+        assert leakage(java[:count], python[:count], embed=alike).leaks == [None] * count
+    assert all(leak and leak.kind == "exact" for leak in leakage(java, java, embed=alike).leaks)
+    bare = [sample(t, t) for t in tasks]
+    kinds = [leak and leak.kind for leak in leakage(bare, python, embed=alike).leaks]
+    assert kinds == ["normalised"] * len(tasks)
