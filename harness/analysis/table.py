@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.data import normalise_prompt
 from harness.digest import digest
 from harness.records import IDENTITY, ORIGINAL, Dimension, Sample, Score, Variant, VariantKey
 from harness.stats import Floats
@@ -21,8 +22,12 @@ Measure = tuple[str, str]
 
 
 def prompt_cluster(sample: Sample) -> str:
-    """What makes two samples the same source prompt: the content that is asked, not the id."""
-    return digest([[m.role, m.content] for m in sample.messages])
+    """What makes two samples the same source prompt: what is asked, not the id.
+
+    Prompts that differ only in case, white space, punctuation or Unicode form count as one, as they do
+    in the audit: their answers are not independent. A system text or an earlier turn makes another.
+    """
+    return digest([[m.role, normalise_prompt(m.content)] for m in sample.messages])
 
 
 @dataclass
@@ -33,7 +38,7 @@ class Table:
         subjects: Names in the order of the suite.
         kinds: Perturbations in the order in which they first appear, ``identity`` last; without
             ``original``.
-        clusters: Content digests of the source prompts.
+        clusters: Digests of the source prompts, see ``prompt_cluster``.
         samples: One sample of each cluster.
         cluster: Source prompt of each row, shape (rows,).
         kind: Perturbation of each row.
