@@ -116,12 +116,33 @@ def test_wording_that_too_many_share_is_passed_over(monkeypatch: pytest.MonkeyPa
     assert contained(same, [f"so {words(12, 'a')}"]) == ([], 3)
 
 
+TASKS = [
+    "sum of all the even numbers in a list of lists that may be empty",
+    "longest run of all the equal letters in a line that was read from a file",
+    "number of all the ways to climb a stair of some steps by one or two",
+]
+
+
+def returns(language: str, task: str) -> str:
+    return f"Write a function in {language} that returns the {task}"
+
+
 def test_what_was_stripped_must_not_be_replaced_by_something_else() -> None:
-    task = "sum of all the even numbers in a list of lists that may be empty"
-    java = [f"Write a function in Java that returns the {task} {n}" for n in "abc"]
-    python = [f"Write a function in Python that returns the {task} {n}" for n in "abc"]
+    java, python = ([returns(name, task) for task in TASKS] for name in ("Java", "Python"))
+    # Only the small set teaches its template: the others hold the bare tasks within their prompts.
     assert found(rows(java), rows([*python, *PROMPTS])) == []
     assert len(found(rows(java), rows([*java, *PROMPTS]))) == 3
+    slightly = [returns("Python", task.replace("all the", "all of the")) for task in TASKS]
+    assert found(rows(java), rows(slightly)) == []
+
+
+def test_long_prompts_in_different_wrappers_are_near() -> None:
+    longer = [f"{task}, {words(40, task[0])}" for task in TASKS]
+    leaks = found(
+        rows([returns("Java", task) for task in longer]),
+        rows([returns("Python", task) for task in longer]),
+    )
+    assert [leak.kind for leak in leaks] == ["near"] * 3
 
 
 def test_readings_agree_unless_both_are_wrapped_unlike() -> None:
