@@ -180,18 +180,21 @@ def test_what_the_report_says_of_money(
     assert re.search(said, text[text.index("What judging used") :])
 
 
-def test_how_an_endpoint_was_held_to_json_is_told(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("judges.rubric.Rubric.level", "json_object", raising=False)
+def test_how_an_endpoint_was_held_to_json_is_told(tmp_path: Path) -> None:
     write_data(tmp_path)
     with ScriptedServer(lambda request, _: verdict(form(request))) as server:
-        members = [judge(server.base_url), judge(server.base_url, model="n")]
-        listed = [judge(server.base_url), {"panel": {"judges": members}}, "rouge_l"]
-        run_suite(tmp_path / "run", make_suite(tmp_path, judges=listed), render=render)
-    judges = Run.open(tmp_path / "run").manifest().judges
-    assert judges["rubric"]["structured"] == "json_object"
-    assert judges["panel"]["structured"] == {"1 rubric": "json_object", "2 rubric": "json_object"}
-    assert judges["rouge_l"]["structured"] is None
+        # What is found out while judging, and stays known where nothing is asked any more.
+        held = {"structured": "json_object"}
+        members = [judge(server.base_url, **held), judge(server.base_url, model="n", **held)]
+        listed = [judge(server.base_url, **held), {"panel": {"judges": members}}, "rouge_l"]
+        for _ in range(2):
+            run_suite(tmp_path / "run", make_suite(tmp_path, judges=listed), render=render)
+            told = Run.open(tmp_path / "run").manifest().judges
+            assert {name: told[name]["structured"] for name in told} == {
+                "rubric": "json_object",
+                "panel": {"1 rubric": "json_object", "2 rubric": "json_object"},
+                "rouge_l": None,
+            }
     page = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
     assert "held to JSON by JSON mode" in page
+    assert "held to JSON by 1 rubric: JSON mode, 2 rubric: JSON mode" in page
