@@ -12,6 +12,7 @@ from pydantic import JsonValue
 from harness.audit.clusters import cluster, connected
 from harness.audit.corpus import Corpus
 from harness.audit.leakage import KINDS, leakage, prompt_text
+from harness.audit.lookup import look_up
 from harness.audit.personal import personal_data
 from harness.audit.quality import (
     cut_at_length,
@@ -20,7 +21,7 @@ from harness.audit.quality import (
     languages,
     same_answer,
 )
-from harness.audit.similar import Embed, NearPairs, look_up
+from harness.audit.similar import Embed, NearPairs
 from harness.audit.templates import Templates
 from harness.data import normalise_prompt
 from harness.records import Record, Sample

@@ -7,15 +7,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from harness.audit.corpus import Corpus
+from harness.audit.lookup import Lookup, look_up
 from harness.audit.similar import (
     SHORT_WORDS,
     Embed,
     Kind,
-    Lookup,
     Pairs,
     decide,
     embedded_pairs,
-    look_up,
     same_response,
 )
 from harness.audit.templates import Templates

@@ -116,15 +116,19 @@ def same_word(a: str, b: str) -> bool:
     if _name(a) or _name(b):
         return False
     left, right = _lemmas(a), _lemmas(b)
-    if left & right or any(frozenset((x, y)) in _synonyms() for x in left for y in right):
+    if (
+        left & right
+        or _american(a) == _american(b)
+        or any(frozenset((x, y)) in _synonyms() for x in left for y in right)
+    ):
         return True
     from rapidfuzz.distance import OSA
 
-    # Of two dictionary words neither is misspelt (weight, height).
+    # Of two dictionary words neither is misspelt (weight, height); two names are sooner two than one.
+    real = (a in _dictionary()) + (b in _dictionary())
     shortest = min(len(a), len(b))
-    allowed = 2 if shortest >= 8 else 1 if shortest >= 5 else 0
-    misspelt = not (a in _dictionary() and b in _dictionary())
-    return misspelt and OSA.distance(a, b) <= allowed
+    allowed = 2 if shortest >= 8 else 1 if shortest >= (4 if real == 1 else 5) else 0
+    return real < 2 and OSA.distance(a, b) <= allowed
 
 
 class _Sorted(NamedTuple):
@@ -165,6 +169,11 @@ def _name(word: str) -> bool:
     return word.isascii() and not word.isalpha()
 
 
+def _american(word: str) -> str:
+    """The American spelling of most British words, and of others nothing that is a word."""
+    return re.sub(r"(?<=[a-z]{2}[iy])s(?=e|i|a)", "z", word).replace("our", "or")
+
+
 @lru_cache(maxsize=100_000)
 def _lemmas(word: str) -> frozenset[str]:
     from lemminflect import getAllLemmas
@@ -174,13 +183,14 @@ def _lemmas(word: str) -> frozenset[str]:
 
 @cache
 def _synonyms() -> frozenset[frozenset[str]]:
-    """Pairs of single words that the hand-vetted lexicon exchanges."""
+    """Pairs of words that the hand-vetted lexicons exchange; of "deal with" and "handle" the verbs."""
     return frozenset(
-        frozenset((*entry.words, *option.words))
-        for entries in load("synonyms.lexicon").values()
+        frozenset((entry.words[0], option.words[0]))
+        for name in ("synonyms.lexicon", "us_uk.lexicon", "us_to_uk.lexicon", "uk_to_us.lexicon")
+        for (_, part), entries in load(name).items()
+        if part != "PHRASE"
         for entry in entries
         for option in entry.options
-        if len(entry.words) == len(option.words) == 1
     )
 
 

@@ -11,7 +11,7 @@ _FUNCTION_WORDS = """
     ve re ll s d m don didn doesn isn aren wasn weren hasn haven hadn won wouldn couldn shouldn
     of in on at by for to into onto from with about as than through during within among between per
     via over upon toward towards regarding concerning
-    and or but nor so yet if then else because since while when where why how though although
+    and or but nor so yet if then else because since while when where why how though although until till anymore
     there here also too very really just quite rather please kindly well ok okay hi hello hey
     thanks thank now still etc eg ie e g like lot lots bit little much many
     whether out up off away around again let lets want need following given using use

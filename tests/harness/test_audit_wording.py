@@ -107,6 +107,12 @@ def test_words() -> None:
     assert same_word("sorting", "sorted")
     assert same_word("felt", "feel")
     assert same_word("recieve", "receive")
+    assert same_word("tell", "tlel")
+    assert same_word("recognising", "recognizing")
+    assert same_word("behaviour", "behavior")
+    assert same_word("dealt", "handled")
+    assert not same_word("qwxa", "qwxb")  # neither is: names
+    assert not same_word("tell", "tall")
     assert not same_word("weight", "height")  # both are words
     assert not same_word("seven", "even")
     assert opposite("happy", "unhappy")
