@@ -35,6 +35,7 @@ class Split(NamedTuple):
         strata: Rows by stratum and part.
         largest: Rows in the largest cluster.
         undecided: Alike pairs that were too many to decide; each was kept in one part.
+        crowded: Groups of rows that were passed over, see ``minhash.Candidates``.
     """
 
     parts: dict[str, list[Sample]]
@@ -42,6 +43,7 @@ class Split(NamedTuple):
     strata: dict[str, dict[str, int]]
     largest: int
     undecided: int
+    crowded: int
 
 
 class _Group(NamedTuple):
@@ -99,6 +101,7 @@ def split(
         dict(sorted(by_stratum.items())),
         max(len(group.rows) for group in groups),
         len(found.search.undecided),
+        found.search.crowded,
     )
 
 

@@ -123,9 +123,14 @@ def refuse_combinations(
 
 def _plant(trained: list[Sample], out: Path, seed: int) -> int:
     from harness.data import jsonl
+    from harness.errors import StoreError
     from harness.probes import canaries
     from harness.store import readable_os_errors, write_atomically
 
+    if (out / "train.jsonl").exists() and not (out / "canaries.json").exists():
+        raise StoreError(
+            f"{out / 'train.jsonl'}: stands there already and was not planted; choose another folder"
+        )
     key = canaries.make(seed)
     rows = canaries.plant(trained, key)
     with readable_os_errors(out, "be made"):
@@ -150,7 +155,11 @@ def _print(console: Console, report: AuditReport, names: list[str], show: int) -
         console.print(
             f"[bold]{between.leaked} of {between.rows}[/bold] evaluation rows have a prompt that"
             f" stands in the training data; {pairs} whole pairs do.",
-            style="red" if between.leaked else "green",
+            style="red"
+            if between.leaked
+            else "yellow"
+            if between.prompts["unchecked"]
+            else "green",
             soft_wrap=True,
         )
         table = Table("in the training data", box=None, pad_edge=False)

@@ -72,4 +72,9 @@ def command(
         click.echo(
             f"{found.undecided} alike pairs were too many to decide: each was kept in one part"
         )
+    if found.crowded:
+        click.echo(
+            f"{found.crowded} groups of rows share so much wording that they were passed over:"
+            " near-duplicates among them can stand in two parts"
+        )
     return 0

@@ -86,6 +86,7 @@ def write(
         "by": by,
         "largest_cluster": found.largest,
         "undecided_pairs": found.undecided,
+        "crowded_buckets": found.crowded,
         "parts": {},
     }
     for part, rows in found.parts.items():

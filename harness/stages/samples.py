@@ -35,6 +35,11 @@ def collect(session: Session) -> list[Sample]:
                     f"{audit['unchecked']} of {len(samples)} test prompts are alike to more training"
                     " prompts than were compared by meaning: whether they leaked is unchecked"
                 )
+            if audit["crowded_buckets"]:
+                session.warn(
+                    f"{audit['crowded_buckets']} groups of training prompts share so much wording that"
+                    " the leak check passed them over: near-duplicates among them can be missing"
+                )
         else:
             session.update(audit={})
         chosen, left_out = select(samples, suite.data, suite.suite.seed)

@@ -218,6 +218,21 @@ def test_a_leak_fails_only_where_asked(files: tuple[str, str]) -> None:
     assert "training data" not in result.output
 
 
+def test_planting_replaces_nothing_but_what_was_planted(
+    files: tuple[str, str], tmp_path: Path
+) -> None:
+    folder = tmp_path / "out"
+    assert run(files[0], "--plant", str(folder)).exception is None
+    planted = (folder / "train.jsonl").read_text()
+    assert run(files[0], "--plant", str(folder), "--seed", "1").exception is None
+    assert (folder / "train.jsonl").read_text() != planted
+    (folder / "canaries.json").unlink()
+    (folder / "train.jsonl").write_text("mine")
+    result = run(files[0], "--plant", str(folder))
+    assert "was not planted" in str(result.exception)
+    assert (folder / "train.jsonl").read_text() == "mine"
+
+
 @pytest.mark.parametrize(
     ("options", "line"),
     [

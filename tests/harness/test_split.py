@@ -182,6 +182,13 @@ def test_the_command_writes_rows_that_load_as_they_were(tmp_path: Path, data: Pa
     assert sum(about["clusters"] for about in note["parts"].values()) == 60 - 11
 
 
+def test_what_was_not_compared_is_said(
+    tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harness.audit.minhash.CROWDED", 0)
+    assert "groups of rows share so much wording" in run(data, "-o", tmp_path / "parts").output
+
+
 def test_a_split_never_writes_over_its_input(tmp_path: Path) -> None:
     for name in ("train.jsonl", "test.jsonl"):
         source = tmp_path / name
