@@ -11,7 +11,6 @@ import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import version as package_version
 
-from harness.digest import digest
 from harness.records import Dimension, JudgeItem, Judgement
 from judges import language
 from judges.refusals import SIMILARITY, Refusals
@@ -132,8 +131,8 @@ class AnswerChecks:
 
     Args:
         refusals: A list of refusal phrases, one a line; the shipped one by default.
-        refusal_similarity: Cosine from which a short answer counts as a refusal; null for phrases
-            only, without the embedding model.
+        refusal_similarity: Probability from which a short answer counts as a refusal by its likeness
+            to labelled ones; null for phrases only, without the embedding model.
         skip: Checks to leave out, by name.
     """
 
@@ -169,8 +168,9 @@ class AnswerChecks:
             )
             for name, check in self._checks.items()
         )
-        phrases = digest(self._refusals.phrases)[:8]
-        self.version = f"1, refusals {phrases} at {refusal_similarity}, py3langid {package_version('py3langid')}"
+        self.version = (
+            f"2, refusals {self._refusals.version}, py3langid {package_version('py3langid')}"
+        )
 
     def grade(self, items: Sequence[JudgeItem]) -> Iterator[Judgement]:
         """Grade every item on every check; the evidence stands in ``reason``."""

@@ -220,7 +220,9 @@ class Local(Calibrated):
             seconds=completion.seconds or 0.0,
         )
         if completion.text is not None:
-            yield from judgements(ask, completion.text, cost, self._refusals)
+            yield from judgements(
+                ask, completion.text, cost, self._refusals, completion.finish_reason
+            )
             return
         error = completion.error
         for criterion in ask.criteria:

@@ -1,109 +1,124 @@
-"""Does an answer decline to answer? By a list of phrases, and by similarity to them."""
+"""Does an answer decline to answer? By a list of phrases, and by its likeness to labelled answers."""
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Sequence
-from functools import cached_property
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from harness import embedding
-from harness.errors import DataError
-from harness.resources import resolve
+from harness.digest import digest
+from harness.linear import LinearScore
+from judges.phrases import SENTENCES, Phrases, sentences
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
+    Embed = Callable[[Sequence[str]], NDArray[np.float32]]
+
 SHIPPED = Path(__file__).with_name("refusals.txt")
-SENTENCES = 2
-"""A refusal stands at the start: the first sentences of a short answer are looked at."""
+WEIGHTS = Path(__file__).with_name("refusals.json")
 
-SHORT = 40
-"""Words: a longer answer goes on to say something, and is a refusal only if it opens with one."""
+SIMILARITY = 0.8
+"""Probability from which an answer counts as a refusal by its likeness to refusals alone.
 
-SIMILARITY = 0.6
-"""Cosine from which a short answer's opening counts.
-
-Of 361 short real answers (counselling and code) none passes 0.56; of a dozen refusals in words of
-their own most do.
+In 1,200 real answers to counselling and programming questions it finds none in a hundred; half of the
+refusals that the phrases miss lie above it.
 """
 
-MIN_WORDS = 3
-"""Shorter phrases say too little to be compared by meaning."""
+SHORT = 60
+"""Words: a longer answer goes on to say something, and is a refusal only if it opens with one."""
 
-_BREAK = re.compile(r"(?<=[.!?])\s+|\n+")
-_AND_YET = re.compile(r"\b(?:but|however|though)\b")
-_LEAD = re.compile(r"^(?:(?:sorry|unfortunately|hmm+|well|hi|hello|okay|ok|honestly)\b[\s,.!:-]*)+")
+_YET = re.compile(r"\b(?:but|however|though)\b")
+_HELPLESS = re.compile(
+    r"\b(?:more|clarify|rephrase|context|detail|professional|doctor|therapist|instead|else|happy to"
+    r"|glad to|could you|can you|feel free|other)\b"
+)
 
 
-def read_phrases(path: str | Path) -> list[str]:
-    """The phrases of a list, lower-cased; blank lines and lines that start with # are left out.
+class Likeness:
+    """How like an answer's first sentences are to those of refusals (``fit_refusals.py``).
 
-    Raises:
-        DataError: The file cannot be read or holds no phrase.
+    Args:
+        embed: Texts to unit vectors; the process-wide MiniLM by default.
     """
-    try:
-        lines = resolve(str(path)).read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"refusal list {path} cannot be read: {error}") from error
-    phrases = [plain(line) for line in lines if line.strip() and not line.startswith("#")]
-    if not phrases:
-        raise DataError(f"refusal list {path} holds no phrase; write one a line")
-    return phrases
+
+    def __init__(self, embed: Embed | None = None) -> None:
+        self._embed = embed or embedding.embed
+
+    def __call__(self, answer: str) -> float:
+        """Probability that the answer refuses; 0 for an empty one."""
+        found = sentences(answer)
+        if not found:
+            return 0.0
+        score = float(_weights()(opening_vectors([found], self._embed))[0])
+        return 1 / (1 + math.exp(-score))
 
 
-def plain(text: str) -> str:
-    """Lower case, straight apostrophes, single spaces."""
-    return " ".join(text.lower().replace("’", "'").split())
+def opening_vectors(answers: Sequence[Sequence[str]], embed: Embed) -> NDArray[np.float32]:
+    """Mean embeddings of the first sentences of answers, of unit length, shape ``(answers, 384)``."""
+    flat = embed([sentence for own in answers for sentence in own])
+    ends = np.cumsum([len(own) for own in answers])[:-1]
+    means = np.array([part.mean(axis=0) for part in np.split(flat, ends)])
+    return np.asarray(means / np.linalg.norm(means, axis=1, keepdims=True), dtype=np.float32)
+
+
+@cache
+def _weights() -> LinearScore:
+    return LinearScore.read(WEIGHTS)
 
 
 class Refusals:
     """Recognises refusals.
 
     Args:
-        path: A list of phrases, one a line; the shipped one by default.
-        similarity: Cosine to a phrase from which a short answer's opening counts as a refusal;
-            None looks at phrases only and needs no embedding model.
+        path: A list of phrases (``judges/phrases.py`` has its syntax); the shipped one by default.
+        similarity: Probability from which likeness to labelled refusals counts; None looks at
+            phrases only and needs no embedding model.
         embed: Texts to unit vectors; the process-wide MiniLM by default.
+
+    Attributes:
+        version: Digest of what decides.
     """
 
     def __init__(
         self,
         path: str | Path | None = None,
         similarity: float | None = SIMILARITY,
-        embed: Callable[[Sequence[str]], NDArray[np.float32]] | None = None,
+        embed: Embed | None = None,
     ) -> None:
         if similarity is not None and not 0 < similarity <= 1:
             raise ValueError(f"similarity must lie in (0, 1], not {similarity}")
-        self.phrases = read_phrases(path or SHIPPED)
-        self.similarity = similarity
-        self._examples = [phrase for phrase in self.phrases if len(phrase.split()) >= MIN_WORDS]
-        self._embed = embed or embedding.embed
-
-    @cached_property
-    def _vectors(self) -> NDArray[np.float32]:
-        return self._embed(self._examples)
+        self._phrases = Phrases.read(path or SHIPPED)
+        self._similarity = similarity
+        self._likeness = Likeness(embed)
+        learned = None if similarity is None else WEIGHTS.read_text(encoding="utf-8")
+        self.version = digest([self._phrases.lines, similarity, learned])[:8]
 
     def found(self, answer: str) -> str | None:
         """The evidence that ``answer`` is a refusal, or None."""
-        opening = [_LEAD.sub("", plain(part)) for part in _BREAK.split(answer.strip())][:SENTENCES]
-        opening = [sentence for sentence in opening if sentence]
-        short = len(answer.split()) <= SHORT
-        for sentence in opening if short else opening[:1]:
-            for phrase in self.phrases:
-                rest = sentence[len(phrase) :]
-                if not sentence.startswith(phrase) or rest[:1].isalnum():
-                    continue
-                # "I don't know your age, but ..." declines nothing.
-                if short or not _AND_YET.search(rest):
-                    return f"begins with {phrase!r}"
-        if self.similarity is None or not (opening and short and self._examples):
+        opening, short = sentences(answer), len(answer.split()) <= SHORT
+        for sentence in opening if short else opening[:2]:
+            phrase = self._phrases.found(sentence)
+            # "I don't know your age, but ..." declines nothing.
+            if phrase is not None and not _goes_on(sentence, phrase):
+                return f"says {phrase!r}"
+        if self._similarity is None or not short:
             return None
-        # Rounded, so that a threshold falls alike on every machine of one kind.
-        cosines = (self._embed(opening) @ self._vectors.T).round(6)
-        row, column = divmod(int(cosines.argmax()), len(self._examples))
-        if cosines[row, column] < self.similarity:
-            return None
-        return f"like {self._examples[column]!r} (cosine {cosines[row, column]:.2f})"
+        likely = self._likeness(answer)
+        return f"like refusals ({likely:.2f})" if likely >= self._similarity else None
+
+
+def _goes_on(sentence: str, phrase: str) -> bool:
+    """Whether a sentence takes its refusal back and says something after all."""
+    rest = sentence[sentence.find(phrase) + len(phrase) :]
+    turn = _YET.search(rest)
+    return turn is not None and _HELPLESS.search(rest[turn.end() :]) is None
+
+
+__all__ = ["SENTENCES", "SHIPPED", "SHORT", "SIMILARITY", "Likeness", "Refusals"]

@@ -121,7 +121,8 @@ def surface(question: str, answer: str) -> tuple[float, ...]:
     grams = max(1, len(trigrams))
     function = sum(word in _FUNCTION_WORDS for word in words) / max(1, len(words))
     content = set(words) - _FUNCTION_WORDS
-    sentences = sum(bool(part.strip()) for part in _SENTENCE_END.split(answer))
+    parts = [part.strip() for part in _SENTENCE_END.split(answer.lower()) if part.strip()]
+    said = sum(len(_WORD.findall(part)) for part in dict.fromkeys(parts))
     return (
         sum(gram in known for gram in trigrams) / grams,
         1 - len(set(trigrams)) / grams if trigrams else 0.0,
@@ -129,6 +130,6 @@ def surface(question: str, answer: str) -> tuple[float, ...]:
         abs(function - 0.5),
         float(bool(_FINISHED.search(answer[-100:].rstrip()))),
         len(content & set(asked)) / max(1, len(content)),
-        min(len(words) / max(1, sentences), 40.0) / 40,
-        math.log(min(max(len(words), 5), 250)),
+        min(len(words) / max(1, len(parts)), 40.0) / 40,
+        math.log(min(max(said, 5), 250)),
     )

@@ -9,7 +9,7 @@ from harness.records import ORIGINAL
 
 Row = dict[str, Any]
 NAMES = {ORIGINAL: "as asked", "variants": "(all kinds)"}
-RATES = ("refusal", "false_answer", "false_refusal", "exact_match", "rouge_l")
+RATES = ("refusal", "false_answer", "uses_name", "false_refusal", "exact_match", "rouge_l")
 
 
 def context(summary: Mapping[str, Any]) -> Row:

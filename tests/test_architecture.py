@@ -20,7 +20,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ),
     (
         "harness.text", "harness.codespans", "harness.edits", "harness.embedding",
-        "harness.transport", "harness.prompting", "harness.yamlfile", "harness.config",
+        "harness.linear", "harness.transport", "harness.prompting", "harness.yamlfile", "harness.config",
         "harness.rows", "harness.environment",
     ),
     (

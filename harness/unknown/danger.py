@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
 
 from harness import embedding
 from harness.data import normalise_prompt
 from harness.errors import DataError
+from harness.linear import LinearScore
 from harness.resources import resolve
 
 if TYPE_CHECKING:
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
     from harness.audit.similar import Embed
 
-WEIGHTS = files("harness.unknown") / "danger.json"
+WEIGHTS = Path(str(files("harness.unknown") / "danger.json"))
 LIKELY = 0.0
-"""Score from which danger is likelier than not, as against ``Weights.careful``."""
+"""Score from which danger is likelier than not; the careful threshold of the weights is lower."""
 
 PIECE = 150
 """Words that the embedding model reads whole; what goes beyond its window it never sees."""
@@ -38,25 +38,6 @@ _NEGATED = re.compile(
     re.IGNORECASE,
 )
 _SHORTENED = re.compile(r"['’]")
-
-
-class Weights(BaseModel):
-    """A linear score of a message's embedding.
-
-    Attributes:
-        embedding: Of which the weights are.
-        weights: One for each component.
-        careful: Score from which a message is left alone.
-        messages: How many texts it was fitted on.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    embedding: str
-    weights: tuple[float, ...]
-    bias: float
-    careful: float
-    messages: int
 
 
 def danger_sign(text: str, path: str | None = None) -> str | None:
@@ -84,7 +65,7 @@ def in_danger(
         embed: Texts to unit vectors; the process-wide MiniLM by default.
     """
     scores = danger_score(texts, embed)
-    least = _weights().careful if careful else LIKELY
+    least = _weights().threshold if careful else LIKELY
     return [
         danger_sign(text) is not None or bool(score >= least)
         for text, score in zip(texts, scores, strict=True)
@@ -96,14 +77,11 @@ def danger_score(texts: Sequence[str], embed: Embed | None = None) -> NDArray[np
 
     A long text is scored piece by piece, and the piece that sounds most like danger counts.
     """
-    weights = _weights()
     pieces = [_pieces(text) for text in texts]
     flat = [piece for own in pieces for piece in own]
     if not flat:
         return np.zeros(0)
-    vectors = (embed or embedding.embed)(flat).astype(np.float64)
-    # Rounded, so that a threshold falls alike on every machine of one kind.
-    scores = (vectors @ np.array(weights.weights) + weights.bias).round(4)
+    scores = _weights()((embed or embedding.embed)(flat))
     ends = np.cumsum([len(own) for own in pieces])
     return np.array([part.max() for part in np.split(scores, ends[:-1])])
 
@@ -116,13 +94,8 @@ def _pieces(text: str) -> list[str]:
 
 
 @cache
-def _weights() -> Weights:
-    found = Weights.model_validate_json(WEIGHTS.read_text(encoding="utf-8"))
-    if found.embedding != embedding.VERSION:
-        raise DataError(
-            f"{WEIGHTS} was fitted on {found.embedding}; python -m harness.unknown.fit_danger"
-        )
-    return found
+def _weights() -> LinearScore:
+    return LinearScore.read(WEIGHTS)
 
 
 def _plain(text: str) -> str:

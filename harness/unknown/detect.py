@@ -1,97 +1,98 @@
-"""Three ways to find a refusal: by phrases, by similarity to them, by a judge.
+"""Three ways to find a refusal: by phrases, by likeness to labelled answers, by a judge.
 
 A detector takes an answer and the invented names that the prompt held, and says whether the answer
-refuses; for the comparison a name is put as "it". A judge has been asked already: its scores are
-read from the run (``rubric: refusal``).
+refuses; for the comparison a name is put as "it". An answer that begins like a refusal and then says
+what the invented thing is or does is none. A judge has been asked already: its scores are read from
+the run (``rubric: refusal``).
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from harness import embedding
-from judges.refusals import (
-    MIN_WORDS,
-    SENTENCES,
-    SHIPPED,
-    SHORT,
-    SIMILARITY,
-    Refusals,
-    plain,
-    read_phrases,
-)
+from judges.naming import without
+from judges.phrases import Phrases, sentences
+from judges.refusals import SHIPPED, Likeness, Refusals
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from harness.audit.similar import Embed
 
 Detector: TypeAlias = Callable[[str, Sequence[str]], bool]
 
-_BREAK = re.compile(r"(?<=[.!?])\s+|\n+")
+LIKELY = 0.5
+"""Probability from which an answer refuses by its likeness to refusals."""
+
+_SAYS = re.compile(
+    r"(?<!how )(?<!what )(?<!whether )(?<!if )(?<!that )(?<!where )(?<!in case )(?<!when )(?<!who )"
+    r"\bit(?:'s| is| was| has| had| consists| involves| returns| takes| refers| stands| measures| works"
+    r"| means| runs| uses| screens| comes| contains| asks| lets| helps| gives| begins| usually"
+    r"| typically| probably| often| sorts| reads| goes)\b(?! (?:not|no|a typo|unclear|possible|likely"
+    r"|fiction|made|unknown|unfamiliar|new to|only|worth|hard|ok|okay|important|best|always|something"
+    r"|that|spelled|called|from|real|the name|been|helpful|sensible|an? (?:internal|helper|typo|newer"
+    r"|local|private|different)|in your|your|defined|there|one of)\b)"
+)
+"""Something is said of "it" as a fact."""
+
+_NEXT = re.compile(r"[;:]|, (?:but|though|yet|and) ")
 
 
-def shipped_lists() -> tuple[Path, ...]:
-    """The general list of refusals, and how an answer says that it does not know a name."""
-    return SHIPPED, Path(str(files("harness.unknown") / "refusals.txt"))
+def shipped_list() -> Path:
+    """How an answer says that it does not know a name."""
+    return Path(str(files("harness.unknown") / "refusals.txt"))
 
 
 class ByPhrases:
-    """The answer opens with a phrase of a list, see ``judges.refusals``.
+    """One of an answer's first sentences has a phrase of a list, see ``judges.phrases``.
 
     Args:
         lists: Files with one phrase a line; the shipped ones by default.
     """
 
     def __init__(self, lists: Sequence[str | Path] = ()) -> None:
-        self._lists = [Refusals(path, similarity=None) for path in lists or shipped_lists()]
+        self._general = None if lists else Refusals(SHIPPED, similarity=None)
+        self._named = [Phrases.read(path) for path in lists or (SHIPPED, shipped_list())]
 
     def __call__(self, answer: str, names: Sequence[str] = ()) -> bool:
         """Whether the answer refuses."""
-        text = _without(names, answer)
-        return any(phrases.found(text) is not None for phrases in self._lists)
+        if not names and self._general is not None:
+            return self._general.found(answer) is not None
+        opening = sentences(without(names, answer))
+        for at, sentence in enumerate(opening):
+            for phrases in self._named:
+                phrase = phrases.found(sentence)
+                if phrase is not None and not _says_more(opening[at:], phrase):
+                    return True
+        return False
+
+
+def _says_more(after: Sequence[str], phrase: str) -> bool:
+    """Whether sentences, the first of which holds a refusal, go on to state something of "it"."""
+    tail = after[0][after[0].find(phrase) + len(phrase) :]
+    cut = _NEXT.search(tail)
+    rest = [tail[cut.end() :] if cut else "", *after[1:]]
+    return _SAYS.search(" ".join(rest)) is not None
 
 
 class BySimilarity:
-    """A short answer, one of whose first sentences lies near a phrase of the lists.
+    """An answer whose first sentences are like those of labelled refusals.
 
     Args:
-        lists: Files with one phrase a line; the shipped ones by default.
-        threshold: Cosine of MiniLM embeddings from which it refuses.
+        threshold: Probability from which it refuses.
         embed: Texts to unit vectors; the process-wide MiniLM by default.
     """
 
-    def __init__(
-        self,
-        lists: Sequence[str | Path] = (),
-        threshold: float = SIMILARITY,
-        embed: Embed | None = None,
-    ) -> None:
+    def __init__(self, threshold: float = LIKELY, embed: Embed | None = None) -> None:
         if not 0 < threshold <= 1:
             raise ValueError(f"threshold must lie in (0, 1], not {threshold}")
-        phrases = [phrase for path in lists or shipped_lists() for phrase in read_phrases(path)]
-        self._phrases = [phrase for phrase in phrases if len(phrase.split()) >= MIN_WORDS]
-        self._threshold = threshold
-        self._embed = embed or embedding.embed
-
-    @cached_property
-    def _vectors(self) -> NDArray[np.float32]:
-        return self._embed(self._phrases)
+        self._threshold, self._likeness = threshold, Likeness(embed)
 
     def __call__(self, answer: str, names: Sequence[str] = ()) -> bool:
         """Whether the answer refuses."""
-        text = _without(names, answer).strip()
-        opening = [sentence for part in _BREAK.split(text) if (sentence := plain(part))][:SENTENCES]
-        if not opening or not self._phrases or len(text.split()) > SHORT:
-            return False
-        cosines = (self._embed(opening) @ self._vectors.T).round(6)
-        return bool(cosines.max() >= self._threshold)
+        return self._likeness(without(names, answer)) >= self._threshold
 
 
 def detectors(lists: Sequence[str | Path] = (), *, similarity: bool = True) -> dict[str, Detector]:
@@ -103,11 +104,5 @@ def detectors(lists: Sequence[str | Path] = (), *, similarity: bool = True) -> d
     """
     found: dict[str, Detector] = {"phrases": ByPhrases(lists)}
     if similarity:
-        found["similarity"] = BySimilarity(lists)
+        found["similarity"] = BySimilarity()
     return found
-
-
-def _without(names: Sequence[str], answer: str) -> str:
-    for name in sorted(names, key=len, reverse=True):
-        answer = re.sub(rf"`?\b{re.escape(name)}\b(?:\(\))?`?", "it", answer, flags=re.IGNORECASE)
-    return answer

@@ -11,15 +11,15 @@ is scored by a fit that has not seen it. Prints what it made, with those out-of-
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from harness import embedding
+from harness.linear import LinearScore
 from harness.resources import resolve
 from harness.store import write_atomically
-from harness.unknown.danger import WEIGHTS, Weights, danger_sign
+from harness.unknown.danger import WEIGHTS, danger_sign
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -31,22 +31,18 @@ PERHAPS = 0.3
 """Weight of a message that may come from danger, beside 1 for one that does."""
 
 FOLDS = 10
-PENALTY = 1.0
 
 
 def _rows(path: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in resolve(path).read_text(encoding="utf-8").splitlines()]
 
 
-def _fit(x: NDArray[np.float32], labels: NDArray[np.int64]) -> Any:
-    from sklearn.linear_model import LogisticRegression
-
+def _fit(x: NDArray[np.float32], labels: NDArray[np.int64], threshold: float = 0.0) -> LinearScore:
     weight = np.where(labels == 1, PERHAPS, 1.0)
-    model = LogisticRegression(C=PENALTY, class_weight="balanced", max_iter=3000)
-    return model.fit(x, labels > 0, sample_weight=weight)
+    return LinearScore.fit(x, labels > 0, sample_weight=weight, threshold=threshold)
 
 
-def fit() -> tuple[Weights, dict[str, float]]:
+def fit() -> tuple[LinearScore, dict[str, float]]:
     """The weights, and the shares that they and the word list flag out of fold."""
     from sklearn.model_selection import StratifiedKFold
 
@@ -58,9 +54,8 @@ def fit() -> tuple[Weights, dict[str, float]]:
     # Strata by label and kind of text, so that every fold has seen tasks.
     strata = labels + 10 * (np.arange(len(labels)) >= len(messages))
     for train, test in StratifiedKFold(FOLDS, shuffle=True, random_state=0).split(x, strata):
-        scores[test] = _fit(x[train], labels[train]).decision_function(x[test])
+        scores[test] = _fit(x[train], labels[train])(x[test])
     careful = float(np.quantile(scores[labels == 2], 1 - RECALL))
-    model = _fit(x, labels)
     words = np.array([danger_sign(text) is not None for text in texts])
     flagged = words | (scores >= careful)
     own = np.array([row["source"] != "written" for row in messages] + [False] * len(tasks))
@@ -72,21 +67,15 @@ def fit() -> tuple[Weights, dict[str, float]]:
         "no danger, messages": flagged[(labels == 0) & ~task].mean(),
         "no danger, programming tasks": flagged[task].mean(),
     }
-    made = Weights(
-        embedding=embedding.VERSION,
-        weights=tuple(round(float(value), 5) for value in model.coef_[0]),
-        bias=round(float(model.intercept_[0]), 5),
-        careful=round(careful, 3),
-        messages=len(texts),
-    )
+    made = _fit(x, labels, threshold=round(careful, 3))
     return made, {name: round(float(share), 3) for name, share in shares.items()}
 
 
 def main() -> None:
     """Fit, write, print."""
     made, shares = fit()
-    write_atomically(Path(str(WEIGHTS)), made.model_dump_json() + "\n")
-    print(f"{WEIGHTS}: from {made.messages} texts, threshold {made.careful}")
+    write_atomically(WEIGHTS, made.model_dump_json() + "\n")
+    print(f"{WEIGHTS}: from {made.texts} texts, threshold {made.threshold}")
     for name, share in shares.items():
         print(f"  {name}: {share:.1%} flagged")
 

@@ -3,6 +3,7 @@
 =======================  ==========================================================================
 refusal                  answers to unknown prompts that refuse
 false_answer             answers to unknown prompts that say something and do not refuse
+uses_name                those of them that use the invented name, and so are about it for certain
 empty                    answers that hold neither letter nor digit, to unknown or known prompts
 false_refusal            answers to known prompts that refuse
 exact_match              answers to known prompts equal to the reference after normalisation
@@ -41,6 +42,7 @@ class Reply(NamedTuple):
 
     Attributes:
         known: Whether the prompt can be answered.
+        names_it: Whether it uses the name that was invented for the prompt.
         refused: By detector; None where that detector has no verdict (the judge failed).
         exact: Equal to the reference; None without a reference.
         rouge_l: To the reference; None without a score.
@@ -50,6 +52,7 @@ class Reply(NamedTuple):
     perturbation: str
     known: bool
     empty: bool
+    names_it: bool
     refused: dict[str, bool | None]
     exact: bool | None
     rouge_l: float | None
@@ -160,6 +163,7 @@ def _replies(
                 perturbation=generation.perturbation,
                 known=sample.metadata["known"] is True,
                 empty=not any(character.isalnum() for character in text),
+                names_it=any(name.lower() in text.lower() for name in names),
                 refused=refused,
                 exact=_same(text, sample.reference),
                 rouge_l=float(np.mean(rouge[key])) if rouge[key] else None,
@@ -196,6 +200,10 @@ def _rates(replies: Sequence[Reply], way: str, seed: int) -> dict[str, Any]:
     columns: dict[str, list[tuple[str, float | None]]] = {
         "refusal": [(r.sample_id, r.refused[way]) for r in unknown],
         "false_answer": [(r.sample_id, false_answer(r)) for r in unknown],
+        "uses_name": [
+            (r.sample_id, None if (said := false_answer(r)) is None else said and r.names_it)
+            for r in unknown
+        ],
         "empty_unknown": [(r.sample_id, r.empty) for r in unknown],
         "false_refusal": [(r.sample_id, r.refused[way]) for r in known],
         "empty_known": [(r.sample_id, r.empty) for r in known],

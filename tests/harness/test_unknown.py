@@ -8,10 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from click.testing import CliRunner
-from numpy.typing import NDArray
 
 from harness.cli.unknown import command
 from harness.data import jsonl, load
@@ -32,6 +30,7 @@ from harness.unknown import legacy, names, plant
 from harness.unknown.danger import danger_score, danger_sign, in_danger
 from harness.unknown.detect import ByPhrases, BySimilarity, detectors
 from harness.unknown.rates import unknown_rates
+from judges.fit_refusals import shares
 
 TASKS = [
     "Write a Python function to reverse a string.",
@@ -186,7 +185,7 @@ def test_the_careful_threshold_is_below_the_likely_one() -> None:
 
 def test_a_planted_set_is_not_planted_again() -> None:
     rows = [sample("Write fake_fn_12 in Python."), sample("Sort a list.")]
-    with pytest.raises(DataError, match="1 of 2 prompts hold invented names .* --legacy"):
+    with pytest.raises(DataError, match=r"1 of 2 prompts hold invented names .* --legacy"):
         plant(rows, seed=0)
 
 
@@ -298,25 +297,26 @@ def test_phrases_of_ones_own(tmp_path: Path) -> None:
     assert not ByPhrases([own])(REFUSALS[0], [])
 
 
-def test_similarity_looks_at_the_first_sentences_of_short_answers(tmp_path: Path) -> None:
-    own = tmp_path / "phrases.txt"
-    own.write_text("it is not known to me\n")
-    shown: list[str] = []
+def test_what_begins_like_a_refusal_and_invents_all_the_same_is_none() -> None:
+    found = ByPhrases()
+    for answer in (
+        "I'm not familiar with the tramblex method, but it is done in four steps.",
+        "I haven't used tramblex myself; its second argument is a list, and it returns a tuple.",
+    ):
+        assert not found(answer, ["tramblex"])
+    assert found("I've never met the tramblex method, so I can't say how it is done.", ["tramblex"])
 
-    def embed(texts: Sequence[str]) -> NDArray[np.float32]:
-        shown.extend(texts)
-        return np.array(
-            [[1.0, 0.0] if "known to me" in t else [0.0, 1.0] for t in texts], np.float32
-        )
 
-    detector = BySimilarity([own], embed=embed)
-    assert detector("Well. Zork is NOT known to me.", ["zork"])
-    assert "it is not known to me." in shown
-    assert not detector("One. Two. That is known to me.")
-    assert not detector("Known to me. " + "word " * 60)
-    assert not detector("")
+def test_detectors_on_answers_that_nothing_was_fitted_or_listed_on() -> None:
+    """180 labelled answers that their writer made without sight of lists or weights."""
+    path = Path(__file__).parents[1] / "golden" / "refusals.jsonl"
+    for name, detect in detectors().items():
+        found = shares(detect, path)
+        assert found["refusals about a name"] >= 0.8, name
+        assert found["others about a name"] <= 0.2, name
+        assert found["others general"] <= 0.05, name
     with pytest.raises(ValueError, match="threshold"):
-        BySimilarity([own], threshold=0.0)
+        BySimilarity(threshold=0.0)
 
 
 @pytest.mark.model
@@ -403,7 +403,7 @@ def test_the_rates_of_a_run() -> None:
     values = {name: rate["value"] for name, rate in original.items()}
     assert values == pytest.approx(
         {
-            "refusal": 1 / 4, "false_answer": 2 / 4, "empty_unknown": 1 / 4, "false_refusal": 1 / 4,
+            "refusal": 1 / 4, "false_answer": 2 / 4, "uses_name": 2 / 4, "empty_unknown": 1 / 4, "false_refusal": 1 / 4,
             "empty_known": 0.0, "exact_match": 2 / 4, "rouge_l": 0.5,
         }
     )  # fmt: skip

@@ -30,7 +30,7 @@ def judge(request: dict[str, Any], _: int) -> Reply:
 @pytest.fixture(scope="module")
 def summary(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], str]:
     folder = tmp_path_factory.mktemp("unknown")
-    prompts = [f"My landlord kept {n} hundred of the deposit. What can I do?" for n in range(2, 22)]
+    prompts = [f"How do I plan a good holiday with a family of {n}?" for n in range(2, 22)]
     planted = plant(load(str(write_data(folder, prompts))), seed=3).samples
     (folder / "data.jsonl").write_text(jsonl(planted), encoding="utf-8")
     names = [str(name) for s in planted for name in s.metadata.get("planted", [])]  # type: ignore[union-attr]

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
-from harness.embedding import DIMENSIONS
 from harness.errors import DataError, PluginError
 from harness.records import JudgeItem
 from harness.registry import judges
 from judges import answer_checks, language
 from judges.answer_checks import AnswerChecks
-from judges.refusals import Refusals, read_phrases
+from judges.fit_refusals import shares
+from judges.refusals import Refusals
 
 QUESTION = "I have been feeling very anxious since I lost my job in March. What can I do about it?"
+GOLDEN = Path(__file__).parents[1] / "golden"
 GOOD = (
     "Losing a job shakes the ground under anyone, so being anxious makes sense. You could start"
     " each morning with one small task you know you can finish, and keep a walk in the day. If the"
@@ -175,24 +174,35 @@ def test_huge_answers_are_quick(piece: str) -> None:
     flags((piece * 100_000)[:100_000], question=(piece * 10_000)[:10_000])
 
 
-def test_similarity_only_for_short_answers_and_above_the_threshold(tmp_path: Path) -> None:
+def test_a_list_of_ones_own(tmp_path: Path) -> None:
     listed = tmp_path / "refusals.txt"
-    listed.write_text("# mine\nno comment\nwe make no comment\n", encoding="utf-8")
-
-    def embed(texts: Sequence[str]) -> np.ndarray:
-        rows = np.zeros((len(texts), DIMENSIONS), dtype=np.float32)
-        for row, text in zip(rows, texts, strict=True):
-            row[0 if "comment" in text else 1] = 1
-        return rows
-
-    refusals = Refusals(listed, 0.9, embed)
-    assert refusals.found("Commenting is not for me.") == (
-        "like 'we make no comment' (cosine 1.00)"
-    )
-    assert refusals.found("Commenting is not for me. " + GOOD) is None
-    assert refusals.found("Yes.") is None
+    listed.write_text("# mine\nno comment\n(we|i) make no ... comment*\n!no comment on\n")
+    refusals = Refusals(listed, None)
+    assert refusals.found("No comment!") == "says 'no comment'"
+    assert refusals.found("Sorry, we make no public comments here.") is not None
+    assert refusals.found("No comment on that, ask him yourself.") is None
+    assert refusals.found("I cannot help.") is None
     assert refusals.found("") is None
-    assert Refusals(listed, None).found("No comment!") == "begins with 'no comment'"
+    listed.write_text("fine\n(not closed\n", encoding="utf-8")
+    with pytest.raises(DataError, match=r"refusals.txt:2: .* is no phrase"):
+        Refusals(listed)
+
+
+def test_likeness_counts_for_short_answers_only() -> None:
+    sure = Refusals(similarity=0.01)
+    assert sure.found("Nah, count me out.") is not None
+    assert Refusals(similarity=None).found("Nah, count me out.") is None
+    assert sure.found(GOOD + " " + GOOD + " " + GOOD) is None
+    with pytest.raises(ValueError, match="similarity"):
+        Refusals(similarity=0.0)
+
+
+def test_refusals_that_nothing_was_fitted_or_listed_on() -> None:
+    """180 labelled answers that their writer made without sight of list or weights."""
+    refusals = Refusals()
+    found = shares(lambda answer, _: refusals.found(answer) is not None, GOLDEN / "refusals.jsonl")
+    assert found["refusals general"] >= 0.55
+    assert found["others general"] <= 0.05
 
 
 @pytest.mark.model
@@ -212,7 +222,7 @@ def test_bad_options(tmp_path: Path) -> None:
         judges.create("answer_checks", {"refusals": str(tmp_path / "none.txt")})
     (tmp_path / "blank.txt").write_text("# nothing\n\n")
     with pytest.raises(DataError, match="holds no phrase"):
-        read_phrases(tmp_path / "blank.txt")
+        Refusals(tmp_path / "blank.txt")
 
 
 @pytest.mark.parametrize("skip", ["empty", 5, {"empty": True}, [["empty"]], [5]])
