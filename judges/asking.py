@@ -11,7 +11,6 @@ from harness.digest import digest
 from harness.records import Message
 from harness.transport import ChatCall, Transport, endpoint_settings, one_line
 from judges import prompts
-from judges.calibration_records import Calibrated
 from judges.refusals import Refusals
 from judges.rubrics import RubricFile
 from judges.structured import Level, StructuredChat, response_format
@@ -38,7 +37,7 @@ class Asking(BaseModel):
     allow_self_judging: bool = False
 
 
-class EndpointJudge(Calibrated):
+class EndpointJudge:
     """A language model behind an OpenAI-compatible endpoint, with a rubric to judge by.
 
     Args:

@@ -238,13 +238,3 @@ def read(path: Path) -> Calibration | None:
 
 def _folder(judge: str, version: str, code: str) -> Path:
     return cache_root() / "calibrations" / digest([judge, version, code])[:32]
-
-
-class Calibrated:
-    """A judge with a version, under which its calibrations are kept.
-
-    Attributes:
-        version: Of the judge.
-    """
-
-    version: str

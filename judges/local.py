@@ -30,7 +30,6 @@ from harness.records import (
     TokenLogprobs,
 )
 from judges import prompts
-from judges.calibration_records import Calibrated
 from judges.refusals import Refusals
 from judges.rubric import Ask, asks, judgements
 from judges.rubrics import Criterion, load_rubric, schema
@@ -55,7 +54,7 @@ class Rating(NamedTuple):
     prompt: str
 
 
-class Local(Calibrated):
+class Local:
     """Any Hugging Face causal model rates by a rubric, without a server.
 
     Args:
@@ -133,7 +132,7 @@ class Local(Calibrated):
         return dict(self.model.fingerprint())
 
     @cached_property
-    def version(self) -> str:  # type: ignore[override]
+    def version(self) -> str:
         """Rubric, mode, the model's weights and how it is asked."""
         decides = [
             self.fingerprint,

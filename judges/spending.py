@@ -18,6 +18,7 @@ class Spending(NamedTuple):
 
     Attributes:
         seconds: Of the single calls, added up: several of them may have run at a time.
+        uncounted: Attempts whose tokens the server did not count: they are estimates here.
     """
 
     calls: int = 0
@@ -25,26 +26,15 @@ class Spending(NamedTuple):
     completion_tokens: int = 0
     money: float = 0.0
     seconds: float = 0.0
+    uncounted: int = 0
 
     def plus(self, other: Spending) -> Spending:
         """Both together."""
-        return Spending(
-            self.calls + other.calls,
-            self.prompt_tokens + other.prompt_tokens,
-            self.completion_tokens + other.completion_tokens,
-            self.money + other.money,
-            self.seconds + other.seconds,
-        )
+        return Spending._make(one + two for one, two in zip(self, other, strict=True))
 
     def minus(self, other: Spending) -> Spending:
         """What came since ``other``."""
-        return Spending(
-            self.calls - other.calls,
-            self.prompt_tokens - other.prompt_tokens,
-            self.completion_tokens - other.completion_tokens,
-            self.money - other.money,
-            self.seconds - other.seconds,
-        )
+        return Spending._make(one - two for one, two in zip(self, other, strict=True))
 
 
 class Metered:
@@ -96,6 +86,7 @@ class Metered:
             usage.completion_tokens,
             usage.money,
             self._told.seconds,
+            usage.uncounted,
         )
 
 

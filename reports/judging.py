@@ -128,7 +128,9 @@ def _paid(cost: Mapping[str, Any]) -> str:
     if not money and not cost["priced"]:
         return "no price named"
     said = "under 0.0001" if 0 < money < 0.0001 else f"{money:.4f}"
-    return said if cost["priced"] else f"{said}, without the members that have no price"
+    if not cost["priced"]:
+        said += ", without the members that have no price"
+    return said + (" (in part estimated)" if cost["uncounted"] else "")
 
 
 HELD = {
