@@ -26,7 +26,7 @@ from harness.analysis.words import plural
 from harness.errors import DataError
 from harness.records import IDENTITY, Dimension, Generation, Sample, Score, Variant
 
-SUMMARY_VERSION = 1
+SUMMARY_VERSION = 2
 LLM_JUDGES = frozenset({"rubric", "pairwise", "panel", "local"})
 MIN_SCOPE = 10
 """Fewest prompts for which a part of the run (clean, leaked, a topic) is estimated on its own."""
