@@ -390,6 +390,21 @@ def test_every_score_three_ways_and_the_gap_with_its_interval() -> None:
         assert scale["low"] <= r["clean"]["mean"] <= scale["high"]
 
 
+def test_levels_drops_and_worst_cases_are_those_of_the_prompts_behind_the_finding() -> None:
+    summary = make_run(60, leaked=0.4, seed=3).summary()
+    clean = summary["headline"]["prompts"]
+    assert clean == summary["audit"]["clean"] < 60
+    assert {c["n"] for c in summary["cells"] if c["kind"] == ALL} == {clean}
+    assert max(w["expected_worst"]["n"] for w in summary["worst"]) <= clean
+    for cell in summary["cells"]:
+        if cell["kind"] == ALL and cell["dimension"] == "overall":
+            levels = row(
+                summary, "leak_gaps", what="level", kind="original",
+                **{name: cell[name] for name in ("subject", "judge", "dimension")},
+            )  # fmt: skip
+            assert cell["originals"]["mean"] == pytest.approx(levels["clean"]["mean"], abs=1e-6)
+
+
 def test_the_verdict_begins_with_the_leak() -> None:
     summary = make_run(60, leaked=0.4, seed=3).summary()
     leaked = summary["audit"]["leaked"]
