@@ -21,7 +21,7 @@ the two have different ones: "in Python" and "in Java" must not vanish. README.m
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Literal, NamedTuple, TypeAlias
 
@@ -47,6 +47,13 @@ SHORT_WORDS = 12
 LEAST_EMBEDDED, MOST_EMBEDDED = 2_000, 10_000
 """Open pairs that are embedded, the likeliest first: one a text looked up, within these bounds (a core
 embeds about 30 prompts a second). Further ones are undecided."""
+
+MOST_READ = 300_000
+"""Alike pairs whose words are compared, the most alike first; of a data set made from a few
+templates there can be millions. Further ones are undecided, unless they are long and surely near."""
+
+MOST_WORDS = 20_000
+"""Distinct words that are embedded for it: a core embeds about 300 a second."""
 
 _CHUNK = 50_000
 
@@ -173,47 +180,87 @@ def decide(
         MissingPackage: Some pairs need the embedding model, which is not installed.
     """
     letters = _similarity(left, right, candidates)
-    alike = (letters >= POSSIBLE) | (candidates.jaccard >= REORDERED)
-    places = {
-        (int(candidates.left[i]), int(candidates.right[i])): i
-        for i in np.flatnonzero(alike & (letters < 1))
-    }
+    read, spared, unread = _sift(left, right, candidates, letters)
+    similarity = {pair: letter for pair, letter in read.items() if letter < 1}
+    similarity |= dict(zip(whole, _similarity(left, right, Pairs.of(whole)).tolist(), strict=True))
     inside = set(whole)
-    similarity = {pair: float(letters[i]) for pair, i in places.items()}
-    letters = _similarity(left, right, Pairs.of(whole))
-    similarity |= dict(zip(whole, letters.tolist(), strict=True))
-    text = {pair: _compared(left, right, *pair) for pair in sorted(similarity)}
+    text = {pair: _compared(left, right, *pair) for pair in similarity}
     brief = {pair for pair, (a, b) in text.items() if _is_short(a) or _is_short(b)}
     sure = {p for p in text if p in inside or (p not in brief and similarity[p] >= SURE)}
     open_ = {p for p in text if p not in sure and (p not in brief or similarity[p] >= POSSIBLE)}
-    wordings = {
-        pair: wording.difference(*text[pair]) for pair in (sure | open_) - inside
-        if by_words and wording.short(*text[pair])
-    }  # fmt: skip
-    ruled_out = {pair for pair, found in wordings.items() if found is None}
-    asking = {pair: found for pair, found in wordings.items() if found is not None and found.open}
-    closest = sorted(
-        (open_ | asking.keys()) - ruled_out, key=lambda pair: (-similarity[pair], pair)
-    )
-    asked_about, beyond = closest[:limit], closest[limit:]
+    alike = (sure | open_) - inside
     vectors = _Vectors(embed)
-    words = [(pair, asking[pair]) for pair in asked_about if pair in asking]
-    vectors.add(word for _, found in words for side in found for word in side)
-    ruled_out |= {pair for pair, found in words if wording.apart(found, vectors.cosine)}
-    compared = [pair for pair in asked_about if pair in open_ and pair not in ruled_out]
+    told_apart, beyond = (
+        _by_words({pair: text[pair] for pair in text if pair in alike}, vectors)
+        if by_words
+        else (set[tuple[int, int]](), set[tuple[int, int]]())
+    )
+    closest = sorted(open_ - told_apart - beyond, key=lambda pair: (-similarity[pair], pair))
+    compared = closest[:limit]
+    beyond |= set(closest[limit:])
     vectors.add(one for pair in compared for one in text[pair])
     cosine = {pair: vectors.cosine(*text[pair]) for pair in compared}
-    near = sure - ruled_out - set(beyond)
+    near = sure - told_apart - beyond
     near |= {
         pair
         for pair, found in cosine.items()
         if found >= (LEAST_COSINE if pair in brief else needed_cosine(similarity[pair]))
     }
+    similarity |= spared
     pairs = [
         Near(*pair, round(similarity[pair], 4), round(cosine[pair], 4) if pair in cosine else None)
-        for pair in sorted(near)
+        for pair in sorted(near | spared.keys())
     ]
-    return NearPairs(pairs, sorted(beyond), len(ruled_out), 0)
+    return NearPairs(pairs, sorted(beyond | unread), len(told_apart), 0)
+
+
+_Read = dict[tuple[int, int], float]
+
+
+def _sift(
+    left: Corpus, right: Corpus, candidates: Pairs, letters: NDArray[np.float64]
+) -> tuple[_Read, _Read, set[tuple[int, int]]]:
+    """Pairs that are alike: to be read, too long and too alike to need it, and too many to read."""
+    alike = np.flatnonzero(
+        ((letters >= POSSIBLE) | (candidates.jaccard >= REORDERED)) & (letters < 1)
+    )
+    order = np.lexsort((candidates.right[alike], candidates.left[alike], -letters[alike]))
+    pairs = [
+        (int(candidates.left[i]), int(candidates.right[i]), float(letters[i])) for i in alike[order]
+    ]
+    rest = pairs[MOST_READ:]
+    spared = {
+        (i, j): letter
+        for i, j, letter in rest
+        if letter >= SURE and not wording.short(*_compared(left, right, i, j))
+    }
+    unread = {(i, j) for i, j, _ in rest} - spared.keys()
+    return {(i, j): letter for i, j, letter in pairs[:MOST_READ]}, spared, unread
+
+
+def _by_words(
+    texts: Mapping[tuple[int, int], tuple[str, str]], vectors: _Vectors
+) -> tuple[set[tuple[int, int]], set[tuple[int, int]]]:
+    """Pairs, the most alike first, that their words tell apart; and those with too many words."""
+    told_apart: set[tuple[int, int]] = set()
+    beyond: set[tuple[int, int]] = set()
+    open_: dict[tuple[int, int], wording.Difference] = {}
+    words: set[str] = set()
+    for pair, (one, two) in texts.items():
+        if not wording.short(one, two):
+            continue
+        found = wording.difference(one, two)
+        if found is None:
+            told_apart.add(pair)
+        elif found.open:
+            more = words.union(*found)
+            if len(more) > MOST_WORDS:
+                beyond.add(pair)
+            else:
+                words, open_[pair] = more, found
+    vectors.add(words)
+    told_apart |= {pair for pair, found in open_.items() if wording.apart(found, vectors.cosine)}
+    return told_apart, beyond
 
 
 def needed_cosine(similarity: float) -> float:

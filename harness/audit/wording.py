@@ -76,14 +76,24 @@ def spaceless(text: str) -> bool:
 
 def difference(left: str, right: str) -> Difference | None:
     """The content words in which two short normalised texts differ; None if these tell them apart."""
-    one, other = Counter(left.split()), Counter(right.split())
-    gone, come = one - other, other - one
+    one, other = _counted(left), _counted(right)
+    gone = Counter(
+        {word: n - other[word] for word, n in one.items() - other.items() if n > other[word]}
+    )
+    come = Counter(
+        {word: n - one[word] for word, n in other.items() - one.items() if n > one[word]}
+    )
     if any(opposite(a, b) for a in gone for b in come):
         return None
     first, second = _sorted(gone), _sorted(come)
     if first.numbers != second.numbers or first.denials != second.denials:
         return None
     return _unmatched(Difference(first.content, second.content), same_word)
+
+
+@lru_cache(maxsize=1 << 17)
+def _counted(text: str) -> Counter[str]:
+    return Counter(text.split())
 
 
 def apart(found: Difference | None, cosine: Callable[[str, str], float]) -> bool:

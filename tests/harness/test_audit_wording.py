@@ -152,3 +152,30 @@ def test_a_data_set_in_another_language_is_no_leak() -> None:
     bare = [sample(t, t) for t in tasks]
     kinds = [leak and leak.kind for leak in leakage(bare, python, embed=alike).leaks]
     assert kinds == ["normalised"] * len(tasks)
+
+
+CITIES = ("Paris", "London", "Berlin", "Madrid", "Lisbon", "Vienna")
+
+
+def test_words_decide_where_there_are_too_many_pairs_to_embed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("harness.audit.similar.MOST_EMBEDDED", 1)
+    corpus = Corpus([f"What are the nicest places to see in {city} today" for city in CITIES])
+    found = near_pairs(corpus, embed=alike)
+    assert (found.pairs, found.undecided, found.told_apart) == ([], [], 15)
+    monkeypatch.setattr("harness.audit.similar.MOST_WORDS", 2)
+    assert len(near_pairs(corpus, embed=alike).undecided) == 14
+
+
+def test_what_is_too_much_to_read_is_undecided_unless_it_is_long(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("harness.audit.similar.MOST_READ", 0)
+    story = " ".join(f"word{n}x" for n in range(45))
+    corpus = Corpus(
+        [story, f"{story} once", *(f"Is it nice to live in {c}" for c in ("Rom", "Rome"))]
+    )
+    found = near_pairs(corpus, embed=alike)
+    assert [(pair.left, pair.right) for pair in found.pairs] == [(0, 1)]
+    assert found.undecided == [(2, 3)]
