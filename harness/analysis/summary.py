@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from harness.analysis import finding as words
-from harness.analysis import leakage, lights
+from harness.analysis import leakage, telling
 from harness.analysis.counts import (
     FailureCount,
     JudgementCount,
@@ -17,14 +17,13 @@ from harness.analysis.counts import (
     count_variants,
 )
 from harness.analysis.estimands import Estimands, Scope, is_rate, sign_of
-from harness.analysis.finding import Evidence
 from harness.analysis.judging import JudgingCount
 from harness.analysis.ledger import Ledger
 from harness.analysis.radar import radar
-from harness.analysis.table import ALL, Measure, Table, build, prompt_cluster
+from harness.analysis.table import ALL, Table, build, prompt_cluster
 from harness.analysis.words import plural
 from harness.errors import DataError
-from harness.records import IDENTITY, Dimension, Generation, Sample, Score, Variant
+from harness.records import Dimension, Generation, Sample, Score, Variant
 
 SUMMARY_VERSION = 2
 LLM_JUDGES = frozenset({"rubric", "pairwise", "panel", "local"})
@@ -130,15 +129,15 @@ def summarise(
     solved = ledger.solve(seed=seed, resamples=resamples, level=options.level)
     contrasts = _contrasts(estimands, solved, table)
     cells = _cells(estimands, solved, table)
-    evidence = _evidence(table, headline, contrasts, cells, main, baseline)
+    evidence = telling.evidence(table, headline, contrasts, cells, main, baseline)
     notes = [*warnings, *table.notes, *_version_notes(dimensions, judgements)]
     gaps = leakage.three_ways(
         table, scopes, baseline, seed=seed, resamples=resamples, level=options.level
     )
     leak = leakage.first_line(audit, main.name, gaps, table, headline)
     cautions = words.cautions(evidence, int(main.prompts.sum()), answers)
-    standing = _standing(headline, cells)
-    finding = _finding(table, headline, evidence, standing, cautions, leak)
+    standing = telling.standing(headline, cells)
+    finding = telling.finding(table, headline, evidence, standing, cautions, leak)
     whole = [c for c in contrasts if c["scope"] == main.name and c["kind"] == ALL]
     for said in finding["subjects"]:
         if line := words.elsewhere(table, said["subject"], whole, headline):
@@ -175,7 +174,9 @@ def summarise(
             "prompts": int(main.prompts.sum()),
         },
         "finding": finding,
-        "lights": _lights(table, headline, evidence, cells, contrasts, audit, main, options),
+        "lights": telling.traffic_lights(
+            table, headline, evidence, cells, contrasts, audit, main, options.calibration
+        ),
         "radar": [radar(table, measure, main.prompts) for measure in headline],
         "contrasts": [c for c in contrasts if not c["scope"].startswith("topic ")],
         "topics": [c for c in contrasts if c["scope"].startswith("topic ")],
@@ -184,7 +185,7 @@ def summarise(
         "severities": estimands.read("severities", solved),
         "worst": estimands.read("worst", solved),
         "leak_gaps": gaps,
-        "noise": _noise(table, headline, cells, answers, options),
+        "noise": telling.noise(table, headline, cells, answers, options.deterministic),
         "audit": audit,
         "answers": answers,
         "failures": failures.rows(),
@@ -291,152 +292,6 @@ def _cells(
         found = worst.get((row["subject"], row["judge"], row["dimension"], row["kind"]))
         row["worst"] = {"k": found["k"], **found["expected_worst"]} if found else None
     return rows
-
-
-def _evidence(
-    table: Table,
-    headline: list[Measure],
-    contrasts: list[dict[str, Any]],
-    cells: list[dict[str, Any]],
-    main: Scope,
-    baseline: str,
-) -> dict[Measure, list[Evidence]]:
-    """By headline measure, one piece of evidence for each subject but the baseline."""
-    return {
-        measure: [
-            Evidence(
-                subject=row["subject"],
-                baseline=baseline,
-                measure=words.label(measure),
-                sign=sign_of(table, measure),
-                margin=words.MARGIN
-                * (table.dimensions[measure].high - table.dimensions[measure].low),
-                contrast=row,
-                drops=[
-                    c
-                    for c in cells
-                    if (c["judge"], c["dimension"]) == measure
-                    and c["subject"] == row["subject"]
-                    and c["kind"] not in (ALL, IDENTITY)
-                    and c["change"] is not None
-                ],
-            )
-            for row in contrasts
-            if (row["judge"], row["dimension"]) == measure
-            and row["kind"] == ALL
-            and row["scope"] == main.name
-        ]
-        for measure in headline
-    }
-
-
-def _standing(headline: list[Measure], cells: list[dict[str, Any]]) -> dict[str, Any]:
-    """By subject, the leading measure on the originals of the prompts that the finding rests on."""
-    if not headline:
-        return {}
-    place = (*headline[0], ALL)
-    return {
-        c["subject"]: c["originals"]
-        for c in cells
-        if (c["judge"], c["dimension"], c["kind"]) == place
-    }
-
-
-def _finding(
-    table: Table,
-    headline: list[Measure],
-    evidence: Mapping[Measure, list[Evidence]],
-    standing: Mapping[str, Any],
-    cautions: list[str],
-    leak: str | None,
-) -> dict[str, Any]:
-    """The verdict: the leak, one sentence for each subject, and what stands behind it."""
-    lead = evidence[headline[0]] if headline else []
-    subjects: list[dict[str, Any]] = []
-    for item in lead:
-        also = [
-            words.agreement(item, other, measure)
-            for measure in headline[1:]
-            for other in evidence[measure]
-            if other.subject == item.subject
-        ]
-        subjects.append(
-            {
-                "subject": item.subject,
-                "sentence": words.sentence(item),
-                "levels": words.levels(item, standing),
-                "robustness": words.robustness_sentence(item),
-                "also": also,
-                "original": item.original,
-                "reworded": item.reworded,
-                "robust": item.robustness,
-                "costliest": item.costliest["kind"] if item.costliest else None,
-            }
-        )
-    if subjects:
-        text = " ".join(s["sentence"] for s in subjects)
-    elif headline:
-        text = "Only one subject was asked: nothing to compare it with."
-    else:
-        text = "Nothing was scored that could carry a finding."
-    return {
-        "sentence": f"{leak} {text}" if leak else text,
-        "leak": leak,
-        "subjects": subjects,
-        "rests_on": words.rests_on(table, headline),
-        "cautions": cautions,
-    }
-
-
-def _lights(
-    table: Table,
-    headline: list[Measure],
-    evidence: Mapping[Measure, list[Evidence]],
-    cells: list[dict[str, Any]],
-    contrasts: list[dict[str, Any]],
-    audit: Mapping[str, int],
-    main: Scope,
-    options: Options,
-) -> list[dict[str, Any]]:
-    found = []
-    inside = [row for row in contrasts if row["scope"] == main.name]
-    for item in evidence[headline[0]] if headline else []:
-        found += [
-            lights.better(item),
-            lights.robust(item),
-            lights.consistent(table, item.subject, inside, cells),
-            lights.safe(table, item.subject, inside),
-        ]
-    return [*found, lights.leaked(audit, main.name), lights.judged(table, options.calibration)]
-
-
-def _noise(
-    table: Table,
-    headline: list[Measure],
-    cells: list[dict[str, Any]],
-    answers: list[dict[str, Any]],
-    options: Options,
-) -> dict[str, Any] | None:
-    """The identity floor: what asking the very same prompt again changes."""
-    if IDENTITY not in table.kinds:
-        return None
-    rows = [c for c in cells if c["kind"] == IDENTITY and c["change"] is not None]
-    return {
-        "subjects": [
-            {
-                "subject": a["subject"],
-                "repeated": a["repeated"],
-                "identical": a["identical_when_repeated"],
-                "zero_by_construction": a["subject"] in options.deterministic,
-                "changes": [
-                    {"judge": c["judge"], "dimension": c["dimension"], **c["change"]}
-                    for c in rows
-                    if c["subject"] == a["subject"] and (c["judge"], c["dimension"]) in headline
-                ],
-            }
-            for a in answers
-        ]
-    }
 
 
 def _version_notes(
