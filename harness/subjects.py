@@ -59,3 +59,18 @@ def open_subjects(specs: Sequence[SubjectSpec]) -> OpenSubjects:
         ModelError: It cannot be loaded, or an adapter does not fit it.
     """
     return OpenSubjects(open_model(specs), specs)
+
+
+def check_places(specs: Sequence[SubjectSpec]) -> None:
+    """See that local models and adapters are there, before anything is spent on a suite.
+
+    Raises:
+        ModelError: One is not.
+    """
+    from harness.models.checkpoints import local_folder
+
+    for spec in specs:
+        if ":" not in spec.model:  # neither embedded:, openai: nor scripted:
+            local_folder(spec.model)
+        for adapter in spec.adapters:
+            local_folder(adapter.path, what=f"adapter of {spec.name!r}")

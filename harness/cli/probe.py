@@ -48,9 +48,10 @@ def command(
         loaded = _with_probes(loaded)
     from harness import runner
     from harness.store import Run
-    from harness.subjects import open_subjects
+    from harness.subjects import check_places, open_subjects
     from reports.html import render
 
+    check_places(loaded.subjects)
     parts = runner.assemble(loaded)
     folder = run_folder(loaded, out)
     with Run.create(folder) as run:

@@ -27,9 +27,10 @@ def command(suite: Path, overrides: tuple[str, ...], out: Path | None, retry_fai
     loaded = load_suite(shipped(suite, "suites"), overrides)
     from harness import runner
     from harness.store import Run
-    from harness.subjects import open_subjects
+    from harness.subjects import check_places, open_subjects
     from reports.html import render
 
+    check_places(loaded.subjects)
     parts = runner.assemble(loaded)
     with Run.create(run_folder(loaded, out)) as run:
         session = new_session(run, loaded, retry_failed=retry_failed)

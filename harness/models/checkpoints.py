@@ -51,6 +51,15 @@ def locate(name: str, revision: str | None = None, what: str = "model") -> Path:
     """
     if name.startswith(PREFIX):
         return checkpoint(name)
+    return local_folder(name, what) or _fetch(name, revision, what)
+
+
+def local_folder(name: str, what: str = "model") -> Path | None:
+    """The folder that a name stands for; None where it reads as a hub id.
+
+    Raises:
+        ModelError: It is a file, or plainly a path, and nothing is there.
+    """
     folder = Path(name).expanduser()
     if folder.is_dir():
         return folder
@@ -59,7 +68,7 @@ def locate(name: str, revision: str | None = None, what: str = "model") -> Path:
     # The hub is not asked for what is plainly a slip in a path on this machine.
     if name.startswith((".", "/", "~")) or name.count("/") != 1 or folder.parent.is_dir():
         raise ModelError(f"{what} {name}: no such folder (a hub id reads owner/name)")
-    return _fetch(name, revision, what)
+    return None
 
 
 def _fetch(name: str, revision: str | None, what: str) -> Path:

@@ -91,6 +91,19 @@ def test_bad_suites_are_one_line_and_exit_2(
     assert "Traceback" not in err
 
 
+@pytest.mark.parametrize("command", ["run", "probe"])
+def test_a_missing_adapter_is_seen_before_anything_is_done(
+    jostle, tmp_path: Path, command: str
+) -> None:
+    out = tmp_path / "run"
+    code, _, text = jostle(
+        command, "demo", "--out", str(out), f"subjects.1.adapters=[{tmp_path}/absent]"
+    )
+    assert code == 2
+    assert f"adapter of 'tuned' {tmp_path}/absent: no such folder" in text
+    assert not out.exists()
+
+
 def test_unknown_commands_and_missing_files(jostle) -> None:
     code, _, err = jostle("rum")
     assert code == 2
