@@ -62,7 +62,8 @@ class Sample(Record):
         reference: The answer in the data set, or None.
         metadata: Further fields of the row (``topic`` and the like).
         audit: The audit's verdict: ``clean``, ``leaked`` (the prompt stands in the training data)
-            or ``unchecked`` (the suite names no training data).
+            or ``unchecked`` (the suite names no training data, or the prompt is like too many of its rows
+            to be compared with each).
         leak: Where a leaked prompt stands in the training data.
     """
 

@@ -34,6 +34,21 @@ def run_folder(suite: Suite, out: Path | None) -> Path:
     return out or Path("runs") / suite.suite.name
 
 
+def write_text(text: str, out: Path | None, source: str) -> None:
+    """Write what a command made of a data set: to ``--out``, else to standard output.
+
+    Raises:
+        StoreError: ``--out`` is the data set itself.
+    """
+    from harness.store import refuse_overwriting, write_atomically
+
+    if out is None:
+        sys.stdout.write(text)
+        return
+    refuse_overwriting([out], [source])
+    write_atomically(out, text)
+
+
 def new_session(run: Run, suite: Suite, *, retry_failed: bool) -> Session:
     """This process at work on a run folder: with the cross-run cache, progress and its command."""
     from harness.cache import Cache

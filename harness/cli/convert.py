@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import click
@@ -33,9 +32,9 @@ def command(
     field names (prompt, question, instruction + input, Context, response, output, ...) are found by
     themselves. A conversation of several turns is written as {"messages"}: it has no single prompt.
     """
+    from harness.cli.common import write_text
     from harness.config import DataSpec
     from harness.data import jsonl, load
-    from harness.store import write_atomically
 
     samples = load(
         DataSpec(
@@ -48,10 +47,7 @@ def command(
             revision=revision,
         )
     )
-    text = jsonl(samples)
-    if out is None:
-        sys.stdout.write(text)
-    else:
-        write_atomically(out, text)
+    write_text(jsonl(samples), out, source)
+    if out is not None:
         click.echo(f"{out}: {len(samples)} rows")
     return 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import click
@@ -49,9 +48,9 @@ def command(
     of messages about people's lives that is every second one, so that fewer than --rate asks for may
     be made.
     """
+    from harness.cli.common import write_text
     from harness.config import DataSpec
     from harness.data import jsonl, load
-    from harness.store import write_atomically
     from harness.unknown import plant
     from harness.unknown.plant import legacy as mark_legacy
 
@@ -67,11 +66,7 @@ def command(
             style="marked" if style == "marked" else "invented",
             templates=templates,
         )
-    text = jsonl(found.samples)
-    if out is None:
-        sys.stdout.write(text)
-    else:
-        write_atomically(out, text)
+    write_text(jsonl(found.samples), out, data)
     counts = ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in found.counts.items())
     click.echo(f"{out or 'stdout'}: {counts}", err=out is None)
     if found.counts.get("short_of"):

@@ -140,6 +140,21 @@ def test_convert_writes_prompt_response(jostle, tmp_path: Path) -> None:
     assert out.count("\n") >= 30
 
 
+@pytest.mark.parametrize("command", ["convert", "unknown"])
+def test_no_command_writes_over_the_data_that_it_reads(
+    jostle, tmp_path: Path, command: str
+) -> None:
+    data = tmp_path / "data.jsonl"
+    data.write_text('{"prompt": "Sort a list in Python.", "response": "sorted(x)"}\n')
+    (tmp_path / "link.jsonl").symlink_to(data)
+    before = data.read_bytes()
+    for out in ("data.jsonl", "./data.jsonl", "link.jsonl"):
+        code, _, text = jostle(command, "data.jsonl", "-o", out)
+        assert code == 2
+        assert "is the input itself and would be overwritten" in text
+    assert data.read_bytes() == before
+
+
 def test_list_names_every_plug_in_with_a_line(jostle) -> None:
     code, out, _ = jostle("list")
     assert code == 0
