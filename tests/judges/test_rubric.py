@@ -149,7 +149,7 @@ def test_reason_raw_and_cost_of_a_call() -> None:
         (says(""), "unparsed", "no valid verdict in the answer", False),
         (says('{"empathy": {"score": 9}}'), "unparsed", "no valid verdict in the answer", False),
         (says('{"empathy": {"reason": "cut', "length"), "unparsed", "no valid", False),
-        (says("I'm sorry, but I can't help with that."), "refused", "begins with", False),
+        (says("I'm sorry, but I can't help with that."), "refused", "says", False),
         (says(None, refusal="I must not."), "refused", "I must not.", False),
         (says("", "content_filter"), "refused", "stopped by the content filter", False),
         (error(403, "region"), "error", "forbidden: 403: region", False),
