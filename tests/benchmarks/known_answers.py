@@ -186,6 +186,7 @@ def _untrained(config: Any, out: Path) -> None:
     from peft import LoraConfig, get_peft_model
 
     from harness.models.checkpoints import load_base, locate
+    from harness.models.quiet import quiet
 
     base = load_base(locate(config.model, None), config.model, dtype="float32", device="cpu")
     lora = LoraConfig(
@@ -194,7 +195,8 @@ def _untrained(config: Any, out: Path) -> None:
         target_modules=list(config.target_modules),
         layers_to_transform=list(config.layers_to_transform),
     )
-    get_peft_model(base.model, lora).save_pretrained(str(out))
+    with quiet():
+        get_peft_model(base.model, lora).save_pretrained(str(out))
 
 
 def probe_suite(
