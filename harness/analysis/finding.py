@@ -14,6 +14,9 @@ ALPHA = 0.05
 MARGIN = 0.025
 """Share of a scale that counts as "about the same": a tenth of a point from 1 to 5."""
 
+WEAK = 0.5
+"""Rank correlation with labels under which a judge's measure is called weak where it is named."""
+
 FEW_PROMPTS = 30
 CUT_SHARE = 0.25
 MOST_SHARE = 0.9
@@ -286,7 +289,11 @@ def agreement(lead: Evidence, other: Evidence, measure: Measure) -> str:
 
 
 def elsewhere(
-    table: Table, subject: str, rows: Sequence[Mapping[str, Any]], headline: Sequence[Measure]
+    table: Table,
+    subject: str,
+    rows: Sequence[Mapping[str, Any]],
+    headline: Sequence[Measure],
+    agreement: Mapping[Measure, float] | None = None,
 ) -> str | None:
     """Certain differences by measures that the finding does not rest on, or None.
 
@@ -295,6 +302,7 @@ def elsewhere(
         subject: Whom it is about.
         rows: The contrasts of all kinds together, on the prompts that the finding rests on.
         headline: The measures of the finding.
+        agreement: Rank correlation of a judge's measure with labels, where it was checked.
     """
     parts = []
     for row in rows:
@@ -307,7 +315,11 @@ def elsewhere(
         certain = [k for k, v in seen.items() if v != "unclear"]
         if certain:
             figures = ", ".join(f"{k} {with_interval(gains[k], sign=True)}" for k in certain)
-            parts.append(f"{label(measure)} is {seen[certain[0]]} ({figures})")
+            rho = (agreement or {}).get(measure)
+            weak = (
+                "" if rho is None or rho >= WEAK else f" (a measure with a rho of {rho:.2f} only)"
+            )
+            parts.append(f"{label(measure)}{weak} is {seen[certain[0]]} ({figures})")
     if not parts:
         return None
     more = f" and {len(parts) - 3} more" if len(parts) > 3 else ""

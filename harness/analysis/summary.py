@@ -138,9 +138,15 @@ def summarise(
     cautions = words.cautions(evidence, int(main.prompts.sum()), answers)
     standing = telling.standing(headline, cells)
     finding = telling.finding(table, headline, evidence, standing, cautions, leak)
+    agreement = {
+        (judge, row["dimension"]): row["spearman"]["value"]
+        for judge, known in options.calibration.items()
+        for row in known.get("dimensions", ())
+        if row["spearman"]["value"] is not None
+    }
     whole = [c for c in contrasts if c["scope"] == main.name and c["kind"] == ALL]
     for said in finding["subjects"]:
-        if line := words.elsewhere(table, said["subject"], whole, headline):
+        if line := words.elsewhere(table, said["subject"], whole, headline, agreement):
             said["also"].append(line)
     return {
         "schema_version": SUMMARY_VERSION,

@@ -537,6 +537,12 @@ def test_certain_differences_of_other_measures_are_named() -> None:
     said = finding.elsewhere(known, "tuned", rows, headline=[("c", "c")])
     assert said == "Certain by other measures: a loops is worse (originals +0.40 [0.20, 0.60])."
     assert finding.elsewhere(known, "other", rows, headline=[]) is None
+    for rho, told in (
+        (0.41, "a loops (a measure with a rho of 0.41 only) is worse"),
+        (0.5, "a loops is"),
+    ):
+        said = finding.elsewhere(known, "tuned", rows, [("c", "c")], {("a", "loops"): rho})
+        assert told in (said or "")
 
 
 def test_levels_are_those_of_the_prompts_that_the_finding_rests_on() -> None:
