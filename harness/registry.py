@@ -9,17 +9,20 @@ import difflib
 import importlib
 import importlib.util
 import inspect
+import json
 import sys
 from collections.abc import Callable, Mapping
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, Generic, TypeVar, cast
 
-from harness.digest import digest
+from harness.digest import digest, file_digest
 from harness.errors import PluginError
 
 FIRST_OPTION = ""
 """Stands for the name of a plug-in's first option in its short form (``- fitted: counseling``)."""
+
+_OUR_JUDGES = "judges."
 
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
@@ -131,6 +134,27 @@ class Registry(Generic[T]):
     def describe(self, name: str) -> str:
         """First line of the plug-in's docstring."""
         return (inspect.getdoc(self.get(name)) or "").partition("\n")[0]
+
+    def foreign_digest(self, name: str, options: Mapping[str, Any] | None = None) -> str:
+        """What tells a foreign plug-in from every other: its name, its options and its file.
+
+        A version alone does not: one file may hold several plug-ins that all say "1", and it may be
+        edited. Empty for our own judges, whose versions hold all that decides: a release must not
+        throw away paid judgements for a comment.
+
+        Raises:
+            PluginError: Unknown name, or its module cannot be imported.
+        """
+        plugin = self.get(name)
+        if plugin.__module__.startswith(_OUR_JUDGES):
+            return ""
+        try:
+            code = file_digest(Path(inspect.getfile(plugin)))
+        except (TypeError, OSError):
+            code = ""
+        # YAML has values that JSON lacks, such as dates.
+        given = json.loads(json.dumps(dict(options or {}), default=str))
+        return digest([name, given, code])
 
     def _add(self, name: str, target: str | Callable[..., Any]) -> None:
         if name in self._targets and self._identity(self._targets[name]) != self._identity(target):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import itertools
 import json
 from collections.abc import Callable, Sequence
@@ -12,10 +11,10 @@ from typing import Any, NamedTuple
 from harness.analysis import Options, summarise
 from harness.analysis.memorisation import add_to, memorisation
 from harness.config import JudgeSpec, PerturbationSpec, Suite
-from harness.digest import digest, file_digest
+from harness.digest import digest
 from harness.probes.stage import probe
 from harness.records import Generation, Probe, Sample, Score, Variant
-from harness.registry import Registry, judges, load_plugin_file
+from harness.registry import judges, load_plugin_file
 from harness.session import Session
 from harness.stages.described import described
 from harness.stages.generate import OpenModel, generate
@@ -27,8 +26,6 @@ from harness.unknown.detect import detectors
 from harness.unknown.rates import unknown_rates
 from judges import calibration_records, calibration_report
 from judges.self_judging import check_named, check_self_judging
-
-_OURS = "judges."
 
 
 class Outcome(NamedTuple):
@@ -322,25 +319,11 @@ def build_judges(specs: Sequence[JudgeSpec]) -> list[NamedJudge]:
             label=spec.label,
             judge=judges.create(spec.name, spec.plain_options),
             repeats=spec.repeats,
-            source=source_digest(judges, spec.name),
+            source=judges.foreign_digest(spec.name, spec.plain_options),
             name=spec.name,
         )
         for spec in specs
     ]
-
-
-def source_digest(registry: Registry[Any], name: str) -> str:
-    """Digest of a foreign plug-in's file, so that editing it makes its results stale.
-
-    Ours carry a version instead: a release must not throw away paid judgements for a comment.
-    """
-    plugin = registry.get(name)
-    if plugin.__module__.startswith(_OURS):
-        return ""
-    try:
-        return file_digest(Path(inspect.getfile(plugin)))
-    except (TypeError, OSError):
-        return ""
 
 
 def build_gate(similarity: bool) -> Any:

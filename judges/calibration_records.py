@@ -173,7 +173,7 @@ class Calibration(_Frozen):
 
     Attributes:
         judge: Its registered name.
-        code: Digest of a foreign plug-in's code; empty for ours.
+        code: Digest of a foreign plug-in (name, options, code); empty for ours.
         split: Which part of the file was used.
         items: Items in that part.
         outcomes: Judgements by status, so that what could not be judged is seen.

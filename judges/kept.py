@@ -22,6 +22,10 @@ class VerdictStore(Protocol):
         ...
 
 
+NOTHING = "nothing to grade"
+"""Stands in the store where a judge graded an item, and had nothing to say on one dimension."""
+
+
 class Kept:
     """Grades what the store does not hold, and puts every score there as soon as it is known.
 
@@ -32,7 +36,8 @@ class Kept:
     Args:
         judge: Who grades.
         store: Where verdicts are kept.
-        source: Digest of a foreign plug-in's code, which can change under the same version.
+        source: Digest of a foreign plug-in (``Registry.foreign_digest``), which can change under
+            the same version and share it with others.
     """
 
     def __init__(self, judge: Judge, store: VerdictStore, source: str = "") -> None:
@@ -52,12 +57,14 @@ class Kept:
                     keys[index, dimension.name] = key
         found = self._store.get(keys.values())
         for (index, _), key in keys.items():
-            if key in found:
+            if found.get(key, NOTHING) != NOTHING:
                 kept = Judgement.model_validate_json(found[key])
                 yield kept.model_copy(update={"item": index})
         asked = sorted({index for (index, _), key in keys.items() if key not in found})
+        heard: dict[int, dict[str, str]] = {}
         for judgement in self._judge.grade([items[index] for index in asked]) if asked else ():
             index = asked[judgement.item]
+            heard.setdefault(index, {})[judgement.dimension] = judgement.status
             key = keys.get((index, judgement.dimension), "")
             if key in found:
                 continue  # handed on above; only its siblings were missing
@@ -66,6 +73,17 @@ class Kept:
                 text = judgement.model_copy(update={"item": 0, "cost": None}).model_dump_json()
                 self._store.put({key: text})
             yield judgement.model_copy(update={"item": index})
+        # The needs say what may apply, and the rubric alone knows what does: a dimension that was
+        # passed over beside scores has nothing to grade, and is not worth a call again.
+        silent = {
+            key: NOTHING
+            for (index, name), key in keys.items()
+            if key not in found
+            and name not in heard.get(index, {name: ""})
+            and set(heard[index].values()) == {"scored"}
+        }
+        if silent:
+            self._store.put(silent)
 
 
 def _applies(dimension: Dimension, item: JudgeItem) -> bool:

@@ -39,7 +39,8 @@ class Panel:
             judge may stand in it several times with different options.
 
     Raises:
-        PluginError: A member cannot be made, there are fewer than two, or they share no dimension.
+        PluginError: A member cannot be made or stands there twice, there are fewer than two, or
+            they share no dimension.
     """
 
     def __init__(self, judges: Sequence[Any]) -> None:
@@ -48,12 +49,18 @@ class Panel:
                 "a panel needs a list of at least two judges, such as judges: [rouge_l, semantic]"
             )
         self.members: dict[str, Judge] = {}
+        self._sources: dict[str, str] = {}
+        entries: list[tuple[str, dict[str, Any]]] = []
         for position, entry in enumerate(judges, start=1):
             name, options = _entry(entry)
             label = str(options.pop("name", f"{position} {name}"))
             if label in self.members:
                 raise PluginError(f"two members of the panel are called {label!r}")
+            if (name, options) in entries:
+                raise _twice(list(self.members)[entries.index((name, options))], label)
+            entries.append((name, options))
             self.members[label] = registry.create(name, options)
+            self._sources[label] = registry.foreign_digest(name, options)
         self._meters = {label: Metered(member) for label, member in self.members.items()}
         self._graders: dict[str, _Grader] = dict(self._meters)
         self._shared = _shared(list(self.members.values()))
@@ -64,8 +71,19 @@ class Panel:
 
     @cached_property
     def version(self) -> str:
-        """Of all members; a local one is loaded for it, so it waits until it is asked."""
-        versions = {label: member.version for label, member in self.members.items()}
+        """Of all members; a local one is loaded for it, so it waits until it is asked.
+
+        Raises:
+            PluginError: Two members turn out to be the same judge, their options worded otherwise.
+        """
+        versions: dict[str, Any] = {}
+        for label, member in self.members.items():
+            source = self._sources[label]
+            known = [member.version, source] if source else member.version
+            for other, taken in versions.items():
+                if taken == known:
+                    raise _twice(other, label)
+            versions[label] = known
         return f"panel of {len(versions)} ({digest(versions)[:16]})"
 
     @property
@@ -88,7 +106,7 @@ class Panel:
             if isinstance(member, Panel):
                 member.keep_in(store_for)
             elif (store := store_for(member)) is not None:
-                self._graders[label] = Kept(self._meters[label], store)
+                self._graders[label] = Kept(self._meters[label], store, self._sources[label])
 
     def grade(self, items: Sequence[JudgeItem]) -> Iterator[Judgement]:
         """Grade every item with every member.
@@ -203,6 +221,14 @@ def _entry(entry: Any) -> tuple[str, dict[str, Any]]:
         if options is None or isinstance(options, Mapping):
             return str(name), dict(options or {})
     raise PluginError("members of a panel are written '- name' or '- name: {option: value}'")
+
+
+def _twice(one: str, other: str) -> PluginError:
+    # They would share one verdict, and their agreement would be that of a judge with itself.
+    return PluginError(
+        f"members {one!r} and {other!r} of the panel are the same judge; to ask a judge several"
+        " times, list it by itself with repeats: 2"
+    )
 
 
 def _shared(members: Sequence[Judge]) -> dict[str, Dimension]:

@@ -38,8 +38,8 @@ class NamedJudge:
     Attributes:
         label: Under which its scores stand.
         name: Its registered name.
-        source: Digest of the plug-in's code where it is not ours, so that an edited judge judges
-            again.
+        source: Digest of name, options and code where the plug-in is not ours, so that an edited
+            judge judges again, and no other of its file and version stands in for it.
     """
 
     label: str

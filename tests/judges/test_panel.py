@@ -174,7 +174,7 @@ def test_many_items_and_agreement() -> None:
     value = agreement([j.raw or "" for j in got])
     assert value is not None
     assert 0.8 < value < 1.0
-    same = Panel([{"fixed": {"name": "a"}}, {"fixed": {"name": "b"}}])
+    same = Panel(["fixed", {"fixed": {"fails_on": "none"}}])
     exact = [j.raw or "" for j in same.grade(items) if j.dimension == "score"]
     assert agreement(exact) == pytest.approx(1.0)
     assert agreement([]) is None
@@ -190,6 +190,7 @@ def test_many_items_and_agreement() -> None:
         ({"fixed": {}, "other": {}}, "at least two judges"),
         (["fixed", {"fixed": {"low": 1, "add": 1}}], "share no dimension"),
         ([{"fixed": {"name": "a"}}, {"fixed": {"name": "a"}}], "are called 'a'"),
+        (["fixed", {"fixed": {"add": 1}}, "fixed"], "'1 fixed' and '3 fixed' of the panel are the"),
         (["fixed", {"a": {}, "b": {}}], "are written"),
         (["fixed", "fxied"], "Did you mean 'fixed'"),
     ],
