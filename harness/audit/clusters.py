@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from harness.audit.corpus import Corpus
+from harness.audit.corpus import Corpus, normalised
 from harness.audit.leakage import Asking, askings
 from harness.audit.similar import Embed, NearPairs, near_pairs
 from harness.audit.templates import Templates
-from harness.data import normalise_prompt
 from harness.records import Sample
 
 
@@ -59,7 +58,7 @@ def cluster_rows(samples: Sequence[Sample], *, embed: Embed | None = None) -> Cl
     ]
     final = {part[:2] for row, sample in enumerate(samples) for part in askings(row, sample)}
     texts = [part.text for part in asked]
-    corpus = Corpus(texts, Templates.learn(map(normalise_prompt, texts)))
+    corpus = Corpus(texts, Templates.learn(map(normalised, texts)))
     found = cluster(corpus, tie_undecided=True, embed=embed)
     members: dict[int, list[Asking]] = {}
     for part, number in zip(asked, found.of_row, strict=True):

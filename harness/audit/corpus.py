@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 from functools import cached_property
@@ -9,6 +10,16 @@ from functools import cached_property
 from harness.audit import minhash
 from harness.audit.templates import Reading, Templates
 from harness.data import normalise_prompt
+
+_NUMBERING = re.compile(
+    r"\A\W*(?:(?:question|exercise|problem|task|prompt|no|nr|q)\b\.?\s*|q)?#?\d{1,6}\s*[.):]+\s+(?=.*\w)",
+    re.IGNORECASE | re.DOTALL,
+)
+
+
+def normalised(text: str) -> str:
+    """A text's normal form without the number it has in its list ("12.", "Question 3:")."""
+    return normalise_prompt(_NUMBERING.sub("", text, count=1))
 
 
 class Corpus:
@@ -33,7 +44,7 @@ class Corpus:
         known: dict[str, int] = {}  # repeats are frequent and normalising is not free
         for text in texts:
             if text not in known:
-                known[text] = numbers.setdefault(normalise_prompt(text), len(numbers))
+                known[text] = numbers.setdefault(normalised(text), len(numbers))
         self.key_of = [known[text] for text in texts]
         self.keys = list(numbers)
         self.readings: list[Reading] = [self.templates.read(key) for key in self.keys]

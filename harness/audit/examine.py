@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import JsonValue
 
 from harness.audit.clusters import cluster, connected
-from harness.audit.corpus import Corpus
+from harness.audit.corpus import Corpus, normalised
 from harness.audit.leakage import KINDS, leakage, prompt_text
 from harness.audit.lookup import look_up
 from harness.audit.personal import personal_data
@@ -23,7 +23,6 @@ from harness.audit.quality import (
 )
 from harness.audit.similar import Embed, NearPairs
 from harness.audit.templates import Templates
-from harness.data import normalise_prompt
 from harness.records import Record, Sample
 
 SHOWN_CHARACTERS = 300
@@ -329,7 +328,7 @@ def _personal(samples: Sequence[Sample]) -> list[tuple[int, str, str, str]]:
 
 
 def _corpus(texts: Sequence[str]) -> Corpus:
-    return Corpus(texts, Templates.learn(map(normalise_prompt, texts)))
+    return Corpus(texts, Templates.learn(map(normalised, texts)))
 
 
 def _by_kind(kinds: Sequence[str | None], **others: int) -> dict[str, int]:

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from harness.audit.corpus import Corpus
+from harness.audit.corpus import Corpus, normalised
 from harness.audit.lookup import Lookup, look_up
 from harness.audit.similar import (
     SHORT_WORDS,
@@ -159,12 +159,12 @@ def _pairs_elsewhere(
     }
     answers = set(wanted.values())
     keys_with: dict[str, dict[int, None]] = defaultdict(dict)
-    normalised: dict[str, str] = {}
+    plain: dict[str, str] = {}
     for part, key in zip(trained, left.key_of, strict=True) if answers else ():
         if part.response:
-            if part.response not in normalised:
-                normalised[part.response] = normalise_prompt(part.response)
-            if (answer := normalised[part.response]) in answers:
+            if part.response not in plain:
+                plain[part.response] = normalise_prompt(part.response)
+            if (answer := plain[part.response]) in answers:
                 keys_with[answer][key] = None
     candidates = {
         (key, right.key_of[number])
@@ -189,9 +189,7 @@ def _pairs_elsewhere(
 
 def corpora(left: Sequence[str], right: Sequence[str]) -> tuple[Corpus, Corpus]:
     """Two collections to be compared, without the templates of either."""
-    templates = Templates.learn(map(normalise_prompt, left)) | Templates.learn(
-        map(normalise_prompt, right)
-    )
+    templates = Templates.learn(map(normalised, left)) | Templates.learn(map(normalised, right))
     return Corpus(left, templates), Corpus(right, templates)
 
 

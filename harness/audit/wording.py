@@ -4,10 +4,10 @@
 close as those of a paraphrase. In a text of fewer than ``ONE_WORD_COUNTS`` words one word can make
 another question; in a longer one most of what was learned is the same, whatever one word says.
 
-Two short texts are told apart where they differ in a number, in how often they deny, in an operator,
-in opposites, or where each has a content word that the other lacks and that is neither an inflection,
-a misspelling nor a synonym of one there. Words put in or left out on one side alone, function words and
-the order of words tell nothing apart.
+Two short texts are told apart where they differ in how often they deny, in opposites, or where each has
+a number, or a content word or operator, that the other lacks and that is neither an inflection, a
+misspelling nor a synonym of one there. Words and numbers put in or left out on one side alone, function
+words and the order of words tell nothing apart.
 """
 
 from __future__ import annotations
@@ -86,8 +86,9 @@ def difference(left: str, right: str) -> Difference | None:
     if any(opposite(a, b) for a in gone for b in come):
         return None
     first, second = _sorted(gone), _sorted(come)
-    if first.numbers != second.numbers or first.denials != second.denials:
-        return None
+    fewer, more = first.numbers - second.numbers, second.numbers - first.numbers
+    if (fewer and more) or first.denials != second.denials:
+        return None  # a number on one side alone is a year, a list's or put in with a sentence
     return _unmatched(Difference(first.content, second.content), same_word)
 
 
@@ -144,7 +145,7 @@ def same_word(a: str, b: str) -> bool:
 class _Sorted(NamedTuple):
     """Words of one side by what their change means."""
 
-    numbers: list[str]
+    numbers: Counter[str]
     denials: int
     content: tuple[str, ...]
 
@@ -158,7 +159,7 @@ def _sorted(words: Counter[str]) -> _Sorted:
             denials += 1
         elif word not in FUNCTION_WORDS:
             content.append(word)
-    return _Sorted(sorted(numbers), denials, tuple(content))
+    return _Sorted(Counter(numbers), denials, tuple(content))
 
 
 def _unmatched(found: Difference, same: Callable[[str, str], bool]) -> Difference:

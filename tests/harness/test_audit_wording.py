@@ -179,3 +179,44 @@ def test_what_is_too_much_to_read_is_undecided_unless_it_is_long(
     found = near_pairs(corpus, embed=alike)
     assert [(pair.left, pair.right) for pair in found.pairs] == [(0, 1)]
     assert found.undecided == [(2, 3)]
+
+
+ASKED = [
+    "How do I write a loop in Python?",
+    "Why does my sister no longer talk to me at dinner, and what could I say to her about that?",
+    "Reverse a linked list.",
+]
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        "{n}. {p}",
+        "{n}) {p}",
+        "Question {n}: {p}",
+        "Q{n}: {p}",
+        "{p} (2023)",
+        "{p} Answer in 3 sentences.",
+        "{p} ({n} points)",
+    ],
+)
+def test_a_number_on_one_side_alone_makes_no_other_question(changed: str) -> None:
+    training = [sample(str(n), prompt) for n, prompt in enumerate(ASKED)]
+    asked = [sample(str(n), changed.format(n=n + 7, p=p)) for n, p in enumerate(ASKED)]
+    leaks = leakage(asked, training, embed=alike).leaks
+    # Of a short prompt, what is added can be most of the letters.
+    assert all(leaks[1:2] if changed.startswith("{p}") else leaks)
+    assert told(ASKED[0], changed.format(n=12, p=ASKED[0])) is not None
+
+
+@pytest.mark.parametrize("changed", ["{n}. {p}", "Question {n}: {p}", "exercise {n}) {p}"])
+def test_two_copies_with_different_numbers_in_their_lists_say_the_same(changed: str) -> None:
+    corpus = Corpus([changed.format(n=n, p=p) for n in (3, 1004) for p in ASKED])
+    assert corpus.key_of == [0, 1, 2, 0, 1, 2]
+    # What is nothing but a number is kept; a decimal and a time are no place in a list.
+    assert len(Corpus(["12.", "13.", "3.5 or 4?", "2.5 or 4?"]).keys) == 4
+
+
+def test_numbers_tell_apart_where_both_have_one() -> None:
+    assert told("the 2 of the 3 largest", "two of the largest") is not None
+    assert told("the 2 of the 3 largest", "the 2 of the 4 largest") is None
