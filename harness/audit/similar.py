@@ -14,7 +14,9 @@ characters 0.80 to 0.90               cosine >= 0.90 - 3 * (characters - 0.80)
 characters < 0.80, Jaccard >= 0.70    cosine >= 0.90 (the same sentences reordered)
 ====================================  ==========================================
 
-For a shorter text, characters >= 0.80 and cosine >= 0.90 are needed. A text that contains another
+For a shorter text, characters >= 0.80 and cosine >= 0.90 are needed, for one typo takes much of its
+meaning from a model; but where it agrees with the other word by word, misspellings and forms of a word
+aside, characters >= 0.90 are enough. A text that contains another
 one as a whole is near to it, too (see ``contain``). Templates are left out of the comparison unless
 the two have different ones: "in Python" and "in Java" must not vanish. README.md has the figures.
 """
@@ -186,7 +188,11 @@ def decide(
     inside = set(whole)
     text = {pair: _compared(left, right, *pair) for pair in similarity}
     brief = {pair for pair, (a, b) in text.items() if _is_short(a) or _is_short(b)}
-    sure = {p for p in text if p in inside or (p not in brief and similarity[p] >= SURE)}
+    sure = {
+        p
+        for p in text
+        if p in inside or (similarity[p] >= SURE and (p not in brief or _misspelt(*text[p])))
+    }
     open_ = {p for p in text if p not in sure and (p not in brief or similarity[p] >= POSSIBLE)}
     alike = (sure | open_) - inside
     vectors = _Vectors(embed)
@@ -253,11 +259,12 @@ def _by_words(
         if found is None:
             told_apart.add(pair)
         elif found.open:
-            more = words.union(*found)
-            if len(more) > MOST_WORDS:
+            new = {word for side in found for word in side if word not in words}
+            if len(words) + len(new) > MOST_WORDS:
                 beyond.add(pair)
             else:
-                words, open_[pair] = more, found
+                words |= new
+                open_[pair] = found
     vectors.add(words)
     told_apart |= {pair for pair, found in open_.items() if wording.apart(found, vectors.cosine)}
     return told_apart, beyond
@@ -316,6 +323,10 @@ def _is_short(text: str) -> bool:
     # Texts written without spaces are measured in characters, at five to the word.
     words = max(text.count(" ") + 1, len(text) // 5 if wording.spaceless(text) else 0)
     return words < SHORT_WORDS
+
+
+def _misspelt(one: str, two: str) -> bool:
+    return wording.short(one, two) and wording.misspelt(one, two)
 
 
 class _Vectors:

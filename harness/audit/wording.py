@@ -139,7 +139,17 @@ def same_word(a: str, b: str) -> bool:
     real = (a in _dictionary()) + (b in _dictionary())
     shortest = min(len(a), len(b))
     allowed = 2 if shortest >= 8 else 1 if shortest >= (4 if real == 1 else 5) else 0
+    if real == 1 and shortest >= 6 and sorted(a) == sorted(b):
+        allowed = 2  # swaps alone
     return real < 2 and OSA.distance(a, b) <= allowed
+
+
+def misspelt(left: str, right: str) -> bool:
+    """Whether two normalised texts agree word by word, but for forms and spellings of the words."""
+    one, other = left.split(), right.split()
+    return len(one) == len(other) and all(
+        a == b or same_word(a, b) for a, b in zip(one, other, strict=True)
+    )
 
 
 class _Sorted(NamedTuple):

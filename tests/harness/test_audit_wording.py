@@ -74,11 +74,47 @@ def test_one_word_makes_another_question_of_a_short_prompt(one: str, other: str)
         ("How do I tell my mother about school", "How do I tell my mother about the new school"),
     ],
 )
-def test_the_same_question_in_other_words_is_near(one: str, other: str) -> None:
+def test_other_words_for_the_same_leave_it_to_the_meaning(one: str, other: str) -> None:
     found = told(one, other)
     assert found is not None
     assert not found.open
-    assert len(near_pairs(Corpus([one]), Corpus([other]), embed=alike).pairs) == 1
+
+
+@pytest.mark.model
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Write a function to reverse a string", "Write a function that reverses the string"),
+        ("Find two large numbers in a given array", "Find two big numbers in the given array"),
+        ("I do not know how to sleep at night", "I don't know how to sleep at night"),
+        ("How do I write a loop in Python?", "How do I wirte a loop in Pyhton"),
+        ("What is recursion?", "What is recurison"),
+        ("What can I do about my depression", "What can I do about my depresion"),
+    ],
+)
+def test_the_same_question_in_other_words_is_near(one: str, other: str) -> None:
+    assert len(near_pairs(Corpus([one]), Corpus([other])).pairs) == 1
+
+
+def unlike(texts: Sequence[str]) -> NDArray[np.float32]:
+    """Nothing means the same."""
+    return np.eye(len(texts), dtype=np.float32)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "near"),
+    [
+        ("What is recursion?", "What is recurison", 1),
+        ("How do I write a loop in Python?", "How do I wirte a loop in Pyhton", 1),
+        ("How far is the station from my house?", "How far is the sattion from my house?", 1),
+        ("How far is the station from my house?", "How far is a station to my house?", 0),
+        ("What is the largest class of 5 to 9?", "What is the largest class of 9 to 5?", 0),
+        ("Is the time of an insertion constant", "Is the time of insertion constant", 0),
+        ("Convert the color weight of it", "Convert the color height of it", 0),
+    ],
+)
+def test_a_misspelt_word_of_a_brief_prompt_needs_no_cosine(one: str, other: str, near: int) -> None:
+    assert len(near_pairs(Corpus([one]), Corpus([other]), embed=unlike).pairs) == near
 
 
 def test_in_a_long_prompt_one_word_counts_for_little() -> None:
@@ -108,6 +144,8 @@ def test_words() -> None:
     assert same_word("felt", "feel")
     assert same_word("recieve", "receive")
     assert same_word("tell", "tlel")
+    assert same_word("anuglra", "angular")
+    assert not same_word("listen", "silent")
     assert same_word("recognising", "recognizing")
     assert same_word("behaviour", "behavior")
     assert same_word("dealt", "handled")
