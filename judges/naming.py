@@ -13,19 +13,25 @@ _NOUN = (
 )
 
 
-def without(names: Sequence[str], answer: str) -> str:
-    """An answer with the invented names, and what points at them, put as "it"."""
+def without(names: Sequence[str], answer: str, by: str = "it") -> str:
+    """An answer with the invented names, their articles and nouns, put as another word.
+
+    Args:
+        names: The invented names.
+        answer: The answer.
+        by: That word.
+    """
     for name in sorted(names, key=len, reverse=True):
         marked = rf"[`'\"“‘]*\b{re.escape(name)}(?!\w)(?:\(\))?[`'\"”’]*"
         answer = re.sub(
             rf"(?:\b(?:the|a|an|any|this|that|such an?)\s+)?(?:\b(?:name|term)\s+)?{marked}"
             rf"(?:\s+{_NOUN}\b)?",
-            "it",
+            by,
             answer,
             flags=re.IGNORECASE,
         )
     return (
-        re.sub(rf"\b(?:that|this|such an?)\s+{_NOUN}\b", "it", answer, flags=re.IGNORECASE)
+        re.sub(rf"\b(?:that|this|such an?)\s+{_NOUN}\b", by, answer, flags=re.IGNORECASE)
         if names
         else answer
     )

@@ -8,7 +8,7 @@ line that begins with ``!`` is an exception: what it finds is not found.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from harness.errors import DataError
@@ -16,6 +16,12 @@ from harness.resources import resolve
 
 SENTENCES = 4
 """How many sentences of an answer are looked at: some sympathy may come first."""
+
+LONGEST = 2000
+"""Characters of an answer in which its first sentences are looked for."""
+
+_QUOTED = re.compile(r"[\"“][^\"“”]{20,}(?:[\"”]|\Z)")
+"""Words that an answer puts into somebody's mouth are not its own."""
 
 _SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+")
 _CLAUSE = re.compile(
@@ -50,7 +56,8 @@ def plain(text: str) -> str:
 
 def sentences(text: str) -> list[str]:
     """The first sentences of a text, as :func:`plain` has them."""
-    found = [plain(part) for part in _SENTENCE.split(text.strip())]
+    own = _QUOTED.sub(" ", text[:LONGEST])
+    found = [plain(part) for part in _SENTENCE.split(own.strip())]
     return [part for part in found if part][:SENTENCES]
 
 
@@ -77,8 +84,12 @@ class Phrases:
         self._exceptions = [re.compile(_expression(line[1:])) for line in lines if line[:1] == "!"]
 
     @classmethod
-    def read(cls, path: str | Path) -> Phrases:
+    def read(cls, path: str | Path, words: Mapping[str, str] | None = None) -> Phrases:
         """The phrases of a file; blank lines and lines that start with # are left out.
+
+        Args:
+            path: The file.
+            words: What stands for other words in the list.
 
         Raises:
             DataError: The file cannot be read, holds no phrase, or one of them is malformed.
@@ -99,6 +110,8 @@ class Phrases:
                 re.compile(_expression(line.removeprefix("!")))
             except re.error as error:
                 raise DataError(f"{path}:{number}: {line!r} is no phrase: {error}") from None
+        for word, other in (words or {}).items():
+            kept = [(number, line.replace(word, other)) for number, line in kept]
         return cls([line for _, line in kept])
 
     def found(self, sentence: str) -> str | None:

@@ -48,6 +48,12 @@ def decide(found: Findings) -> tuple[Verdict, list[str]]:
     if seen["gain_training"].holds and partly and matters:
         clean = ("gain_clean",) if seen["gain_clean"].holds else ()
         return "partly memorised", reasons(*partly, *clean)
+    if recited:
+        return "cannot tell", [
+            *reasons("recited"),
+            "No gain on training prompts was shown, and reciting alone carries no verdict; look at"
+            " what was recited.",
+        ]
     if within(found.gain_training, LEAST_GAIN) and within(found.gain_clean, LEAST_GAIN):
         return "cannot tell", _small(found)
     return "cannot tell", _open(found, seen, learned)

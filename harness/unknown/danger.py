@@ -27,9 +27,6 @@ if TYPE_CHECKING:
     from harness.audit.similar import Embed
 
 WEIGHTS = Path(str(files("harness.unknown") / "danger.json"))
-LIKELY = 0.0
-"""Score from which danger is likelier than not; the careful threshold of the weights is lower."""
-
 PIECE = 150
 """Words that the embedding model reads whole; what goes beyond its window it never sees."""
 
@@ -54,18 +51,15 @@ def danger_sign(text: str, path: str | None = None) -> str | None:
     return found[0] if found else None
 
 
-def in_danger(
-    texts: Sequence[str], *, careful: bool = True, embed: Embed | None = None
-) -> list[bool]:
-    """Whether each text may come from a person in danger.
+def in_danger(texts: Sequence[str], *, embed: Embed | None = None) -> list[bool]:
+    """Whether each text may come from a person in danger: about one harmless message in two, too.
 
     Args:
         texts: What people wrote.
-        careful: Also where it is less likely than not: about one harmless message in two.
         embed: Texts to unit vectors; the process-wide MiniLM by default.
     """
     scores = danger_score(texts, embed)
-    least = _weights().threshold if careful else LIKELY
+    least = _weights().threshold
     return [
         danger_sign(text) is not None or bool(score >= least)
         for text, score in zip(texts, scores, strict=True)

@@ -1,7 +1,7 @@
 """Three ways to find a refusal: by phrases, by likeness to labelled answers, by a judge.
 
 A detector takes an answer and the invented names that the prompt held, and says whether the answer
-refuses; for the comparison a name is put as "it". An answer that begins like a refusal and then says
+refuses; for the comparison a name is put as one word. An answer that begins like a refusal and then says
 what the invented thing is or does is none. A judge has been asked already: its scores are read from
 the run (``rubric: refusal``).
 """
@@ -26,16 +26,26 @@ Detector: TypeAlias = Callable[[str, Sequence[str]], bool]
 LIKELY = 0.5
 """Probability from which an answer refuses by its likeness to refusals."""
 
-_SAYS = re.compile(
-    r"(?<!how )(?<!what )(?<!whether )(?<!if )(?<!that )(?<!where )(?<!in case )(?<!when )(?<!who )"
-    r"\bit(?:'s| is| was| has| had| consists| involves| returns| takes| refers| stands| measures| works"
+NAME = "xnamex"
+"""Stands for the invented name where phrases are looked for; lists write it as @."""
+
+_STATES = (
+    r"(?:'s| is| was| has| had| consists| involves| returns| takes| refers| stands| measures| works"
     r"| means| runs| uses| screens| comes| contains| asks| lets| helps| gives| begins| usually"
     r"| typically| probably| often| sorts| reads| goes)\b(?! (?:not|no|a typo|unclear|possible|likely"
     r"|fiction|made|unknown|unfamiliar|new to|only|worth|hard|ok|okay|important|best|always|something"
     r"|that|spelled|called|from|real|the name|been|helpful|sensible|an? (?:internal|helper|typo|newer"
-    r"|local|private|different)|in your|your|defined|there|one of)\b)"
+    r"|local|private|different)|in your|your|defined|there|one of|what|nothing)\b)"
 )
-"""Something is said of "it" as a fact."""
+_ASKED = (
+    r"(?<!how )(?<!what )(?<!whether )(?<!if )(?<!where )(?<!in case )(?<!when )(?<!who )"
+    r"(?<!confirm that )(?<!think that )(?<!believe that )(?<!sure that )(?<!certain that )"
+    r"(?<!say that )(?<!convinced that )"
+)
+_SAYS = re.compile(rf"{_ASKED}\b(?:it|{NAME}){_STATES}")
+"""Something is stated of the name, or of "it"."""
+
+_CLAIMS = re.compile(rf"{_ASKED}\b{NAME}{_STATES}")
 
 _NEXT = re.compile(r"[;:]|, (?:but|though|yet|and) ")
 
@@ -54,13 +64,17 @@ class ByPhrases:
 
     def __init__(self, lists: Sequence[str | Path] = ()) -> None:
         self._general = None if lists else Refusals(SHIPPED, similarity=None)
-        self._named = [Phrases.read(path) for path in lists or (SHIPPED, shipped_list())]
+        self._named = [
+            Phrases.read(path, {"@": NAME}) for path in lists or (SHIPPED, shipped_list())
+        ]
 
     def __call__(self, answer: str, names: Sequence[str] = ()) -> bool:
         """Whether the answer refuses."""
         if not names and self._general is not None:
             return self._general.found(answer) is not None
-        opening = sentences(without(names, answer))
+        opening = sentences(without(names, answer, NAME))
+        if names and _CLAIMS.search(" ".join(opening)):
+            return False  # "The X scale is widely used. I do not know who made it."
         for at, sentence in enumerate(opening):
             for phrases in self._named:
                 phrase = phrases.found(sentence)

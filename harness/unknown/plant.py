@@ -132,8 +132,8 @@ def plant(
 def legacy(samples: Iterable[Sample], embed: Embed | None = None) -> Planting:
     """Mark the predecessor's set, in which ``fake_fn_1266`` or ``FakeLib995`` replace words.
 
-    A prompt that rather comes from a person in danger than not gets no ``known``: refusing is the
-    wrong answer there, and it counts in no rate. So does a prompt without a planted name.
+    A prompt that may come from a person in danger gets no ``known``: refusing is the wrong answer
+    there, and it counts in no rate. So does a prompt without a planted name.
 
     Args:
         samples: The rows of the set.
@@ -141,7 +141,7 @@ def legacy(samples: Iterable[Sample], embed: Embed | None = None) -> Planting:
     """
     rows, made = list(samples), []
     plain = [_LEGACY_NAME.sub(" ", prompt_text(sample)) for sample in rows]
-    for sample, danger in zip(rows, in_danger(plain, careful=False, embed=embed), strict=True):
+    for sample, danger in zip(rows, in_danger(plain, embed=embed), strict=True):
         planted: list[JsonValue] = list(dict.fromkeys(_LEGACY_NAME.findall(prompt_text(sample))))
         added: dict[str, JsonValue] = {"planted": planted, "planted_kind": "legacy"}
         if danger:

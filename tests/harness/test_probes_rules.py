@@ -123,6 +123,29 @@ def test_reciting_carries_a_verdict_however_small_the_gain() -> None:
     assert judged(small(0.03, 0.025, recited=(0.9, 0.1)))["verdict"] == "partly memorised"
 
 
+def test_reciting_without_a_gain_is_said_and_not_called_too_small() -> None:
+    def swung(r: Probe) -> Probe:
+        by = 0.1 * (-1) ** int(r.sample_id[1:])
+        return r.model_copy(
+            update={
+                "values": {**r.values, "loss": r.values["loss"] + by},
+                "logprobs": tuple(value + by for value in r.logprobs),
+            }
+        )
+
+    found = [
+        swung(r) if r.probe == "loss" and r.subject == "tuned" else r
+        for r in small(0.0, recited=(0.9, 0.1))
+    ]
+    one = judged(found)
+    assert "recited" in held(one)
+    assert "gain_training" not in held(one)
+    assert one["verdict"] == "cannot tell"
+    assert "recites" in one["reasons"][0]
+    assert "look at what was recited" in one["reasons"][1]
+    assert not any("too small" in line or "was not shown either" in line for line in one["reasons"])
+
+
 def test_what_is_too_small_to_be_memorised_is_too_small_to_be_learned() -> None:
     def learner(gain: float) -> dict[str, Any]:
         records = [r for r in small(gain, gain) if r.form != "foreign"]
