@@ -147,6 +147,8 @@ class _Classes(dict[int, int | str | None]):
 
 _SYMBOLS = "+-*/<>=#%&|^!~$"
 _CLASSES = _Classes()
+_OPERATORS = str.maketrans({"≥": ">=", "≤": "<=", "≠": "!=", "×": "*", "÷": "/"})
+_THOUSANDS = re.compile(r"(?<![\w.,\[({])\d{1,3}(?:,\d{3})+(?!,?\d)")
 _TOKENS = re.compile(rf"\n|[^\S\n]+|[{re.escape(_SYMBOLS)}]+|[^\s{re.escape(_SYMBOLS)}]+")
 _MARKDOWN = re.compile(r"[-*+]|>+|#{1,6}")
 _RULE = re.compile(r"([-=*#~+|/])\1{2,}|~~")
@@ -158,10 +160,12 @@ def normalise_prompt(text: str) -> str:
 
     Unicode NFKC, case folded, format characters and punctuation dropped, white space collapsed.
     Combining marks stay, and so do symbols that carry meaning (``C++`` is not ``C#``, ``x > 5`` not
-    ``x < 5``): operators between operands, signs before and after a word. Markdown, emphasis, hyphens
+    ``x < 5``): operators between operands, signs before and after a word. Of one operator there is one
+    spelling (``≥`` is ``>=``), and of a number (``1,000`` is ``1000``). Markdown, emphasis, hyphens
     and slashes between words go. A text of nothing else is kept as it is.
     """
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    folded = _THOUSANDS.sub(lambda found: found[0].replace(",", ""), folded.translate(_OPERATORS))
     plain = folded.translate(_CLASSES)
     if any(symbol in plain for symbol in _SYMBOLS):
         plain = "".join(_meaningful(_TOKENS.findall(plain)))

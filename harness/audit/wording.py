@@ -15,7 +15,7 @@ from __future__ import annotations
 import gzip
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache, lru_cache
 from importlib.resources import files
 from typing import NamedTuple
@@ -76,13 +76,13 @@ def spaceless(text: str) -> bool:
 
 def difference(left: str, right: str) -> Difference | None:
     """The content words in which two short normalised texts differ; None if these tell them apart."""
-    one, other = _counted(left), _counted(right)
-    gone = Counter(
-        {word: n - other[word] for word, n in one.items() - other.items() if n > other[word]}
-    )
-    come = Counter(
-        {word: n - one[word] for word, n in other.items() - one.items() if n > one[word]}
-    )
+    left, right = _read(left), _read(right)
+    if _closed(left) == _closed(right):
+        return Difference((), ())
+    gone, come = _lacking(left, right), _lacking(right, left)
+    if gone and come:
+        left, right = _joined(left, come), _joined(right, gone)
+        gone, come = _lacking(left, right), _lacking(right, left)
     if any(opposite(a, b) for a in gone for b in come):
         return None
     first, second = _sorted(gone), _sorted(come)
@@ -93,8 +93,57 @@ def difference(left: str, right: str) -> Difference | None:
 
 
 @lru_cache(maxsize=1 << 17)
+def _read(text: str) -> str:
+    """A normalised text with its units as words: "$5", "5%" and "5kg" have a number and a unit."""
+    for written, read in _UNITS:
+        text = written.sub(read, text)
+    return text
+
+
+_UNITS = [
+    (re.compile(r"(?<!\S)\$(?=\d)"), "dollars "),
+    (re.compile(r"(?<!\S)€(?!\S)"), "euros"),
+    (re.compile(r"(?<!\S)£(?!\S)"), "pounds"),
+    (re.compile(r"(?<=\d)%(?!\S)"), " percent"),
+    # Of one letter it is as often a name ("3d", "4k"), and these letters are function words.
+    (re.compile(r"(?<!\S)(\d+)(?=[a-z]{2,}(?!\S))"), r"\1 "),
+]
+_BETWEEN = re.compile(r"(?<!\d) | (?!\d)")
+
+
+@lru_cache(maxsize=1 << 17)
+def _closed(text: str) -> str:
+    """A text without its spaces, but for those between two numbers."""
+    return _BETWEEN.sub("", text)
+
+
+def _lacking(left: str, right: str) -> Counter[str]:
+    """Words of the one text that the other lacks."""
+    return _counted(left) - _counted(right)
+
+
+@lru_cache(maxsize=1 << 17)
 def _counted(text: str) -> Counter[str]:
     return Counter(text.split())
+
+
+def _joined(text: str, words: Iterable[str]) -> str:
+    """A text in which these words of another, as "coworker", are not written apart ("co worker")."""
+    closed = _closed(text)
+    for word in words:
+        if len(word) > 2 and word in closed:
+            text = _written_apart(word).sub(lambda found: found[0].replace(" ", ""), text)
+    return text
+
+
+@lru_cache(maxsize=1 << 12)
+def _written_apart(word: str) -> re.Pattern[str]:
+    between = (
+        "" if a.isdigit() and b.isdigit() else " ?"
+        for a, b in zip(word, f"{word[1:]} ", strict=True)
+    )
+    letters = "".join(re.escape(letter) + gap for letter, gap in zip(word, between, strict=True))
+    return re.compile(rf"(?<!\S){letters.removesuffix(' ?')}(?!\S)")
 
 
 def apart(found: Difference | None, cosine: Callable[[str, str], float]) -> bool:
@@ -145,7 +194,10 @@ def same_word(a: str, b: str) -> bool:
 
 
 def misspelt(left: str, right: str) -> bool:
-    """Whether two normalised texts agree word by word, but for forms and spellings of the words."""
+    """Whether two normalised texts agree word by word, but for spaces, forms and spellings."""
+    left, right = _read(left), _read(right)
+    if _closed(left) == _closed(right):
+        return True
     one, other = left.split(), right.split()
     return len(one) == len(other) and all(
         a == b or same_word(a, b) for a, b in zip(one, other, strict=True)

@@ -183,7 +183,7 @@ def test_normalising_twice_changes_nothing_more(text: str) -> None:
 
 
 @settings(max_examples=500)
-@given(st.text(alphabet="ab12 \n.,?_+-*/<>=#%&|^!~$−½€≤éÉ\u0301\u200b\ufe0f😢の", max_size=16))
+@given(st.text(alphabet="ab12 \n.,?_+-*/<>=#%&|^!~$−½€≤≥≠×÷éÉ\u0301\u200b\ufe0f😢の", max_size=16))
 def test_normalising_symbols_twice_changes_nothing_more(text: str) -> None:
     once = normalise_prompt(text)
     assert normalise_prompt(once) == once
@@ -223,6 +223,10 @@ def test_normalising_ignores_case_space_punctuation_and_forms() -> None:
         ("पिता", "पता"),
         ("ไม้", "ไม่"),
         ("ab cd", "abcd"),
+        ("f(100,200)", "f(100200)"),
+        ("[100,200,300]", "[100200300]"),
+        ("1,00 or 10,000", "100 or 10,000"),
+        ("1,2345", "12345"),
     ],
 )
 def test_normalising_keeps_what_carries_meaning(one: str, other: str) -> None:
@@ -249,6 +253,9 @@ def test_normalising_keeps_what_carries_meaning(one: str, other: str) -> None:
         ("ab\u200bcd so\u00adft", "abcd soft"),
         ("cafe\u0301", "café"),
         ("pre- and post-war", "pre and post war"),
+        ("1,000,000 of 1,000", "1000000 of 1000"),
+        ("if x≥5, y ≤ 3 and z≠1", "if x >= 5, y <= 3 and z != 1"),
+        ("3×4 ÷ 2", "3*4/2"),
     ],
 )
 def test_normalising_drops_what_does_not(one: str, other: str) -> None:
