@@ -12,14 +12,26 @@ from harness.audit.templates import Reading, Templates
 from harness.data import normalise_prompt
 
 _NUMBERING = re.compile(
-    r"\A\W*(?:(?:question|exercise|problem|task|prompt|no|nr|q)\b\.?\s*|q)?#?\d{1,6}\s*[.):]+\s+(?=.*\w)",
+    r"\A\W*(?:(?:question|exercise|problem|task|prompt|no|nr|q)\b\.?\s*|q)?#?\d{1,6}\s*[.):]+\s+(?=\S)(?=.*\w)",
     re.IGNORECASE | re.DOTALL,
+)
+_MARK = (
+    r"(?:<\|(?:im_start|start_header_id|start)\|>\s*(?:system|user|assistant)\b"
+    r"|<start_of_turn>\s*(?:user|model)\b|<end_of_turn>"
+    r"|<\|[\w ]{1,30}\|>|\[/?INST\]|<</?SYS>>|</?s>)"
+)
+_CHAT = re.compile(
+    # Only around lines: within one, a marker is what is asked about.
+    rf"^[ \t]*(?:{_MARK}[ \t]*){{1,8}}|(?:{_MARK}[ \t]*){{1,8}}$"
+    r"|\A[\s#]*(?:user|human)\s*:(?=\s)|(?<=[\s#])(?:assistant|ai)\s*:\s*\Z",
+    re.IGNORECASE | re.MULTILINE,
 )
 
 
 def normalised(text: str) -> str:
-    """A text's normal form without the number it has in its list ("12.", "Question 3:")."""
-    return normalise_prompt(_NUMBERING.sub("", text, count=1))
+    """A text's normal form, without a chat's markers and its number in a list ("12.", "Question 3:")."""
+    bare = _CHAT.sub("", text)
+    return normalise_prompt(_NUMBERING.sub("", bare, count=1) if bare.strip() else text)
 
 
 class Corpus:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import NamedTuple, TypeAlias
 
 Words: TypeAlias = tuple[str, ...]
@@ -60,6 +61,7 @@ class Templates:
         starts: Beginnings.
         ends: Ends.
         after: For a beginning, ends that its rows share; these may be short.
+        before: For an end, beginnings that its rows share; these may be short.
     """
 
     def __init__(
@@ -67,11 +69,15 @@ class Templates:
         starts: Iterable[Words] = (),
         ends: Iterable[Words] = (),
         after: Mapping[Words, Sequence[Words]] | None = None,
+        before: Mapping[Words, Sequence[Words]] | None = None,
     ) -> None:
         self.starts = sorted(set(starts), key=_longest)
         self.ends = sorted(set(ends), key=_longest)
         self.after = {
             start: sorted(set(ends), key=_longest) for start, ends in (after or {}).items()
+        }
+        self.before = {
+            end: sorted(set(starts), key=_longest) for end, starts in (before or {}).items()
         }
 
     @classmethod
@@ -83,20 +89,21 @@ class Templates:
         """
         rows = [tuple(text.split()) for text in dict.fromkeys(texts)]
         starts = _shared(rows)
-        after = {}
-        for start in starts:
-            # Beside a long start a single word, "Response:", is known for a template, too.
-            rests = [words[len(start) :][::-1] for words in rows if words[: len(start)] == start]
-            after[start] = [words[::-1] for words in _shared(rests, words=1, by_all=True)]
-        ends = [words[::-1] for words in _shared([words[::-1] for words in rows])]
-        return cls(starts, ends, after)
+        turned = [words[::-1] for words in rows]
+        ends = _shared(turned)
+        # Beside a long start a single word, "Response:", is known for a template, too; and so is
+        # "Task:" before a long end.
+        after = {start: _turned(_beside(start, rows)) for start in starts}
+        before = {end[::-1]: _beside(end, turned) for end in ends}
+        return cls(starts, _turned(ends), after, before)
 
     def __or__(self, other: Templates) -> Templates:
-        after = {
-            start: [*self.after.get(start, ()), *other.after.get(start, ())]
-            for start in {*self.after, *other.after}
-        }
-        return Templates([*self.starts, *other.starts], [*self.ends, *other.ends], after)
+        return Templates(
+            [*self.starts, *other.starts],
+            [*self.ends, *other.ends],
+            _both(self.after, other.after),
+            _both(self.before, other.before),
+        )
 
     def read(self, text: str) -> Reading:
         """``text`` without its longest template at either end; as it is if nothing were left."""
@@ -107,7 +114,12 @@ class Templates:
         words = words[len(start) :]
         ends = sorted([*self.ends, *self.after.get(start, ())], key=_longest)
         end = next((known for known in ends if words[-len(known) :] == known), ())
-        core = " ".join(words[: len(words) - len(end)])
+        words = words[: len(words) - len(end)]
+        if not start:
+            known_before = self.before.get(end, ())
+            start = next((known for known in known_before if words[: len(known)] == known), ())
+            words = words[len(start) :]
+        core = " ".join(words)
         return Reading(start, core, end) if core else Reading((), text, ())
 
     def shifted(self, reading: Reading) -> Iterator[tuple[str, Words]]:
@@ -121,10 +133,26 @@ class Templates:
                 yield " ".join((*reading.start[-length:], reading.core)), ()
             return
         words = tuple(reading.core.split())
-        for start in self.starts:
+        for start in dict.fromkeys((*self.starts, *chain.from_iterable(self.before.values()))):
             for length in range(1, min(OVERHANG, len(words) - 1) + 1):
                 if words[:length] == start[-length:]:
                     yield " ".join(words[length:]), start
+
+
+def _beside(start: Words, rows: Sequence[Words]) -> list[Words]:
+    """What nearly all rows with this start have at their other end, read from there."""
+    rests = [words[len(start) :][::-1] for words in rows if words[: len(start)] == start]
+    return _shared(rests, words=1, by_all=True)
+
+
+def _turned(found: Iterable[Words]) -> list[Words]:
+    return [words[::-1] for words in found]
+
+
+def _both(
+    one: Mapping[Words, Sequence[Words]], other: Mapping[Words, Sequence[Words]]
+) -> dict[Words, list[Words]]:
+    return {key: [*one.get(key, ()), *other.get(key, ())] for key in {*one, *other}}
 
 
 def _shared(

@@ -275,7 +275,7 @@ def test_the_command_says_what_was_not_looked_at(
 ) -> None:
     monkeypatch.setattr("harness.audit.similar.MOST_EMBEDDED", 0)
     monkeypatch.setattr("harness.audit.minhash.CROWDED", 0)
-    texts = ["How can I best thank the night nurse", "How can I best thank the night nurses",
+    texts = ["How can I best thank the night nurse", "How can I best thank the night nurse today",
              "Find the highest salary of all", "Find the lowest salary of all"]  # fmt: skip
     path = tmp_path / "a.jsonl"
     path.write_text("".join(json.dumps({"prompt": text}) + "\n" for text in texts))

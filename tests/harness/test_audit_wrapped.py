@@ -183,3 +183,42 @@ def test_short_ends_are_templates_only_beside_a_long_start() -> None:
     assert templates.read("I wait for a response").core == "I wait for a response"
     assert templates.read(wrapped[0]).core == normalise_prompt(PROMPTS[0])
     assert Templates.learn(wrapped[:2]).starts == []
+
+
+CHATS = [
+    "<|im_start|>user\n{}<|im_end|>\n<|im_start|>assistant\n",
+    "<|begin_of_text|><|start_header_id|>user<|end_header_id|>\n\n{}<|eot_id|>"
+    "<|start_header_id|>assistant<|end_header_id|>\n\n",
+    "<|user|>\n{}</s>\n<|assistant|>\n",
+    "<s>[INST] {} [/INST]",
+    "<start_of_turn>user\n{}<end_of_turn>\n<start_of_turn>model\n",
+    "User: {}\nAssistant:",
+]
+
+
+@pytest.mark.parametrize("wrapper", CHATS)
+@pytest.mark.parametrize("count", [1, 4])
+def test_a_chats_markers_are_left_out_however_few_rows_have_them(wrapper: str, count: int) -> None:
+    asked = [*SHORT, "What is the longest word?"][:count]
+    for pair in ((rows(asked, wrapper), rows(SHORT)), (rows(asked), rows(SHORT, wrapper))):
+        assert [leak.kind for leak in found(*pair)] == ["normalised"] * count
+    assert found(rows(["What is a monad?"], wrapper), rows(SHORT, wrapper)) == []
+
+
+def test_markers_that_are_asked_about_are_kept() -> None:
+    texts = ["Is <|im_end|> one token?", "Is <|im_start|> one token?", "<|im_end|>", "[INST]"]
+    assert len(Corpus(texts).keys) == 4
+
+
+def test_short_starts_are_templates_beside_a_long_end() -> None:
+    wrapper = "Task: {} Now give a short answer in one line"
+    training = rows(SHORT, wrapper)
+    templates = Templates.learn([normalise_prompt(row.prompt) for row in training])
+    assert (templates.starts, len(templates.ends)) == ([], 1)
+    assert [leak.kind for leak in found(rows(SHORT), training)] == ["normalised"] * 4
+    assert [leak.kind for leak in found(training, rows(SHORT))] == ["normalised"] * 4
+    mixed = ["Why do I dream?", "What is grief?", "How old is it?", "Sort my list"]
+    templates = Templates.learn([normalise_prompt(wrapper.format(prompt)) for prompt in mixed])
+    assert templates.before == {templates.ends[0]: [("task",)]}
+    assert templates.read(normalise_prompt(wrapper.format("Task one?"))).core == "task one"
+    assert (templates | Templates()).before == templates.before
