@@ -132,6 +132,11 @@ def _plant(trained: list[Sample], out: Path, seed: int) -> int:
             f"{out / 'train.jsonl'}: stands there already and was not planted; choose another folder"
         )
     key = canaries.make(seed)
+    if (out / "canaries.json").exists() and canaries.read_key(out / "canaries.json") != key:
+        raise StoreError(
+            f"{out / 'canaries.json'}: the key of other canaries, which a model may have been trained"
+            " on; choose another folder"
+        )
     rows = canaries.plant(trained, key)
     with readable_os_errors(out, "be made"):
         out.mkdir(parents=True, exist_ok=True)
@@ -163,16 +168,18 @@ def _print(console: Console, report: AuditReport, names: list[str], show: int) -
             soft_wrap=True,
         )
         table = Table("in the training data", box=None, pad_edge=False)
-        for title in ("word for word", "normalised", "nearly", "not"):
+        kinds = {"word for word": "exact", "normalised": "normalised", "nearly": "near"}
+        if between.prompts["unchecked"]:
+            kinds["unchecked"] = "unchecked"
+        kinds["not"] = "clean"
+        for title in kinds:
             table.add_column(title, justify="right")
         for what, counts in (
             ("prompts", between.prompts),
             ("responses", between.responses),
             ("whole pairs", between.pairs | {"clean": between.rows - pairs}),
         ):
-            table.add_row(
-                what, *(str(counts[kind]) for kind in ("exact", "normalised", "near", "clean"))
-            )
+            table.add_row(what, *(str(counts.get(kind, "")) for kind in kinds.values()))
         console.print(table)
     sides = [side for side in (report.training, report.evaluation) if side is not None]
     table = Table("", box=None, pad_edge=False)

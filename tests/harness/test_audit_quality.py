@@ -224,8 +224,15 @@ def test_planting_replaces_nothing_but_what_was_planted(
     folder = tmp_path / "out"
     assert run(files[0], "--plant", str(folder)).exception is None
     planted = (folder / "train.jsonl").read_text()
-    assert run(files[0], "--plant", str(folder), "--seed", "1").exception is None
+    key = (folder / "canaries.json").read_text()
+    result = run(files[0], "--plant", str(folder), "--seed", "1")
+    assert isinstance(result.exception, StoreError)
+    assert "the key of other canaries" in str(result.exception)
+    assert (folder / "train.jsonl").read_text() == planted
+    assert (folder / "canaries.json").read_text() == key
+    assert run(files[1], "--plant", str(folder)).exception is None  # the same canaries, other rows
     assert (folder / "train.jsonl").read_text() != planted
+    assert (folder / "canaries.json").read_text() == key
     (folder / "canaries.json").unlink()
     (folder / "train.jsonl").write_text("mine")
     result = run(files[0], "--plant", str(folder))
@@ -291,6 +298,11 @@ def test_the_command_says_what_was_not_looked_at(
     path.write_text(json.dumps({"prompt": texts[0]}) + "\n")
     result = run(str(path), str(other), "--fail-on-leak")
     assert "1 evaluation rows could not be checked" in result.output
+    lines = [line.split() for line in result.output.splitlines()]
+    assert ["in", "the", "training", "data", "word", "for", "word", "normalised", "nearly",
+            "unchecked", "not"] in lines  # fmt: skip
+    assert ["prompts", "0", "0", "0", "1", "0"] in lines
+    assert "unchecked" not in output
     assert result.return_value == 1  # nobody knows whether it leaked
 
 
