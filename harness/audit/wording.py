@@ -88,8 +88,10 @@ def difference(left: str, right: str) -> Difference | None:
     first, second = _sorted(gone), _sorted(come)
     fewer, more = first.numbers - second.numbers, second.numbers - first.numbers
     if (fewer and more) or first.denials != second.denials:
-        return None  # a number on one side alone is a year, a list's or put in with a sentence
-    return _unmatched(Difference(first.content, second.content), same_word)
+        return None
+    # A number on one side alone is a year, a list's or put in with a sentence; or in a word's place.
+    left_over = (*first.content, *fewer.elements()), (*second.content, *more.elements())
+    return _unmatched(Difference(*left_over), same_word)
 
 
 @lru_cache(maxsize=1 << 17)

@@ -310,3 +310,5 @@ def test_two_copies_with_different_numbers_in_their_lists_say_the_same(changed: 
 def test_numbers_tell_apart_where_both_have_one() -> None:
     assert told("the 2 of the 3 largest", "two of the largest") is not None
     assert told("the 2 of the 3 largest", "the 2 of the 4 largest") is None
+    assert told("the 3 sisters", "the unhappy sisters") == (("3",), ("unhappy",))
+    assert told("the sisters in 2023", "the sistres") == (("2023",), ())
