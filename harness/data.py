@@ -62,9 +62,12 @@ def as_row(sample: Sample) -> dict[str, Any]:
     """A row that ``load`` reads back as this sample: ``prompt`` and ``response``, or ``messages``.
 
     A conversation of several turns has no single prompt. An id that ``load`` makes by itself is
-    left out.
+    left out. Other columns stay as they are; one that bears a name that is written here becomes
+    ``NAME_in_source``.
     """
-    row: dict[str, Any] = {} if _MADE_ID.fullmatch(sample.id) else {"id": sample.id}
+    own = _own_id(_content(sample.messages, sample.reference))
+    made = _MADE_ID.fullmatch(sample.id) and sample.id.startswith(own)
+    row: dict[str, Any] = {} if made else {"id": sample.id}
     if len(sample.messages) == 1:
         row |= {"prompt": sample.prompt, "response": sample.reference or ""}
     else:
@@ -72,7 +75,8 @@ def as_row(sample: Sample) -> dict[str, Any]:
         if sample.reference is not None:
             turns.append({"role": "assistant", "content": sample.reference})
         row["messages"] = turns
-    return {**sample.metadata, **row}
+    kept = {f"{k}_in_source" if k in row else k: value for k, value in sample.metadata.items()}
+    return {**kept, **row}
 
 
 def jsonl(samples: Iterable[Sample]) -> str:
@@ -274,17 +278,26 @@ def _sample(row: Row, spec: DataSpec) -> tuple[Sample, bool]:
     if reference is None and reference_field is not None and fields[reference_field] is not None:
         reference = _text(fields[reference_field], f"{row.where}: {reference_field}")
     reference = reference if reference and reference.strip() else None
-    content = {"messages": [m.model_dump() for m in messages], "reference": reference}
+    content = _content(messages, reference)
     given_id = None if id_field is None or fields[id_field] in (None, "") else str(fields[id_field])
     metadata = {str(k): _jsonable(v) for k, v in fields.items() if k not in used}
     sample = Sample(
-        id=given_id or digest(content)[:16],
+        id=given_id or _own_id(content),
         messages=messages,
         reference=reference,
         metadata=metadata,
         made_from=digest({**content, "metadata": metadata}),
     )
     return sample, given_id is not None
+
+
+def _content(messages: Sequence[Message], reference: str | None) -> dict[str, Any]:
+    return {"messages": [m.model_dump() for m in messages], "reference": reference}
+
+
+def _own_id(content: dict[str, Any]) -> str:
+    """The id of a sample that was given none: by its content, so that runs can be compared."""
+    return digest(content)[:16]
 
 
 def _prompt(

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.config import DataSpec
-from harness.data import load, normalise_prompt, select
+from harness.data import as_row, load, normalise_prompt, select
 from harness.errors import DataError
 from harness.resources import configs_root
 
@@ -272,3 +272,20 @@ def test_bundled_data_is_large_enough_and_its_splits_share_no_prompt(domain: str
     every = [normalise_prompt(s.prompt) for rows in splits.values() for s in rows]
     assert len(set(every)) == len(every)
     assert all(sample.reference for rows in splits.values() for sample in rows)
+
+
+def test_what_is_written_loses_no_column_and_no_given_id(tmp_path: Path) -> None:
+    path = tmp_path / "d.jsonl"
+    row = {
+        "question": "What is tea?", "answer": "A drink.", "prompt": "system text",
+        "response": "an old reply", "id": "0000000000000000",
+    }  # fmt: skip
+    path.write_text(json.dumps(row) + "\n")
+    [sample] = load(DataSpec(path=str(path), prompt="question", reference="answer"))
+    assert as_row(sample) == {
+        "id": "0000000000000000", "prompt": "What is tea?", "response": "A drink.",
+        "prompt_in_source": "system text", "response_in_source": "an old reply",
+    }  # fmt: skip
+    path.write_text('{"prompt": "What is tea?", "response": "A drink."}\n' * 2)
+    again = [as_row(sample) for sample in load(str(path))]
+    assert again == [{"prompt": "What is tea?", "response": "A drink."}] * 2
