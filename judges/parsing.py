@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from harness.transport import valid_unicode
-from judges.spans import Quotable, scan
+from judges.spans import Found, Quotable, scan
 
 _THOUGHT = re.compile(r"<(think|thinking|reasoning)>.*?(?:</\1>|\Z)", re.DOTALL | re.IGNORECASE)
 _THOUGHT_END = re.compile(r"</(?:think|thinking|reasoning)>", re.IGNORECASE)
@@ -23,6 +23,15 @@ _NEXT_TURN = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 _KEY = re.compile(r'"([^"\n]{1,80})"\s*:')
+_FENCE = re.compile(r"\s*```\w*\s*")
+_AROUND = r"[ \t*_\"']{0,8}"
+_SCORE = re.compile(
+    r"(-?\d{1,6}(?:\.\d+)?)(?:\s{0,8}(?:/|(?:out )?of\b)\s{0,8}(\d{1,6}))?"
+    # No range, no choice of two numbers, and nothing left over of a fraction.
+    r"(?!\w|[.,]\d|[ \t,]{0,8}(?:/|out\b|of\b|or\b|(?:-|–|to\b|and\b)[ \t]{0,8}\d))",
+    re.IGNORECASE,
+)
+"""A score at the beginning of what a line says: ``4``, ``4.0``, ``4/5``, ``4 out of 5``."""
 
 
 class Verdict(NamedTuple):
@@ -86,12 +95,13 @@ def verdicts(
     """The last verdict: what it says validly on each dimension.
 
     The last JSON object that names any of the dimensions; where there is none, the last line such
-    as ``Empathy: 4/5`` of each.
+    as ``Empathy: 4/5`` of each, whatever it says.
 
     Args:
         text: What the model wrote.
         scales: By dimension, the allowed scores.
-        shown: The texts that the model was shown: objects and lines out of them are quotations.
+        shown: The texts that the model was shown: objects and lines out of them are quotations,
+            unless the model writes nothing else.
         finish_reason: With ``length``, an object that is not closed leaves everything unparsed.
 
     Returns:
@@ -139,13 +149,10 @@ def choice(
         if not isinstance(chosen, str) or _squeezed(chosen) not in known:
             return None
         return known[_squeezed(chosen)], _reason(said.value)
+    line = _last_lines(said.text, {field: re.escape(field)}, said.shown).get(field, "")
     options = "|".join(re.escape(value) for value in allowed)
-    pattern = re.compile(
-        rf"^[ \t>*_#\"'-]*{field}[ \t*_\"']{{0,8}}[:=][ \t*_\"']{{0,8}}({options})\b",
-        re.IGNORECASE | re.MULTILINE,
-    )
-    lines = [m for m in pattern.finditer(said.text) if not said.shown.holds_line(said.text, m)]
-    return (known[_squeezed(lines[-1][1])], "") if lines else None
+    match = re.match(rf"({options})\b(?!\s*(?:/|or\b))", line, re.IGNORECASE)
+    return (known[_squeezed(match[1])], "") if match else None
 
 
 class _Said(NamedTuple):
@@ -169,7 +176,8 @@ def _said(
         (
             found
             for found in reversed(spans.objects)
-            if _names(found.value, names) and not quotable.holds(text, found)
+            if _names(found.value, names)
+            and (_is_all(text, found) or not quotable.holds(text, found))
         ),
         None,
     )
@@ -178,6 +186,11 @@ def _said(
     if last is not None and later and _names(dict.fromkeys(_KEY.findall(text, later[0])), names):
         return _Said(None, text[later[0] :], quotable)
     return _Said(None if last is None else last.value, text, quotable)
+
+
+def _is_all(text: str, found: Found) -> bool:
+    """Whether a text is nothing but one object: whatever texts hold the same, it is the answer."""
+    return not re.sub(r"```\w*", "", text[: found.start] + text[found.end :]).strip()
 
 
 def _unthought(text: str) -> Iterator[tuple[int, int]]:
@@ -229,19 +242,48 @@ def _verdict(value: Any, allowed: Sequence[int]) -> Verdict | None:
 
 def _lines(text: str, scales: Mapping[str, Sequence[int]], shown: Quotable) -> dict[str, Verdict]:
     """Scores on lines of their own, ``Name: 4`` or ``**Name**: 4/5``; the last of each."""
-    found = {}
-    for name, allowed in scales.items():
+    labels = {}
+    for name in scales:
         label = r"[\s_-]?".join(re.escape(part) for part in name.split("_"))
-        if len(scales) == 1:
-            label = rf"(?:{label}|score|rating)"
-        pattern = re.compile(
-            rf"^[ \t>*_#\"'-]*(?:{label})[ \t*_\"']{{0,8}}(?:score)?[ \t*_\"']{{0,8}}[:=][ \t*_\"']{{0,8}}"
-            r"(-?\d{1,6}(?:\.\d+)?(?:\s{0,8}/\s{0,8}\d{1,6})?)(?![\w/]|[ \t]{0,8}(?:-|–|to\b)[ \t]{0,8}\d)",
-            re.IGNORECASE | re.MULTILINE,
-        )
-        for match in reversed(list(pattern.finditer(text))):
-            score = whole_number(match[1], allowed)
-            if score is not None and not shown.holds_line(text, match):
+        labels[name] = rf"(?:{label}|score|rating)" if len(scales) == 1 else label
+    found = {}
+    for name, value in _last_lines(text, labels, shown).items():
+        match = _SCORE.match(value)
+        if match is not None:
+            score = whole_number(f"{match[1]}/{match[2]}" if match[2] else match[1], scales[name])
+            if score is not None:
                 found[name] = Verdict(score, "")
-                break
     return found
+
+
+def _last_lines(text: str, labels: Mapping[str, str], shown: Quotable) -> dict[str, str]:
+    """What the last line of each label says behind its colon; none where that line is quoted.
+
+    The last line, whatever it says: an earlier one may be a forged one that the model repeats in
+    its own words. Nor can a text whose lines stand for every possible verdict void a bare one:
+    where there is nothing else, each label once, nothing is quoted.
+
+    Args:
+        text: What the model wrote.
+        labels: Patterns by name.
+        shown: Lines out of it are quotations.
+    """
+    places = {
+        name: list(
+            re.finditer(
+                rf"^[ \t>*_#\"'-]*(?:{label}){_AROUND}(?:score)?{_AROUND}[:=]{_AROUND}([^\n]*)",
+                text,
+                re.IGNORECASE | re.MULTILINE,
+            )
+        )
+        for name, label in labels.items()
+    }
+    written = [line for line in text.splitlines() if line.strip() and not _FENCE.fullmatch(line)]
+    bare = len(written) == sum(map(len, places.values())) and all(
+        len(of_name) <= 1 for of_name in places.values()
+    )
+    return {
+        name: of_name[-1][1]
+        for name, of_name in places.items()
+        if of_name and (bare or not shown.holds_line(text, of_name[-1]))
+    }

@@ -66,15 +66,20 @@ def neutral(text: str, limit: int = MAX_CHARACTERS) -> str:
     A server puts the prompt into a chat template and reads the template's delimiters wherever they
     stand: in a shown text they would end the user's turn and begin one of the assistant's.
     """
-    if len(text) > limit:
-        head, tail = text[: limit * 2 // 3], text[-(limit - limit * 2 // 3) :]
-        text = f"{head}\n[{len(text) - limit} characters left out here]\n{tail}"
-    return _DELIMITER.sub(lambda found: f"{found[0]} ", text)
+    return _DELIMITER.sub(lambda found: f"{found[0]} ", _shortened(text, limit))
+
+
+def _shortened(text: str, limit: int) -> str:
+    if len(text) <= limit:
+        return text
+    head, tail = text[: limit * 2 // 3], text[-(limit - limit * 2 // 3) :]
+    return f"{head}\n[{len(text) - limit} characters left out here]\n{tail}"
 
 
 def quotable(texts: Mapping[str, str], limit: int = MAX_CHARACTERS) -> tuple[str, ...]:
-    """The texts as a judge may quote them: as it was shown them, and as they are."""
-    return tuple(dict.fromkeys(form for t in texts.values() for form in (neutral(t, limit), t)))
+    """The texts as a judge may quote them: as it was shown them, and with their delimiters whole."""
+    forms = (form for t in texts.values() for form in (neutral(t, limit), _shortened(t, limit)))
+    return tuple(dict.fromkeys(forms))
 
 
 def sections(texts: Mapping[str, str], limit: int = MAX_CHARACTERS) -> str:

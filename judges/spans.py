@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 # Not strict: models break lines within a reason, and a string cut off there must be seen as cut.
@@ -46,18 +47,34 @@ class Quotable:
 
     def __init__(self, texts: Sequence[str]) -> None:
         self.texts = texts
-        self._objects = [found.value for text in texts for found in scan(text).objects]
-        self._lines = {line.strip() for text in texts for line in text.splitlines()}
+        self._known = [_known(text) for text in texts]
 
     def holds(self, text: str, found: Found) -> bool:
         """Whether an object of ``text`` is a quotation: in its characters or in its value."""
         literal = text[found.start : found.end]
-        return any(literal in known for known in self.texts) or found.value in self._objects
+        return any(literal in text for text in self.texts) or any(
+            found.value in known.objects for known in self._known
+        )
 
     def holds_line(self, text: str, match: re.Match[str]) -> bool:
         """Whether the line of a match in ``text`` is a quotation."""
         end = text.find("\n", match.end())
-        return text[match.start() : end if end >= 0 else None].strip() in self._lines
+        line = text[match.start() : end if end >= 0 else None].strip()
+        return any(line in known.lines for known in self._known)
+
+
+class _Known(NamedTuple):
+    """What one shown text holds that may be quoted."""
+
+    objects: list[dict[str, Any]]
+    lines: frozenset[str]
+
+
+@lru_cache(maxsize=128)
+def _known(text: str) -> _Known:
+    """Scanned once a text: a hostile one takes long, and is shown in several calls."""
+    lines = frozenset(line.strip() for line in text.splitlines())
+    return _Known([found.value for found in scan(text).objects], lines)
 
 
 def scan(text: str) -> Scan:
