@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from harness.records import GenerationSettings, Severity
 from harness.registry import FIRST_OPTION
+from harness.secrets import refuse_secrets
 from harness.yamlfile import load_yaml
 
 __all__ = ["DataSpec", "PluginSpec", "SubjectSpec", "Suite", "load_suite", "load_yaml"]
@@ -91,12 +92,7 @@ class PluginSpec(Section):
     @field_validator("options")
     @classmethod
     def _no_secrets(cls, options: dict[str, Any]) -> dict[str, Any]:
-        for key in options:
-            if str(key).lower() in {"api_key", "key", "token", "password", "secret"}:
-                raise ValueError(
-                    f"{key!r}: secrets come from environment variables only;"
-                    " name the variable with api_key_env"
-                )
+        refuse_secrets(options)
         return options
 
 

@@ -5,7 +5,7 @@ A score can be replaced, dropped or never made, and what it cost is spent all th
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from typing import Any, NamedTuple
 
 from harness.protocols import Judge
@@ -59,7 +59,7 @@ class Metered:
         """The judge's."""
         return self.judge.version
 
-    def grade(self, items: Sequence[JudgeItem]) -> Iterator[Judgement]:
+    def grade(self, items: Sequence[JudgeItem]) -> Generator[Judgement, None, None]:
         """Grade as the judge does."""
         for judgement in self.judge.grade(items):
             if judgement.cost is not None:

@@ -93,7 +93,9 @@ class StructuredChat:
                 if index in before:
                     costs = [before[index].cost, result.cost]
                     result = replace(result, cost=summed(costs))
-                if result.error is None:
+                # A filter that refuses with a 400 has looked at the texts, and may come before the
+                # server looks at the format.
+                if result.error is None and result.accepted:
                     self.known = True
                     found = level
                 if result.error is None or result.error.kind != "bad_request":

@@ -17,6 +17,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     (
         "harness.records", "harness.protocols", "harness.registry", "harness.errors",
         "harness.digest", "harness.resources", "harness.progress",
+        "harness.secrets",
     ),
     (
         "harness.text", "harness.codespans", "harness.edits", "harness.embedding",

@@ -233,10 +233,12 @@ def _grade(
     with (
         booked(session, named.label, meter) as book,
         closing(MemberStores(session)) as stores,
+        # Closed before the books are: what is cancelled under way then is charged all the same.
+        closing(meter.grade([call[0].item for call in calls if call[0].item])) as grading,
     ):
         if hasattr(named.judge, "keep_in"):
             named.judge.keep_in(stores.of)
-        for judgement in meter.grade([call[0].item for call in calls if call[0].item]):
+        for judgement in grading:
             book()
             call = calls[judgement.item]
             matched = [e for e in call if e.score.dimension == judgement.dimension]

@@ -6,6 +6,14 @@ from harness.records import Failure
 from harness.transport.endpoint import EndpointError, EndpointSettings
 from harness.transport.failures import Attempt
 
+_WORDS = {
+    "connection": "cannot be reached",
+    "broken_off": "breaks off its answers",
+    "forbidden": "forbids every call",
+}
+_TOGETHER = (("connection", "broken_off"), ("forbidden",))
+"""Kinds that count as one row: a server that comes and goes fails in both ways."""
+
 
 class Breaker:
     """Sees when nothing gets through any more; over all sessions of a transport.
@@ -17,7 +25,7 @@ class Breaker:
     def __init__(self, settings: EndpointSettings) -> None:
         self.settings = settings
         self._reached = False
-        self._in_a_row = {"connection": 0, "forbidden": 0}
+        self._in_a_row = dict.fromkeys(_TOGETHER, 0)
 
     def see(self, outcome: Attempt, last: bool) -> None:
         """Look at an attempt.
@@ -37,17 +45,17 @@ class Breaker:
         """Look at a call.
 
         Raises:
-            EndpointError: As many calls in a row as may be under way failed to reach the endpoint,
-                or were forbidden.
+            EndpointError: As many calls in a row as may be under way failed to reach the endpoint
+                or to hear it out, or were forbidden.
         """
-        for kind in self._in_a_row:
-            same = error is not None and error.kind == kind
-            self._in_a_row[kind] = self._in_a_row[kind] + 1 if same else 0
+        for kinds in self._in_a_row:
+            same = error is not None and error.kind in kinds
+            self._in_a_row[kinds] = self._in_a_row[kinds] + 1 if same else 0
         if error is not None and max(self._in_a_row.values()) >= max(3, self.settings.concurrency):
             raise self._stop(error)
 
     def _stop(self, error: Failure) -> EndpointError:
-        what = "forbids every call" if error.kind == "forbidden" else "cannot be reached"
+        what = _WORDS.get(error.kind, _WORDS["connection"])
         return EndpointError(
             f"{self.settings.base_url} {what} ({error.message});"
             " what was done is kept: run the same command again to go on"

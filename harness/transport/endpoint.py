@@ -22,6 +22,7 @@ from pydantic import (
 from harness.errors import JostleError
 from harness.records import Cost, Failure, Message
 from harness.registry import did_you_mean
+from harness.secrets import refuse_secrets
 
 OPENAI = "https://api.openai.com/v1"
 NO_KEY = "no-key"
@@ -66,8 +67,8 @@ class EndpointSettings(_Settings):
         max_wait_s: The longest wait, be it back-off or what the server asks for.
         prices: Money per million tokens.
         budget: What one invocation may spend; money needs prices.
-        extra_body: Further fields of every request, passed on as they are; not the limit of tokens,
-            which the budget must know.
+        extra_body: Further fields of every request, passed on as they are; none that says how much
+            is answered, which the budget must know, or that we set ourselves.
     """
 
     model: str = Field(min_length=1)
@@ -132,13 +133,20 @@ class EndpointSettings(_Settings):
 
     @field_validator("extra_body")
     @classmethod
-    def _no_limit_of_tokens(cls, value: dict[str, Any]) -> dict[str, Any]:
+    def _not_ours(cls, value: dict[str, Any]) -> dict[str, Any]:
+        refuse_secrets(value)
         for name in ("max_tokens", "max_completion_tokens"):
             if name in value:
                 raise ValueError(
                     f"must not hold {name}, which the budget must know: use max_tokens of the judge"
                     " or generation.max_new_tokens of the subject"
                 )
+        for name in ("n", "best_of"):
+            if name in value:
+                raise ValueError(f"must not hold {name}: one answer is read, and all are billed")
+        for name in ("model", "messages", "response_format", "stream"):
+            if name in value:
+                raise ValueError(f"must not hold {name}, which Jostle sets itself")
         return value
 
     @property
@@ -228,6 +236,8 @@ class ChatResult:
         cost: Tokens, money and seconds of all attempts together, failed ones included.
         estimated: Whether the server left some of it uncounted, so that ``cost`` is an estimate.
         attempts: How often it was asked.
+        accepted: Whether the server took the request as it was. A filter may refuse one before
+            anything else of it is looked at.
     """
 
     text: str | None = None
@@ -238,6 +248,7 @@ class ChatResult:
     cost: Cost = field(default_factory=Cost)
     estimated: bool = False
     attempts: int = 1
+    accepted: bool = True
     error: Failure | None = None
 
 

@@ -35,6 +35,7 @@ class Attempt:
         fatal: No other call can succeed either.
         connected: Whether there was a server at all.
         billable: Whether the server may charge for it: it answered, or went on working unseen.
+        accepted: Whether the server took the request as it was: a 200, whatever it says.
     """
 
     text: str | None = None
@@ -48,6 +49,7 @@ class Attempt:
     fatal: bool = False
     connected: bool = True
     billable: bool = False
+    accepted: bool = False
     seconds: float = 0.0
 
 
@@ -59,7 +61,7 @@ def read_completion(response: Any, redact: Redact) -> Attempt:
         redact: Takes the key out.
     """
     attempt = _read_body(response, redact)
-    attempt.billable = True
+    attempt.billable = attempt.accepted = True
     return attempt
 
 
@@ -129,7 +131,11 @@ def classify(error: Exception, settings: EndpointSettings, redact: Redact) -> At
     if isinstance(error, openai.APIStatusError):
         return _classify_status(error, settings, redact)
     if isinstance(error, openai.APIConnectionError):
-        return _failed("connection", said, True)
+        # The request was sent, and may have been worked on: a server bills answers that it breaks
+        # off as it bills whole ones.
+        attempt = _failed("broken_off", f"the server broke off its answer: {said}", True)
+        attempt.billable = True
+        return attempt
     said = f"{type(error).__name__}: {_short(str(error), redact)}"
     if isinstance(error, openai.APIError | ValueError) and not isinstance(error, UnicodeError):
         return _failed("bad_response", said, True)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from harness.transport.endpoint import ChatCall, EndpointSettings
 
@@ -30,15 +31,22 @@ class Tokens(NamedTuple):
         return Tokens(self.prompt - other.prompt, self.completion - other.completion)
 
 
-def worst_case(call: ChatCall) -> Tokens:
+def worst_case(call: ChatCall, extra_body: Mapping[str, Any] | None = None) -> Tokens:
     """The most that one attempt may cost.
 
     No tokenizer makes more tokens of a text than the text has bytes in UTF-8: Chinese, emoji, code
-    and digits come near it, English stays far below. A schema is charged as part of the prompt.
+    and digits come near it, English stays far below. A schema is charged as part of the prompt, and
+    so is every further field: a list of tools is one.
+
+    Args:
+        call: What is asked.
+        extra_body: The endpoint's further fields of every request.
     """
     sent = sum(_PER_MESSAGE + _size(message.content) for message in call.messages)
     if call.response_format is not None:
         sent += _size(json.dumps(dict(call.response_format), ensure_ascii=False))
+    if further := {**(extra_body or {}), **call.extra}:
+        sent += _size(json.dumps(further, ensure_ascii=False, default=str))
     return Tokens(sent + _PER_CALL, call.max_tokens)
 
 

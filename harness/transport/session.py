@@ -105,7 +105,7 @@ class Session:
             None where the budget does not even cover the first attempt. Where it covers no further
             one, the failure of the last, with what was spent on it.
         """
-        worst, spent = worst_case(call), _Spent()
+        worst, spent = worst_case(call, self.settings.extra_body), _Spent()
         result: ChatResult | None = None
         renamed = False
         while await self.purse.reserve(worst):
@@ -118,6 +118,12 @@ class Session:
                 )
                 outcome = await self.attempt(client, fields)
                 charged = self.book(outcome, call, worst, spent)
+            except asyncio.CancelledError:
+                if (
+                    charged == worst
+                ):  # it was sent: what is paid for it belongs in the ledger as well
+                    self.book(Attempt(billable=True), call, worst, spent)
+                raise
             finally:
                 self.purse.settle(worst, charged)
             if outcome.wants_rename and "max_tokens" in fields and not renamed:
@@ -229,6 +235,7 @@ class Session:
             ),
             estimated=spent.estimated,
             attempts=spent.attempts,
+            accepted=outcome.accepted,
             error=outcome.failure,
         )
 

@@ -81,6 +81,8 @@ def test_overrides(tmp_path: Path, override: str, get: object, expected: object)
          ["suite.yaml:12", "subjects.1.adaptors", "Did you mean 'adapters'?"]),
         (("severity: [light, heavy]", "severity: wild"), ["suite.yaml:14", "wild", "light, medium"]),
         (("  - rouge_l", "  - rubric: {api_key: sk-123}"), ["environment", "api_key_env"]),
+        (("  - rouge_l", "  - rubric: {extra_body: {api_key: sk-123}}"), ["api_key_env"]),
+        (("  - rouge_l", "  - panel: {judges: [{rubric: {Api-Key: sk-123}}]}"), ["api_key_env"]),
         (("  - rouge_l", "  - {rubric: {}, semantic: {}}"), ["one plug-in an item"]),
         (("  - rouge_l", "  - rouge_l\n  - rouge_l"), ["judges: rouge_l stands there twice"]),
         (("  seed: 3", "  seed: ["), ["suite.yaml", "not valid YAML"]),

@@ -135,8 +135,8 @@ def test_what_is_sent() -> None:
         (error(503), "http_503"),
         (error(429), "rate_limited"),
         (error(408), "http_408"),
-        (Reply(drop=0, body="x"), "connection"),
-        (Reply(drop=80, body=says("x").body), "connection"),
+        (Reply(drop=0, body="x"), "broken_off"),
+        (Reply(drop=80, body=says("x").body), "broken_off"),
         (Reply(body='{"choices": [{"message"'), "bad_response"),
         (Reply(body="<html><body>Bad gateway</body></html>"), "bad_response"),
         (Reply(body=[1]), "bad_response"),
@@ -344,6 +344,15 @@ def test_an_endpoint_that_goes_away_stops_after_as_many_calls_as_go_at_once() ->
     assert got == ["connection"] * 3
 
 
+def test_an_endpoint_that_breaks_off_its_answers_is_said_to() -> None:
+    with (
+        ScriptedServer(lambda *_: Reply(body=says("x" * 400).body, drop=300)) as server,
+        pytest.raises(EndpointError, match="breaks off its answers") as raised,
+    ):
+        drain(Transport(settings(server, max_retries=0)), 100, [])
+    assert "cannot be reached" not in str(raised.value)
+
+
 def test_a_key_is_refused_half_way_and_answers_before_are_kept() -> None:
     def script(request: dict[str, Any], _: int) -> Reply:
         return error(401) if asked(request) == "call 20" else says("ok")
@@ -409,7 +418,7 @@ def test_a_thousand_calls_with_faults(max_retries: int, caplog: pytest.LogCaptur
         assert outcomes == {"answered": 1000}
     else:
         assert 600 < outcomes["answered"] < 800
-        assert {"rate_limited", "http_500", "connection", "timeout"} <= set(outcomes)
+        assert {"rate_limited", "http_500", "broken_off", "timeout"} <= set(outcomes)
     assert transport.usage.calls == 1000
     assert sum(transport.usage.failures.values()) == transport.usage.attempts - outcomes["answered"]
     assert KEY not in caplog.text
@@ -484,6 +493,15 @@ def test_without_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
         (
             {"model": "m", "extra_body": {"max_completion_tokens": 4711}},
             "must not hold max_completion_tokens",
+        ),
+        *(
+            ({"model": "m", "extra_body": {name: 4711}}, f"must not hold {name}")
+            for name in ("n", "best_of", "model", "messages", "response_format", "stream")
+        ),
+        ({"model": "m", "extra_body": {"api_key": "4711"}}, "'api_key': secrets come from env"),
+        (
+            {"model": "m", "extra_body": {"headers": [{"Authorization": "4711"}]}},
+            "'Authorization': secrets come from env",
         ),
         ({"model": "m", "budget": {"money": 2}}, "option 'budget': money can be counted only with"),
         (

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from scripted_server import Reply, ScriptedServer, error, says
 
-from harness.errors import BudgetExceeded
+from harness.errors import BudgetExceeded, JostleError
 from harness.records import Message
 from harness.transport import ChatCall, ChatResult, EndpointSettings, Transport
 from harness.transport.purse import worst_case
@@ -166,3 +166,52 @@ def test_counts_as_floats_are_counts() -> None:
     with ScriptedServer(lambda *_: Reply(body=body)) as server:
         ((_, result),) = client(server).chat([call("x")])
     assert (result.prompt_tokens, result.completion_tokens, result.estimated) == (10, 5, False)
+
+
+def test_answers_that_break_off_are_billed() -> None:
+    """A server bills what it sent, whether or not it all came through."""
+    broken = Reply(body=says("x" * 400, completion_tokens=8).body, drop=300)
+    with ScriptedServer(lambda *_: broken) as server:
+        transport = client(server, budget={"tokens": 620}, max_retries=50, concurrency=1)
+        with pytest.raises(BudgetExceeded):
+            drain(transport, 100, [])
+        assert len(server.requests) == 10  # of 62 tokens at the worst
+    assert (transport.usage.uncounted, sum(transport.account.spent)) == (10, 620)
+
+
+def test_what_cannot_be_sent_is_not_billed() -> None:
+    settings = EndpointSettings(model="m", base_url="http://127.0.0.1:9/v1", max_retries=0)
+    transport = Transport(settings)
+    with pytest.raises(JostleError, match="cannot be reached"):
+        list(transport.chat([call("x")]))
+    assert (transport.usage.uncounted, sum(transport.account.spent)) == (0, 0)
+
+
+def test_further_fields_are_part_of_the_prompt() -> None:
+    tools = {"tools": [{"name": "tool", "description": "é" * 500}]}
+    plain = worst_case(call("x"))
+    for costly in (worst_case(call("x"), tools), worst_case(call("x", extra=tools))):
+        assert costly.prompt > plain.prompt + 1000
+        assert costly.completion == plain.completion
+    with ScriptedServer(lambda *_: says("ok")) as server:
+        with pytest.raises(BudgetExceeded, match="nothing is spent yet"):
+            list(client(server, budget={"tokens": 500}, extra_body=tools).chat([call("x")]))
+        assert server.requests == []
+
+
+def test_what_is_cancelled_under_way_is_in_the_usage() -> None:
+    """A refused key stops everything; the seven beside it were sent, and may be billed."""
+
+    def script(request: dict[str, Any], _: int) -> Reply:
+        if request["messages"][0]["content"] == "call 0":
+            return Reply(status=401, body={"error": {"message": "no"}}, delay=0.5)
+        return Reply(body=says("late").body, delay=4.0)
+
+    with ScriptedServer(script) as server:
+        transport = client(server, concurrency=8, prices=PRICES)
+        with pytest.raises(JostleError, match="refused the key"):
+            drain(transport, 8, [])
+        assert len(server.requests) == 8
+    assert (transport.usage.attempts, transport.usage.uncounted) == (8, 7)
+    assert transport.usage.tokens == 7 * 2  # six bytes are about two tokens
+    assert transport.usage.money > 0

@@ -256,6 +256,30 @@ def test_a_busy_endpoint_loses_no_level(busy: int) -> None:
     assert len({j.item for j in got}) == 40
 
 
+def test_a_text_that_is_filtered_proves_no_level() -> None:
+    """The filter looks at the texts before anybody looks at the format."""
+
+    def script(request: dict[str, Any], _: int) -> Reply:
+        if "forbidden" in request["messages"][1]["content"]:
+            return error(400, "filtered", "content_filter")
+        if asked(request) == "json_schema":
+            return error(400, "response_format json_schema is not supported")
+        return says(verdict(request))
+
+    with ScriptedServer(script) as server:
+        made = judge(server)
+        got = list(made.grade([item("forbidden"), *(item(f"a {n}") for n in range(9))]))
+        assert made.level == "json_object_schema"
+    assert Counter(j.status for j in got) == {"refused": 4, "scored": 9 * 4}
+
+
+def test_a_refusal_in_an_answer_proves_a_level() -> None:
+    with ScriptedServer(lambda *_: says(None, refusal="no")) as server:
+        made = judge(server)
+        assert {j.status for j in made.grade([item()])} == {"refused"}
+        assert made.level == "json_schema"
+
+
 @pytest.mark.parametrize("given", ["json_object", "text"])
 def test_the_level_is_told(given: str) -> None:
     with ScriptedServer(honest()) as server:
