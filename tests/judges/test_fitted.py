@@ -87,7 +87,8 @@ def test_fit_save_use_and_check(tmp_path: Path, quick: None) -> None:
     with pytest.raises(DataError, match="use --split check"):  # not on what it was learned from
         calibrate(Fitted("mine", embed=embed), read_labels(str(tmp_path / "l.jsonl")), name="f", source="l")  # fmt: skip
 
-    pair = {"panel": {"judges": [{"fitted": {"model": "mine"}}, {"fitted": {"model": "mine"}}]}}
+    luck = {"fitted": {"model": "mine", "dimensions": ["luck"]}}
+    pair = {"panel": {"judges": [{"fitted": {"model": "mine"}}, luck]}}
     nested = judges.create("panel", {"judges": [pair, {"fitted": {"model": "mine"}}]})
     with pytest.raises(DataError, match="use --split check"):
         calibrate(nested, read_labels(str(tmp_path / "l.jsonl")), name="panel", source="l")
@@ -136,6 +137,18 @@ def test_without_splits_it_brings_its_cross_validation(tmp_path: Path, quick: No
     row = {"judge": "fitted", "dimension": "empathy"}
     summary = {"judges": {"fitted": {"calibration": known, "llm": False, "learned": True}}}
     assert briefly(summary, row).endswith("authors' labels, cross-validated")
+
+
+def test_labels_that_are_all_the_same_but_one_can_be_fitted(tmp_path: Path, quick: None) -> None:
+    """Without that one, a fold's training labels are constant."""
+    source = labelled(tmp_path / "l.jsonl", 40, split=None)
+    rows = [json.loads(line) for line in Path(source).read_text(encoding="utf-8").splitlines()]
+    for number, row in enumerate(rows):
+        row["labels"] = {"safety": 1 if number == 39 else 5}
+    Path(source).write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    _, model, _ = fit_labels(source, "nearly", embed)
+    assert np.isfinite(model.weights).all()
+    assert np.isfinite(model.bias).all()
 
 
 def test_the_same_fit_gives_the_same_file(tmp_path: Path, quick: None) -> None:
