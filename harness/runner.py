@@ -127,6 +127,9 @@ def conclude(
         for j in named:
             told = session.manifest.judges[j.label]
             summary["judges"][j.label] |= {name: told[name] for name in ("cost", "structured")}
+        summary["judges_gone"] = {
+            label: told["cost"] for label, told in session.manifest.judges.items() if "gone" in told
+        }
         run_.write_summary(summary)
         report.made_from = session.manifest.stages["scores"].made_from
     with session.stage("report"):

@@ -115,11 +115,12 @@ def panel_rows(summary: Mapping[str, Any]) -> list[Row]:
 
 
 def cost_rows(summary: Mapping[str, Any]) -> list[Row]:
-    """What the judges used, by the run's ledger."""
+    """What the judges used, by the run's ledger; those that the suite no longer lists come last."""
+    listed = {name: judge["cost"] for name, judge in summary["judges"].items() if judge["cost"]}
     return [
-        judge["cost"] | {"judge": name, "paid": _paid(judge["cost"])}
-        for name, judge in summary["judges"].items()
-        if judge["cost"] is not None
+        cost | {"judge": name, "paid": _paid(cost), "gone": gone}
+        for costs, gone in ((listed, False), (summary.get("judges_gone", {}), True))
+        for name, cost in costs.items()
     ]
 
 

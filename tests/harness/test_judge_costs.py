@@ -154,6 +154,11 @@ def test_a_judge_that_is_gone_stays_in_the_ledger(tmp_path: Path) -> None:
     assert run.manifest().judges["rubric"]["gone"]
     assert set(run.summary()["judges"]) == {"rouge_l", "answer_checks"}
     assert run.summary()["judges"]["rouge_l"]["cost"] is None
+    assert run.summary()["judges_gone"] == {"rubric": cost(tmp_path / "run")}
+    page = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
+    text = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page))
+    calls = cost(tmp_path / "run")["calls"]
+    assert f"rubric (no longer listed) {calls} {900 * calls:,}" in text
 
 
 @pytest.mark.parametrize(
