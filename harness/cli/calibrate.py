@@ -148,17 +148,22 @@ def _chosen(entry: str) -> JudgesFile:
 
     from harness.config import JudgesFile
     from harness.errors import ConfigError
+    from harness.transport import one_line
     from harness.yamlfile import load_yaml
 
     if entry.endswith((".yaml", ".yml")):
         return load_yaml(Path(entry), (), JudgesFile)
     try:
         return JudgesFile.model_validate({"judges": [yaml.safe_load(entry)]})
-    except (yaml.YAMLError, ValidationError):
-        raise ConfigError(
-            f"--judge {entry!r} is no judge as a suite lists it, such as rouge_l or"
-            " 'fitted: {model: counseling}', and no YAML file"
-        ) from None
+    except yaml.YAMLError:
+        said = "it is not valid YAML"
+    except ValidationError as error:
+        said = one_line(error, list(JudgesFile.model_fields))
+    # The entry itself is not repeated: a key may stand in it.
+    raise ConfigError(
+        "--judge is no judge as a suite lists it, such as rouge_l or"
+        f" 'fitted: {{model: counseling}}', and no YAML file: {said}"
+    )
 
 
 def _chart(row: Agreement) -> None:

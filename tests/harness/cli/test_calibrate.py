@@ -138,6 +138,28 @@ def test_what_the_file_says_of_itself_is_one_line(jostle: Jostle, tmp_path: Path
     assert err.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("options", "line"),
+    [
+        ("api_key: sk-4711", "'api_key': secrets come from environment variables only"),
+        ("extra_body: {api_key: sk-4711}", "'api_key': secrets come from environment variables"),
+        ("extra_body: {a: [{Authorization: sk-4711}]}", "'Authorization': secrets come from"),
+        ("repeats: sk-4711", "repeats of 'rubric' must be a whole number"),
+        ("dimensions: [sk-4711", "it is not valid YAML"),
+    ],
+)
+def test_a_refused_judge_is_not_repeated(
+    jostle: Jostle, tmp_path: Path, options: str, line: str
+) -> None:
+    """A key may stand in it."""
+    entry = judge("http://127.0.0.1:9/v1", options)
+    code, out, err = jostle("calibrate", labels(tmp_path), "--judge", entry)
+    assert code == 2
+    assert line in err
+    assert err.count("\n") == 1
+    assert "4711" not in out + err
+
+
 def test_split_does_not_go_with_fit(jostle: Jostle, tmp_path: Path) -> None:
     code, _, err = jostle("calibrate", labels(tmp_path), "--fit", "mine", "--split", "check")
     assert code == 2
