@@ -278,8 +278,7 @@ def _special_texts(tokenizer: Any) -> set[str]:
         return set()
     template = str(getattr(tokenizer, "chat_template", None) or "")
     added = tokenizer.added_tokens_decoder.values()
-    return {
-        token.content
-        for token in added
-        if len(token.content.strip()) > 1 and (token.special or token.content in template)
-    }
+    special = {t.content for t in added if t.special or t.content in template}
+    # One may be the end of a turn without being marked as special.
+    special.update(getattr(tokenizer, "all_special_tokens", ()))
+    return {text for text in special if len(text.strip()) > 1}
