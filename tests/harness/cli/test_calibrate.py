@@ -4,38 +4,20 @@ from __future__ import annotations
 
 import json
 import re
-import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from scripted_server import Reply, ScriptedServer, says
 
-from harness.cli.main import main
+from tests.harness.cli.conftest import Jostle
 from tests.judges.test_labels_and_calibration import row, write
 
-Jostle = Callable[..., tuple[object, str, str]]
 
-
-@pytest.fixture
-def jostle(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> Jostle:
-    """Run the command in this process; gives (exit code, stdout, stderr)."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("JOSTLE_CACHE", str(tmp_path / "cache"))
+@pytest.fixture(autouse=True)
+def a_key_and_few_resamples(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-none")
     monkeypatch.setattr("judges.agreement.RESAMPLES", 100)
-
-    def call(*arguments: str) -> tuple[object, str, str]:
-        monkeypatch.setattr(sys, "argv", ["jostle", *arguments])
-        with pytest.raises(SystemExit) as caught:
-            main()
-        out, err = capsys.readouterr()
-        return caught.value.code, out, err
-
-    return call
 
 
 def graded(request: dict[str, Any], _: int) -> Reply:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from harness.cli.main import main
 from harness.errors import DataError
 
 SUITE = """\
@@ -20,24 +18,6 @@ subjects:
 perturbations: [typo]
 judges: [rouge_l]
 """
-
-
-@pytest.fixture
-def jostle(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> Callable[..., tuple[object, str, str]]:
-    """Run the command in this process; gives (exit code, stdout, stderr)."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("JOSTLE_CACHE", str(tmp_path / "cache"))
-
-    def call(*arguments: str) -> tuple[object, str, str]:
-        monkeypatch.setattr(sys, "argv", ["jostle", *arguments])
-        with pytest.raises(SystemExit) as caught:
-            main()
-        out, err = capsys.readouterr()
-        return caught.value.code, out, err
-
-    return call
 
 
 def suite_file(folder: Path, data: str = "data.jsonl", text: str = SUITE) -> str:
