@@ -7,6 +7,8 @@ import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from filelock import FileLock
+
 from harness.resources import cache_root
 
 _CHUNK = 500
@@ -23,14 +25,17 @@ class Cache:
         path = path or cache_root() / "answers.sqlite"
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            connection = sqlite3.connect(path, timeout=60)
-            connection.execute("PRAGMA journal_mode=WAL")
-            connection.execute("PRAGMA synchronous=NORMAL")
-            connection.execute(
-                "CREATE TABLE IF NOT EXISTS entries (key TEXT PRIMARY KEY, value TEXT NOT NULL)"
-                " WITHOUT ROWID"
-            )
-            connection.commit()
+            # Going over to write-ahead logging waits for nobody, whatever the time-out: two
+            # processes that make the file at once would be told that it is locked.
+            with FileLock(path.with_name(path.name + ".lock"), timeout=60):
+                connection = sqlite3.connect(path, timeout=60)
+                connection.execute("PRAGMA journal_mode=WAL")
+                connection.execute("PRAGMA synchronous=NORMAL")
+                connection.execute(
+                    "CREATE TABLE IF NOT EXISTS entries (key TEXT PRIMARY KEY, value TEXT NOT NULL)"
+                    " WITHOUT ROWID"
+                )
+                connection.commit()
             self._connection = connection
         except (OSError, sqlite3.Error) as error:
             self._give_up(f"{path}: {error}")

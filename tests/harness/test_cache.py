@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,22 @@ def test_two_processes_write_at_once(tmp_path: Path) -> None:
     assert [worker.wait(60) for worker in workers] == [0, 0]
     keys = [f"{name}-{i}" for name in "ab" for i in range(100)]
     assert len(Cache(path).get(keys)) == 200
+
+
+def test_many_processes_make_the_file_at_once(tmp_path: Path) -> None:
+    code = (
+        "import sys, time; from pathlib import Path; from harness.cache import Cache\n"
+        "for i in range(50):\n"
+        "    begin = float(sys.argv[2]) + i * 0.03\n"
+        "    while time.time() < begin: pass\n"
+        "    Cache(Path(sys.argv[1]) / str(i)).close()\n"
+    )
+    begin = str(time.time() + 1.5)
+    workers = [
+        subprocess.Popen([sys.executable, "-W", "error", "-c", code, str(tmp_path), begin])
+        for _ in range(4)
+    ]
+    assert [worker.wait(60) for worker in workers] == [0] * 4
 
 
 def test_a_cache_that_cannot_be_opened_warns_once_and_stays_empty(tmp_path: Path) -> None:

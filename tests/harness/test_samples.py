@@ -32,7 +32,7 @@ def test_what_could_not_be_checked_is_said_and_is_not_green(
     monkeypatch.setattr(embedding, "embed", embed)
     for name, texts in (
         ("data", ASKED),
-        ("train", ["How can I best thank the night nurses", "No"]),
+        ("train", ["How can I best thank the night nurse today", "No"]),
     ):
         lines = (json.dumps({"prompt": text, "response": "So."}) + "\n" for text in texts)
         (tmp_path / f"{name}.jsonl").write_text("".join(lines))

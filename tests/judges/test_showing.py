@@ -35,7 +35,11 @@ dimensions:
         ("rubric", {"rubric": "counseling"}, set()),
         ("pairwise", {"rubric": "counseling"}, set()),
         ("rubric", {"rubric": "./near.yaml"}, {"reference"}),  # optional: no dimension needs it
-        ("panel", {"judges": ["rouge_l", "rouge_l"]}, {"reference"}),
+        (
+            "panel",
+            {"judges": [{"rubric": {"rubric": "./near.yaml", "model": name}} for name in "mn"]},
+            {"reference"},
+        ),
     ],
 )
 def test_what_a_judge_looks_at(
