@@ -3,9 +3,8 @@
     python -m judges.fit_refusals
 
 Logistic regression on the mean MiniLM embedding of an answer's first sentences, fitted on the 340
-labelled answers of ``configs/data/refusals``; an invented name is put as "it". Prints how well that
-and the phrases do on answers that neither has seen (``tests/golden/refusals.jsonl``), where they are
-at hand.
+labelled answers of ``configs/data/refusals``; an invented name is put as "it". :func:`shares` measures a
+detector; the tests hold those of ours to answers that nothing was fitted on.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ line that begins with ``!`` is an exception: what it finds is not found.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from harness.errors import DataError
@@ -78,10 +78,9 @@ class Phrases:
     """
 
     def __init__(self, lines: Sequence[str]) -> None:
-        wanted = [line for line in lines if not line.startswith("!")]
         self.lines = tuple(lines)
-        self._wanted = [(line, re.compile(_expression(line))) for line in wanted]
-        self._exceptions = [re.compile(_expression(line[1:])) for line in lines if line[:1] == "!"]
+        self._wanted = _any(line for line in lines if not line.startswith("!"))
+        self._exceptions = _any(line[1:] for line in lines if line.startswith("!"))
 
     @classmethod
     def read(cls, path: str | Path, words: Mapping[str, str] | None = None) -> Phrases:
@@ -110,24 +109,28 @@ class Phrases:
                 re.compile(_expression(line.removeprefix("!")))
             except re.error as error:
                 raise DataError(f"{path}:{number}: {line!r} is no phrase: {error}") from None
+        lines = [line for _, line in kept]
         for word, other in (words or {}).items():
-            kept = [(number, line.replace(word, other)) for number, line in kept]
-        return cls([line for _, line in kept])
+            lines = [line.replace(word, other) for line in lines]
+        return cls(lines)
 
     def found(self, sentence: str) -> str | None:
         """The clause of a plain sentence that a phrase begins, up to the end of that phrase."""
         for clause in clauses(sentence):
-            if any(exception.match(clause) for exception in self._exceptions):
-                continue
-            for _, pattern in self._wanted:
-                if match := pattern.match(clause):
-                    return match[0]
+            match = self._wanted.match(clause)
+            if match is not None and self._exceptions.match(clause) is None:
+                return match[0]
         return None
 
 
 def plain_line(line: str) -> str:
     """A line of a list: as :func:`plain`, but a star stays."""
     return " ".join(line.lower().replace("’", "'").split())
+
+
+def _any(lines: Iterable[str]) -> re.Pattern[str]:
+    """Whatever one of the lines finds; nothing where there is none."""
+    return re.compile("|".join(f"(?:{_expression(line)})" for line in lines) or r"(?!)")
 
 
 def _expression(line: str) -> str:

@@ -51,10 +51,11 @@ def command(
         )
     for path in loaded.plugins:
         load_plugin_file(Path(path))
-    rows, training = load(loaded.data), [row for spec in loaded.training_data for row in load(spec)]
+    rows, training = load(loaded.data), []
     if loaded.data.only == "clean" or loaded.probes is not None:
         from harness.audit import mark_leaked
 
+        training = [row for spec in loaded.training_data for row in load(spec)]
         rows, _ = mark_leaked(rows, training)
     chosen, _ = select(rows, loaded.data, loaded.suite.seed)
     count = prompts or len(chosen)
