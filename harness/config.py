@@ -10,8 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from harness.records import GenerationSettings, Severity
 from harness.registry import FIRST_OPTION
-from harness.secrets import refuse_secrets
-from harness.yamlfile import load_yaml
+from harness.util.secrets import refuse_secrets
+from harness.util.yaml_config import load_yaml
 
 __all__ = ["DataSpec", "PluginSpec", "SubjectSpec", "Suite", "load_suite", "load_yaml"]
 

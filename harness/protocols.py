@@ -18,7 +18,7 @@ from harness.records import (
 )
 
 if TYPE_CHECKING:
-    from harness.text import Text
+    from harness.text.parse import Text
 
 
 @runtime_checkable

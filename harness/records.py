@@ -248,7 +248,7 @@ class Generation(_OfVariant):
 
 
 class Probe(Record):
-    """What one subject made of one probed prompt (see ``harness/probes/README.md``).
+    """What one subject made of one probed prompt (see ``harness/memorisation/README.md``).
 
     Attributes:
         probe: ``loss`` rates the reference; ``continuation`` goes on from its beginning; ``answer``

@@ -16,8 +16,8 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, Generic, TypeVar, cast
 
-from harness.digest import digest, file_digest
 from harness.errors import PluginError
+from harness.util.digest import digest, file_digest
 
 FIRST_OPTION = ""
 """Stands for the name of a plug-in's first option in its short form (``- fitted: counseling``)."""

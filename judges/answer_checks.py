@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import version as package_version
 
 from harness.records import Dimension, JudgeItem, Judgement
-from judges import language
-from judges.refusals import SIMILARITY, Refusals
+from harness.text import language
+from harness.text.refusals import SIMILARITY, Refusals
 
 REPEATED_SHARE = 0.3
 """Share of repeated 4-grams that counts as degeneration.

@@ -7,18 +7,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.errors import PluginError
+from harness.judging.calibration import OVERALL, calibrate
+from harness.judging.calibration_records import Agreement, Calibration, read
+from harness.judging.labels import OWN, Split, read_labels
 from harness.records import Dimension, JudgeItem, Judgement
 from harness.registry import did_you_mean
-from harness.resources import cache_root, resolve
-from judges.agreement import Estimate
-from judges.calibration import OVERALL, calibrate
-from judges.calibration_records import Agreement, Calibration, read
-from judges.features import features
-from judges.fitting import FittedModel, fit
-from judges.labels import OWN, Split, read_labels
+from harness.stats.agreement import Estimate
+from harness.util.resources import cache_root, resolve
+from judges.regression.features import features
+from judges.regression.model import FittedModel, fit
 
 if TYPE_CHECKING:
-    from judges.features import Embed
+    from judges.regression.features import Embed
 
 SUFFIX = ".safetensors"
 SHIPPED = Path(__file__).with_name("shipped")

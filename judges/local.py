@@ -13,9 +13,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Literal, NamedTuple
 
-from harness.digest import digest
 from harness.models.hf import HFModel
-from harness.prompting import Renderer
+from harness.models.prompting import Renderer
 from harness.protocols import Model
 from harness.records import (
     Completion,
@@ -29,10 +28,11 @@ from harness.records import (
     Scored,
     TokenLogprobs,
 )
-from judges import prompts
-from judges.refusals import Refusals
+from harness.text.refusals import Refusals
+from harness.util.digest import digest
+from judges.llm import prompts
+from judges.llm.rubric_file import Criterion, load_rubric, schema
 from judges.rubric import Ask, asks, judgements
-from judges.rubrics import Criterion, load_rubric, schema
 
 Mode = Literal["weighted", "written"]
 

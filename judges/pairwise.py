@@ -6,14 +6,14 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
-from harness.digest import derived_seed
+from harness.endpoint import ChatCall, ChatResult, summed
 from harness.records import Cost, Dimension, JudgeItem, Judgement, Message, Need
-from harness.transport import ChatCall, ChatResult, summed
-from judges import parsing, prompts
-from judges.asking import EndpointJudge
+from harness.util.digest import derived_seed
+from judges.llm import parsing, prompts
+from judges.llm.endpoint_judge import EndpointJudge
+from judges.llm.rubric_file import RubricFile, Shown, load_rubric
+from judges.llm.structured_output import Level
 from judges.rubric import unparsed
-from judges.rubrics import RubricFile, Shown, load_rubric
-from judges.structured import Level
 
 Order = Literal["first", "second"]
 

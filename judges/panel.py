@@ -7,14 +7,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property, reduce
 from typing import Any, Protocol
 
-from harness.digest import digest
 from harness.errors import PluginError
+from harness.judging.cached import Kept, VerdictStore
+from harness.judging.metered import Metered, Spending
 from harness.protocols import Judge
 from harness.records import Cost, Dimension, JudgeItem, Judgement
 from harness.registry import judges as registry
-from judges.agreement import alpha
-from judges.kept import Kept, VerdictStore
-from judges.spending import Metered, Spending
+from harness.stats.agreement import alpha
+from harness.util.digest import digest
 
 CHUNK = 64
 """Items that all members grade before the next ones, so that finished ones are handed on."""

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from harness.digest import derived_seed
+from harness.endpoint import ChatCall, ChatResult
 from harness.records import Cost, Dimension, JudgeItem, Judgement, Message
-from harness.transport import ChatCall, ChatResult
-from judges import parsing, prompts
-from judges.asking import EndpointJudge
-from judges.refusals import Refusals
-from judges.rubrics import Criterion, RubricFile, load_rubric, schema
-from judges.structured import Level
+from harness.text.refusals import Refusals
+from harness.util.digest import derived_seed
+from judges.llm import parsing, prompts
+from judges.llm.endpoint_judge import EndpointJudge
+from judges.llm.rubric_file import Criterion, RubricFile, load_rubric, schema
+from judges.llm.structured_output import Level
 
 UNPARSED = "no valid verdict in the answer"
 """Why there is no value, where a text holds none."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from harness import embedding
 from harness.records import Dimension, JudgeItem, Judgement
+from harness.text import embedding
 
 if TYPE_CHECKING:
     import numpy as np

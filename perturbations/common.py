@@ -11,8 +11,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Literal, TypeVar
 
-from harness.digest import digest, file_digest
 from harness.records import Edit
+from harness.util.digest import digest, file_digest
 
 Level = Literal["light", "medium", "heavy"]
 LEVELS: tuple[Level, ...] = ("light", "medium", "heavy")

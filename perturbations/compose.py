@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from harness.edits import apply_edits
 from harness.errors import PluginError
 from harness.registry import perturbations
+from harness.text.edits import apply_edits
 from perturbations.common import LEVELS, Level, Limits, check_level
 
 if TYPE_CHECKING:
-    from harness.text import Text
+    from harness.text.parse import Text
 
 Step = str | Mapping[str, Mapping[str, Any] | None]
 
@@ -40,7 +40,7 @@ class Compose:
 
     def __call__(self, text: Text, rng: random.Random) -> str | None:
         """The whole new text, or None where fewer than two steps apply."""
-        from harness.text import Text as Parsed
+        from harness.text.parse import Text as Parsed
 
         current, applied = text, 0
         for plugin in self.plugins:

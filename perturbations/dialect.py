@@ -19,7 +19,7 @@ from perturbations.substitution import (
 )
 
 if TYPE_CHECKING:
-    from harness.text import Text
+    from harness.text.parse import Text
 
 Direction = Literal["us-uk", "uk-us"]
 Lexicon = Mapping[tuple[str, str], tuple[Entry, ...]]

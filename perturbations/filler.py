@@ -12,7 +12,7 @@ from harness.records import Edit
 from perturbations.common import Level, Limits, check_level, lexicon_lines
 
 if TYPE_CHECKING:
-    from harness.text import Span, Text
+    from harness.text.parse import Span, Text
 
 COUNTS: Mapping[Level, int] = {"light": 1, "medium": 2, "heavy": 4}
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from harness.records import Edit
 
 if TYPE_CHECKING:
-    from harness.text import Text
+    from harness.text.parse import Text
 
 
 class Identity:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from perturbations.common import Level, Limits, check_level
 
 if TYPE_CHECKING:
-    from harness.text import Text
+    from harness.text.parse import Text
 
 # Share of words (and of letters, for those that work on letters).
 SHARES: Mapping[Level, float] = {"light": 0.05, "medium": 0.1, "heavy": 0.3}

@@ -7,13 +7,13 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from harness.digest import digest
 from harness.errors import PluginError
 from harness.records import Message
+from harness.util.digest import digest
 from perturbations.common import Level, Limits, check_level
 
 if TYPE_CHECKING:
-    from harness.text import Text
+    from harness.text.parse import Text
 
 # Prompt and seed to answer; one for each, in order. An answer that failed is an exception.
 Ask = Callable[[Sequence[tuple[str, int]]], Sequence[str | PluginError]]
@@ -117,7 +117,7 @@ def _cleaned(raw: str, answer: str | PluginError) -> str | PluginError:
 
 
 def _endpoint(options: Mapping[str, Any], temperature: float) -> Ask:
-    from harness.transport import ChatCall, Transport, endpoint_settings
+    from harness.endpoint import ChatCall, Transport, endpoint_settings
 
     transport = Transport(endpoint_settings(options))
 

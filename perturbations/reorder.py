@@ -7,21 +7,21 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from harness.records import Edit
-from perturbations.adverbs import (
+from perturbations.common import Level, Limits, check_level
+from perturbations.reordering.adverbs import (
     adverb_shifts,
     adverbials,
     closing_adverbs,
     opening_phrases,
     said_afterwards,
 )
-from perturbations.clauses import clause_moves
-from perturbations.common import Level, Limits, check_level
-from perturbations.coordination import action_swaps, list_swaps, pair_swaps
-from perturbations.moves import Move
-from perturbations.sentences import clause_swaps, question_first, sentence_swaps
+from perturbations.reordering.clauses import clause_moves
+from perturbations.reordering.coordination import action_swaps, list_swaps, pair_swaps
+from perturbations.reordering.moves import Move
+from perturbations.reordering.sentences import clause_swaps, question_first, sentence_swaps
 
 if TYPE_CHECKING:
-    from harness.text import Text
+    from harness.text.parse import Text
 
 COUNTS: Mapping[Level, int] = {"light": 1, "medium": 2, "heavy": 5}
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from harness.records import Edit
 from perturbations.common import Level, Limits, article_edit, check_level, match_case, word_set
-from perturbations.graph import Mention, exchanges, graph
+from perturbations.role_graph import Mention, exchanges, graph
 
 if TYPE_CHECKING:
-    from harness.text import Text
+    from harness.text.parse import Text
 
 # How many roles change; those that must change together count as one.
 COUNTS: Mapping[Level, int] = {"light": 1, "medium": 2, "heavy": 99}

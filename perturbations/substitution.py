@@ -34,10 +34,10 @@ from typing import TYPE_CHECKING, Any
 
 from harness.records import Edit
 from perturbations.common import article_edit, lexicon_lines, match_case, word_set
-from perturbations.conditions import Condition, conditions
+from perturbations.context_conditions import Condition, conditions
 
 if TYPE_CHECKING:
-    from harness.text import Text
+    from harness.text.parse import Text
 
 _LINE = re.compile(
     r"(?P<words>[^{}=|]+?)\s+(?P<pos>NOUN|VERB|ADJ|ADV|PHRASE)\s*(?:\{(?P<when>[^}]*)\}\s*)?="

@@ -11,7 +11,7 @@ from harness.records import Edit
 from perturbations.common import Level, Limits, check_level, match_case, pick
 
 if TYPE_CHECKING:
-    from harness.text import Text
+    from harness.text.parse import Text
 
 # How many kinds of change, and the share of places at which each is made.
 AMOUNTS: Mapping[Level, tuple[int, float]] = {

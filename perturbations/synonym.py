@@ -11,7 +11,7 @@ from perturbations.common import Level, Limits, check_level, pick
 from perturbations.substitution import Option, Site, load, replace, sites
 
 if TYPE_CHECKING:
-    from harness.text import Text
+    from harness.text.parse import Text
 
 SHARES: Mapping[Level, float] = {"light": 0.2, "medium": 0.45, "heavy": 1.0}
 

@@ -21,7 +21,7 @@ from perturbations.common import (
 )
 
 if TYPE_CHECKING:
-    from harness.text import Text
+    from harness.text.parse import Text
 
 RATES: Mapping[Level, float] = {"light": 0.04, "medium": 0.1, "heavy": 0.2}
 

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from harness.analysis import ALL
-from harness.analysis.words import figure
+from harness.util.formatting import figure
 from reports import style
 from reports.drawing import Chart, Mark, draw, intervals, reach, short, slug
 

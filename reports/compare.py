@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 
 from harness.analysis import Merged, RunRecords, merge
 from harness.errors import DataError, StoreError
+from harness.pipeline.store import Run, readable_os_errors
 from harness.records import Dimension, Generation, Manifest, Record, Sample, Score, Variant
-from harness.store import Run, readable_os_errors
 from reports.html import write_page
 from reports.samples import join
 

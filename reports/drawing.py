@@ -9,7 +9,7 @@ from io import BytesIO, StringIO
 from typing import Any
 
 from harness.analysis import ALL
-from harness.analysis.words import figure
+from harness.util.formatting import figure
 from reports import style
 
 MAX_NAME = 24
@@ -182,7 +182,7 @@ def _named(row: str) -> str:
 def slug(text: str) -> str:
     """A name for files and ids, from a label that may hold anything."""
     plain = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:40] or "measure"
-    from harness.digest import digest
+    from harness.util.digest import digest
 
     return (
         plain if re.fullmatch(r"[a-z0-9 _-]{1,40}", text.lower()) else f"{plain}-{digest(text)[:6]}"

@@ -10,7 +10,7 @@ from typing import Any
 
 from harness.records import ORIGINAL
 from reports.samples import Answer, SampleView, Shown
-from reports.visible import clipped, visible
+from reports.sanitise import clipped, visible
 
 CHUNK_BYTES = 600_000
 SNIPPET = 110

@@ -10,11 +10,12 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from harness.analysis import ALL
-from harness.analysis.words import plural
+from harness.pipeline.store import Run, readable_os_errors, write_atomically
 from harness.records import Manifest, Sample, Score
-from harness.store import Run, readable_os_errors, write_atomically
-from reports import judging, page
-from reports.visible import visible
+from harness.util.formatting import plural
+from reports import rows as page
+from reports.sanitise import visible
+from reports.sections import judges as judging
 
 Row = dict[str, Any]
 

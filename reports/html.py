@@ -10,12 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from harness.analysis import ALL
+from harness.pipeline.store import Run, readable_os_errors, write_atomically
 from harness.records import IDENTITY, Manifest
-from harness.store import Run, readable_os_errors, write_atomically
-from reports import charts, drawing, explorer, judging, memory, page, unknown
+from reports import charts, drawing, explorer
+from reports import rows as page
 from reports.drawing import Chart
 from reports.samples import SampleView, join
-from reports.visible import visible
+from reports.sanitise import visible
+from reports.sections import judges as judging
+from reports.sections import memorisation as memory
+from reports.sections import unanswerable as unknown
 
 TOC = (
     ("finding", "Finding"),

@@ -21,7 +21,7 @@ R = TypeVar("R", bound=Record)
 
 
 class RunFiles(Protocol):
-    """What a report needs of a run (``harness.store.Run`` has it)."""
+    """What a report needs of a run (``harness.pipeline.store.Run`` has it)."""
 
     def manifest(self) -> Manifest:
         """What the run was made from."""

@@ -7,15 +7,15 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness import runner
-from harness.cache import Cache
 from harness.config import SubjectSpec, Suite
 from harness.models.scripted import ScriptedModel
-from harness.progress import Silent
+from harness.models.subjects import OpenSubjects
+from harness.pipeline import runner
+from harness.pipeline.cache import Cache
+from harness.pipeline.session import Session
+from harness.pipeline.store import Run
 from harness.records import Completion, Failure, Request
-from harness.session import Session
-from harness.store import Run
-from harness.subjects import OpenSubjects
+from harness.util.progress import Silent
 
 PROMPTS = (
     "My boss keeps praising me and then he tears my work apart. What should I do about this?",

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.analysis import Options, summarise
+from harness.pipeline.store import Run
 from harness.records import (
     Completion,
     Dimension,
@@ -23,7 +24,6 @@ from harness.records import (
     StageState,
     Variant,
 )
-from harness.store import Run
 
 DIMENSIONS: dict[str, list[Dimension]] = {
     "rouge_l": [

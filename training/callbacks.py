@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from harness.models.local_kernels import import_bitsandbytes
+from harness.util.files import write_json
 from training.checkpoints import mark_whole
 from training.curves import series, stale, turning_point
-from training.files import write_json
 
 import_bitsandbytes()  # transformers' trainer imports it, too, and would let it ask the hub
 from transformers import TrainerCallback  # noqa: E402

@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 
 from harness.errors import ConfigError
-from training.files import write_json
+from harness.util.files import write_json
 
 MARK = "whole.json"
 """Written into a checkpoint after everything else: a killed process leaves none."""

@@ -9,7 +9,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from harness.config import DataSpec, Section, load_yaml
-from harness.prompting import check_template
+from harness.models.prompting import check_template
 
 Method = Literal["full", "lora", "qlora-4bit", "qlora-8bit"]
 Objective = Literal["sft", "dpo", "reward"]

@@ -7,13 +7,13 @@ from typing import NamedTuple
 
 from harness.audit import mark_leaked
 from harness.config import DataSpec
-from harness.data import load, select
+from harness.data.loading import load, select
+from harness.data.rows import HUB
 from harness.errors import DataError
+from harness.models.provenance import DataProvenance, describe_data
 from harness.records import Sample
-from harness.resources import resolve
-from harness.rows import HUB
+from harness.util.resources import resolve
 from training.config import TrainingConfig
-from training.provenance import DataProvenance, describe_data
 from training.splits import grouped_split, overlap, refuse_overlap
 
 

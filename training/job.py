@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import JostleError
-from training import checkpoints, provenance
+from harness.models import provenance
+from harness.util.files import cannot_write, write_json, write_text
+from training import checkpoints
 from training.arguments import training_arguments
 from training.callbacks import (
     EarlyStop,
@@ -26,11 +28,10 @@ from training.card import model_card
 from training.config import TrainingConfig
 from training.curves import series
 from training.figures import cost_figures, loss_figures, model_figures, weights_bytes
-from training.files import cannot_write, write_json, write_text
 from training.loading import Loaded, renderer_of
 from training.objective import Objective
-from training.order import Order
 from training.result import LOG
+from training.spec import Order
 
 MANY_CUT = 0.2
 """Share of responses cut from which the log warns; the counts are always there."""

@@ -1,6 +1,6 @@
 """Token ids and labels of training examples: only responses are learned from.
 
-Rendering and encoding are those of :mod:`harness.prompting`, so the tokens that the model learns to
+Rendering and encoding are those of :mod:`harness.models.prompting`, so the tokens that the model learns to
 continue are the tokens it is asked to continue.
 """
 
@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from harness.errors import ConfigError, DataError
-from harness.prompting import Renderer, encode, encode_example
+from harness.models.prompting import Renderer, encode, encode_example
 from harness.records import Message, Sample
 
 IGNORED = -100

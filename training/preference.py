@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from harness.errors import ConfigError, DataError
-from harness.prompting import Renderer
+from harness.models.prompting import Renderer
 from harness.records import Message, Sample
 from training.callbacks import Progress
 from training.config import TrainingConfig

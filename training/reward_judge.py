@@ -10,12 +10,12 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from harness.digest import digest
 from harness.errors import ModelError
+from harness.models import provenance
 from harness.models.digests import weights_digest
-from harness.prompting import Renderer, encode_example
+from harness.models.prompting import Renderer, encode_example
 from harness.records import Dimension, JudgeItem, Judgement, Message
-from training import provenance
+from harness.util.digest import digest
 from training.config import TrainingConfig
 from training.loading import base_folder, renderer_of
 
@@ -117,7 +117,7 @@ class RewardJudge:
     @cached_property
     def _model(self) -> Any:
         from harness.models.checkpoints import load_base
-        from harness.models.quiet import quiet
+        from harness.models.library_noise import quiet
 
         whole = self._made.method == "full"
         folder = self._folder if whole else base_folder(self._config)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from harness.util.files import cannot_write
 from training import checkpoints
 from training.callbacks import Progress
 from training.config import TrainingConfig
-from training.files import cannot_write
+from training.determinism import own_randomness, quiet
 from training.job import Job, is_first_process
 from training.loading import load
 from training.objective import Objective
-from training.order import place
-from training.quiet import own_randomness, quiet
 from training.result import LOG, TrainingResult
+from training.spec import place
 
 
 def run(

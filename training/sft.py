@@ -43,7 +43,7 @@ class SFT(Objective):
         from datasets import Dataset
         from trl import SFTConfig
 
-        from training.probe import Probe
+        from training.generation_metrics import Probe
         from training.trainer import Trainer
 
         renderer = renderer_of(config, loaded.tokenizer)

@@ -14,7 +14,7 @@ from trl import DPOTrainer, RewardTrainer, SFTTrainer
 from harness.errors import JostleError
 from training.curves import perplexity
 from training.masking import IGNORED
-from training.meter import Meter, peak_memory
+from training.throughput import Meter, peak_memory
 
 
 class NonFiniteLoss(JostleError):

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from harness.analysis.ledger import number
+from harness.analysis.test_family import number
 from harness.records import IDENTITY, ORIGINAL, Generation, Score, Variant
 
 EXAMPLES = 3

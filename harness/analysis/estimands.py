@@ -22,11 +22,11 @@ from typing import Any
 
 import numpy as np
 
-from harness import stats
-from harness.analysis.ledger import Ledger, Test, number
 from harness.analysis.table import ALL, Mask, Measure, Table
+from harness.analysis.test_family import Ledger, Test, number
 from harness.records import IDENTITY
-from harness.stats import Floats
+from harness.stats import bootstrap as stats
+from harness.stats.bootstrap import Floats
 
 MISSING_BOUND = 0.10
 """From this share of missing scores on, a cell carries the bounds that they leave open."""

@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from harness.analysis import finding as words
-from harness.analysis import leakage, telling
+from harness.analysis import evidence as telling
+from harness.analysis import leak_gaps as leakage
+from harness.analysis import sentences as words
+from harness.analysis.common_levels import radar
 from harness.analysis.counts import (
     FailureCount,
     JudgementCount,
@@ -17,13 +19,12 @@ from harness.analysis.counts import (
     count_variants,
 )
 from harness.analysis.estimands import Estimands, Scope, is_rate, sign_of
-from harness.analysis.judging import JudgingCount
-from harness.analysis.ledger import Ledger
-from harness.analysis.radar import radar
+from harness.analysis.judge_outcomes import JudgingCount
 from harness.analysis.table import ALL, Table, build, prompt_cluster
-from harness.analysis.words import plural
+from harness.analysis.test_family import Ledger
 from harness.errors import DataError
 from harness.records import Dimension, Generation, Sample, Score, Variant
+from harness.util.formatting import plural
 
 SUMMARY_VERSION = 2
 LLM_JUDGES = frozenset({"rubric", "pairwise", "panel", "local"})

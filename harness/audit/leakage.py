@@ -18,7 +18,7 @@ from harness.audit.similar import (
     same_response,
 )
 from harness.audit.templates import Templates
-from harness.data import normalise_prompt
+from harness.data.loading import normalise_prompt
 from harness.records import Leak, Message, Sample
 
 KINDS: tuple[Kind, ...] = ("exact", "normalised", "near")

@@ -17,7 +17,7 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.digest import derived_seed
+from harness.util.digest import derived_seed
 
 Signatures: TypeAlias = NDArray[np.uint32]
 Indices: TypeAlias = NDArray[np.int64]

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 
 from harness.audit import wording
 from harness.audit.corpus import Corpus
-from harness.data import normalise_prompt
-from harness.digest import derived_rng
+from harness.data.loading import normalise_prompt
 from harness.records import Sample
+from harness.util.digest import derived_rng
 
 LANGUAGE_ROWS = 2_000
 """Rows whose language is identified; of more, a seeded draw."""
@@ -33,7 +33,7 @@ _NO = re.compile(r"^(?:no|nope|false|incorrect)(?:$|[,.;:!])", re.IGNORECASE)
 
 def languages(texts: Sequence[str]) -> dict[str, int]:
     """Texts by ISO 639 code, most frequent first; ``unknown`` are short, mixed or code."""
-    from judges.language import language
+    from harness.text.language import language
 
     rows = list(texts)
     if len(rows) > LANGUAGE_ROWS:

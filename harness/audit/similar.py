@@ -30,11 +30,11 @@ from typing import Literal, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from harness import embedding
 from harness.audit import minhash, wording
 from harness.audit.contain import contained
 from harness.audit.corpus import Corpus
-from harness.data import normalise_prompt
+from harness.data.loading import normalise_prompt
+from harness.text import embedding
 
 Kind: TypeAlias = Literal["exact", "normalised", "near"]
 Embed: TypeAlias = Callable[[Sequence[str]], NDArray[np.float32]]

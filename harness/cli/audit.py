@@ -60,8 +60,8 @@ def command(
     """
     from harness.audit import audit
     from harness.config import DataSpec
-    from harness.data import load
-    from harness.store import readable_os_errors, refuse_overwriting, write_atomically
+    from harness.data.loading import load
+    from harness.pipeline.store import readable_os_errors, refuse_overwriting, write_atomically
 
     refuse_combinations(
         plant=plant is not None, compared=evaluation is not None, out=out is not None,
@@ -122,10 +122,10 @@ def refuse_combinations(
 
 
 def _plant(trained: list[Sample], out: Path, seed: int) -> int:
-    from harness.data import jsonl
+    from harness.data.loading import jsonl
     from harness.errors import StoreError
-    from harness.probes import canaries
-    from harness.store import readable_os_errors, write_atomically
+    from harness.memorisation import canaries
+    from harness.pipeline.store import readable_os_errors, write_atomically
 
     if (out / "train.jsonl").exists() and not (out / "canaries.json").exists():
         raise StoreError(

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from harness.cache import Cache
     from harness.config import JudgesFile
-    from harness.progress import Progress
+    from harness.judging.calibration_records import Agreement, Calibration
+    from harness.judging.labels import Labels
+    from harness.pipeline.cache import Cache
+    from harness.pipeline.stages.judge import NamedJudge
     from harness.records import JudgeItem, Judgement
-    from harness.stages.judge import NamedJudge
-    from judges.calibration_records import Agreement, Calibration
-    from judges.labels import Labels
+    from harness.util.progress import Progress
 
 BAR = 30
 """Characters of the longest bar of a reliability chart."""
@@ -50,12 +50,12 @@ def command(labels: str, judge_entry: str | None, fit_name: str | None, split: s
             )
         return _fit(labels, fit_name)
     assert judge_entry is not None
-    from harness.cache import Cache
     from harness.cli.show import reporter
+    from harness.judging.calibration_records import store
+    from harness.judging.labels import read_labels
+    from harness.pipeline.cache import Cache
+    from harness.pipeline.runner import build_judges
     from harness.registry import load_plugin_file
-    from harness.runner import build_judges
-    from judges.calibration_records import store
-    from judges.labels import read_labels
 
     chosen = _chosen(judge_entry)
     for plugin in chosen.plugins:
@@ -71,7 +71,7 @@ def command(labels: str, judge_entry: str | None, fit_name: str | None, split: s
 
 
 def _fit(labels: str, name: str) -> int:
-    from judges.calibration_report import summary
+    from harness.judging.calibration_report import summary
     from judges.fitted import Fitted, fit_labels
 
     path, model, found = fit_labels(labels, name)
@@ -96,9 +96,9 @@ def _check(
     progress: Progress,
 ) -> Calibration:
     """One judge against the labels; what it was asked is kept where that is sound, and told."""
-    from judges.calibration import calibrate
-    from judges.kept import Kept
-    from judges.spending import Metered, priced
+    from harness.judging.cached import Kept
+    from harness.judging.calibration import calibrate
+    from harness.judging.metered import Metered, priced
 
     judge = named.judge
     meter = Metered(judge)
@@ -147,9 +147,9 @@ def _chosen(entry: str) -> JudgesFile:
     from pydantic import ValidationError
 
     from harness.config import JudgesFile
+    from harness.endpoint import one_line
     from harness.errors import ConfigError
-    from harness.transport import one_line
-    from harness.yamlfile import load_yaml
+    from harness.util.yaml_config import load_yaml
 
     if entry.endswith((".yaml", ".yml")):
         return load_yaml(Path(entry), (), JudgesFile)
@@ -180,7 +180,7 @@ def _chart(row: Agreement) -> None:
 
 
 def _print(found: Calibration) -> None:
-    from judges.calibration_report import summary
+    from harness.judging.calibration_report import summary
 
     click.secho(f"{found.judge} on {found.items} items of {found.labels}", bold=True)
     click.echo("  " + ", ".join(f"{count} {status}" for status, count in found.outcomes.items()))

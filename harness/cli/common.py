@@ -9,12 +9,12 @@ from typing import Any
 
 import click
 
-from harness.analysis.words import listing, plural
 from harness.config import Suite
+from harness.pipeline.runner import Outcome
+from harness.pipeline.session import Session
+from harness.pipeline.store import Run
 from harness.records import Manifest
-from harness.runner import Outcome
-from harness.session import Session
-from harness.store import Run
+from harness.util.formatting import listing, plural
 
 overrides_argument = click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")
 
@@ -40,7 +40,7 @@ def write_text(text: str, out: Path | None, source: str) -> None:
     Raises:
         StoreError: ``--out`` is the data set itself.
     """
-    from harness.store import refuse_overwriting, write_atomically
+    from harness.pipeline.store import refuse_overwriting, write_atomically
 
     if out is None:
         sys.stdout.write(text)
@@ -51,8 +51,8 @@ def write_text(text: str, out: Path | None, source: str) -> None:
 
 def new_session(run: Run, suite: Suite, *, retry_failed: bool) -> Session:
     """This process at work on a run folder: with the cross-run cache, progress and its command."""
-    from harness.cache import Cache
     from harness.cli.show import reporter
+    from harness.pipeline.cache import Cache
 
     return Session(
         run,

@@ -34,7 +34,7 @@ def command(
     """
     from harness.cli.common import write_text
     from harness.config import DataSpec
-    from harness.data import jsonl, load
+    from harness.data.loading import jsonl, load
 
     samples = load(
         DataSpec(

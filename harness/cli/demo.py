@@ -18,16 +18,16 @@ def command(out: Path) -> int:
     (SmolLM2-135M-Instruct), 24 prompts that it was not trained on, five kinds of variants, base and
     adapter answering every one. Stop at any time; the same command goes on from there.
     """
-    from harness import runner
-    from harness.cache import Cache
     from harness.cli.common import conclude, launch_command
     from harness.cli.show import reporter
     from harness.cli.train import train_with_progress
     from harness.config import load_suite
-    from harness.resources import configs_root
-    from harness.session import Session
-    from harness.store import Run
-    from harness.subjects import open_subjects
+    from harness.models.subjects import open_subjects
+    from harness.pipeline import runner
+    from harness.pipeline.cache import Cache
+    from harness.pipeline.session import Session
+    from harness.pipeline.store import Run
+    from harness.util.resources import configs_root
     from reports.html import render
     from training.config import load_training
 

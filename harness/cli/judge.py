@@ -25,12 +25,12 @@ def command(run_dir: Path, judges_file: Path | None, retry_failed: bool) -> int:
 
     What stands and is unchanged is kept; scores of judges that are gone are moved to stale/.
     """
-    from harness import runner
-    from harness.cache import Cache
     from harness.cli.common import conclude, stored_suite
     from harness.cli.show import reporter
-    from harness.session import Session
-    from harness.store import Run
+    from harness.pipeline import runner
+    from harness.pipeline.cache import Cache
+    from harness.pipeline.session import Session
+    from harness.pipeline.store import Run
     from reports.html import render
 
     suite = _suite(stored_suite(Run.open(run_dir).manifest()), run_dir, judges_file)
@@ -56,7 +56,7 @@ def _suite(stored: dict[str, Any], run_dir: Path, judges_file: Path | None) -> S
 
     from harness.config import JudgesFile, Suite
     from harness.errors import ConfigError
-    from harness.yamlfile import load_yaml, parse_yaml
+    from harness.util.yaml_config import load_yaml, parse_yaml
 
     if judges_file is not None:
         labels = [spec.label for spec in load_yaml(judges_file, (), JudgesFile).judges]

@@ -13,7 +13,7 @@ import click
 )
 def command(what: str | None) -> int:
     """List everything that can be named in a suite, each with one line; or only WHAT."""
-    from harness.listing import listing
+    from harness.cli.listing import listing
 
     sections = listing()
     for title, rows in sections.items():

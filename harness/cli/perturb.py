@@ -39,15 +39,15 @@ def command(
     Writes variants.jsonl and variants.html (differences highlighted) and prints a table: per kind
     how many prompts it applies to, accepted, rejected by reason, edits and similarity.
     """
-    from harness import runner
     from harness.cli.show import reporter
     from harness.config import DataSpec, PerturbationSpec
-    from harness.data import load, select
+    from harness.data.loading import load, select
+    from harness.pipeline import runner
+    from harness.pipeline.store import StageFile, readable_os_errors
     from harness.records import Variant
     from harness.registry import load_plugin_file
-    from harness.stages.perturb import expand
-    from harness.store import StageFile, readable_os_errors
-    from perturbations.preview import format_table, table, write_page
+    from harness.variants.expand import expand
+    from harness.variants.preview import format_table, table, write_page
 
     for plugin in plugins:
         load_plugin_file(Path(plugin))

@@ -12,7 +12,7 @@ from harness.cli.common import overrides_argument
 
 if TYPE_CHECKING:
     from harness.config import Suite
-    from harness.probes.amount import Amount
+    from harness.memorisation.workload import Amount
     from harness.records import Sample
 
 
@@ -36,13 +36,13 @@ def command(
     The spread comes from --pilot (the folder of a run) or from --sd, in the units of the measure.
     With --effect it also says how many prompts are needed to see that with 80 % probability.
     """
-    from harness import planning
     from harness.config import load_suite
-    from harness.data import load, select
+    from harness.data.loading import load, select
     from harness.errors import ConfigError
+    from harness.pipeline import planning
+    from harness.pipeline.store import Run
     from harness.registry import judges, load_plugin_file
-    from harness.resources import shipped
-    from harness.store import Run
+    from harness.util.resources import shipped
 
     loaded = load_suite(shipped(suite, "suites"), overrides)
     if pilot is None and sd is None:
@@ -82,9 +82,9 @@ def command(
 
 def _probed(loaded: Suite, training: Sequence[Sample], chosen: Sequence[Sample]) -> Amount | None:
     """What the probes will ask, where the suite has them."""
-    from harness.probes.amount import amount
-    from harness.probes.canaries import read_key
-    from harness.probes.choice import usable
+    from harness.memorisation.canaries import read_key
+    from harness.memorisation.prompt_choice import usable
+    from harness.memorisation.workload import amount
 
     spec = loaded.probes
     if spec is None:
@@ -100,7 +100,7 @@ def _probed(loaded: Suite, training: Sequence[Sample], chosen: Sequence[Sample])
 
 
 def _print_power(rows: list[Any], effect: float | None) -> None:
-    from harness.planning import QUESTIONS
+    from harness.pipeline.planning import QUESTIONS
 
     click.echo(f"With {rows[0].prompts} prompts this suite sees, in 80 % of runs, a true")
     for row in rows:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from harness.config import Suite
-    from harness.store import Run
+    from harness.pipeline.store import Run
 
 
 @click.command(short_help="Learned or memorised: the probes of a suite alone.")
@@ -30,7 +30,7 @@ def command(
     Training prompts, their rewordings and clean prompts are put to every subject: how likely is the
     response of the data, does the subject go on from its beginning word for word, does it keep to it
     when the prompt is reworded, does it copy other samples' responses. The rules of the verdict are
-    in harness/probes/README.md. The suite must name training_data; without a probes section it gets
+    in harness/memorisation/README.md. The suite must name training_data; without a probes section it gets
     the default one. Nothing is perturbed, answered or judged beyond the probes; where the folder
     holds a whole run, its report gets the verdict too. Finished probes are never asked again.
 
@@ -41,14 +41,14 @@ def command(
 
     from harness.cli.common import new_session, run_folder
     from harness.config import load_suite
-    from harness.resources import shipped
+    from harness.util.resources import shipped
 
     loaded = load_suite(shipped(suite, "suites"), overrides)
     if loaded.probes is None:
         loaded = _with_probes(loaded)
-    from harness import runner
-    from harness.store import Run
-    from harness.subjects import check_places, open_subjects
+    from harness.models.subjects import check_places, open_subjects
+    from harness.pipeline import runner
+    from harness.pipeline.store import Run
     from reports.html import render
 
     check_places(loaded.subjects)
@@ -106,7 +106,7 @@ def _print(console: Console, found: dict[str, Any]) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    from harness.analysis.words import figure, with_interval
+    from harness.util.formatting import figure, with_interval
 
     for one in found["subjects"]:
         console.print(f"[bold]{escape(one['subject'])}: {one['verdict']}[/bold]", soft_wrap=True)

@@ -35,14 +35,14 @@ def command(
 
 
 def _again(run_dir: Path, exported: bool) -> int:
-    from harness import runner
-    from harness.cache import Cache
     from harness.cli.common import conclude, stored_suite
     from harness.cli.show import reporter
     from harness.config import Suite
     from harness.errors import DataError
-    from harness.session import Session
-    from harness.store import Run
+    from harness.pipeline import runner
+    from harness.pipeline.cache import Cache
+    from harness.pipeline.session import Session
+    from harness.pipeline.store import Run
     from reports.html import render
 
     stored = stored_suite(Run.open(run_dir).manifest())
@@ -60,7 +60,7 @@ def _again(run_dir: Path, exported: bool) -> int:
 
 def _compare(run_dirs: tuple[Path, ...], out: Path, baseline: str | None, exported: bool) -> int:
     from harness.cli.common import launch_command
-    from harness.store import Run
+    from harness.pipeline.store import Run
     from reports.compare import compare
 
     page = compare(run_dirs, out, baseline=baseline, command=launch_command())

@@ -22,12 +22,12 @@ def command(suite: Path, overrides: tuple[str, ...], out: Path | None, retry_fai
     """
     from harness.cli.common import conclude, new_session, run_folder
     from harness.config import load_suite
-    from harness.resources import shipped
+    from harness.util.resources import shipped
 
     loaded = load_suite(shipped(suite, "suites"), overrides)
-    from harness import runner
-    from harness.store import Run
-    from harness.subjects import check_places, open_subjects
+    from harness.models.subjects import check_places, open_subjects
+    from harness.pipeline import runner
+    from harness.pipeline.store import Run
     from reports.html import render
 
     check_places(loaded.subjects)

@@ -21,7 +21,7 @@ from rich.progress import (
 from rich.progress import Task as RichTask
 from rich.text import Text
 
-from harness import progress
+from harness.util import progress
 
 _PLAIN_EVERY_S = 15.0
 

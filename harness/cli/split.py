@@ -44,9 +44,9 @@ def command(
     """
     from harness.cli.split_folder import NOTE, PARTS, check, write
     from harness.config import DataSpec
-    from harness.data import load
-    from harness.split import default_field, split
-    from harness.store import refuse_overwriting
+    from harness.data.loading import load
+    from harness.data.split import default_field, split
+    from harness.pipeline.store import refuse_overwriting
 
     refuse_overwriting([out / f"{part}.jsonl" for part in PARTS] + [out / NOTE], [data])
     check(out)

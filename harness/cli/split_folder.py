@@ -13,13 +13,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from harness.data import jsonl
-from harness.digest import file_digest
+from harness.data.loading import jsonl
+from harness.data.rows import HUB
+from harness.data.split import Split
 from harness.errors import StoreError
-from harness.resources import resolve
-from harness.rows import HUB
-from harness.split import Split
-from harness.store import readable_os_errors, write_atomically
+from harness.pipeline.store import readable_os_errors, write_atomically
+from harness.util.digest import file_digest
+from harness.util.resources import resolve
 
 PARTS = ("train", "validation", "test")
 NOTE = "split.json"

@@ -25,7 +25,7 @@ def command(
     """
     from harness.cli.common import launch_command
     from harness.cli.show import reporter
-    from harness.resources import shipped
+    from harness.util.resources import shipped
     from training.studies.config import load_study
     from training.studies.runner import plan_study, run_study
 

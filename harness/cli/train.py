@@ -11,7 +11,7 @@ import click
 from harness.cli.common import overrides_argument
 
 if TYPE_CHECKING:
-    from harness.progress import Progress, Task
+    from harness.util.progress import Progress, Task
     from training.config import TrainingConfig
     from training.result import TrainingResult
 
@@ -28,7 +28,7 @@ def command(config: Path, overrides: tuple[str, ...], fresh: bool) -> int:
     a finished one is not done again.
     """
     from harness.cli.show import reporter
-    from harness.resources import shipped
+    from harness.util.resources import shipped
     from training.config import load_training
 
     result = train_with_progress(

@@ -25,7 +25,9 @@ import click
     help="Invented words, or names like FakeLib995.",
 )
 @click.option("--seed", default=0, show_default=True, help="Another seed, another draw.")
-@click.option("--templates", help="Your own questions, a file like harness/unknown/templates.yaml.")
+@click.option(
+    "--templates", help="Your own questions, a file like harness/unanswerable/templates.yaml."
+)
 @click.option("--legacy", is_flag=True, help="DATA holds planted names already: only mark it.")
 @click.option("--prompt", help="Field with the prompt.")
 @click.option("--reference", help="Field with the answer.")
@@ -50,9 +52,9 @@ def command(
     """
     from harness.cli.common import write_text
     from harness.config import DataSpec
-    from harness.data import jsonl, load
-    from harness.unknown import plant
-    from harness.unknown.plant import legacy as mark_legacy
+    from harness.data.loading import jsonl, load
+    from harness.unanswerable import plant
+    from harness.unanswerable.plant import legacy as mark_legacy
 
     samples = load(DataSpec(path=data, prompt=prompt, reference=reference))
     if legacy:

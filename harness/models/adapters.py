@@ -9,10 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from harness.digest import digest
 from harness.errors import ModelError
 from harness.models.checkpoints import check_safetensors, first_line, locate
 from harness.models.digests import adapter_digest
+from harness.util.digest import digest
 
 _WEIGHTS = "adapter_model.safetensors"
 _EMBEDDINGS = (".embed_tokens.weight", ".lm_head.weight", ".wte.weight")
@@ -128,7 +128,7 @@ class Adapters:
     def _attach(self, folder: Path, inner: str, what: str) -> None:
         from peft import PeftModel
 
-        from harness.models.quiet import quiet
+        from harness.models.library_noise import quiet
 
         # In a bf16 base, adapters stay bf16: PEFT would make them fp32, which is for training.
         options = {"adapter_name": inner, "is_trainable": False, "autocast_adapter_dtype": False}

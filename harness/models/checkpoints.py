@@ -9,8 +9,8 @@ from typing import Any, Literal, NamedTuple
 
 from harness.errors import MissingPackage, ModelError
 from harness.models.embedded import PREFIX, checkpoint
+from harness.models.library_noise import quiet
 from harness.models.local_kernels import import_bitsandbytes
-from harness.models.quiet import quiet
 
 Quantization = Literal["4bit", "8bit"]
 Dtype = Literal["auto", "float32", "bfloat16", "float16"]

@@ -9,8 +9,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from harness.digest import digest, file_digest
-from harness.resources import cache_root
+from harness.util.digest import digest, file_digest
+from harness.util.resources import cache_root
 
 # Fields of an adapter's configuration that do not touch what it computes.
 _ADAPTER_NOTES = {

@@ -20,10 +20,10 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from harness.digest import file_digest
 from harness.errors import MissingPackage, ModelError
 from harness.registry import did_you_mean
-from harness.resources import cache_root
+from harness.util.digest import file_digest
+from harness.util.resources import cache_root
 
 PREFIX = "embedded:"
 _MANIFEST = "jostle.json"
@@ -158,7 +158,7 @@ def _convert(source: Path, spec: Embedded, folder: Path) -> None:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
-    from harness.models.quiet import quiet
+    from harness.models.library_noise import quiet
 
     print(
         f"unpacking {source.name} into the cache folder (once, about half a minute) ...",

@@ -22,8 +22,8 @@ from harness.models.checkpoints import Dtype, Loaded, Quantization, load_base, l
 from harness.models.constrained import Grammar
 from harness.models.decoding import Answer, Decoder, decode
 from harness.models.digests import config_digest, tokenizer_digest, weights_digest
+from harness.models.prompting import Renderer, encode, encode_example
 from harness.models.scoring import rate
-from harness.prompting import Renderer, encode, encode_example
 from harness.records import (
     Completion,
     Failure,

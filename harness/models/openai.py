@@ -1,10 +1,11 @@
-"""A subject behind an OpenAI-compatible endpoint: ``openai:MODEL``. Thin over harness/transport."""
+"""A subject behind an OpenAI-compatible endpoint: ``openai:MODEL``. Thin over harness/endpoint."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from harness.endpoint import ChatCall, ChatResult, EndpointSettings, Transport, endpoint_settings
 from harness.errors import ModelError
 from harness.records import (
     Completion,
@@ -15,7 +16,6 @@ from harness.records import (
     Scored,
     TokenLogprobs,
 )
-from harness.transport import ChatCall, ChatResult, EndpointSettings, Transport, endpoint_settings
 
 PREFIX = "openai:"
 

@@ -16,9 +16,9 @@ from typing import Any, cast
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from harness.digest import digest
 from harness.errors import ModelError
 from harness.records import Completion, Failure, Request, Scored, TokenLogprobs
+from harness.util.digest import digest
 
 PREFIX = "scripted:"
 

@@ -1,6 +1,6 @@
 """A subject through vLLM on a GPU: ``vllm:MODEL``, with LoRA adapters on one load of the base.
 
-Prompts go in as token ids from :func:`harness.prompting.encode`, so they are the ones every other
+Prompts go in as token ids from :func:`harness.models.prompting.encode`, so they are the ones every other
 part of Jostle sees. vLLM batches as it likes, so answers are exact only up to its rounding.
 """
 
@@ -10,7 +10,6 @@ import importlib.util
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from harness.digest import digest
 from harness.errors import MissingPackage, ModelError
 from harness.models.adapters import AdapterPart, read_config, read_shapes
 from harness.models.checkpoints import (
@@ -23,8 +22,9 @@ from harness.models.checkpoints import (
     pick_dtype,
 )
 from harness.models.digests import adapter_digest, config_digest, tokenizer_digest, weights_digest
-from harness.prompting import Renderer, encode, encode_example
+from harness.models.prompting import Renderer, encode, encode_example
 from harness.records import Completion, Failure, Request, Scored, TokenLogprobs
+from harness.util.digest import digest
 
 PREFIX = "vllm:"
 _SHARE = 512  # Requests handed over at a time: what an interruption loses at most.

@@ -18,7 +18,7 @@ from typing import Any
 import torch
 
 from harness.models.hf import NEAR_TIE, HFModel
-from harness.prompting import encode
+from harness.models.prompting import encode
 from harness.records import GenerationSettings, Message, Request
 
 OWN = ["Why do I feel tired?", "Write a haiku about rain. " * 9, "How do I sort a list in Python?"]

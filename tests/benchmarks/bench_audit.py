@@ -30,9 +30,9 @@ from harness.audit import minhash
 from harness.audit.leakage import mark_leaked
 from harness.audit.wording import same_word
 from harness.audit.wordlists import FUNCTION_WORDS
-from harness.data import load, normalise_prompt
-from harness.digest import derived_rng
+from harness.data.loading import load, normalise_prompt
 from harness.records import Message, Sample
+from harness.util.digest import derived_rng
 
 LENGTHS = (20, 60, 200)
 

@@ -24,9 +24,9 @@ from pathlib import Path
 from typing import Any
 
 from harness.config import DataSpec
-from harness.data import jsonl, load
-from harness.digest import derived_rng
-from harness.probes.canaries import REPEATS, make, plant
+from harness.data.loading import jsonl, load
+from harness.memorisation.canaries import REPEATS, make, plant
+from harness.util.digest import derived_rng
 from tests.benchmarks.known_answers import (
     CLEAN,
     FAIR,

@@ -26,8 +26,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from harness.digest import derived_rng
-from harness.resources import resolve
+from harness.util.digest import derived_rng
+from harness.util.resources import resolve
 
 if TYPE_CHECKING:
     from training.config import TrainingConfig
@@ -186,7 +186,7 @@ def _untrained(config: Any, out: Path) -> None:
     from peft import LoraConfig, get_peft_model
 
     from harness.models.checkpoints import load_base, locate
-    from harness.models.quiet import quiet
+    from harness.models.library_noise import quiet
 
     base = load_base(locate(config.model, None), config.model, dtype="float32", device="cpu")
     lora = LoraConfig(
@@ -212,13 +212,13 @@ def probe_suite(
         seed: The suite's.
         probes: The suite's probes section.
     """
-    from harness import runner
-    from harness.cache import Cache
     from harness.config import Suite
-    from harness.progress import Silent
-    from harness.session import Session
-    from harness.store import Run
-    from harness.subjects import open_subjects
+    from harness.models.subjects import open_subjects
+    from harness.pipeline import runner
+    from harness.pipeline.cache import Cache
+    from harness.pipeline.session import Session
+    from harness.pipeline.store import Run
+    from harness.util.progress import Silent
 
     suite = Suite.model_validate(
         {
@@ -275,9 +275,9 @@ def probe_case(case: str, seed: int, work: Path) -> dict[str, Any]:
 
 def again(row: dict[str, Any], work: Path) -> dict[str, Any]:
     """The same row with its verdict made anew from the records, by the rules as they stand now."""
-    from harness.analysis.memorisation import memorisation
+    from harness.memorisation.findings import memorisation
+    from harness.pipeline.store import Run
     from harness.records import Probe
-    from harness.store import Run
 
     records = Run.open(work / f"{row['case']}-{row['seed']}" / "run").read(Probe)
     found = memorisation(records, baseline="base", subjects=["base", "tuned"], seed=row["seed"])

@@ -14,14 +14,14 @@ import json
 import sys
 from pathlib import Path
 
-from harness.codespans import code_spans
 from harness.records import Message, Sample
-from harness.stages.perturb import expand, make_kind
-from harness.text import parse
-from perturbations.graph import exchanges, graph
-from perturbations.preview import format_table, table
+from harness.text.code_spans import code_spans
+from harness.text.parse import parse
+from harness.variants.expand import expand, make_kind
+from harness.variants.gate import Gate
+from harness.variants.preview import format_table, table
 from perturbations.role import changeable_roles
-from perturbations.validity import Gate
+from perturbations.role_graph import exchanges, graph
 
 KINDS = ("synonym", "reorder", "typo", "role", "dialect", "surface", "filler")
 

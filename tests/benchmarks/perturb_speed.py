@@ -20,12 +20,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.embedding import Embedder
 from harness.records import Message, Sample
-from harness.stages.perturb import expand, make_kind
-from harness.text import nlp, parse
+from harness.text.embedding import Embedder
+from harness.text.parse import nlp, parse
+from harness.variants.expand import expand, make_kind
+from harness.variants.gate import Gate
 from perturbations.nlpaug_bridge import seeded
-from perturbations.validity import Gate
 
 FIVE = ("synonym", "reorder", "typo", "role", "dialect")
 FLOOR = 0.7

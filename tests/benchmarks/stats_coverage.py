@@ -16,8 +16,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness import stats
-from harness.stats import Floats
+from harness.stats import bootstrap as stats
+from harness.stats.bootstrap import Floats
 
 Draw = Callable[[np.random.Generator, int], Floats]
 

@@ -19,8 +19,8 @@ from statistics import median
 from typing import Any
 
 from training.config import TrainingConfig
+from training.determinism import own_randomness, quiet
 from training.loading import base_folder, load
-from training.quiet import own_randomness, quiet
 
 REPEATS = 3
 

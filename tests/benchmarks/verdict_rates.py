@@ -17,7 +17,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from harness.analysis.memorisation import memorisation
+from harness.memorisation.findings import memorisation
 from harness.records import Probe
 
 GAIN, SPREAD, BASE = 0.5, 0.15, -3.0

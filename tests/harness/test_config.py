@@ -8,7 +8,7 @@ import pytest
 
 from harness.config import Suite, load_suite
 from harness.errors import ConfigError
-from harness.resources import configs_root
+from harness.util.resources import configs_root
 
 GOOD = """\
 # jostle run suite.yaml

@@ -16,7 +16,7 @@ from typing import Protocol
 
 import pytest
 
-from harness.resources import configs_root
+from harness.util.resources import configs_root
 
 
 @pytest.fixture(scope="session")

@@ -11,24 +11,24 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.digest import derived_rng
-from harness.embedding import DIMENSIONS
 from harness.errors import DataError, PluginError
+from harness.judging.calibration import calibrate
+from harness.judging.calibration_report import report
+from harness.judging.labels import read_labels
 from harness.records import JudgeItem
 from harness.registry import judges
-from judges import ridge
-from judges.calibration import calibrate
-from judges.calibration_report import report
+from harness.text.embedding import DIMENSIONS
+from harness.util.digest import derived_rng
 from judges.fitted import SHIPPED, Fitted, beside, fit_labels
-from judges.fitting import FittedModel
-from judges.labels import read_labels
-from judges.surface import NAMES, surface
-from reports.judging import briefly
+from judges.regression import ridge
+from judges.regression.model import FittedModel
+from judges.regression.surface_features import NAMES, surface
+from reports.sections.judges import briefly
 
 
 @pytest.fixture(autouse=True)
 def few_resamples(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("judges.agreement.RESAMPLES", 100)
+    monkeypatch.setattr("harness.stats.agreement.RESAMPLES", 100)
 
 
 WORDS = ["tree", "lamp", "sea", "bread", "wall", "road", "song", "stone", "wind", "chair"]

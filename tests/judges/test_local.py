@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from harness.errors import PluginError
+from harness.judging.self_judging import check_self_judging
 from harness.models.hf import HFModel
 from harness.records import (
     Completion,
@@ -24,7 +25,6 @@ from harness.records import (
     TokenLogprobs,
 )
 from judges.local import Local
-from judges.self_judging import check_self_judging
 
 COUNSELING = ("empathy", "relevance", "coherence", "safety")
 

@@ -16,7 +16,7 @@ from scripted_server import Reply, ScriptedServer, error, says
 from harness.errors import BudgetExceeded, PluginError
 from harness.records import JudgeItem, Judgement
 from harness.registry import judges
-from judges import parsing
+from judges.llm import parsing
 from judges.pairwise import CHOICES, Pairwise
 
 

@@ -9,11 +9,11 @@ from typing import Any, ClassVar
 import pytest
 
 from harness.errors import BudgetExceeded, PluginError
+from harness.judging.metered import Spending
 from harness.records import Cost, Dimension, JudgeItem, Judgement
 from harness.registry import Registry
 from judges import panel
 from judges.panel import CHUNK, Panel, agreement
-from judges.spending import Spending
 
 
 class Fixed:

@@ -80,7 +80,7 @@ def test_by_package_entry_point(tmp_path: Path) -> None:
 
 
 def test_the_rubric_of_the_readme(tmp_path: Path) -> None:
-    from judges.rubrics import load_rubric
+    from judges.llm.rubric_file import load_rubric
 
     path = tmp_path / "kindness.yaml"
     path.write_text(block("yaml", "name: kindness"), encoding="utf-8")

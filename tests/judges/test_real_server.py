@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from harness.endpoint import ChatCall, EndpointSettings, Transport
 from harness.records import JudgeItem, Message
-from harness.transport import ChatCall, EndpointSettings, Transport
 from judges.rubric import Rubric
 from tests.judges.conftest import Serves
 

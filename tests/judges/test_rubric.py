@@ -14,14 +14,15 @@ from typing import Any
 import pytest
 from scripted_server import Reply, Script, ScriptedServer, error, says
 
+from harness.endpoint import EndpointError
 from harness.errors import BudgetExceeded, ConfigError, JostleError, PluginError
 from harness.protocols import Judge
 from harness.records import JudgeItem, Judgement, Message
 from harness.registry import judges
-from harness.transport import EndpointError
-from judges import prompts, structured
+from judges.llm import prompts
+from judges.llm import structured_output as structured
+from judges.llm.rubric_file import load_rubric, schema, shipped
 from judges.rubric import Rubric
-from judges.rubrics import load_rubric, schema, shipped
 
 KEY = "sk-secret-of-the-rubric-test-0815"
 COUNSELING = ("empathy", "relevance", "coherence", "safety")

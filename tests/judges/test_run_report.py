@@ -12,8 +12,8 @@ import pytest
 from scripted_server import Reply, ScriptedServer, says
 
 from harness.errors import PluginError
-from harness.runner import Outcome
-from harness.store import Run
+from harness.pipeline.runner import Outcome
+from harness.pipeline.store import Run
 from reports.html import render
 from tests.pipeline import make_suite, run_suite, scripted, write_data
 

@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 
 from harness.records import JudgeItem
+from judges.llm.structured_output import Level
 from judges.rubric import Rubric
-from judges.structured import Level
 from tests.judges.conftest import Serves
 
 pytestmark = [pytest.mark.slow, pytest.mark.model, pytest.mark.timeout(600)]

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from harness.embedding import DIMENSIONS
 from harness.records import JudgeItem
+from harness.text.embedding import DIMENSIONS
 from judges.semantic import CHUNK, Semantic
 
 

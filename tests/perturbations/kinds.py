@@ -6,10 +6,10 @@ import random
 from collections.abc import Sequence
 from typing import Any
 
-from harness.edits import apply_edits
 from harness.records import Edit, Message, Sample
 from harness.registry import perturbations
-from harness.text import Text
+from harness.text.edits import apply_edits
+from harness.text.parse import Text
 
 FIVE = ("synonym", "reorder", "typo", "role", "dialect")
 RULES = (*FIVE, "surface", "filler", "identity")

@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 
-from harness.digest import derived_rng
-from harness.edits import apply_edits
 from harness.records import Edit
 from harness.registry import perturbations
-from harness.text import Text
-from perturbations.validity import Gate, Passage
+from harness.text.edits import apply_edits
+from harness.text.parse import Text
+from harness.util.digest import derived_rng
+from harness.variants.gate import Gate, Passage
 
 FOLDER = Path(__file__).parents[1] / "golden" / "perturbations"
 FILES = sorted(FOLDER.glob("*.json"))

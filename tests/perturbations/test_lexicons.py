@@ -8,12 +8,12 @@ from importlib.resources import files
 
 import pytest
 
-from harness.edits import apply_edits
-from harness.text import Text
+from harness.text.edits import apply_edits
+from harness.text.parse import Text
 from perturbations import substitution, typo
 from perturbations.common import lexicon_lines, takes_an, word_set
 from perturbations.dialect import Dialect, spelling
-from perturbations.graph import graph
+from perturbations.role_graph import graph
 from perturbations.substitution import load
 from tests.perturbations.kinds import made, reworded
 

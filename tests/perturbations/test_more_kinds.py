@@ -9,16 +9,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.edits import apply_edits
 from harness.errors import BudgetExceeded, PluginError
 from harness.records import Variant
-from harness.stages.perturb import Kind, expand, make_kind
-from harness.text import Text
+from harness.text.edits import apply_edits
+from harness.text.parse import Text
+from harness.variants.expand import Kind, expand, make_kind
+from harness.variants.gate import Gate
+from harness.variants.preview import format_table, highlighted, table, write_page
 from perturbations.compose import Compose
 from perturbations.nlpaug_bridge import Nlpaug, seeded
 from perturbations.paraphrase import Paraphrase
-from perturbations.preview import format_table, highlighted, table, write_page
-from perturbations.validity import Gate
 from tests.perturbations.kinds import STORY, reworded, sample
 
 OPEN = Gate(similarity=False)

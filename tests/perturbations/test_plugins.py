@@ -23,7 +23,7 @@ import json, sys
 from pathlib import Path
 from harness.records import Message, Sample
 from harness.registry import load_plugin_file
-from harness.stages.perturb import expand, make_kind
+from harness.variants.expand import expand, make_kind
 from perturbations.validity import Gate
 for file in sys.argv[1:]:
     load_plugin_file(Path(file))

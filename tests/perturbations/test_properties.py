@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from harness.edits import apply_edits
-from harness.text import Text
+from harness.text.edits import apply_edits
+from harness.text.parse import Text
 from tests.perturbations.kinds import RULES, STORY, TASK, made, reworded
 
 PIECES = st.sampled_from(

@@ -17,9 +17,10 @@ from hypothesis import strategies as st
 
 from harness.errors import StoreError
 from harness.records import Edit
-from reports import charts, drawing, explorer, page
+from reports import charts, drawing, explorer
+from reports import rows as page
 from reports.html import render
-from reports.visible import highlighted, visible
+from reports.sanitise import highlighted, visible
 from tests.synthetic import HOSTILE, World, apply, make_run
 
 VOID = {"meta", "link", "br", "input", "hr", "img"}

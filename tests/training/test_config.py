@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import ConfigError
-from harness.resources import configs_root
+from harness.util.resources import configs_root
 from training.config import load_training
 
 GOOD = """model: m

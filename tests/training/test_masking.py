@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from harness.errors import ConfigError, DataError
-from harness.prompting import Renderer, encode, encode_example
+from harness.models.prompting import Renderer, encode, encode_example
 from harness.records import Message, Sample
 from training.masking import IGNORED, encode_samples, turns
 

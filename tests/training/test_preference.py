@@ -10,7 +10,7 @@ import pytest
 
 from harness.errors import DataError, ModelError
 from harness.models.hf import AdapterPart, HFModel
-from harness.prompting import Renderer, encode_example
+from harness.models.prompting import Renderer, encode_example
 from harness.records import JudgeItem, Message, Sample, Scored
 from harness.registry import judges
 from tests.training.conftest import rows, write_jsonl

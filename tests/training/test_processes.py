@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from harness.resources import configs_root
+from harness.util.resources import configs_root
 from training import train
 from training.config import TrainingConfig
 from training.curves import series

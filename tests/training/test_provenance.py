@@ -9,18 +9,19 @@ from typing import Any
 
 import pytest
 
-from harness import runner
-from harness.cache import Cache
-from harness.digest import file_digest
 from harness.errors import ModelError
+from harness.models import provenance
 from harness.models.digests import weights_digest
-from harness.progress import Silent
-from harness.prompting import Renderer
-from harness.session import Session
-from harness.store import Run
-from harness.subjects import open_subjects
+from harness.models.prompting import Renderer
+from harness.models.subjects import open_subjects
+from harness.pipeline import runner
+from harness.pipeline.cache import Cache
+from harness.pipeline.session import Session
+from harness.pipeline.store import Run
+from harness.util.digest import file_digest
+from harness.util.progress import Silent
 from tests.pipeline import make_suite, write_data
-from training import provenance, train
+from training import train
 from training.config import TrainingConfig
 
 Make = Callable[..., TrainingConfig]

@@ -13,7 +13,7 @@ import torch
 from harness.errors import MissingPackage, ModelError
 from training import quantised
 from training.config import TrainingConfig
-from training.quiet import quiet
+from training.determinism import quiet
 from training.sft import train
 
 bnb = pytest.importorskip("bitsandbytes")

@@ -71,8 +71,8 @@ def test_labels_of_a_real_batch_stay_masked(
     make_config: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The predecessor masked prompts and its collator undid it: read what reaches the loss."""
-    from harness.data import load
-    from harness.prompting import Renderer, encode
+    from harness.data.loading import load
+    from harness.models.prompting import Renderer, encode
     from training.trainer import Trainer
 
     batches: list[Any] = []
@@ -115,8 +115,8 @@ def test_the_loss_is_the_mean_over_response_tokens(make_config: Make, tiny_llama
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    from harness.data import load
-    from harness.prompting import Renderer
+    from harness.data.loading import load
+    from harness.models.prompting import Renderer
     from training.masking import encode_samples
 
     config = make_config(max_steps=1, eval_steps=1, per_device_eval_batch_size=4)

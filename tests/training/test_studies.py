@@ -13,8 +13,8 @@ import pytest
 import yaml
 
 from harness.errors import ConfigError, JostleError, MissingPackage
-from harness.progress import Silent
-from harness.resources import configs_root
+from harness.util.progress import Silent
+from harness.util.resources import configs_root
 from tests.training.conftest import rows, write_jsonl
 from training import train
 from training.config import TrainingConfig

@@ -15,7 +15,7 @@ from typing import Any
 
 from harness.errors import JostleError
 from training.config import TrainingConfig
-from training.order import place
+from training.spec import place
 
 Events = Callable[[dict[str, Any]], None]
 ERRORS = "training.err"

@@ -9,9 +9,9 @@ from typing import Any
 
 from harness.analysis import ALL, Options, summarise
 from harness.config import DataSpec
-from harness.digest import canonical_json
+from harness.pipeline.store import Run
 from harness.records import Dimension, Generation, Sample, Score, Variant
-from harness.store import Run
+from harness.util.digest import canonical_json
 from training.config import TrainingConfig
 from training.curves import series, turning_point
 from training.result import finished

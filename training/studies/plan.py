@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.config import Suite
-from harness.data import load
+from harness.data.loading import load
 from harness.models.checkpoints import count_parameters
 from training.config import TrainingConfig
 from training.data import load_data

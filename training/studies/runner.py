@@ -7,15 +7,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from harness import runner as harness_runner
-from harness.cache import Cache
 from harness.errors import ConfigError, JostleError
-from harness.progress import Progress
-from harness.session import Session
-from harness.store import Run
-from harness.subjects import open_subjects
+from harness.models.subjects import open_subjects
+from harness.pipeline import runner as harness_runner
+from harness.pipeline.cache import Cache
+from harness.pipeline.session import Session
+from harness.pipeline.store import Run
+from harness.util.files import cannot_write, write_json
+from harness.util.progress import Progress
 from reports.html import render
-from training.files import cannot_write, write_json
 from training.result import finished
 from training.studies.cell import CellOutcome
 from training.studies.compare import suite_figures, training_figures, validated_on

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from harness.config import AdapterSpec, DataSpec, Suite, load_suite
-from harness.digest import canonical_json
-from harness.resources import shipped
+from harness.util.digest import canonical_json
+from harness.util.resources import shipped
 from training.studies.config import Cell, slug
 
 BASE = "base"

@@ -12,12 +12,12 @@ from typing import Any
 
 from planted import FAULTS
 
-from harness.digest import derived_rng
-from harness.edits import find_edits
 from harness.records import Message, Sample
-from harness.stages.perturb import expand, make_kind
-from harness.text import parse
-from perturbations.validity import Gate
+from harness.text.edits import find_edits
+from harness.text.parse import parse
+from harness.util.digest import derived_rng
+from harness.variants.expand import expand, make_kind
+from harness.variants.gate import Gate
 
 DATA = Path("/work/shared/data")
 KINDS = ("synonym", "reorder", "typo", "role", "dialect")

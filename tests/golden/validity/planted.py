@@ -10,9 +10,9 @@ import random
 import re
 from collections.abc import Callable, Mapping
 
-from harness.text import Text
+from harness.text.parse import Text
 from perturbations.common import match_case
-from perturbations.graph import graph
+from perturbations.role_graph import graph
 
 Fault = Callable[[Text, random.Random], str | None]
 

@@ -11,13 +11,13 @@ import pytest
 from scripted_server import Reply, ScriptedServer, says
 
 from tests.harness.cli.conftest import Jostle
-from tests.judges.test_labels_and_calibration import row, write
+from tests.harness.judging.test_calibration import row, write
 
 
 @pytest.fixture(autouse=True)
 def a_key_and_few_resamples(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-none")
-    monkeypatch.setattr("judges.agreement.RESAMPLES", 100)
+    monkeypatch.setattr("harness.stats.agreement.RESAMPLES", 100)
 
 
 def graded(request: dict[str, Any], _: int) -> Reply:
@@ -151,7 +151,8 @@ def test_split_does_not_go_with_fit(jostle: Jostle, tmp_path: Path) -> None:
 def test_a_fit_without_splits_prints_its_cross_validation(
     jostle: Jostle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from judges import fitted, ridge
+    from judges import fitted
+    from judges.regression import ridge
     from tests.judges.test_fitted import embed, labelled
 
     monkeypatch.setattr(ridge, "STRENGTHS", (30.0, 300.0))

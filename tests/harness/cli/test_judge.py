@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness.cli.main import main
-from harness.store import Run
+from harness.pipeline.store import Run
 from tests.pipeline import make_suite, run_suite, write_data
 
 

@@ -12,9 +12,9 @@ from click.testing import CliRunner
 from harness.cli.probe import command
 from harness.errors import ConfigError, StoreError
 from harness.models.scripted import ScriptedModel
+from harness.pipeline.store import Run
 from harness.records import Failure, Scored, TokenLogprobs
-from harness.store import Run
-from tests.harness.test_probes_stage import (
+from tests.harness.pipeline.stages.test_probe import (
     CLEAN,
     TRAINING,
     ratings,
@@ -61,7 +61,7 @@ def test_it_prints_verdict_and_failures_and_leaves_its_records(suite: Path, tmp_
 
 
 def open_with(monkeypatch: pytest.MonkeyPatch, model: ScriptedModel) -> None:
-    monkeypatch.setattr("harness.subjects.open_subjects", opener(model))
+    monkeypatch.setattr("harness.models.subjects.open_subjects", opener(model))
 
 
 def whole_run(*arguments: str) -> tuple[int, str]:

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.digest import file_digest
 from harness.errors import MissingPackage, ModelError
 from harness.models import embedded
 from harness.models.embedded import Embedded, checkpoint, is_whole
+from harness.util.digest import file_digest
 
 
 @pytest.fixture

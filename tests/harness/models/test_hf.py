@@ -121,7 +121,7 @@ def test_near_ties_are_asked_again_alone(model: HFModel, monkeypatch: pytest.Mon
 def test_gaps_are_the_least_over_the_answer(model: HFModel) -> None:
     """The gap that is reported is that of the logits along the answer itself."""
     from harness.models.decoding import Decoder, decode
-    from harness.prompting import encode
+    from harness.models.prompting import encode
 
     request = requests(model)[0]
     ids = encode(model.tokenizer, request.prompt)
@@ -140,7 +140,7 @@ def test_sampling_follows_the_softmax(model: HFModel) -> None:
     from scipy.stats import chisquare
 
     from harness.models.decoding import Decoder, decode
-    from harness.prompting import encode
+    from harness.models.prompting import encode
 
     ids = encode(model.tokenizer, requests(model)[0].prompt)
     n, temperature = 2000, 0.7
@@ -234,7 +234,7 @@ def test_a_prompt_beyond_the_context_is_a_recorded_failure(model: HFModel) -> No
 
 
 def test_the_last_position_of_the_context_can_be_used(model: HFModel) -> None:
-    from harness.prompting import encode
+    from harness.models.prompting import encode
 
     prompt = "<s>" + "a " * 100
     used = len(encode(model.tokenizer, prompt))
@@ -352,7 +352,7 @@ def scored(model: HFModel, adapter: str | None = None) -> list[Scored]:
 
 @pytest.mark.parametrize("adapter", [None, "v1.0 tuned"])
 def test_logprobs_are_the_models_own(model: HFModel, adapter: str | None) -> None:
-    from harness.prompting import encode_example
+    from harness.models.prompting import encode_example
 
     asked = scored(model, adapter)
     found = dict(model.logprobs(asked))

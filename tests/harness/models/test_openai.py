@@ -4,11 +4,11 @@ from typing import Any
 import pytest
 from scripted_server import Reply, ScriptedServer, error, says
 
+from harness.endpoint import endpoint_settings
 from harness.errors import JostleError, ModelError
 from harness.models.openai import EndpointModel, open_endpoint
 from harness.protocols import Model
 from harness.records import GenerationSettings, Message, Request, Scored
-from harness.transport import endpoint_settings
 
 
 def model(server: ScriptedServer, **options: Any) -> EndpointModel:

@@ -40,7 +40,7 @@ def test_nothing_heavy_is_imported_before_a_model_is_opened() -> None:
     import sys
 
     code = (
-        "import sys, harness.models.opening, harness.models.scripted, harness.prompting;"
+        "import sys, harness.models.opening, harness.models.scripted, harness.models.prompting;"
         " heavy = {'torch', 'transformers', 'peft', 'openai'} & set(sys.modules);"
         " sys.exit(str(heavy) if heavy else 0)"
     )

@@ -10,8 +10,8 @@ import pytest
 from harness.errors import MissingPackage, ModelError
 from harness.models import vllm as module
 from harness.models.hf import AdapterPart, HFModel
+from harness.models.prompting import encode
 from harness.models.vllm import VLLMModel
-from harness.prompting import encode
 from harness.protocols import Model
 from harness.records import GenerationSettings, Message, Request, Scored
 
@@ -100,7 +100,7 @@ def test_log_probabilities(tiny_llama: Path) -> None:
 
 
 def model_example(model: VLLMModel) -> tuple[str, str]:
-    from harness.prompting import Renderer
+    from harness.models.prompting import Renderer
 
     return Renderer(model.tokenizer).example([Message(role="user", content="hi")], "hello")
 

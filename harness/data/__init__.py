@@ -1,0 +1,1 @@
+"""Data sets: raw rows, samples made of them, and splits without leaks."""

@@ -1,0 +1,377 @@
+"""Data sets of any usual shape into samples."""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from harness.config import DataSpec
+from harness.data.rows import HUB, Row, read_rows
+from harness.errors import DataError
+from harness.records import Message, Sample
+from harness.registry import did_you_mean
+from harness.util.digest import derived_rng, digest, file_digest
+from harness.util.resources import resolve
+
+MAX_PROMPT_CHARS = 200_000
+"""Longer prompts fit no model's context and are taken for a mistake in the data."""
+
+PROMPT_FIELDS = ("prompt", "question", "instruction", "Context", "query")
+REFERENCE_FIELDS = ("response", "reference", "answer", "output", "completion", "Response")
+CONTEXT_FIELDS = ("input",)
+ID_FIELDS = ("id",)
+MESSAGES_FIELDS = ("messages",)
+
+_MADE_ID = re.compile(r"[0-9a-f]{16}(?:-\d+)?")
+
+
+def load(spec: DataSpec | str | Path) -> list[Sample]:
+    """Every row of a data set as a sample, in order, before ``limit``, ``only`` and ``duplicates``.
+
+    Raises:
+        DataError: One line that names file, line and field: an unreadable row, a missing or
+            non-string field, an empty or overlong prompt, an id that stands there twice.
+    """
+    if not isinstance(spec, DataSpec):
+        spec = DataSpec(path=str(spec))
+    source = spec.path if spec.path.startswith(HUB) else resolve(spec.path)
+    samples: list[Sample] = []
+    seen: dict[str, str] = {}
+    copies: dict[str, int] = {}
+    for row in read_rows(source, split=spec.split, revision=spec.revision):
+        sample, given = _sample(row, spec)
+        if given:
+            if sample.id in seen:
+                raise DataError(
+                    f"{row.where}: id {sample.id!r} stands there twice (first at {seen[sample.id]});"
+                    " make ids unique or leave them out"
+                )
+        elif sample.id in seen:
+            copies[sample.id] = copies.get(sample.id, 1) + 1
+            sample = sample.model_copy(update={"id": f"{sample.id}-{copies[sample.id]}"})
+        seen[sample.id] = row.where
+        samples.append(sample)
+    return samples
+
+
+def as_row(sample: Sample) -> dict[str, Any]:
+    """A row that ``load`` reads back as this sample: ``prompt`` and ``response``, or ``messages``.
+
+    A conversation of several turns has no single prompt. An id that ``load`` makes by itself is
+    left out. Other columns stay as they are; one that bears a name that is written here becomes
+    ``NAME_in_source``.
+    """
+    own = _own_id(_content(sample.messages, sample.reference))
+    made = _MADE_ID.fullmatch(sample.id) and sample.id.startswith(own)
+    row: dict[str, Any] = {} if made else {"id": sample.id}
+    if len(sample.messages) == 1:
+        row |= {"prompt": sample.prompt, "response": sample.reference or ""}
+    else:
+        turns = [message.model_dump() for message in sample.messages]
+        if sample.reference is not None:
+            turns.append({"role": "assistant", "content": sample.reference})
+        row["messages"] = turns
+    kept = {f"{k}_in_source" if k in row else k: value for k, value in sample.metadata.items()}
+    return {**kept, **row}
+
+
+def jsonl(samples: Iterable[Sample]) -> str:
+    """Samples as the text of a JSONL file, one ``as_row`` a line."""
+    return "".join(json.dumps(as_row(sample), ensure_ascii=False) + "\n" for sample in samples)
+
+
+class Selection(NamedTuple):
+    """The prompts to be asked, and what was left out by which rule."""
+
+    samples: list[Sample]
+    left_out: dict[str, int]
+
+
+def select(samples: Sequence[Sample], spec: DataSpec, seed: int) -> Selection:
+    """Apply ``duplicates``, ``only`` and ``limit``, in this order, and count what they leave out.
+
+    The draw for ``limit`` keeps the order of the data.
+    """
+    left_out: dict[str, int] = {}
+    kept = list(samples)
+    if spec.duplicates == "first":
+        kept = list(first_per_prompt(kept))
+        left_out["same_prompt_again"] = len(samples) - len(kept)
+    if spec.only == "clean":
+        clean = [sample for sample in kept if sample.audit == "clean"]
+        left_out["leaked"] = sum(sample.audit == "leaked" for sample in kept)
+        left_out["unchecked"] = len(kept) - len(clean) - left_out["leaked"]
+        kept = clean
+    if spec.limit is not None and spec.limit < len(kept):
+        left_out["beyond_limit"] = len(kept) - spec.limit
+        drawn = derived_rng(seed, "limit").sample(range(len(kept)), spec.limit)
+        kept = [kept[index] for index in sorted(drawn)]
+    return Selection(kept, {rule: count for rule, count in left_out.items() if count})
+
+
+def first_per_prompt(samples: Iterable[Sample]) -> Iterator[Sample]:
+    """The first sample of every distinct conversation."""
+    seen: set[tuple[Message, ...]] = set()
+    for sample in samples:
+        if sample.messages not in seen:
+            seen.add(sample.messages)
+            yield sample
+
+
+class _Classes(dict[int, int | str | None]):
+    """What becomes of each character, for ``str.translate``; filled in as characters are met."""
+
+    def __missing__(self, code: int) -> int | str | None:
+        character = chr(code)
+        category = unicodedata.category(character)
+        found: int | str | None = code
+        if (
+            category == "Cf"
+            or category == "Me"
+            or "VARIATION SELECTOR" in unicodedata.name(character, "")
+        ):
+            found = None
+        elif category == "Pd" or character == "\u2212":  # the minus sign
+            found = "-"
+        elif character == "\u2044":  # the fraction slash, into which NFKC turns the one of ½
+            found = "/"
+        elif character in _SYMBOLS or character.isspace():
+            pass
+        elif category in ("Sm", "Sc"):
+            found = f" {character} "
+        elif category[0] not in "LNM":
+            found = " "
+        self[code] = found
+        return found
+
+
+_SYMBOLS = "+-*/<>=#%&|^!~$"
+_CLASSES = _Classes()
+_OPERATORS = str.maketrans({"≥": ">=", "≤": "<=", "≠": "!=", "×": "*", "÷": "/"})
+_THOUSANDS = re.compile(r"(?<![\w.,\[({])\d{1,3}(?:,\d{3})+(?!,?\d)")
+_TOKENS = re.compile(rf"\n|[^\S\n]+|[{re.escape(_SYMBOLS)}]+|[^\s{re.escape(_SYMBOLS)}]+")
+_MARKDOWN = re.compile(r"[-*+]|>+|#{1,6}")
+_RULE = re.compile(r"([-=*#~+|/])\1{2,}|~~")
+_OPERAND = re.compile(r".*\d.*|.", re.DOTALL)
+
+
+def normalise_prompt(text: str) -> str:
+    """A prompt without the differences that do not make it another prompt.
+
+    Unicode NFKC, case folded, format characters and punctuation dropped, white space collapsed.
+    Combining marks stay, and so do symbols that carry meaning (``C++`` is not ``C#``, ``x > 5`` not
+    ``x < 5``): operators between operands, signs before and after a word. Of one operator there is one
+    spelling (``≥`` is ``>=``), and of a number (``1,000`` is ``1000``). Markdown, emphasis, hyphens
+    and slashes between words go. A text of nothing else is kept as it is.
+    """
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    folded = _THOUSANDS.sub(lambda found: found[0].replace(",", ""), folded.translate(_OPERATORS))
+    plain = folded.translate(_CLASSES)
+    if any(symbol in plain for symbol in _SYMBOLS):
+        plain = "".join(_meaningful(_TOKENS.findall(plain)))
+    words = unicodedata.normalize("NFKC", plain).split()
+    return " ".join(words) or folded.strip()
+
+
+def _meaningful(tokens: Sequence[str]) -> Iterator[str]:
+    """Tokens of a text, without the symbols that only decorate it."""
+    fresh = True  # nothing stands on this line yet
+    for place, token in enumerate(tokens):
+        if token.isspace() or token[0] not in _SYMBOLS:
+            fresh = token == "\n" or (fresh and token.isspace())
+            yield token
+            continue
+        before, after = _neighbour(tokens, place, -1), _neighbour(tokens, place, 1)
+        kept = _kept(token, before, after, fresh=fresh)
+        fresh = fresh and kept.isspace()
+        yield kept
+
+
+class _Neighbour(NamedTuple):
+    """The word beside a symbol on its line, or None; and whether it touches it."""
+
+    word: str | None
+    touching: bool
+
+
+def _neighbour(tokens: Sequence[str], place: int, step: int) -> _Neighbour:
+    at = place + step
+    gap = 0 <= at < len(tokens) and tokens[at].isspace() and tokens[at] != "\n"
+    at += step * gap
+    if not 0 <= at < len(tokens) or tokens[at] == "\n" or tokens[at][0] in _SYMBOLS:
+        return _Neighbour(None, False)
+    return _Neighbour(tokens[at], not gap)
+
+
+def _kept(symbol: str, before: _Neighbour, after: _Neighbour, *, fresh: bool) -> str:
+    """What remains of a symbol: itself where it means something, else a space."""
+    operator = f" {symbol} "
+    between = before.word is not None and after.word is not None
+    even = between and before.touching == after.touching
+    prefix, suffix = after.touching and not before.touching, before.touching and not after.touching
+    if fresh and (symbol[0] == ">" or not after.touching) and _MARKDOWN.fullmatch(symbol):
+        return " "  # a heading, a bullet, a quotation
+    if _RULE.fullmatch(symbol) and not (symbol == "===" and between):
+        return " "
+    if symbol in ("-", "/", "//"):
+        if even and _OPERAND.fullmatch(f"{before.word}") and _OPERAND.fullmatch(f"{after.word}"):
+            # In "covid-19" and "5-year" only one side could be a number, and "x-ray" is a word.
+            return operator
+        return " -" if symbol == "-" and prefix and f"{after.word}"[0].isdigit() else " "
+    if symbol == "--":
+        return " "
+    if symbol in ("*", "**"):
+        return operator if even else " "  # on one side alone it is emphasis
+    if set(symbol) == {"!"}:
+        return f" {symbol}" if symbol == "!" and prefix else " "
+    if len(set(symbol)) == 1 and symbol[0] in "+#$%&":
+        if suffix or (before.touching and symbol[0] == "#"):
+            return f"{symbol} "
+        if prefix:
+            return f" {symbol}"
+        return operator if between else " "
+    return operator if before.word is not None or after.word is not None else " "
+
+
+def data_digest(spec: DataSpec, samples: Sequence[Sample]) -> dict[str, Any]:
+    """What the manifest says of a data set: path, rows, digest of the file and of the content."""
+    described: dict[str, Any] = {
+        "path": spec.path,
+        "rows": len(samples),
+        "content_sha256": digest([sample.made_from for sample in samples]),
+    }
+    if not spec.path.startswith(HUB):
+        described["file_sha256"] = file_digest(resolve(spec.path))
+    return described
+
+
+def _sample(row: Row, spec: DataSpec) -> tuple[Sample, bool]:
+    fields = row.fields
+    used: set[str] = set()
+
+    def pick(given: str | None, usual: tuple[str, ...], option: str) -> str | None:
+        name = given or next((candidate for candidate in usual if candidate in fields), None)
+        if name is not None and name not in fields:
+            raise DataError(
+                f"{row.where}: field {name!r} (data.{option}) is missing."
+                f"{did_you_mean(name, [str(f) for f in fields])}"
+            )
+        if name is not None:
+            used.add(name)
+        return name
+
+    id_field = pick(spec.id, ID_FIELDS, "id")
+    messages_field = (
+        pick(spec.messages, MESSAGES_FIELDS, "messages") if spec.prompt is None else None
+    )
+    if messages_field is not None:
+        messages, reference = _conversation(
+            fields[messages_field], f"{row.where}: {messages_field}"
+        )
+    else:
+        messages, reference = _prompt(row, spec, pick), None
+    reference_field = pick(spec.reference, REFERENCE_FIELDS, "reference")
+    if reference is None and reference_field is not None and fields[reference_field] is not None:
+        reference = _text(fields[reference_field], f"{row.where}: {reference_field}")
+    reference = reference if reference and reference.strip() else None
+    content = _content(messages, reference)
+    given_id = None if id_field is None or fields[id_field] in (None, "") else str(fields[id_field])
+    metadata = {str(k): _jsonable(v) for k, v in fields.items() if k not in used}
+    sample = Sample(
+        id=given_id or _own_id(content),
+        messages=messages,
+        reference=reference,
+        metadata=metadata,
+        made_from=digest({**content, "metadata": metadata}),
+    )
+    return sample, given_id is not None
+
+
+def _content(messages: Sequence[Message], reference: str | None) -> dict[str, Any]:
+    return {"messages": [m.model_dump() for m in messages], "reference": reference}
+
+
+def _own_id(content: dict[str, Any]) -> str:
+    """The id of a sample that was given none: by its content, so that runs can be compared."""
+    return digest(content)[:16]
+
+
+def _prompt(
+    row: Row, spec: DataSpec, pick: Callable[[str | None, tuple[str, ...], str], str | None]
+) -> tuple[Message, ...]:
+    prompt_field = pick(spec.prompt, PROMPT_FIELDS, "prompt")
+    if prompt_field is None:
+        raise DataError(
+            f"{row.where}: no field with the prompt (looked for {', '.join(PROMPT_FIELDS)});"
+            f" this row has {', '.join(map(str, row.fields)) or 'no fields'}; name it with data.prompt"
+        )
+    text = _text(row.fields[prompt_field], f"{row.where}: {prompt_field}")
+    usual_context = CONTEXT_FIELDS if prompt_field == "instruction" else ()
+    context_field = pick(spec.context, usual_context, "context")
+    if context_field is not None and row.fields[context_field]:
+        text += "\n\n" + _text(row.fields[context_field], f"{row.where}: {context_field}")
+    return (_user_turn(text, f"{row.where}: {prompt_field}"),)
+
+
+def _conversation(value: Any, where: str) -> tuple[tuple[Message, ...], str | None]:
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except json.JSONDecodeError:
+            raise DataError(f"{where}: expected a list of messages, found text") from None
+    if not isinstance(value, list) or not value:
+        raise DataError(f"{where}: expected a list of {{role, content}} messages")
+    messages: list[Message] = []
+    for number, turn in enumerate(value, 1):
+        place = f"{where}, message {number}"
+        if not isinstance(turn, dict) or "role" not in turn or "content" not in turn:
+            raise DataError(f"{place}: expected an object with role and content")
+        if turn["role"] not in ("system", "user", "assistant"):
+            raise DataError(
+                f"{place}: role must be system, user or assistant, not {turn['role']!r}"
+            )
+        messages.append(Message(role=turn["role"], content=_text(turn["content"], place)))
+    reference = messages.pop().content if messages[-1].role == "assistant" else None
+    if not messages or messages[-1].role != "user":
+        raise DataError(f"{where}: the conversation needs a user turn before the answer")
+    messages[-1] = _user_turn(messages[-1].content, where)
+    return tuple(messages), reference
+
+
+def _user_turn(text: str, where: str) -> Message:
+    if not text.strip():
+        raise DataError(f"{where}: the prompt is empty; fill it in or remove the row")
+    if len(text) > MAX_PROMPT_CHARS:
+        raise DataError(
+            f"{where}: the prompt has {len(text):,} characters, more than {MAX_PROMPT_CHARS:,};"
+            " shorten it or remove the row"
+        )
+    return Message(role="user", content=text)
+
+
+def _text(value: Any, where: str) -> str:
+    if not isinstance(value, str):
+        raise DataError(f"{where}: expected text, found {type(value).__name__}")
+    if "\x00" in value:
+        raise DataError(f"{where}: holds a NUL byte; remove it")
+    try:
+        value.encode("utf-8")
+    except UnicodeEncodeError:
+        raise DataError(f"{where}: holds a lone surrogate, which is not valid Unicode") from None
+    return value
+
+
+def _jsonable(value: Any) -> Any:
+    if value is None or isinstance(value, str | int | bool):
+        return value
+    if isinstance(value, float):
+        return value if value == value and abs(value) != float("inf") else str(value)
+    if isinstance(value, list | tuple):
+        return [_jsonable(item) for item in value]
+    if isinstance(value, dict):
+        return {str(key): _jsonable(item) for key, item in value.items()}
+    return str(value)

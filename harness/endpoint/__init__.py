@@ -1,0 +1,31 @@
+"""The async client for OpenAI-compatible endpoints, for judges and for subjects alike."""
+
+from harness.endpoint.client import Transport
+from harness.endpoint.responses import valid_unicode
+from harness.endpoint.settings import (
+    Budget,
+    ChatCall,
+    ChatResult,
+    EndpointError,
+    EndpointSettings,
+    Prices,
+    Usage,
+    endpoint_settings,
+    one_line,
+    summed,
+)
+
+__all__ = [
+    "Budget",
+    "ChatCall",
+    "ChatResult",
+    "EndpointError",
+    "EndpointSettings",
+    "Prices",
+    "Transport",
+    "Usage",
+    "endpoint_settings",
+    "one_line",
+    "summed",
+    "valid_unicode",
+]

@@ -1,0 +1,233 @@
+"""Reads what an endpoint sent back, and tells failures that may pass from those that will not."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from harness.endpoint.settings import EndpointSettings
+from harness.records import Failure
+
+SHOWN = 200
+"""Characters of a server's message that are kept."""
+
+_CONTEXT = re.compile(r"context.{0,20}(?:length|window)|maximum context|too many tokens", re.I)
+_INVALID = re.compile(r"\d+ validation errors?\b", re.I)
+"""How llama-cpp-python's server begins a 500 that says the request is not valid."""
+
+_TRANSIENT_4XX = (408, 409, 425, 429)
+
+Redact = Callable[[str], str]
+"""Takes the key out of a text. Before the text is shortened: half a key is a leak as well."""
+
+
+@dataclass
+class Attempt:
+    """How one attempt ended.
+
+    Attributes:
+        retry_after: Seconds the server asks to wait, or None.
+        wants_rename: The server knows ``max_completion_tokens`` only.
+        fatal: No other call can succeed either.
+        connected: Whether there was a server at all.
+        billable: Whether the server may charge for it: it answered, or went on working unseen.
+        accepted: Whether the server took the request as it was: a 200, whatever it says.
+    """
+
+    text: str | None = None
+    refusal: str | None = None
+    finish_reason: str = "stop"
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    failure: Failure | None = None
+    retry_after: float | None = None
+    wants_rename: bool = False
+    fatal: bool = False
+    connected: bool = True
+    billable: bool = False
+    accepted: bool = False
+    seconds: float = 0.0
+
+
+def read_completion(response: Any, redact: Redact) -> Attempt:
+    """Read an HTTP 200 defensively: servers send HTML, half a JSON text, or no choice.
+
+    Args:
+        response: The HTTP response with its body read.
+        redact: Takes the key out.
+    """
+    attempt = _read_body(response, redact)
+    attempt.billable = attempt.accepted = True
+    return attempt
+
+
+def _read_body(response: Any, redact: Redact) -> Attempt:
+    try:
+        body = response.json()
+    except ValueError:
+        kind = _short(response.headers.get("content-type", "no content type"), redact)
+        said = _short(response.text, redact)
+        return _failed("bad_response", f"not JSON ({kind}): {said!r}", transient=True)
+    if not isinstance(body, dict):
+        said = _short(str(body), redact)
+        return _failed("bad_response", f"not a JSON object: {said!r}", transient=True)
+    attempt = _first_choice(body, redact)
+    usage = body.get("usage")
+    if isinstance(usage, dict):
+        attempt.prompt_tokens = _count(usage.get("prompt_tokens"))
+        attempt.completion_tokens = _count(usage.get("completion_tokens"))
+    return attempt
+
+
+def _first_choice(body: Mapping[str, Any], redact: Redact) -> Attempt:
+    if body.get("error"):
+        said = _short(str(body["error"]), redact)
+        return _failed("bad_response", f"an error as 200: {said}", True)
+    choices = body.get("choices")
+    choice = choices[0] if isinstance(choices, list) and choices else None
+    message = choice.get("message") if isinstance(choice, dict) else None
+    if not isinstance(choice, dict) or not isinstance(message, dict):
+        return _failed("empty_choice", "the server sent no choice", transient=True)
+    finish = choice.get("finish_reason")
+    attempt = Attempt(finish_reason=_short(finish, redact) if isinstance(finish, str) else "stop")
+    content, refusal = message.get("content"), message.get("refusal")
+    if isinstance(content, list):  # some servers send parts
+        parts = [part.get("text") for part in content if isinstance(part, dict)]
+        content = "".join(part for part in parts if isinstance(part, str))
+    if isinstance(refusal, str) and refusal:
+        attempt.refusal = redact(valid_unicode(refusal))
+    elif finish == "content_filter" and not content:
+        attempt.refusal = "stopped by the content filter"
+    elif isinstance(content, str):
+        attempt.text = redact(valid_unicode(content))
+    else:
+        attempt.failure = Failure(
+            kind="empty_choice", message="the choice holds no text", transient=True
+        )
+    return attempt
+
+
+def classify(error: Exception, settings: EndpointSettings, redact: Redact) -> Attempt:
+    """What an exception of an attempt means."""
+    import httpx2
+    import openai
+
+    while isinstance(error, ExceptionGroup):  # of a task group below: only what is inside tells
+        error = error.exceptions[0]
+    cause = error.__cause__ or error
+    said = f"{type(cause).__name__}: {_short(str(cause), redact)}"
+    if isinstance(cause, httpx2.ConnectError | httpx2.ConnectTimeout):
+        attempt = _failed("connection", said, True)
+        attempt.connected = False
+        return attempt
+    if isinstance(error, openai.APITimeoutError | TimeoutError):
+        attempt = _failed("timeout", f"no answer within {settings.timeout_s:g} s", transient=True)
+        attempt.billable = True
+        return attempt
+    if isinstance(error, openai.APIStatusError):
+        return _classify_status(error, settings, redact)
+    if isinstance(error, openai.APIConnectionError):
+        # The request was sent, and may have been worked on: a server bills answers that it breaks
+        # off as it bills whole ones.
+        attempt = _failed("broken_off", f"the server broke off its answer: {said}", True)
+        attempt.billable = True
+        return attempt
+    said = f"{type(error).__name__}: {_short(str(error), redact)}"
+    if isinstance(error, openai.APIError | ValueError) and not isinstance(error, UnicodeError):
+        return _failed("bad_response", said, True)
+    return _failed("client_error", said)
+
+
+def _classify_status(error: Any, settings: EndpointSettings, redact: Redact) -> Attempt:
+    status, headers = error.status_code, error.response.headers
+    body = error.body if isinstance(error.body, dict) else {}
+    said = _short(str(body.get("message") or error.message), redact)
+    code = str(body.get("code") or body.get("type") or "")
+    at, key = settings.base_url, settings.api_key_env
+    if status == 401:
+        return _fatal("unauthorized", f"{at} refused the key (401): check {key}: {said}")
+    if status == 402 or code == "insufficient_quota":
+        return _fatal("quota", f"{at}: the account has no credit left ({status}): {said}")
+    if status == 404:
+        return _fatal(
+            "not_found", f"{at} has no model {settings.model!r} or no chat there (404): {said}"
+        )
+    if status == 500 and _INVALID.match(said):
+        return _failed("bad_request", f"500: {said}")
+    if status in _TRANSIENT_4XX or status >= 500:
+        attempt = _failed(
+            "rate_limited" if status == 429 else f"http_{status}", f"{status}: {said}", True
+        )
+        attempt.retry_after = retry_after(headers, time.time())
+        return attempt
+    if status == 403:
+        return _failed("forbidden", f"403: {said}")
+    if code == "content_filter":
+        return Attempt(refusal=f"refused by the content filter: {said}")
+    if code == "context_length_exceeded" or _CONTEXT.search(said):
+        return _failed("context_length", f"{status}: {said}")
+    if status in (400, 422):
+        attempt = _failed("bad_request", f"{status}: {said}")
+        attempt.wants_rename = "max_completion_tokens" in said
+        return attempt
+    return _failed(f"http_{status}", f"{status}: {said}")
+
+
+def retry_after(headers: Mapping[str, str], now: float) -> float | None:
+    """Seconds that ``Retry-After`` (seconds or an HTTP date) or ``retry-after-ms`` asks for.
+
+    Args:
+        headers: The response's, names in lower case or case-insensitive.
+        now: Seconds since the epoch.
+
+    Returns:
+        At least 0, or None where there is no such header or it cannot be read.
+    """
+    for name, scale in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
+        value = headers.get(name)
+        if value is None:
+            continue
+        try:
+            seconds = float(value) / scale
+        except ValueError:
+            continue
+        if 0 <= seconds < float("inf"):
+            return seconds
+    try:
+        return max(0.0, parsedate_to_datetime(headers.get("retry-after", "")).timestamp() - now)
+    except (ValueError, TypeError, OverflowError):
+        return None
+
+
+def _failed(kind: str, message: str, transient: bool = False) -> Attempt:
+    return Attempt(failure=Failure(kind=kind, message=message, transient=transient))
+
+
+def _fatal(kind: str, message: str) -> Attempt:
+    attempt = _failed(kind, message)
+    attempt.fatal = True
+    return attempt
+
+
+def valid_unicode(text: str) -> str:
+    """``text`` as valid Unicode: pairs of surrogates joined, lone ones replaced.
+
+    JSON can carry half an emoji as an escape, and no file can.
+    """
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _short(text: str, redact: Redact) -> str:
+    line = redact(" ".join(valid_unicode(text).split()))
+    return line if len(line) <= SHOWN else line[: SHOWN - 1] + "…"
+
+
+def _count(value: Any) -> int | None:
+    """A number of tokens as the server sends it; some send 10.0."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None

@@ -1,0 +1,1 @@
+"""What every judge goes through: traits, cached verdicts, metering, self-judging, labels, calibration."""

@@ -1,0 +1,240 @@
+"""What a calibration found, kept under the judge's version so that every report can say it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from harness.judging.labels import Basis
+from harness.stats.agreement import Estimate
+from harness.util.digest import digest
+from harness.util.resources import cache_root
+
+TRUSTED_RHO = 0.3
+"""The interval of rho must lie above this, on independent labels, for a judge to count as checked."""
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Step(_Frozen):
+    """One step of the reliability chart: what people say where the judge says ``judge``."""
+
+    judge: float
+    people: float
+    items: int
+
+
+class KindMeans(_Frozen):
+    """One sort of answer (tricks that must not pay included): the judge's mean and the people's."""
+
+    items: int
+    judge: float
+    people: float
+
+
+class Compared(_Frozen):
+    """One dimension of a judge beside labels; whose labels, is in ``harness.judging.labels.Origin``.
+
+    Attributes:
+        items: Items that the judge scored and that have a label of the basis.
+        cross_validated: The judge was learned from these very labels, and each was predicted
+            without it.
+    """
+
+    dimension: str
+    items: int
+    basis: Basis
+    annotators: int
+    independent_labels: int | None
+    author_labels: int | None
+    cross_validated: bool = False
+
+    @property
+    def deciding(self) -> Estimate:
+        """What must lie above 0 for the judge to agree at all."""
+        raise NotImplementedError
+
+    @property
+    def figure(self) -> str:
+        """``rho 0.64 [0.56, 0.72] on 163 items``."""
+        raise NotImplementedError
+
+    @property
+    def verdict(self) -> str:
+        """``agrees with 2 independent annotators``, or what else can be said."""
+        count = self.annotators
+        whose = (
+            f"{count} independent annotator{'s' if count > 1 else ''}"
+            if self.basis == "people"
+            else "its authors' labels"
+        )
+        found = self.deciding
+        if found.value is None:
+            return f"has no defined agreement with {whose}"
+        if found.low is not None and found.low > 0:
+            return f"agrees with {whose}"
+        if found.high is not None and found.high < 0:
+            return f"contradicts {whose}"
+        return f"shows no clear agreement with {whose}"
+
+    @property
+    def labelled(self) -> str:
+        """How many labels come from independent people, and how many from the set's authors."""
+        people, authors = self.independent_labels or 0, self.author_labels or 0
+        by_people = f"{people} label{'s' if people != 1 else ''} by independent people"
+        by_authors = f"{authors} label{'s' if authors != 1 else ''} by authors"
+        if self.basis == "people":
+            return f"{by_people}, {by_authors} left out" if authors else by_people
+        return f"{by_authors}, {by_people}: too few to count apart" if people else by_authors
+
+    @property
+    def sentence(self) -> str:
+        """One line for the figures of this dimension."""
+        said = f"{self.verdict}: {self.figure}"
+        if self.independent_labels is not None:
+            said += f" ({self.labelled})"
+        if self.basis == "people":
+            return said
+        never = "not" if self.independent_labels else "never"
+        return f"{said}; {never} checked against independent people"
+
+    @property
+    def trusted(self) -> bool:
+        """Clearly above ``TRUSTED_RHO``, on independent labels that it was not learned from."""
+        low = self.deciding.low
+        return (
+            self.basis == "people"
+            and not self.cross_validated
+            and low is not None
+            and low > TRUSTED_RHO
+        )
+
+
+class Agreement(Compared):
+    """Agreement with scores.
+
+    Attributes:
+        people_alpha: Krippendorff's alpha (ordinal) among the annotators, where there are several.
+        length_rho: Spearman of the judge's scores with the answers' length in characters.
+        people_length_rho: The same of the labels.
+    """
+
+    spearman: Estimate
+    kendall: Estimate
+    kappa: Estimate
+    accuracy: Estimate
+    people_alpha: float | None
+    length_rho: float | None
+    people_length_rho: float | None
+    reliability: tuple[Step, ...]
+    kinds: dict[str, KindMeans] = {}
+
+    @property
+    def deciding(self) -> Estimate:
+        """The rank correlation."""
+        return self.spearman
+
+    @property
+    def figure(self) -> str:
+        """``rho 0.64 [0.56, 0.72] on 163 items``."""
+        how = " (cross-validated)" if self.cross_validated else ""
+        return f"rho {self.spearman}{how} on {self.items} items"
+
+
+class Preference(Compared):
+    """Agreement with pairwise preferences.
+
+    Attributes:
+        accuracy: Share of pairs on which judge and people say the same (a, b or tie).
+        kappa: Quadratic-weighted, over b < tie < a.
+        swap_consistency: Share of pairs judged alike in both orders, where the judge compares.
+    """
+
+    accuracy: Estimate
+    kappa: Estimate
+    swap_consistency: Estimate | None
+
+    @property
+    def deciding(self) -> Estimate:
+        """Kappa: chance alone has an accuracy above 0."""
+        return self.kappa
+
+    @property
+    def figure(self) -> str:
+        """``accuracy 0.90 [0.82, 0.96], kappa 0.80 [0.64, 0.92] on 60 pairs``."""
+        return f"accuracy {self.accuracy}, kappa {self.kappa} on {self.items} pairs"
+
+
+class Calibration(_Frozen):
+    """The result of checking one version of a judge against one file of labels.
+
+    Attributes:
+        judge: Its registered name.
+        code: Digest of a foreign plug-in (name, options, code); empty for ours.
+        split: Which part of the file was used.
+        items: Items in that part.
+        outcomes: Judgements by status, so that what could not be judged is seen.
+    """
+
+    judge: str
+    version: str
+    code: str = ""
+    labels: str
+    labels_digest: str
+    split: str | None
+    annotators: tuple[str, ...]
+    items: int
+    label_count: int
+    outcomes: dict[str, int]
+    dimensions: tuple[Agreement, ...] = ()
+    preferences: tuple[Preference, ...] = ()
+
+    @property
+    def compared(self) -> tuple[Compared, ...]:
+        """Every dimension that was compared."""
+        return (*self.dimensions, *self.preferences)
+
+    def only(self, names: set[str]) -> Calibration:
+        """The result on these dimensions alone."""
+        return self.model_copy(
+            update={
+                "dimensions": tuple(a for a in self.dimensions if a.dimension in names),
+                "preferences": tuple(p for p in self.preferences if p.dimension in names),
+            }
+        )
+
+
+def store(calibration: Calibration) -> Path:
+    """Keep a result under the judge's name, version and code, in the cache folder.
+
+    Returns:
+        The file: one for each file of labels and split.
+    """
+    folder = _folder(calibration.judge, calibration.version, calibration.code)
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{calibration.labels_digest[:16]}-{calibration.split or 'all'}.json"
+    draft = path.with_suffix(".part")
+    draft.write_text(calibration.model_dump_json(indent=1), encoding="utf-8")
+    draft.replace(path)
+    return path
+
+
+def lookup(judge: str, version: str, code: str = "") -> list[Calibration]:
+    """Every result kept for this very judge."""
+    found = [read(path) for path in sorted(_folder(judge, version, code).glob("*.json"))]
+    return [calibration for calibration in found if calibration is not None]
+
+
+def read(path: Path) -> Calibration | None:
+    """A result from its file; None where another version of Jostle wrote it, or there is none."""
+    try:
+        return Calibration.model_validate_json(path.read_text(encoding="utf-8"))
+    except (OSError, ValidationError):
+        return None
+
+
+def _folder(judge: str, version: str, code: str) -> Path:
+    return cache_root() / "calibrations" / digest([judge, version, code])[:32]

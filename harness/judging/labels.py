@@ -1,0 +1,280 @@
+"""People's labels: pointwise scores or pairwise preferences, each with its annotator, as JSONL.
+
+One row a label. Pointwise::
+
+    {"id": "17", "question": "...", "answer": "...", "annotator": "ann", "labels": {"empathy": 4}}
+
+Pairwise (``preferred`` is ``a``, ``b`` or ``tie``)::
+
+    {"id": "17", "question": "...", "answer_a": "...", "answer_b": "...", "annotator": "ann",
+     "preferred": "a"}
+
+Rows with the same id are labels of the same item by further annotators. Optional: ``split``
+(``fit`` or ``check``), ``reference``, ``original_question``, ``original_answer``, ``reason``, and
+``kind``, a word for the sort of answer it is, tricks that must not pay included (``warm_words``,
+``copies_question``). An annotator whose name begins with ``author`` is one of those who made the
+labelled set; everybody else counts as independent.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from harness.endpoint import one_line
+from harness.errors import DataError
+from harness.records import JudgeItem
+from harness.util.digest import digest
+from harness.util.resources import resolve
+
+Split = Literal["fit", "check"]
+Basis = Literal["people", "authors"]
+OWN = "author"
+
+MIN_ITEMS = 10
+"""Labelled items that say anything at all about a judge."""
+
+
+class Origin(NamedTuple):
+    """Whose labels an agreement rests on.
+
+    Attributes:
+        basis: ``people`` where labels of independent people stand for themselves, and only they are
+            compared with; ``authors`` where there are too few of them, and all labels are.
+        annotators: How many people those labels come from.
+        independent_labels: Labels by independent people in the file (None: not known).
+        author_labels: Labels by those who made the set.
+    """
+
+    basis: Basis
+    annotators: int
+    independent_labels: int | None
+    author_labels: int | None
+
+
+class Label(BaseModel):
+    """One row of a file of labels."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str = Field(min_length=1)
+    question: str
+    annotator: str = Field(min_length=1)
+    split: Split | None = None
+    answer: str | None = None
+    labels: dict[str, Annotated[float, Field(allow_inf_nan=False)]] | None = None
+    answer_a: str | None = None
+    answer_b: str | None = None
+    preferred: Literal["a", "b", "tie"] | None = None
+    reference: str | None = None
+    original_question: str | None = None
+    original_answer: str | None = None
+    kind: str | None = None
+    reason: dict[str, str] | str | None = None
+    topic: str | None = None
+
+    @property
+    def independent(self) -> bool:
+        """Whether it is by somebody who did not make the labelled set."""
+        return not self.annotator.startswith(OWN)
+
+    def names(self, dimensions: Sequence[str] | None) -> bool:
+        """Whether it says something on one of these dimensions; on preferences where None."""
+        return dimensions is None or any(name in (self.labels or {}) for name in dimensions)
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Label:
+        pointwise = self.answer is not None and bool(self.labels)
+        pairwise = None not in (self.answer_a, self.answer_b, self.preferred)
+        if pointwise == pairwise:
+            raise ValueError("needs either answer and labels, or answer_a, answer_b and preferred")
+        return self
+
+
+class LabelledItem(BaseModel):
+    """An item with the labels that its annotators gave it."""
+
+    model_config = ConfigDict(frozen=True, ignored_types=(cached_property,))
+
+    rows: tuple[Label, ...]
+
+    @property
+    def first(self) -> Label:
+        """The row whose texts stand for the item."""
+        return self.rows[0]
+
+    @property
+    def pairwise(self) -> bool:
+        """Whether its label is a preference."""
+        return self.first.preferred is not None
+
+    def of(self, basis: Basis) -> LabelledItem | None:
+        """The item with the labels that an agreement of this basis rests on; None without any."""
+        rows = tuple(row for row in self.rows if row.independent or basis == "authors")
+        return LabelledItem(rows=rows) if rows else None
+
+    def score(self, dimension: str) -> float | None:
+        """The mean of the annotators' scores, or None where nobody gave one."""
+        given = [
+            row.labels[dimension] for row in self.rows if row.labels and dimension in row.labels
+        ]
+        return sum(given) / len(given) if given else None
+
+    def preference(self) -> float:
+        """1 where the annotators prefer answer a, 0 for b, 0.5 for a tie."""
+        mean = sum({"a": 1.0, "b": 0.0, "tie": 0.5}[str(row.preferred)] for row in self.rows)
+        mean /= len(self.rows)
+        return 1.0 if mean > 0.5 else 0.0 if mean < 0.5 else 0.5
+
+    def judge_item(self, answer: str, opponent: str | None = None) -> JudgeItem:
+        """What a judge is shown of it."""
+        row = self.first
+        return JudgeItem(
+            question=row.question,
+            answer=answer,
+            reference=row.reference,
+            original_question=row.original_question,
+            original_answer=row.original_answer,
+            opponent_answer=opponent,
+            seed=int(digest([row.id, answer])[:8], 16),
+        )
+
+
+class Labels(BaseModel):
+    """A file of labels, by item."""
+
+    model_config = ConfigDict(frozen=True)
+
+    items: tuple[LabelledItem, ...]
+    digest: str
+
+    @property
+    def annotators(self) -> list[str]:
+        """Everybody who labelled, sorted."""
+        return sorted({row.annotator for item in self.items for row in item.rows})
+
+    @property
+    def own(self) -> bool:
+        """Whether all labels come from those who made the set."""
+        return not any(row.independent for item in self.items for row in item.rows)
+
+    def origin(self, dimensions: Sequence[str] | None = None) -> Origin:
+        """Whose labels an agreement on these dimensions (together) rests on; on preferences where None."""
+        rows = [row for item in self.items for row in item.rows if row.names(dimensions)]
+        people = [row for row in rows if row.independent]
+        whole = [
+            item
+            for item in self.items
+            if (by_people := item.of("people")) is not None
+            and all(by_people.score(name) is not None for name in dimensions or ())
+        ]
+        basis: Basis = "people" if len(whole) >= MIN_ITEMS else "authors"
+        counted = people if basis == "people" else rows
+        return Origin(
+            basis, len({row.annotator for row in counted}), len(people), len(rows) - len(people)
+        )
+
+    @property
+    def count(self) -> int:
+        """Number of labels: rows of the file."""
+        return sum(len(item.rows) for item in self.items)
+
+    @property
+    def dimensions(self) -> list[str]:
+        """Dimensions that pointwise labels name, sorted."""
+        return sorted(
+            {name for item in self.items for row in item.rows for name in row.labels or {}}
+        )
+
+    def part(self, split: Split | None) -> Labels:
+        """The items of one split; all for None."""
+        if split is None:
+            return self
+        return self._with([item for item in self.items if item.first.split == split])
+
+    def _with(self, items: Sequence[LabelledItem]) -> Labels:
+        return self.model_copy(update={"items": tuple(items)})
+
+
+def read_labels(path: str) -> Labels:
+    """Read a file of labels.
+
+    Raises:
+        DataError: Unreadable, not JSONL, a field is wrong, one item with different texts, or a
+            question that stands in both splits; one line with file and line.
+    """
+    try:
+        # Not splitlines(): U+2028 and U+0085 may stand in a JSON string as they are.
+        lines = Path(resolve(path)).read_text(encoding="utf-8-sig").split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: cannot be read: {error}") from error
+    items: dict[str, list[Label]] = {}
+    splits: dict[str, tuple[Split | None, int]] = {}
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        row = _row(line, f"{path}:{number}")
+        known = items.setdefault(row.id, [])
+        if known and _texts(known[0]) != _texts(row):
+            raise DataError(f"{path}:{number}: id {row.id!r} stands for other texts before")
+        if any(row.annotator == other.annotator for other in known):
+            raise DataError(f"{path}:{number}: {row.annotator!r} labelled {row.id!r} before")
+        split, first = splits.setdefault(_plain(row.question), (row.split, number))
+        if split != row.split:
+            raise DataError(
+                f"{path}:{number}: this question is in split {split} on line {first} and in"
+                f" {row.split} here; split by question"
+            )
+        known.append(row)
+    if not items:
+        raise DataError(f"{path}: holds no label; write one JSON object a line")
+    found = tuple(LabelledItem(rows=tuple(rows)) for rows in items.values())
+    if len({item.pairwise for item in found}) > 1:
+        raise DataError(f"{path}: mixes pointwise and pairwise labels; use two files")
+    return Labels(
+        items=found,
+        digest=digest([row.model_dump(mode="json") for item in found for row in item.rows]),
+    )
+
+
+def _row(line: str, where: str) -> Label:
+    try:
+        value: Any = json.loads(line)
+    except ValueError as error:
+        raise DataError(f"{where}: not valid JSON: {error}") from None
+    for field, text in _texts_in(value):
+        if any("\ud800" <= character <= "\udfff" for character in text):
+            raise DataError(
+                f"{where}: field {field!r}: holds half of a surrogate pair, which is no text"
+            )
+    try:
+        return Label.model_validate(value)
+    except ValidationError as error:
+        message = one_line(error, list(Label.model_fields)).replace("option", "field")
+        raise DataError(f"{where}: {message}") from None
+
+
+def _texts_in(value: Any, field: str = "") -> Iterator[tuple[str, str]]:
+    """Every text of a row, names of fields included, with the field that it stands in."""
+    if isinstance(value, str):
+        yield field, value
+    elif isinstance(value, dict):
+        for name, inner in value.items():
+            yield field, name
+            yield from _texts_in(inner, f"{field}.{name}".removeprefix("."))
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _texts_in(inner, field)
+
+
+def _texts(row: Label) -> tuple[str | None, ...]:
+    return row.question, row.answer, row.answer_a, row.answer_b
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.lower().split())

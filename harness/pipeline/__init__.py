@@ -1,0 +1,1 @@
+"""A run from data to report: store, cache, session, the stages and the runner."""

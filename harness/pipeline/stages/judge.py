@@ -1,0 +1,290 @@
+"""Fourth stage: every judge grades every answer, blind."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+
+from harness.judging.metered import Metered
+from harness.judging.shown_texts import texts_for
+from harness.pipeline.judge_ledger import booked
+from harness.pipeline.member_stores import MemberStores
+from harness.pipeline.session import Session, StageReport
+from harness.pipeline.store import StageFile, score_key
+from harness.protocols import Judge
+from harness.records import (
+    ORIGINAL,
+    Comparison,
+    Dimension,
+    Generation,
+    JudgeItem,
+    Judgement,
+    Sample,
+    Score,
+    Variant,
+    VariantKey,
+    key_fields,
+)
+from harness.util.digest import derived_seed, digest
+from harness.util.progress import Task
+
+
+@dataclass(frozen=True)
+class NamedJudge:
+    """A judge as the suite names it.
+
+    Attributes:
+        label: Under which its scores stand.
+        name: Its registered name.
+        source: Digest of name, options and code where the plug-in is not ours, so that an edited
+            judge judges again, and no other of its file and version stands in for it.
+    """
+
+    label: str
+    judge: Judge
+    repeats: int = 1
+    source: str = ""
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class Expected:
+    """One score that is wanted: the item it is read off, or why there can be none."""
+
+    score: Score
+    dimension: Dimension
+    item: JudgeItem | None = None
+
+
+@dataclass(frozen=True)
+class _Book:
+    """Looks up what belongs to an answer."""
+
+    samples: Mapping[str, Sample]
+    variants: Mapping[VariantKey, Variant]
+    answers: Mapping[tuple[str, VariantKey, int], Generation]
+    baseline: str
+    seed: int
+
+    def original(self, generation: Generation) -> Generation | None:
+        key = VariantKey(generation.sample_id, ORIGINAL, "none", 0)
+        return self.answers.get((generation.subject, key, generation.repeat))
+
+    def opponent(self, generation: Generation) -> Generation | None:
+        return self.answers.get((self.baseline, generation.variant_key, generation.repeat))
+
+
+def judge(session: Session, judges: Sequence[NamedJudge]) -> None:
+    """Have every judge grade every answer; what stands already is not judged again.
+
+    A dimension whose needs cannot be met by the data (no reference) gives no record; one whose
+    needs failed (no answer to the original) gives a record with the reason.
+    """
+    run = session.run
+    generations = list(run.read(Generation))
+    book = _Book(
+        samples={sample.id: sample for sample in run.read(Sample)},
+        variants={variant.variant_key: variant for variant in run.read(Variant)},
+        answers={(g.subject, g.variant_key, g.repeat): g for g in generations},
+        baseline=session.suite.baseline_name,
+        seed=session.suite.suite.seed,
+    )
+    wanted = {
+        named.label: [e for g in generations for e in _expected(named, g, book)] for named in judges
+    }
+    file = run.file(Score)
+    with session.stage("scores") as report, closing(file):
+        digests = {score_key(e.score): e.score.made_from for es in wanted.values() for e in es}
+        kept = file.keep(
+            lambda score: (
+                digests.get(score_key(score)) == score.made_from
+                and not (score.status == "error" and (score.transient or session.retry_failed))
+                and not (score.status in ("unparsed", "refused") and session.retry_failed)
+            )
+        )
+        done = {score_key(score) for score in kept}
+        report.count("already_there", len(done))
+        for named in judges:
+            expected = wanted[named.label]
+            todo = [e for e in expected if score_key(e.score) not in done]
+            with session.progress.stage(f"judge: {named.label}", len(expected)) as task:
+                task.advance(len(expected) - len(todo))
+                _grade(session, named, todo, file, task, report)
+        file.close()
+        for score in run.read(Score):
+            report.count(score.status)
+        report.made_from = digest(sorted(digests.values()))
+
+
+def _expected(named: NamedJudge, generation: Generation, book: _Book) -> Iterator[Expected]:
+    variant = book.variants[generation.variant_key]
+    sample = book.samples[generation.sample_id]
+    is_original = variant.perturbation == ORIGINAL
+    texts = texts_for(named.judge)
+    for dimension in named.judge.dimensions:
+        if "reference" in dimension.needs and sample.reference is None:
+            continue
+        if "original_answer" in dimension.needs and is_original:
+            continue
+        compares = "opponent" in dimension.needs
+        if compares and generation.subject == book.baseline:
+            continue
+        missing = _missing_answer(generation, dimension, book)
+        for repeat in range(named.repeats):
+            item = None if missing else _item(generation, dimension, book, repeat, texts)
+            shown = {"missing": missing} if item is None else item.model_dump(mode="json")
+            if not compares:
+                shown.pop("seed", None)
+            yield Expected(
+                Score(
+                    **key_fields(generation.variant_key),
+                    judge=named.label,
+                    dimension=dimension.name,
+                    version=named.judge.version,
+                    subject=generation.subject,
+                    repeat=generation.repeat,
+                    judge_repeat=repeat,
+                    comparison=Comparison(opponent=book.baseline, order="both")
+                    if compares
+                    else None,
+                    status="error",
+                    reason=missing,
+                    transient=bool(missing),
+                    made_from=digest(
+                        [named.judge.version, named.source, dimension.name, repeat, shown]
+                    ),
+                ),
+                dimension,
+                item,
+            )
+
+
+def _missing_answer(generation: Generation, dimension: Dimension, book: _Book) -> str | None:
+    needed: list[tuple[str, Generation | None]] = [("no answer", generation)]
+    if "original_answer" in dimension.needs:
+        needed.append(("no answer to the original prompt", book.original(generation)))
+    if "opponent" in dimension.needs:
+        needed.append((f"no answer of {book.baseline}", book.opponent(generation)))
+    for what, found in needed:
+        if found is None:
+            return what
+        if found.completion.error is not None:
+            return f"{what}: {found.completion.error.kind}"
+    return None
+
+
+def _item(
+    generation: Generation,
+    dimension: Dimension,
+    book: _Book,
+    repeat: int,
+    texts: Collection[str],
+) -> JudgeItem:
+    """What the judge sees: no text that it does not look at, so that a cached verdict fits again."""
+    variant = book.variants[generation.variant_key]
+    sample = book.samples[generation.sample_id]
+    is_original = variant.perturbation == ORIGINAL
+    original = book.original(generation) if not is_original else None
+    opponent = book.opponent(generation) if "opponent" in dimension.needs else None
+    beside = {
+        "reference": sample.reference,
+        "original_question": None if is_original else sample.prompt,
+        "original_answer": None if original is None else original.completion.text,
+    }
+    return JudgeItem(
+        question=variant.prompt,
+        answer=generation.completion.text or "",
+        conversation=variant.messages[:-1],
+        **{name: text for name, text in beside.items() if name in texts},
+        opponent_answer=None if opponent is None else opponent.completion.text,
+        finish_reason=generation.completion.finish_reason,
+        is_original=is_original,
+        seed=derived_seed(book.seed, *generation.variant_key, generation.repeat, repeat),
+    )
+
+
+def _grade(
+    session: Session,
+    named: NamedJudge,
+    todo: Sequence[Expected],
+    file: StageFile[Score],
+    task: Task,
+    report: StageReport,
+) -> None:
+    durable = getattr(named.judge, "durable", True)
+    meter = Metered(named.judge)
+    cached = session.cache.get(e.score.made_from for e in todo if e.item is not None)
+    rows: dict[tuple[object, ...], list[Expected]] = defaultdict(list)
+    for expected in todo:
+        if expected.item is None:
+            file.append(expected.score)
+            task.advance()
+        elif expected.score.made_from in cached:
+            found = Judgement.model_validate_json(cached[expected.score.made_from])
+            # It was paid for by the run that asked.
+            file.append(_scored(expected, found.model_copy(update={"cost": None})))
+            task.advance()
+            report.count("from_cache")
+        else:
+            rows[_row(expected)].append(expected)
+    calls = _calls(rows.values())
+    with (
+        booked(session, named.label, meter) as book,
+        closing(MemberStores(session)) as stores,
+        # Closed before the books are: what is cancelled under way then is charged all the same.
+        closing(meter.grade([call[0].item for call in calls if call[0].item])) as grading,
+    ):
+        if hasattr(named.judge, "keep_in"):
+            named.judge.keep_in(stores.of)
+        for judgement in grading:
+            book()
+            call = calls[judgement.item]
+            matched = [e for e in call if e.score.dimension == judgement.dimension]
+            # Nothing matches where that dimension stands already and only its siblings were missing.
+            call[:] = [e for e in call if e.score.dimension != judgement.dimension]
+            # One call, one cost: answers that share it do not pay it again.
+            unpaid = judgement.model_copy(update={"cost": None})
+            file.append(*(_scored(e, unpaid if n else judgement) for n, e in enumerate(matched)))
+            if matched and judgement.status == "scored" and durable:
+                session.cache.put({matched[0].score.made_from: judgement.model_dump_json()})
+            task.advance(len(matched))
+            report.count("judged", min(1, len(matched)))
+            report.count("shared", max(0, len(matched) - 1))
+    for expected in (left for call in calls for left in call):
+        lost = {"reason": "the judge returned nothing for this item", "transient": True}
+        file.append(expected.score.model_copy(update=lost))
+        task.advance()
+
+
+def _row(expected: Expected) -> tuple[object, ...]:
+    """What one call of the judge covers: all dimensions of one answer that need the same texts."""
+    score = expected.score
+    compares = score.comparison is not None
+    return (score.subject, score.variant_key, score.repeat, score.judge_repeat, compares)
+
+
+def _calls(rows: Iterable[list[Expected]]) -> list[list[Expected]]:
+    """Rows that show the judge the very same texts are one call."""
+    calls: dict[tuple[str, ...], list[Expected]] = {}
+    for row in rows:
+        calls.setdefault(tuple(e.score.made_from for e in row), []).extend(row)
+    return list(calls.values())
+
+
+def _scored(expected: Expected, judgement: Judgement) -> Score:
+    dimension = expected.dimension
+    value, status, reason = judgement.value, judgement.status, judgement.reason
+    if status == "scored" and (value is None or not dimension.low <= value <= dimension.high):
+        status, reason = "error", f"value {value} is outside {dimension.low} to {dimension.high}"
+    return expected.score.model_copy(
+        update={
+            "value": value if status == "scored" else None,
+            "status": status,
+            "reason": reason,
+            "raw": judgement.raw,
+            "transient": judgement.transient,
+            "cost": judgement.cost,
+        }
+    )

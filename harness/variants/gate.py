@@ -1,0 +1,146 @@
+"""The gate: what a candidate must keep to count as the same prompt in other words.
+
+Cosine alone does not tell good from bad ("did" / "did not" is .83, a good change of role .78), so
+it is a floor per kind beside explicit checks, which run first. All look only at the sentences that
+an edit touches (``checks.py``); what gets embedded is those passages before and after, each
+distinct text once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from harness.errors import PluginError
+from harness.records import Edit
+from harness.text.edits import normalised
+from harness.util.digest import digest
+from harness.variants.checks import CHECKS, Passage, role_exchange, too_much
+from perturbations.common import Limits, package_digest
+
+if TYPE_CHECKING:
+    from harness.text.parse import Text
+
+# About as much as MiniLM's window of 256 tokens holds.
+_WINDOW_CHARACTERS = 1000
+
+
+class Embeds(Protocol):
+    """Texts to unit vectors, as ``harness.text.embedding.Embedder`` does."""
+
+    def embed(self, texts: Sequence[str]) -> Any:
+        """One row a text."""
+        ...
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the gate says of one candidate.
+
+    Attributes:
+        reason: None for accepted; else the check's name, a colon and one line.
+        similarity: Cosine of the changed passages, where it was measured.
+    """
+
+    reason: str | None
+    similarity: float | None = None
+
+
+class Gate:
+    """Decides which candidates count.
+
+    Args:
+        similarity: Whether to measure it at all; without, the explicit checks decide alone.
+        floors: Floors by kind that replace the kinds' own.
+        embedder: What embeds; ``harness.text.embedding.Embedder`` if None, loaded on first use.
+    """
+
+    def __init__(
+        self,
+        *,
+        similarity: bool = True,
+        floors: Mapping[str, float] | None = None,
+        embedder: Embeds | None = None,
+    ) -> None:
+        self.similarity = similarity
+        self.floors = dict(floors or {})
+        self._embedder = embedder
+
+    @property
+    def fingerprint(self) -> str:
+        """Digest of what decides: settings, checks and lexicons."""
+        return digest(["gate", self.similarity, self.floors, package_digest()])
+
+    def check(
+        self,
+        text: Text,
+        edits: Sequence[Edit],
+        *,
+        kind: str,
+        severity: str,
+        limits: Limits | None = None,
+    ) -> str | Passage:
+        """The explicit checks, cheapest first.
+
+        Returns:
+            The reason for the rejection, or the passage whose similarity remains to be judged.
+        """
+        limits = limits or Limits()
+        try:
+            passage = Passage(text, normalised(text.raw, edits))
+        except PluginError as error:
+            return f"edits: {error}"
+        if not passage.edits:
+            return "unchanged: nothing differs from the original"
+        excess = too_much(passage, limits, severity)
+        if excess:
+            return f"edits: {excess}"
+        for name, check in CHECKS.items():
+            if name in limits.exempt:
+                if name == "roles" and "exchange" in limits.exempt:
+                    check = role_exchange
+                else:
+                    continue
+            found = check(passage, limits)
+            if found:
+                return f"{name}: {found}"
+        return passage
+
+    def judge(self, passages: Sequence[tuple[Passage, str, Limits | None]]) -> list[Verdict]:
+        """Measure similarity for many passages at once: (passage, kind, limits) each."""
+        if not self.similarity:
+            return [Verdict(None) for _ in passages]
+        pieces = [list(_windows(passage)) for passage, _, _ in passages]
+        texts = list(dict.fromkeys(t for windows in pieces for pair in windows for t in pair))
+        vectors = dict(zip(texts, self._embed(texts), strict=True)) if texts else {}
+        verdicts = []
+        for (_, kind, limits), windows in zip(passages, pieces, strict=True):
+            weights = [len(before) + 1 for before, _ in windows]
+            cosines = [float(vectors[b] @ vectors[a]) for b, a in windows]
+            cosine = sum(w * c for w, c in zip(weights, cosines, strict=True)) / sum(weights)
+            cosine = round(cosine, 4)
+            floor = self.floors.get(kind, (limits or Limits()).floor)
+            reason = None if cosine >= floor else f"similarity: {cosine:.2f} is below {floor:.2f}"
+            verdicts.append(Verdict(reason, cosine))
+        return verdicts
+
+    def _embed(self, texts: Sequence[str]) -> Any:
+        if self._embedder is None:
+            from harness.text.embedding import Embedder
+
+            self._embedder = Embedder()
+        return self._embedder.embed(texts)
+
+
+def _windows(passage: Passage) -> Iterable[tuple[str, str]]:
+    """Passages side by side, joined up to about what the embedding model reads."""
+    before: list[str] = []
+    after: list[str] = []
+    for old, new in passage.pairs:
+        if before and sum(map(len, before)) + len(old) > _WINDOW_CHARACTERS:
+            yield " ".join(before), " ".join(after)
+            before, after = [], []
+        before.append(old)
+        after.append(new)
+    yield " ".join(before), " ".join(after)

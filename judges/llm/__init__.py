@@ -1,0 +1,1 @@
+"""What the judges that are language models share: rubrics, prompts, parsing, endpoints."""

@@ -1,0 +1,104 @@
+"""What the judges behind an endpoint have in common: options, client, version and how they ask."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from harness.endpoint import ChatCall, Transport, endpoint_settings, one_line
+from harness.records import Message
+from harness.text.refusals import Refusals
+from harness.util.digest import digest
+from judges.llm import prompts
+from judges.llm.rubric_file import RubricFile
+from judges.llm.structured_output import Level, StructuredChat, response_format
+
+
+class Asking(BaseModel):
+    """How a judge asks, as a suite gives it.
+
+    Attributes:
+        temperature: Of the judge; None leaves it out, for models that refuse the field.
+        max_tokens: Of a verdict with its reasons.
+        max_characters: Of one shown text.
+        structured: The level to start at.
+        allow_self_judging: Let an endpoint's model judge its own answers.
+    """
+
+    # Strict: what YAML reads as a text or as true is a slip of the pen, and would be sent.
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)
+
+    temperature: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = 0.0
+    max_tokens: int = Field(default=512, ge=1)
+    max_characters: int = Field(default=prompts.MAX_CHARACTERS, ge=100)
+    structured: Level = "json_schema"
+    allow_self_judging: bool = False
+
+
+class EndpointJudge:
+    """A language model behind an OpenAI-compatible endpoint, with a rubric to judge by.
+
+    Args:
+        kind: Begins the version, where it is not the rubric judge.
+        rubric: What is judged.
+        asking: The fields of ``Asking``.
+        endpoint: The fields of ``EndpointSettings``.
+
+    Attributes:
+        transport: The client, with what it used so far.
+
+    Raises:
+        EndpointError: The endpoint needs a key and none is set.
+        ValueError: An option does not fit: one line that names it.
+    """
+
+    llm = True
+
+    def __init__(
+        self, kind: str, rubric: RubricFile, asking: Mapping[str, Any], endpoint: Mapping[str, Any]
+    ) -> None:
+        try:
+            self._asking = Asking.model_validate(dict(asking))
+        except ValidationError as error:
+            raise ValueError(one_line(error, list(Asking.model_fields))) from None
+        settings = endpoint_settings(endpoint)
+        self.rubric = rubric
+        self.allow_self_judging = self._asking.allow_self_judging
+        self.transport = Transport(settings)
+        self.durable = settings.durable
+        self.fingerprint = settings.fingerprint
+        self._chat = StructuredChat(self.transport, self._asking.structured)
+        self._refusals = Refusals(similarity=None)
+        decides = [
+            settings.fingerprint,
+            self._asking.model_dump(exclude={"allow_self_judging"}),
+            prompts.PROMPT_VERSION,
+        ]
+        self.version = (
+            f"{kind}{rubric.label}, {settings.model}@{settings.revision or 'undeclared'},"
+            f" settings {digest(decides)[:8]}"
+        )
+
+    @property
+    def level(self) -> Level | None:
+        """How the endpoint is held to JSON, as was found out by asking; None before that."""
+        return self._chat.level if self._chat.known else None
+
+    def _call(
+        self,
+        messages: Sequence[Message],
+        level: Level,
+        schema: dict[str, Any],
+        name: str,
+        seed: int,
+    ) -> ChatCall:
+        return ChatCall(
+            messages=tuple(messages),
+            max_tokens=self._asking.max_tokens,
+            temperature=self._asking.temperature,
+            # Some servers know no seed: it is sent only where it can matter.
+            seed=seed if self._asking.temperature else None,
+            response_format=response_format(level, schema, name),
+        )

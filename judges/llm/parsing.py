@@ -1,0 +1,289 @@
+"""Reads verdicts out of what a model wrote. The last verdict counts, whole or not; nothing is guessed.
+
+A score counts only where it is a whole number on the scale. What a reasoning model thinks before its
+answer, turns that it invents after its own, and what it quotes from the texts it was shown are not
+its verdict. An earlier verdict never fills in for what the last one lacks: it may be a forged one
+that the model quotes before it gives its own.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from harness.endpoint import valid_unicode
+from judges.llm.json_scan import Found, Quotable, scan
+
+_THOUGHT = re.compile(r"<(think|thinking|reasoning)>.*?(?:</\1>|\Z)", re.DOTALL | re.IGNORECASE)
+_THOUGHT_END = re.compile(r"</(?:think|thinking|reasoning)>", re.IGNORECASE)
+_NEXT_TURN = re.compile(
+    r"<\|(?:im_end|im_start|user|eot_id|end|endoftext|start_header_id)\|>|\[INST\]"
+    r"|^(?:user|human|### ?instruction):?[ \t]*$",
+    re.IGNORECASE | re.MULTILINE,
+)
+_KEY = re.compile(r'"([^"\n]{1,80})"\s*:')
+_FENCE = re.compile(r"\s*```\w*\s*")
+_AROUND = r"[ \t*_\"']{0,8}"
+_SCORE = re.compile(
+    r"(-?\d{1,6}(?:\.\d+)?)(?:\s{0,8}(?:/|(?:out )?of\b)\s{0,8}(\d{1,6}))?"
+    # No range, no choice of two numbers, and nothing left over of a fraction.
+    r"(?!\w|[.,]\d|[ \t,]{0,8}(?:/|out\b|of\b|or\b|(?:-|–|to\b|and\b)[ \t]{0,8}\d))",
+    re.IGNORECASE,
+)
+"""A score at the beginning of what a line says: ``4``, ``4.0``, ``4/5``, ``4 out of 5``."""
+
+
+class Verdict(NamedTuple):
+    """One dimension's score and the reason given for it."""
+
+    score: int
+    reason: str
+
+
+def own_turn(text: str, shown: Sequence[str] = ()) -> str:
+    """What the model says as its answer: without thoughts, and up to the next turn it invents.
+
+    Delimiters within a JSON object are quoted and end nothing.
+
+    Args:
+        text: What the model wrote.
+        shown: The texts it was shown. A template's delimiter out of them that comes before any
+            object of the model's own is a quotation too.
+    """
+    return _own_turn(text, Quotable(shown))
+
+
+def _own_turn(text: str, shown: Quotable) -> str:
+    # Objects blanked out at the same length, so that what is found elsewhere keeps its place.
+    parts, position = [], 0
+    for start, end, _ in scan(text).objects:
+        parts += [text[position:start], "." * (end - start)]
+        position = end
+    blank = "".join([*parts, text[position:]])
+    kept = list(_unthought(blank))
+    blank = "".join(blank[start:end] for start, end in kept)
+    text = "".join(text[start:end] for start, end in kept)
+    own = [found.start for found in scan(text).objects if not shown.holds(text, found)]
+    for turn in _NEXT_TURN.finditer(blank, pos=len(blank) - len(blank.lstrip()) + 1):
+        quotation = turn[0][0] in "<[" and any(turn[0] in known for known in shown.texts)
+        if not quotation or (own and own[0] < turn.start()):
+            return text[: turn.start()]
+    return text
+
+
+def whole_number(value: Any, allowed: Sequence[int]) -> int | None:
+    """``value`` as one of the allowed whole numbers: 4, 4.0, "4" or "4/5"; else None."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, str):
+        match = re.fullmatch(r"\s*(-?\d{1,6})(?:\.0+)?(?:\s*/\s*(\d{1,6}))?\s*", value)
+        if not match or (match[2] and int(match[2]) != max(allowed)):
+            return None
+        value = int(match[1])
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return value if isinstance(value, int) and value in allowed else None
+
+
+def verdicts(
+    text: str,
+    scales: Mapping[str, Sequence[int]],
+    shown: Sequence[str] = (),
+    finish_reason: str = "stop",
+) -> dict[str, Verdict]:
+    """The last verdict: what it says validly on each dimension.
+
+    The last JSON object that names any of the dimensions; where there is none, the last line such
+    as ``Empathy: 4/5`` of each, whatever it says.
+
+    Args:
+        text: What the model wrote.
+        scales: By dimension, the allowed scores.
+        shown: The texts that the model was shown: objects and lines out of them are quotations,
+            unless the model writes nothing else.
+        finish_reason: With ``length``, an object that is not closed leaves everything unparsed.
+
+    Returns:
+        A verdict for each dimension that has a valid one.
+    """
+    only = next(iter(scales)) if len(scales) == 1 else None
+    names = [*scales, *(["score"] if only else [])]
+    said = _said(text, names, shown, finish_reason)
+    if said is None:
+        return {}
+    value = said.value
+    if value is None:
+        return _lines(said.text, scales, said.shown)
+    if only and not _names(value, [only]):
+        value = {only: value}
+    found = {name: _verdict(_field(value, name), allowed) for name, allowed in scales.items()}
+    return {name: verdict for name, verdict in found.items() if verdict is not None}
+
+
+def choice(
+    text: str,
+    field: str,
+    allowed: Sequence[str],
+    shown: Sequence[str] = (),
+    finish_reason: str = "stop",
+) -> tuple[str, str] | None:
+    """The last choice: a field of a JSON object, or else a line such as ``Winner: first``.
+
+    Args:
+        text: What the model wrote.
+        field: The field's name.
+        allowed: What may be chosen.
+        shown: As for ``verdicts``.
+        finish_reason: As for ``verdicts``.
+
+    Returns:
+        The choice and its reason, or None where the last choice is not a valid one.
+    """
+    said = _said(text, [field], shown, finish_reason)
+    if said is None:
+        return None
+    known = {_squeezed(value): value for value in allowed}
+    if said.value is not None:
+        chosen = _field(said.value, field)
+        if not isinstance(chosen, str) or _squeezed(chosen) not in known:
+            return None
+        return known[_squeezed(chosen)], _reason(said.value)
+    line = _last_lines(said.text, {field: re.escape(field)}, said.shown).get(field, "")
+    options = "|".join(re.escape(value) for value in allowed)
+    match = re.match(rf"({options})\b(?!\s*(?:/|or\b))", line, re.IGNORECASE)
+    return (known[_squeezed(match[1])], "") if match else None
+
+
+class _Said(NamedTuple):
+    """The model's own verdict: an object, or else the text in which lines may have it."""
+
+    value: dict[str, Any] | None
+    text: str
+    shown: Quotable
+
+
+def _said(
+    text: str, names: Sequence[str], shown: Sequence[str], finish_reason: str
+) -> _Said | None:
+    """What holds the verdict; None where it is cut off."""
+    quotable = Quotable(shown)
+    text = _own_turn(text, quotable)
+    spans = scan(text)
+    if finish_reason == "length" and spans.cut:
+        return None
+    last = next(
+        (
+            found
+            for found in reversed(spans.objects)
+            if _names(found.value, names)
+            and (_is_all(text, found) or not quotable.holds(text, found))
+        ),
+        None,
+    )
+    # A verdict that is begun after it and cannot be read takes its place all the same.
+    later = [start for start in spans.broken if last is None or start >= last.end]
+    if last is not None and later and _names(dict.fromkeys(_KEY.findall(text, later[0])), names):
+        return _Said(None, text[later[0] :], quotable)
+    return _Said(None if last is None else last.value, text, quotable)
+
+
+def _is_all(text: str, found: Found) -> bool:
+    """Whether a text is nothing but one object: whatever texts hold the same, it is the answer."""
+    return not re.sub(r"```\w*", "", text[: found.start] + text[found.end :]).strip()
+
+
+def _unthought(text: str) -> Iterator[tuple[int, int]]:
+    """The parts of a text that are no thoughts, by their places."""
+    thoughts = [match.span() for match in _THOUGHT.finditer(text)]
+    starts, ends = (
+        [0, *(end for _, end in thoughts)],
+        [*(start for start, _ in thoughts), len(text)],
+    )
+    # Some chat templates open the thought themselves, so that only its end is seen.
+    spoken = [
+        match.end()
+        for start, end in zip(starts, ends, strict=True)
+        for match in _THOUGHT_END.finditer(text, start, end)
+    ]
+    begin = spoken[-1] if spoken else 0
+    for start, end in zip(starts, ends, strict=True):
+        if end > begin:
+            yield max(start, begin), end
+
+
+def _names(value: Mapping[str, Any], names: Sequence[str]) -> bool:
+    wanted = {_squeezed(name) for name in names}
+    return any(_squeezed(key) in wanted for key in value)
+
+
+def _field(value: Mapping[str, Any], name: str) -> Any:
+    """A field by its name, however the model capitalised or spaced it."""
+    wanted = _squeezed(name)
+    return next((entry for key, entry in value.items() if _squeezed(key) == wanted), None)
+
+
+def _squeezed(name: str) -> str:
+    return re.sub(r"[\W_]", "", name.lower())
+
+
+def _reason(value: Mapping[str, Any]) -> str:
+    given = _field(value, "reason")
+    return valid_unicode(given) if isinstance(given, str) else ""
+
+
+def _verdict(value: Any, allowed: Sequence[int]) -> Verdict | None:
+    reason = ""
+    if isinstance(value, dict):
+        reason, value = _reason(value), _field(value, "score")
+    score = whole_number(value, allowed)
+    return None if score is None else Verdict(score, reason)
+
+
+def _lines(text: str, scales: Mapping[str, Sequence[int]], shown: Quotable) -> dict[str, Verdict]:
+    """Scores on lines of their own, ``Name: 4`` or ``**Name**: 4/5``; the last of each."""
+    labels = {}
+    for name in scales:
+        label = r"[\s_-]?".join(re.escape(part) for part in name.split("_"))
+        labels[name] = rf"(?:{label}|score|rating)" if len(scales) == 1 else label
+    found = {}
+    for name, value in _last_lines(text, labels, shown).items():
+        match = _SCORE.match(value)
+        if match is not None:
+            score = whole_number(f"{match[1]}/{match[2]}" if match[2] else match[1], scales[name])
+            if score is not None:
+                found[name] = Verdict(score, "")
+    return found
+
+
+def _last_lines(text: str, labels: Mapping[str, str], shown: Quotable) -> dict[str, str]:
+    """What the last line of each label says behind its colon; none where that line is quoted.
+
+    The last line, whatever it says: an earlier one may be a forged one that the model repeats in
+    its own words. Nor can a text whose lines stand for every possible verdict void a bare one:
+    where there is nothing else, each label once, nothing is quoted.
+
+    Args:
+        text: What the model wrote.
+        labels: Patterns by name.
+        shown: Lines out of it are quotations.
+    """
+    places = {
+        name: list(
+            re.finditer(
+                rf"^[ \t>*_#\"'-]*(?:{label}){_AROUND}(?:score)?{_AROUND}[:=]{_AROUND}([^\n]*)",
+                text,
+                re.IGNORECASE | re.MULTILINE,
+            )
+        )
+        for name, label in labels.items()
+    }
+    written = [line for line in text.splitlines() if line.strip() and not _FENCE.fullmatch(line)]
+    bare = len(written) == sum(map(len, places.values())) and all(
+        len(of_name) <= 1 for of_name in places.values()
+    )
+    return {
+        name: of_name[-1][1]
+        for name, of_name in places.items()
+        if of_name and (bare or not shown.holds_line(text, of_name[-1]))
+    }

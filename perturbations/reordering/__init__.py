@@ -1,0 +1,1 @@
+"""The parts of ``reorder``: each proposes moves of one sort."""

@@ -1,0 +1,224 @@
+"""Adverbials and short phrases moved to the other end of their sentence, or to its verb."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from harness.records import Edit
+from perturbations.common import capitalised, lexicon_lines, word_set
+from perturbations.reordering.clauses import EMBEDDED, back, coordinated, front, main_clause
+from perturbations.reordering.moves import (
+    Move,
+    Sentence,
+    contiguous,
+    has_noun,
+    lowered,
+    parsed_sentences,
+    plain,
+    refers_back,
+    third_person,
+)
+
+if TYPE_CHECKING:
+    from harness.text.parse import Text
+
+
+@lru_cache(maxsize=1)
+def _adverbial() -> re.Pattern[str]:
+    """Adverbials of time that may stand at either end, one pattern a line of the lexicon."""
+    return re.compile("|".join(f"(?:{p})" for p in lexicon_lines("adverbials.txt")), re.IGNORECASE)
+
+
+def adverbials(text: Text) -> Iterator[Move]:
+    """Moves like "I lost my job last month." ↔ "Last month, I lost my job."."""
+    for sentence in parsed_sentences(text):
+        if not plain(text, sentence) or sentence.closes_with(text) == "?":
+            continue
+        move = _final_adverbial(text, sentence) or _initial_adverbial(text, sentence)
+        if move is not None:
+            yield move
+
+
+def adverb_shifts(text: Text) -> Iterator[Move]:
+    """Moves like "I recently found out ..." ↔ "Recently, I found out ..."."""
+    for sentence in parsed_sentences(text):
+        if sentence.closes_with(text) in (".", "!") and plain(text, sentence):
+            yield from _shift_to_front(text, sentence)
+            yield from _shift_to_verb(text, sentence)
+
+
+def _shift_to_front(text: Text, sentence: Sentence) -> Iterator[Move]:
+    first, *rest = sentence.tokens
+    if first.dep_ not in ("nsubj", "nsubjpass") or first.tag_ != "PRP" or len(rest) < 3:
+        return
+    adverb = rest[0] if rest[0].pos_ == "ADV" else rest[1]
+    before_verb = rest[0].i == adverb.i or rest[0].lemma_ in ("be", "have")
+    if (
+        adverb.lower_ not in word_set("movable_adverbs.txt")
+        or not before_verb
+        or adverb.head.i != sentence.root.i
+        or any(c.i != adverb.i and not c.is_space for c in adverb.subtree)
+        or text.raw[adverb.idx - 1] != " "
+        or text.raw[adverb.idx + len(adverb.text)] != " "
+    ):
+        return
+    moved = capitalised(adverb.text) if text.raw[first.idx].isupper() else adverb.text
+    opening = lowered(text, first, first.text)
+    edits = (
+        Edit(start=first.idx, end=first.idx + len(first.text), text=f"{moved}, {opening}"),
+        Edit(start=adverb.idx, end=adverb.idx + len(adverb.text) + 1, text=""),
+    )
+    yield Move(edits, ((sentence.start, sentence.end),))
+
+
+def _shift_to_verb(text: Text, sentence: Sentence) -> Iterator[Move]:
+    adverb, *rest = sentence.tokens
+    if adverb.lower_ not in word_set("movable_adverbs.txt") or adverb.lower_ == "honestly":
+        return
+    if rest and rest[0].text == ",":
+        rest = rest[1:]
+    if len(rest) < 4 or rest[0].tag_ != "PRP" or rest[0].head.i != sentence.root.i:
+        return
+    subject, verb, after = rest[0], rest[1], rest[2]
+    if verb.tag_ not in ("VBP", "VBZ", "VBD") or after.lower_ in (
+        "not",
+        "n't",
+        "n’t",
+        "to",
+        "just",
+    ):
+        return
+    auxiliary = verb.lemma_ in ("be", "have") or verb.dep_ in ("aux", "auxpass")
+    if not auxiliary and (verb.lemma_ == "do" or verb.i != sentence.root.i):
+        return
+    at = after.idx if auxiliary else verb.idx
+    if text.raw[at - 1] != " " or (verb.lemma_ == "have" and verb.dep_ != "aux"):
+        return
+    opening = capitalised(subject.text) if text.raw[adverb.idx].isupper() else subject.text
+    edits = (
+        Edit(start=adverb.idx, end=subject.idx + len(subject.text), text=opening),
+        Edit(start=at, end=at, text=adverb.text.lower() + " "),
+    )
+    yield Move(edits, ((sentence.start, sentence.end),))
+
+
+def opening_phrases(text: Text) -> Iterator[Move]:
+    """Moves like "Without trust, I cannot stay." → "I cannot stay without trust."."""
+    for sentence in parsed_sentences(text):
+        if not plain(text, sentence) or coordinated(sentence):
+            continue
+        first = sentence.tokens[0]
+        phrase = [t for t in first.subtree if not t.is_space]
+        rest = [t for t in sentence.tokens if t.i > phrase[-1].i and not t.is_punct]
+        opening = text.raw[first.idx : first.idx + 30].lower()
+        if (
+            first.dep_ != "prep"
+            or first.head.i != sentence.root.i
+            or not contiguous(phrase)
+            or not 2 <= len(phrase) <= 6
+            or not 3 <= len(rest) <= 15
+            or any(opening.startswith(p) for p in word_set("set_phrases.txt"))
+            or any(t.dep_ in EMBEDDED or t.dep_ == "xcomp" for t in sentence.tokens)
+            or (third_person(rest) and has_noun(phrase))
+            or refers_back(phrase)
+        ):
+            continue
+        if text.raw[phrase[-1].idx + len(phrase[-1].text) : rest[0].idx] == ", ":
+            yield back(text, sentence, first, phrase[-1], rest[0])
+
+
+def closing_adverbs(text: Text) -> Iterator[Move]:
+    """Moves like "However, I tried." → "I tried, however."."""
+    for sentence in parsed_sentences(text):
+        if not plain(text, sentence) or sentence.closes_with(text) == "?":
+            continue
+        if len(sentence.tokens) < 4:
+            continue
+        adverb, comma, *rest = sentence.tokens
+        words = [t for t in rest if not t.is_punct]
+        if comma.text != "," or not 3 <= len(words) <= 14:
+            continue
+        if adverb.lower_ not in word_set("closing_adverbs.txt"):
+            continue
+        if adverb.head.i != sentence.root.i or any(t.dep_ in EMBEDDED for t in words):
+            continue
+        moved = back(text, sentence, adverb, adverb, words[0])
+        opening, closing = moved.edits
+        with_comma = Edit(start=closing.start, end=closing.end, text=f",{closing.text}")
+        yield Move((opening, with_comma), moved.regions)
+
+
+def _final_adverbial(text: Text, sentence: Sentence) -> Move | None:
+    raw = text.raw[sentence.start : sentence.stop]
+    found = next((m for m in _adverbial().finditer(raw) if m.end() == len(raw)), None)
+    if found is None or not raw[: found.start()].endswith(" "):
+        return None
+    at = sentence.start + found.start()
+    inside = [t for t in sentence.tokens if at <= t.idx < sentence.stop]
+    heads = {t.head.i: t.head for t in inside if t.head not in inside}
+    if len(heads) != 1:
+        return None
+    head = next(iter(heads.values()))
+    main = [t for t in main_clause(sentence, head) if t.idx < at]
+    if (
+        len(main) < 3
+        or main[-1].lower_ in word_set("focus.txt")
+        or main[-1].is_punct
+        or any(t.lower_ == "just" for t in main)  # "I just met him a month ago": only a month ago
+        or _embeds(main, head)
+    ):
+        return None
+    return front(text, sentence, at, main[0])
+
+
+def _initial_adverbial(text: Text, sentence: Sentence) -> Move | None:
+    raw = text.raw[sentence.start : sentence.stop]
+    found = _adverbial().match(raw)
+    if not found or raw[found.end() : found.end() + 2] != ", " or coordinated(sentence):
+        return None
+    inside = [t for t in sentence.tokens if t.idx < sentence.start + found.end()]
+    rest = [t for t in sentence.tokens if t.idx > sentence.start + found.end() and not t.is_punct]
+    if len(rest) < 3 or rest[0].pos_ == "CCONJ" or len(raw) > 160 or _embeds(rest, sentence.root):
+        return None
+    return back(text, sentence, inside[0], inside[-1], rest[0])
+
+
+def _embeds(tokens: list[Any], head: Any) -> bool:
+    """Whether a further clause among ``tokens`` might claim what is moved past it."""
+    return any(t.dep_ in EMBEDDED or t.dep_ == "xcomp" for t in tokens if t.i != head.i)
+
+
+def said_afterwards(text: Text) -> Iterator[Move]:
+    """Moves like "I think it is time to go." → "It is time to go, I think."."""
+    for sentence in parsed_sentences(text):
+        if not plain(text, sentence) or sentence.closes_with(text) != "." or coordinated(sentence):
+            continue
+        if len(sentence.tokens) < 5:
+            continue
+        subject, verb, *rest = sentence.tokens
+        words = [t for t in rest if not t.is_punct]
+        if (
+            verb.i != sentence.root.i
+            or subject.tag_ != "PRP"
+            or verb.lower_ not in word_set("reporting_verbs.txt")
+            or not 4 <= len(words) <= 18
+            or words[0].head.i == verb.i
+            or words[0].dep_ == "mark"
+            or words[0].text == "I" != subject.text
+            or words[0].tag_ not in ("PRP", "PRP$", "DT", "EX")
+            or [c.dep_ for c in verb.rights if not c.is_punct] != ["ccomp"]
+            or any(t.dep_ in ("conj", "advcl", "cc") and t.pos_ in ("VERB", "AUX") for t in words)
+        ):
+            continue
+        said = lowered(text, subject, text.raw[subject.idx : verb.idx + len(verb.text)])
+        opening = words[0].text
+        if text.raw[sentence.start].isupper():
+            opening = capitalised(opening)
+        edits = (
+            Edit(start=subject.idx, end=words[0].idx + len(words[0].text), text=opening),
+            Edit(start=sentence.stop, end=sentence.stop, text=f", {said}"),
+        )
+        yield Move(edits, ((sentence.start, sentence.end),))

@@ -1,0 +1,185 @@
+"""Adverbial clauses moved to the other end of their sentence, and what that needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from harness.records import Edit
+from perturbations.common import capitalised, word_set
+from perturbations.reordering.moves import (
+    Move,
+    Sentence,
+    contiguous,
+    has_noun,
+    lowered,
+    parsed_sentences,
+    plain,
+    third_person,
+)
+
+if TYPE_CHECKING:
+    from harness.text.parse import Text
+
+_MARKS = frozenset(
+    {
+        "because",
+        "since",
+        "although",
+        "though",
+        "when",
+        "whenever",
+        "if",
+        "after",
+        "before",
+        "while",
+        "once",
+    }
+)
+# Dependencies of clauses within a sentence, which may claim what is moved past them.
+EMBEDDED = frozenset({"ccomp", "advcl", "relcl", "acl", "conj", "parataxis", "csubj"})
+
+
+def clause_moves(text: Text) -> Iterator[Move]:
+    """Moves like "Y because X." ↔ "Because X, Y."."""
+    for sentence in parsed_sentences(text):
+        if not plain(text, sentence):
+            continue
+        for clause in (t for t in sentence.tokens if t.dep_ == "advcl"):
+            move = _clause_move(text, sentence, clause)
+            if move is not None:
+                yield move
+
+
+def _clause_move(text: Text, sentence: Sentence, clause: Any) -> Move | None:
+    """The move of one clause, within the sentence or within its last main clause."""
+    tokens = [t for t in clause.subtree if not t.is_space]
+    head = clause.head
+    if not contiguous(tokens) or not _marked(tokens) or any(t.text == "," for t in tokens):
+        return None
+    main = main_clause(sentence, head)
+    rest = [t for t in main if t not in tokens and not t.is_punct]
+    if not rest or any(t.dep_ in EMBEDDED for t in rest if t is not clause and t.i != head.i):
+        return None
+    if tokens[0].i > rest[-1].i:
+        return _to_front(text, sentence, tokens, rest, head)
+    if tokens[-1].i < rest[0].i and tokens[0].i == sentence.tokens[0].i:
+        return _to_end(text, sentence, tokens, rest)
+    return None
+
+
+def main_clause(sentence: Sentence, head: Any) -> list[Any]:
+    """The tokens that ``head`` governs if it heads the sentence, or its last main clause."""
+    subject = any(c.dep_ in ("nsubj", "nsubjpass", "expl") for c in head.children)
+    if head.pos_ not in ("VERB", "AUX") or not subject:
+        return []
+    if head.dep_ == "ROOT":
+        return [] if coordinated(sentence) else list(sentence.tokens)
+    joined = head.dep_ == "conj" and head.head.dep_ == "ROOT"
+    if not joined or any(c.dep_ in ("conj", "cc") for c in head.children):
+        return []
+    own = [t for t in head.subtree if not t.is_space]
+    before = own[0].nbor(-1) if own[0].i else own[0]
+    ends = own[-1].i >= max(t.i for t in sentence.tokens if not t.is_punct)
+    return own if ends and before.dep_ == "cc" and contiguous(own) else []
+
+
+def coordinated(sentence: Sentence) -> bool:
+    """Whether more than one plain main clause, or a tie to what went before, forbids moves."""
+    root = sentence.root
+    opens = sentence.tokens[0]
+    return (
+        any(c.dep_ in ("conj", "cc") for c in root.children)
+        or opens.pos_ == "CCONJ"
+        or opens.lower_ in word_set("connectives.txt") - _MARKS
+        or root.pos_ not in ("VERB", "AUX")
+        or not any(c.dep_ in ("nsubj", "nsubjpass", "expl") for c in root.children)
+    )
+
+
+def _marked(tokens: list[Any]) -> bool:
+    """Starts with a conjunction that may stand at either end, and has its own subject and verb."""
+    first = tokens[0]
+    if first.lower_ == "even":
+        first = tokens[1] if len(tokens) > 1 and tokens[1].lower_ == "though" else first
+    elif first.lower_ == "ever":
+        first = tokens[1] if len(tokens) > 1 and tokens[1].lower_ == "since" else first
+    return (
+        first.lower_ in _MARKS
+        and len(tokens) >= 3
+        and any(t.dep_ in ("nsubj", "nsubjpass", "expl") for t in tokens)
+    )
+
+
+def _to_front(
+    text: Text, sentence: Sentence, clause: list[Any], rest: list[Any], head: Any
+) -> Move | None:
+    mark = clause[0].lower_
+    causal = mark in ("because", "since")
+    negated = any(t.dep_ == "neg" for t in rest)
+    if (
+        rest[-1].lower_ in word_set("focus.txt")
+        or any(t.lower_ in ("only", "just") for t in rest)
+        or head.lemma_.lower() in word_set("clause_takers.txt")
+        or (causal and (negated or sentence.closes_with(text) == "?"))
+        or (third_person(clause) and has_noun(rest))
+        or (head.lemma_ == "be" and not any(c.dep_ in ("acomp", "attr") for c in head.children))
+        or (rest[0].tag_ in ("WDT", "WP", "WRB") and (causal or mark in ("although", "though")))
+        or clause[-1].tag_ == "TO"
+        # "I hide if I am sad and never tell": the second verb may belong to the main clause.
+        or any(_shares_subject(t) for t in clause)
+    ):
+        return None
+    return front(text, sentence, clause[0].idx, rest[0])
+
+
+def _shares_subject(token: Any) -> bool:
+    subjects = ("nsubj", "nsubjpass", "expl")
+    return (
+        token.dep_ == "conj"
+        and token.pos_ in ("VERB", "AUX")
+        and not any(c.dep_ in subjects for c in token.children)
+    )
+
+
+def _to_end(text: Text, sentence: Sentence, clause: list[Any], rest: list[Any]) -> Move | None:
+    gap = text.raw[clause[-1].idx + len(clause[-1].text) : rest[0].idx]
+    negated = any(t.dep_ == "neg" for t in rest)
+    mark = clause[0].lower_
+    unmarked = gap == " " and rest[0].tag_ in ("PRP", "PRP$", "WRB", "WP", "MD")
+    if (
+        (gap.strip() != "," and not unmarked)
+        or (third_person(rest) and has_noun(clause))
+        or rest[0].lower_ in ("then", "so")
+        or (mark in ("because", "since") and negated)
+        or (mark in ("although", "though", "even") and sentence.closes_with(text) == "?")
+    ):
+        return None
+    return back(text, sentence, clause[0], clause[-1], rest[0])
+
+
+def front(text: Text, sentence: Sentence, at: int, first: Any) -> Move:
+    """What runs from ``at`` to the closing punctuation goes before ``first``, with a comma."""
+    raw = text.raw
+    main_end = len(raw[:at].rstrip().rstrip(",").rstrip())
+    moved, opening = raw[at : sentence.stop], first.text
+    if first.idx == sentence.start:
+        moved = capitalised(moved) if raw[first.idx].isupper() else moved
+        opening = lowered(text, first, first.text)
+    edits = (
+        Edit(start=first.idx, end=first.idx + len(first.text), text=f"{moved}, {opening}"),
+        Edit(start=main_end, end=sentence.stop, text=""),
+    )
+    return Move(edits, ((sentence.start, sentence.end),))
+
+
+def back(text: Text, sentence: Sentence, first: Any, last: Any, main: Any) -> Move:
+    """What runs from ``first`` to ``last`` goes to the end, without the comma after it."""
+    raw = text.raw
+    moved = lowered(text, first, raw[first.idx : last.idx + len(last.text)])
+    opening = main.text if not raw[sentence.start].isupper() else capitalised(main.text)
+    edits = (
+        Edit(start=sentence.start, end=main.idx + len(main.text), text=opening),
+        Edit(start=sentence.stop, end=sentence.stop, text=f" {moved}"),
+    )
+    return Move(edits, ((sentence.start, sentence.end),))

@@ -1,0 +1,243 @@
+"""Whole sentences in another place: the closing question first, neighbours swapped."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from harness.records import Edit
+from perturbations.common import word_set
+from perturbations.reordering.moves import (
+    Move,
+    Sentence,
+    lowered,
+    parsed_sentences,
+    plain,
+    refers_back,
+)
+from perturbations.role_graph import graph
+
+if TYPE_CHECKING:
+    from harness.text.parse import Text
+
+_LONGEST_QUESTION = 30
+_HANGING = re.compile(
+    r"\b(?:stop|quit|start|handle|cope|continue|do so|am|is|are|do|does|did|can|should|would|have)\?$",
+    re.IGNORECASE,
+)
+_PRONOUNS = (
+    frozenset(("he", "him", "his", "himself")),
+    frozenset(("we", "us", "our", "ours", "ourselves")),
+    frozenset(("she", "her", "hers", "herself")),
+)
+_GREETING = re.compile(r"(?:hi|hello|hey|dear|good (?:morning|evening))\b", re.IGNORECASE)
+
+
+def question_first(text: Text) -> Iterator[Move]:
+    """The last question to the front, where it can be understood there."""
+    sentences = parsed_sentences(text)
+    if len(sentences) < 2 or _GREETING.match(text.raw.lstrip()):
+        return
+    at = max((i for i, s in enumerate(sentences) if s.closes_with(text) == "?"), default=0)
+    first, question, before = sentences[0], sentences[at], sentences[at - 1]
+    raw = text.raw
+    gap = raw[before.end : question.start]
+    if (
+        at == 0
+        or not gap
+        or not _stands_alone(text, question)
+        or any(refers_back(s.tokens) for s in sentences[at + 1 :])
+        or before.closes_with(text)[-1:] not in (".", "!", "?")
+        or any(p.start <= first.start < p.end and p.kind == "code" for p in text.protected)
+    ):
+        return
+    edits = (
+        Edit(start=first.start, end=first.start, text=raw[question.start : question.end] + gap),
+        Edit(start=before.end, end=question.end, text=""),
+    )
+    yield Move(edits, ((first.start, first.start + 1), (before.end - 1, question.end)))
+
+
+def _stands_alone(text: Text, question: Sentence) -> bool:
+    raw = text.raw[question.start : question.end]
+    return (
+        plain(text, question)
+        and 3 <= sum(t.is_alpha for t in question.tokens) <= _LONGEST_QUESTION
+        and not refers_back([t for t in question.tokens if not _points_ahead(t)])
+        and question.tokens[0].lower_ not in word_set("connectives.txt")
+        and _asks(question)
+        and (raw.startswith("What") or not _HANGING.search(raw))
+        and raw[0].isupper()
+    )
+
+
+def _asks(sentence: Sentence) -> bool:
+    """Worded as a question: "How ...", "Is it ...", "Any ..."."""
+    first = sentence.tokens[0]
+    return (
+        first.tag_ in ("WRB", "WP", "WDT", "MD")
+        or first.lower_ == "any"
+        or first.lemma_.lower() in ("be", "do", "have")
+        or (first.pos_ == "ADP" and sentence.tokens[1].tag_ in ("WP", "WDT"))
+    )
+
+
+def _points_ahead(token: Any) -> bool:
+    """Whether this is "this" for the whole story, which may as well follow ("Is this normal?")."""
+    return token.lower_ == "this" and token.dep_ in ("nsubj", "dobj", "pobj")
+
+
+def sentence_swaps(text: Text) -> Iterator[Move]:
+    """Neighbours that do not lean on each other or carry what follows."""
+    sentences = parsed_sentences(text)
+    for i in range(len(sentences) - 1):
+        one, two = sentences[i], sentences[i + 1]
+        gap = text.raw[one.end : two.start]
+        if not gap or gap.strip(" ") or one.closes_with(text) < two.closes_with(text):
+            continue  # a statement goes before a question, not behind it
+        known = _known_persons(sentences[:i], (one, two))
+        if not all(_free(text, s, known) for s in (one, two)):
+            continue
+        if _narrates(one) and _narrates(two):
+            continue
+        if _introduces(sentences[:i], one, two) or _new_we(known, one, two):
+            continue
+        if _answers(one, two):
+            continue
+        if i + 2 < len(sentences) and _leans(text, two, sentences[i + 2], known):
+            continue
+        first, second = text.raw[one.start : one.end], text.raw[two.start : two.end]
+        edits = (
+            Edit(start=one.start, end=one.end, text=second),
+            Edit(start=two.start, end=two.end, text=first),
+        )
+        yield Move(edits, ((one.start, two.end),))
+
+
+def _known_persons(before: Sequence[Sentence], pair: Sequence[Sentence]) -> frozenset[str]:
+    """Pronouns whose person was spoken of before the pair and is the only one it may mean."""
+    if any(t.lower_ in _persons() or t.pos_ == "PROPN" for s in pair for t in s.tokens):
+        return frozenset()
+    said = {t.lower_ for s in (*before, pair[0]) for t in s.tokens}
+    return frozenset(p for group in _PRONOUNS if group & said for p in group)
+
+
+@lru_cache(maxsize=1)
+def _persons() -> frozenset[str]:
+    """Nouns that a pronoun for a person may take up."""
+    return word_set("people.txt") | frozenset(graph().forms)
+
+
+def _introduces(before: Sequence[Sentence], one: Sentence, two: Sentence) -> bool:
+    """Whether either sentence has a "the" that only the other, or nothing, explains."""
+    said = {t.lemma_.lower() for s in before for t in s.tokens} | word_set("general_nouns.txt")
+    for sentence in (one, two):
+        for token in sentence.tokens:
+            if token.lower_ == "the" and token.head.lemma_.lower() not in said:
+                return True
+    return False
+
+
+def _new_we(known: frozenset[str], one: Sentence, two: Sentence) -> bool:
+    """Whether the second sentence says "we" of those whom only the first brings in."""
+    ours = _PRONOUNS[1]
+    said = {t.lower_ for t in one.tokens} | known
+    return not ours & said and any(t.lower_ in ours for t in two.tokens)
+
+
+def _free(text: Text, sentence: Sentence, known: frozenset[str]) -> bool:
+    """A statement, or a question, that stands by itself."""
+    return (
+        plain(text, sentence)
+        and sentence.closes_with(text) in (".", "?")
+        and text.raw[sentence.start].isupper()
+        and sum(t.is_alpha for t in sentence.tokens) >= 3
+        and sentence.tokens[0].lower_ not in word_set("connectives.txt")
+        and any(t.dep_ in ("nsubj", "nsubjpass", "expl") for t in sentence.root.children)
+        and not refers_back(sentence.tokens, known)
+    )
+
+
+def _narrates(sentence: Sentence) -> bool:
+    """Tells an event of the past, whose place in the order says when."""
+    return any(t.tag_ == "VBD" for t in sentence.tokens)
+
+
+def _answers(one: Sentence, two: Sentence) -> bool:
+    """Whether the second tells what happens in the case that the first names."""
+    case = any(t.lower_ in ("if", "when", "whenever") for t in one.tokens)
+    return case and any(t.lower_ in ("just", "usually", "then", "always") for t in two.tokens)
+
+
+def _leans(text: Text, second: Sentence, following: Sentence, known: frozenset[str]) -> bool:
+    """Whether the sentence after the pair may point to the second of the two."""
+    apart = "\n" in text.raw[second.end : following.start]
+    persons = set(known)
+    if not any(t.lower_ in _persons() or t.pos_ == "PROPN" for t in second.tokens):
+        persons |= {p for group in _PRONOUNS for p in group}
+    if not any(t.tag_ == "NNS" or t.lower_ in _persons() for t in second.tokens):
+        persons |= {"they", "them", "their"}
+    fragment = not any(t.pos_ in ("VERB", "AUX") for t in following.tokens)  # "Over and over."
+    return (
+        fragment
+        or refers_back(following.tokens, persons)
+        or (not apart and following.tokens[0].lower_ in word_set("connectives.txt"))
+    )
+
+
+def clause_swaps(text: Text) -> Iterator[Move]:
+    """Two states joined by "and": "I am shy and I have no friends." and the other way round."""
+    sentences = parsed_sentences(text)
+    for i, sentence in enumerate(sentences):
+        if not plain(text, sentence) or sentence.closes_with(text) != ".":
+            continue
+        spans = _joined_states(sentence)
+        if spans is None or refers_back(sentence.tokens):
+            continue
+        if i + 1 < len(sentences) and refers_back(sentences[i + 1].tokens):
+            continue
+        (a, b), (c, d) = spans
+        first = lowered(text, sentence.tokens[0], text.raw[a:b])
+        second = text.raw[c:d]
+        if text.raw[a].isupper():
+            second = second[:1].upper() + second[1:]
+        edits = (Edit(start=a, end=b, text=second), Edit(start=c, end=d, text=first))
+        yield Move(edits, ((sentence.start, sentence.end),))
+
+
+def _joined_states(sentence: Sentence) -> tuple[tuple[int, int], tuple[int, int]] | None:
+    """The spans of two main clauses in the present tense that both tell a state."""
+    root = sentence.root
+    joined = [c for c in root.children if c.dep_ == "conj"]
+    links = [c for c in root.children if c.dep_ == "cc"]
+    if len(joined) != 1 or len(links) != 1 or links[0].lower_ != "and":
+        return None
+    second, link = joined[0], links[0]
+    own = [t for t in second.subtree if not t.is_space]
+    one = [t for t in sentence.tokens if t.i < link.i and not t.is_punct]
+    if (
+        not one
+        or not own
+        or own[0].i != link.i + 1
+        or own[-1].i < max(t.i for t in sentence.tokens if not t.is_punct)
+        or sentence.tokens[0].lower_ in word_set("connectives.txt")
+        or not all(_is_state(v) for v in (root, second))
+        or any(t.text == "," for t in own)
+        or any(t.text == "," for t in one)
+        or any(t.dep_ in ("advcl", "relcl") for t in (*one, *own))
+        or max(len(one), len(own)) > 16
+    ):
+        return None
+    end = one[-1].idx + len(one[-1].text)
+    return (sentence.start, end), (own[0].idx, sentence.stop)
+
+
+def _is_state(verb: Any) -> bool:
+    tensed = [verb, *(c for c in verb.children if c.dep_ in ("aux", "auxpass"))]
+    return (
+        verb.lemma_.lower() in word_set("stative_verbs.txt")
+        and any(c.dep_ == "nsubj" for c in verb.children)
+        and any(t.tag_ in ("VBP", "VBZ") for t in tensed)
+    )

@@ -1,0 +1,81 @@
+"""The report's section on memorising."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.memorisation.findings import add_to, memorisation
+from harness.records import Failure, Probe
+from reports.html import render
+from reports.sections import memorisation as memory
+from tests.harness.memorisation.test_verdict import world
+from tests.reports.test_html import Balance
+from tests.synthetic import make_run
+
+
+def canary(subject: str, replicate: int, nll: float) -> Probe:
+    return Probe(
+        probe="canary", group="canary", sample_id="c1", subject=subject, replicate=replicate,
+        values={"repeats": 4.0, "nll": nll},
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def found() -> dict[str, Any]:
+    records = world(training=2.5, clean=-0.3, foreign=-0.2, recited=(0.9, 0.1))
+    records += [canary("tuned", i, 30.0 + i % 7 if i else 1.0) for i in range(31)]
+    records.append(
+        Probe(
+            probe="answer", group="clean", sample_id="s99", subject="tuned",
+            error=Failure(kind="timeout", message="no reply <b>in</b> time"),
+        )
+    )  # fmt: skip
+    return memorisation(records, baseline="base", subjects=["base", "tuned"], seed=1, resamples=500)
+
+
+@pytest.fixture(scope="module")
+def html(found: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> str:
+    folder = make_run(14, rubric=False).write(tmp_path_factory.mktemp("run") / "probed")
+    path = folder / "summary.json"
+    summary = json.loads(path.read_text())
+    add_to(summary, found)
+    path.write_text(json.dumps(summary))
+    return render(folder).read_text(encoding="utf-8")
+
+
+def test_the_verdict_stands_under_the_finding_and_as_a_light(html: str) -> None:
+    finding = html[html.index('id="finding"') : html.index('id="memory"')]
+    assert "<strong>tuned: memorised.</strong> Training responses became likelier" in finding
+    assert "Learned?" in finding
+    assert '<a href="#memory">Learned?</a>' in html
+
+
+def test_the_section_shows_evidence_conditions_membership_and_canaries(html: str) -> None:
+    section = html[html.index('id="memory"') : html.index('id="kinds"')]
+    for words in (
+        "Loss on training responses", "Recited of the rest, training", "The conditions of the rules",
+        "Min-K%", "relative to the base", "Times planted", "The longest recitations",
+        "no reply &lt;b&gt;in&lt;/b&gt; time",
+    ):  # fmt: skip
+        assert words in section, words
+    Balance().feed(html)
+
+
+def test_its_charts_carry_their_figures_in_words(found: dict[str, Any], html: str) -> None:
+    drawn = list(memory.draw({"baseline": "base", "memorisation": found}))
+    assert [chart.name for chart in drawn] == ["memory-gains", "memory-copies"]
+    gain = found["subjects"][0]["contrasts"]["gain_training"]["mean"]
+    assert f"training prompts, tuned: {gain:.3f}" in drawn[0].alt
+    assert "a stranger's prompt, tuned: −0." in drawn[0].alt
+    assert "recited, training, tuned: 0.8" in drawn[1].alt
+    assert 'id="memory-gains-title"' in html
+
+
+def test_a_run_without_probes_has_no_such_section(tmp_path: Path) -> None:
+    html = render(make_run(14, rubric=False).write(tmp_path / "plain")).read_text(encoding="utf-8")
+    assert 'id="memory"' not in html
+    assert "#memory" not in html
