@@ -26,7 +26,7 @@ from harness.analysis.estimates import (
 from harness.analysis.memorisation_schema import Memorisation
 from harness.analysis.unanswerable_schema import Unanswerable
 from harness.errors import StoreError
-from harness.judging.calibration_report import CalibrationReport
+from harness.judging.calibration_records import CalibrationReport
 from harness.records import Dimension, Record
 
 SUMMARY_VERSION = 3
