@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 from harness.audit import wording
 from harness.audit.corpus import Corpus
-from harness.data.loading import normalise_prompt
 from harness.records import Sample
+from harness.text.normalise import normalise_prompt
 from harness.util.digest import derived_rng
 
 LANGUAGE_ROWS = 2_000
