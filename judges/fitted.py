@@ -11,9 +11,9 @@ from harness.judging.calibration import OVERALL, calibrate
 from harness.judging.calibration_records import Agreement, Calibration, read
 from harness.judging.labels import OWN, Split, read_labels
 from harness.records import Dimension, JudgeItem, Judgement
-from harness.registry import did_you_mean
 from harness.stats.agreement import Estimate
 from harness.util.resources import cache_root, resolve
+from harness.util.suggestions import did_you_mean
 from judges.regression.features import features
 from judges.regression.model import FittedModel, fit
 
