@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.analysis.estimates import Measure
-from harness.data.loading import normalise_prompt
 from harness.judging.calibration import OVERALL, overall_parts
 from harness.judging.traits import JudgeInfo
 from harness.records import (
@@ -24,6 +23,7 @@ from harness.records import (
     VariantKey,
 )
 from harness.stats.bootstrap import Floats
+from harness.text.normalise import normalise_prompt
 from harness.util.digest import digest
 
 ALL = "(all kinds)"
