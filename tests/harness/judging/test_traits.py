@@ -48,7 +48,7 @@ class Plain(Silent):
 
     llm = True
     durable = False
-    fingerprint: Mapping[str, str] = {"weights": "w"}  # noqa: RUF012
+    fingerprint: Mapping[str, str] = {"weights": "w"}
 
 
 class Typed(Silent):
