@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from harness.endpoint import ChatCall, Transport, endpoint_settings, one_line
+from harness.endpoint import ChatCall, EndpointClient, endpoint_settings, one_line
 from harness.protocols import JudgeTraits, Spending
 from harness.records import Message
 from harness.text.refusals import Refusals
@@ -66,7 +66,7 @@ class EndpointJudge:
             raise ValueError(one_line(error, list(Asking.model_fields))) from None
         settings = endpoint_settings(endpoint)
         self.rubric = rubric
-        self.transport = Transport(settings)
+        self.transport = EndpointClient(settings)
         self.traits = JudgeTraits(
             llm=True,
             durable=settings.durable,
