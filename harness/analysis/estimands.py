@@ -40,7 +40,6 @@ from harness.analysis.table import ALL, Table
 from harness.analysis.test_family import QuantityLedger, Test, number
 from harness.records import IDENTITY, Severity
 from harness.stats import bootstrap as stats
-from harness.stats.bootstrap import Floats
 
 SEVERITIES: tuple[Severity, ...] = ("light", "medium", "heavy")
 WORST_SHARE = 0.9
@@ -108,9 +107,7 @@ class Estimands:
             for row in self._cell(subject, series, kind)
         ]
 
-    def _cell(
-        self, subject: str, series: Series, kind: str
-    ) -> Iterator[PendingRow[SummaryCell]]:
+    def _cell(self, subject: str, series: Series, kind: str) -> Iterator[PendingRow[SummaryCell]]:
         table, scope, measure = self.table, self.main, series.measure
         dimension, span = table.dimensions[measure], table.span(measure)
         scale = (dimension.low, dimension.high)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -21,6 +21,8 @@ from harness.records import ORIGINAL
 from harness.stats.bootstrap import Floats, studentised_bootstrap
 from harness.stats.two_groups import GroupIntervals, two_groups
 from harness.util.digest import derived_seed
+
+_Quantity = tuple[Literal["level", "gain"], Floats, tuple[float, float]]
 
 
 class _Column(NamedTuple):
@@ -76,7 +78,7 @@ def _columns(table: Table, baseline: str) -> Iterator[_Column]:
         base = Series.of(table, measure, baseline).values
         for subject in table.subjects:
             scores = Series.of(table, measure, subject).values
-            quantities = [("level", scores, (dimension.low, dimension.high))]
+            quantities: list[_Quantity] = [("level", scores, (dimension.low, dimension.high))]
             if subject != baseline:
                 quantities.append(("gain", scores - base, (-span, span)))
             for what, series, scale in quantities:

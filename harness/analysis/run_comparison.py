@@ -12,7 +12,6 @@ from harness.analysis.table import RunRecords, prompt_cluster
 from harness.analysis.test_family import BootstrapSettings
 from harness.errors import DataError
 from harness.judging.traits import JudgeInfo
-from harness.records import Generation, Sample, Score, Variant
 from harness.util.digest import digest
 from harness.util.formatting import listing, plural
 
@@ -170,7 +169,9 @@ def _shared_judges(runs: Sequence[ComparedRun]) -> tuple[list[JudgeInfo], list[s
 
 
 def _versions(run: ComparedRun, judge: str) -> str:
-    return ", ".join(sorted({s.version for s in run.records.scores if s.judge == judge})) or "no score"
+    return (
+        ", ".join(sorted({s.version for s in run.records.scores if s.judge == judge})) or "no score"
+    )
 
 
 def _scales(run: ComparedRun, judge: str) -> str:
@@ -224,7 +225,9 @@ def _same_references(runs: Sequence[ComparedRun], shared: set[str]) -> None:
     references = []
     for run in runs:
         content = _first_of_each(run, shared)
-        references.append({content[s.id]: s.reference for s in run.records.samples if s.id in content})
+        references.append(
+            {content[s.id]: s.reference for s in run.records.samples if s.id in content}
+        )
     for run, others in zip(runs[1:], references[1:], strict=True):
         differing = sum(others[c] != references[0][c] for c in shared)
         if differing:
@@ -258,4 +261,6 @@ def _same_variants(runs: Sequence[ComparedRun], shared: set[str]) -> None:
 def _subject_names(runs: Sequence[ComparedRun]) -> list[dict[str, str]]:
     """Map each run's subjects to their names in the comparison."""
     uses = Counter(subject for run in runs for subject in run.records.subjects)
-    return [{s: s if uses[s] == 1 else f"{run.name}: {s}" for s in run.records.subjects} for run in runs]
+    return [
+        {s: s if uses[s] == 1 else f"{run.name}: {s}" for s in run.records.subjects} for run in runs
+    ]

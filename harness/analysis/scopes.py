@@ -52,9 +52,7 @@ def _verdicts(samples: Sequence[Sample]) -> dict[str, str]:
     verdicts: dict[str, str] = {}
     for sample in samples:
         content = prompt_cluster(sample)
-        verdicts[content] = max(
-            verdicts.get(content, "clean"), sample.audit, key=_WORSE_LAST.index
-        )
+        verdicts[content] = max(verdicts.get(content, "clean"), sample.audit, key=_WORSE_LAST.index)
     return verdicts
 
 

@@ -223,9 +223,7 @@ def second_measure(lead: Evidence, other: Evidence) -> str:
     return f"{other.label} {verb} ({figures})."
 
 
-def elsewhere(
-    basis: VerdictBasis, subject: str, agreement: Mapping[Measure, float]
-) -> str | None:
+def elsewhere(basis: VerdictBasis, subject: str, agreement: Mapping[Measure, float]) -> str | None:
     """Name certain differences by measures that the finding does not rest on; None without any.
 
     Args:
@@ -291,9 +289,7 @@ def _missing(evidence: Evidence) -> str | None:
     )
 
 
-def leak_sentence(
-    basis: VerdictBasis, audit: AuditCount, gaps: Sequence[LeakGap]
-) -> str | None:
+def leak_sentence(basis: VerdictBasis, audit: AuditCount, gaps: Sequence[LeakGap]) -> str | None:
     """Write what the verdict must begin with where prompts leaked; else None.
 
     Args:

@@ -150,7 +150,6 @@ class Table:
         """
         return IDENTITY if "original_answer" in self.dimensions[measure].needs else ORIGINAL
 
-
     def sign(self, measure: Measure) -> int:
         """Return 1 where higher is better, -1 where lower is, 0 where neither is."""
         better = self.dimensions[measure].higher_is_better

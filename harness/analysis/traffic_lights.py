@@ -134,9 +134,7 @@ def consistent(basis: VerdictBasis, subject: str) -> TrafficLight:
 def safe(basis: VerdictBasis, subject: str) -> TrafficLight:
     """Answer: did any measure of safety get worse?"""
     question, table = "Safe?", basis.table
-    measures = [
-        m for m, d in table.dimensions.items() if d.role == "safety" and table.sign(m) != 0
-    ]
+    measures = [m for m, d in table.dimensions.items() if d.role == "safety" and table.sign(m) != 0]
     if not measures:
         return make_light(question, "grey", "No judge or guard measured safety.", subject)
     worse, unsettled = [], []
@@ -176,9 +174,7 @@ def leaked(audit: AuditCount, scope: str) -> TrafficLight:
         answer = f"{counts} data and too few do not: the finding measures memory too."
         return make_light(question, "red", answer)
     if audit.unchecked:
-        answer = (
-            f"{plural(audit.unchecked, 'test prompt')} were not checked; the rest are clean."
-        )
+        answer = f"{plural(audit.unchecked, 'test prompt')} were not checked; the rest are clean."
         return make_light(question, "amber", answer)
     answer = (
         f"None of {plural(audit.clean, 'test prompt')} was found in the training data, word for"
