@@ -86,9 +86,9 @@ def test_batches_and_order_do_not_matter_in_fp32(
 ) -> None:
     adapters = {"v1.0 tuned": [AdapterPart(str(tiny_adapter))]}
     alone, crowd = (
-        HFModel.load(str(tiny_llama), adapters=adapters, dtype="float32", max_rows=rows)
-        for rows in (1, 8)
+        HFModel.load(str(tiny_llama), adapters=adapters, dtype="float32") for _ in range(2)
     )
+    alone.max_rows, crowd.max_rows = 1, 8
     asked = requests(alone, adapter, **settings)
     expected = answers(alone, asked)
     assert answers(crowd, asked) == expected
