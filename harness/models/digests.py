@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from harness.errors import StoreError
 from harness.util.digest import digest, file_digest
+from harness.util.files import make_folder, write_atomically
 from harness.util.resources import cache_root
 
 # Fields of an adapter's configuration that do not change what it computes.
@@ -77,10 +77,7 @@ def cached_digest(path: Path) -> str:
             return known
     sha256 = file_digest(path)
     # A cache that cannot be written costs time, not results.
-    with suppress(OSError):
-        cached.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=cached.parent)
-        with os.fdopen(handle, "w", encoding="ascii") as file:
-            file.write(sha256)
-        os.replace(name, cached)
+    with suppress(StoreError):
+        make_folder(cached.parent)
+        write_atomically(cached, sha256)
     return sha256

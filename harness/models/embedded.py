@@ -22,9 +22,9 @@ from filelock import FileLock
 
 from harness.errors import MissingPackage, ModelError
 from harness.models.libraries import quiet
-from harness.registry import did_you_mean
 from harness.util.digest import file_digest
 from harness.util.resources import cache_root
+from harness.util.suggestions import did_you_mean
 
 PREFIX = "embedded:"
 _MANIFEST = "jostle.json"

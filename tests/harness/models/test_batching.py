@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.models import batching
@@ -23,8 +23,9 @@ def test_plan(sizes: list[tuple[int, int]], budget: int, most: int) -> None:
     assert flat == sorted(flat, reverse=True)
 
 
+@settings(deadline=None)  # The first failure imports torch.
 @given(lengths, st.integers(1, 400))
-def test_through_halves_until_it_fits(sizes: list[tuple[int, int]], memory: int) -> None:
+def test_it_halves_until_it_fits(sizes: list[tuple[int, int]], memory: int) -> None:
     """Every row is answered once, by a batch that fits; what never fits alone comes with None."""
     rows = rows_of(sizes)
     done: dict[int, bool] = {}
