@@ -39,7 +39,7 @@ from harness.analysis.series import Change, Series
 from harness.analysis.table import ALL, Table
 from harness.analysis.test_family import QuantityLedger, Test, number
 from harness.records import IDENTITY, Severity
-from harness.stats import bootstrap as stats
+from harness.stats.closed_forms import expected_worst, fieller
 
 SEVERITIES: tuple[Severity, ...] = ("light", "medium", "heavy")
 WORST_SHARE = 0.9
@@ -272,7 +272,7 @@ class Estimands:
             if kind != ALL and k not in (1, most, MAX_K):
                 continue
             keys = _keys("worst", measure, subject, kind, k, of=("expected_worst",))
-            worst = sign * stats.expected_worst(wide, k)
+            worst = sign * expected_worst(wide, k)
             self.ledger.enter(keys["expected_worst"], worst, (dimension.low, dimension.high))
             make = partial(WorstPoint, subject=subject, **measure._asdict(), kind=kind, k=k)
             yield PendingRow(make, keys)
@@ -288,7 +288,7 @@ def _kept(parts: Change, scope: Scope) -> Interval | None:
 
     To be read only where the gain is certain, see :func:`without_uncertain_share`.
     """
-    ratio = stats.fieller(scope.only(parts.on_variants), scope.only(parts.paired_originals))
+    ratio = fieller(scope.only(parts.on_variants), scope.only(parts.paired_originals))
     if ratio is None:
         return None
     mean, low, high = map(number, ratio)

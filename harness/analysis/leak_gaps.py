@@ -18,7 +18,8 @@ from harness.analysis.series import Series
 from harness.analysis.table import ALL, Table
 from harness.analysis.test_family import BootstrapSettings, number
 from harness.records import ORIGINAL
-from harness.stats.bootstrap import Floats, studentised_bootstrap
+from harness.stats.bootstrap import studentised_bootstrap
+from harness.stats.closed_forms import Floats
 from harness.stats.two_groups import GroupIntervals, two_groups
 from harness.util.digest import derived_seed
 
@@ -59,8 +60,7 @@ def leak_gaps(
         for name, chosen in (("all", leaked | ~leaked), ("clean", ~leaked), ("leaked", leaked))
     }
     gaps = two_groups(
-        values[leaked],
-        values[~leaked],
+        (values[leaked], values[~leaked]),
         rng=np.random.default_rng(derived_seed(settings.seed, "leak", "gap")),
         resamples=settings.resamples,
         level=settings.level,

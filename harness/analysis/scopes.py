@@ -12,7 +12,7 @@ from harness.analysis.estimates import ScopeName
 from harness.analysis.summary_schema import AuditCount
 from harness.analysis.table import Mask, Table, prompt_cluster
 from harness.records import Sample
-from harness.stats.bootstrap import Floats
+from harness.stats.closed_forms import Floats
 
 MIN_SCOPE = 10
 """Fewest prompts for which a part of the run (clean, leaked, a topic) is estimated on its own."""

@@ -11,7 +11,7 @@ from harness.analysis.estimates import Bounds, Measure, MissingScores
 from harness.analysis.scopes import Scope
 from harness.analysis.table import ALL, Mask, Table
 from harness.analysis.test_family import number
-from harness.stats.bootstrap import Floats
+from harness.stats.closed_forms import Floats
 
 MISSING_BOUND = 0.10
 """From this share of missing scores on, a cell carries the bounds that they leave open."""

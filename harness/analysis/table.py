@@ -22,7 +22,7 @@ from harness.records import (
     Variant,
     VariantKey,
 )
-from harness.stats.bootstrap import Floats
+from harness.stats.closed_forms import Floats
 from harness.text.normalise import normalise_prompt
 from harness.util.digest import digest
 

@@ -10,8 +10,10 @@ from typing import Literal
 import numpy as np
 
 from harness.analysis.estimates import Estimate, Method
-from harness.stats import bootstrap as stats
-from harness.stats.bootstrap import Floats
+from harness.stats.bootstrap import Intervals, studentised_bootstrap
+from harness.stats.closed_forms import Floats, clustered_wilson
+from harness.stats.power import minimum_detectable_effect
+from harness.stats.significance import holm, sign_flip_test
 from harness.util.digest import derived_seed
 
 Test = Literal["headline", "detail"]
@@ -99,7 +101,7 @@ class QuantityLedger:
         if not quantities:
             return {}
         matrix = np.stack([quantity.values for quantity in quantities], axis=1)
-        intervals = stats.studentised_bootstrap(
+        intervals = studentised_bootstrap(
             matrix,
             rng=np.random.default_rng(derived_seed(settings.seed, "bootstrap")),
             resamples=settings.resamples,
@@ -128,7 +130,7 @@ class QuantityLedger:
         if not tested:
             return {}
         headline = np.array([quantities[i].test == "headline" for i in tested])
-        p = stats.sign_flip_test(
+        p = sign_flip_test(
             matrix[:, tested],
             rng=np.random.default_rng(derived_seed(settings.seed, "sign_flip")),
             # The least p must be able to pass the correction.
@@ -139,14 +141,14 @@ class QuantityLedger:
         for group in (headline & made, ~headline & made):
             if group.any():
                 weights[group] = 0.5 / group.sum()
-        adjusted = stats.holm(p, weights)
+        adjusted = holm(p, weights)
         self.tests = int(made.sum())
         return {i: (float(p[j]), float(adjusted[j])) for j, i in enumerate(tested)}
 
 
 def _estimate(
     quantity: Quantity,
-    intervals: stats.Intervals,
+    intervals: Intervals,
     index: int,
     p_values: tuple[float, float] | None,
     level: float,
@@ -156,7 +158,7 @@ def _estimate(
     low, high = float(intervals.low[index]), float(intervals.high[index])
     if quantity.trials is not None and n >= 2:
         present = quantity.values[~np.isnan(quantity.values)]
-        low, high = stats.clustered_wilson(present, quantity.trials, level)
+        low, high = clustered_wilson(present, quantity.trials, level)
         method = "clustered_wilson"
     se = number(float(intervals.se[index]))
     p, p_holm = p_values or (None, None)
@@ -172,5 +174,5 @@ def _estimate(
         p_holm=number(p_holm),
         mde=None
         if p_values is None
-        else number(stats.minimum_detectable_effect(sd, n, POWER, 1 - level)),
+        else number(minimum_detectable_effect(sd, n, POWER, 1 - level)),
     )
