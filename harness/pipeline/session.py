@@ -66,7 +66,7 @@ class Session:
         self.cache = cache
         self.progress = launch.progress
         self.retry_failed = launch.retry_failed
-        launched = {
+        launched: dict[str, Any] = {
             "name": suite.suite.name,
             "status": "running",
             "finished": None,

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from harness.errors import StoreError
 from harness.pipeline.stage_file import StageFile
 from harness.records import SCHEMA_VERSION, Manifest, StageRecord
-from harness.util.files import readable_os_errors, write_atomically
+from harness.util.files import make_folder, readable_os_errors, write_atomically
 
 R = TypeVar("R", bound=StageRecord)
 
@@ -48,8 +48,7 @@ class Run:
         Raises:
             StoreError: The folder cannot be made.
         """
-        with readable_os_errors(root, "be made"):
-            root.mkdir(parents=True, exist_ok=True)
+        make_folder(root)
         return cls(root)
 
     def __enter__(self) -> Self:

@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from harness.errors import ConfigError, JostleError
-from harness.models.subjects import open_subjects
 from harness.pipeline import runner as harness_runner
-from harness.pipeline.cache import Cache
-from harness.pipeline.session import Session
-from harness.pipeline.store import Run
-from harness.util.files import cannot_write, write_json
+from harness.pipeline.assemble import assemble
+from harness.pipeline.session import Launch, open_session
+from harness.pipeline.stage import StageContext
+from harness.util.files import make_folder, readable_os_errors, write_json
 from harness.util.progress import Progress
 from reports.html import render
 from training.result import finished
@@ -25,6 +24,9 @@ from training.studies.findings import findings
 from training.studies.page import write_page
 from training.studies.plan import Plan, plan
 from training.studies.suites import SuiteGroup, groups
+
+CLOSENESS = "rouge_l"
+"""The judge by which the probes measure how close an answer is to a response of the training data."""
 
 STATE, SUMMARY, REPORT = "study.json", "summary.json", "report.html"
 
@@ -114,15 +116,14 @@ def run_study(
 def _claim(root: Path, study: StudyConfig) -> None:
     """Write what the study is; refuse a folder that holds another one."""
     path = root / STATE
+    make_folder(root)
     try:
-        root.mkdir(parents=True, exist_ok=True)
-        there = json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
-    except OSError as error:
-        raise cannot_write(root, error) from error
+        with readable_os_errors(path, "be read"):
+            earlier = json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
     except ValueError:
-        there = None
-    if there is not None and there.get("name") != study.study.name:
-        raise ConfigError(f"{root} holds study {there.get('name')!r}; choose another folder")
+        earlier = None
+    if earlier is not None and earlier.get("name") != study.study.name:
+        raise ConfigError(f"{root} holds study {earlier.get('name')!r}; choose another folder")
     write_json(path, {"name": study.study.name, "config": study.model_dump(mode="json")})
 
 
@@ -157,10 +158,9 @@ def _test(root: Path, group: SuiteGroup, progress: Progress, command: str) -> di
     folder = root / "suites" / group.name
     progress.note(f"suite {group.name}: {', '.join(group.cells)}")
     try:
-        parts = harness_runner.assemble(group.suite)
-        with Run.create(folder) as run:
-            session = Session(run, group.suite, cache=Cache(), progress=progress, command=command)
-            harness_runner.run(session, parts, open_subjects, render)
+        parts = assemble(group.suite, closeness=CLOSENESS)
+        with open_session(folder, group.suite, Launch(progress, command)) as session:
+            harness_runner.run(StageContext(session, parts, render))
         return {**suite_figures(folder, group), "error": None}
     except JostleError as error:
         progress.note(f"suite {group.name}: failed: {error}")
