@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
+from harness.errors import PluginError
 from harness.records import (
     Completion,
     Dimension,
@@ -35,6 +37,95 @@ class Perturbation(Protocol):
             The edits by character span; or the whole new text (the harness finds the edits); or
             None where this perturbation does not apply to this text.
         """
+        ...
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How far a kind of perturbation may go before the gate rejects a variant.
+
+    Attributes:
+        floor: Least MiniLM cosine between the changed passages before and after.
+        words: Greatest share of a prompt's words that may be replaced, inserted or deleted, by
+            severity; three words are always allowed.
+        exempt: Names of gate checks that this kind does not have to pass.
+        same_words: The words must be the same as before, in any order.
+    """
+
+    floor: float = 0.75
+    words: Mapping[str, float] = field(
+        default_factory=lambda: {"light": 0.15, "medium": 0.3, "heavy": 0.5}
+    )
+    exempt: frozenset[str] = frozenset()
+    same_words: bool = False
+
+
+@dataclass(frozen=True)
+class PerturbationTraits:
+    """Facts about a perturbation that the harness uses; all have defaults.
+
+    A perturbation declares them as a class attribute ``traits``; where options decide some of them,
+    the instance has its own.
+
+    Attributes:
+        description: One line for a reader of the report.
+        version: To be changed whenever the same prompt and random stream could give another
+            proposal. Variants made with another version are made again.
+        label: Name in records, where options make several kinds of one plug-in
+            (``nlpaug.KeyboardAug``); the registered name if empty.
+        limits: How far it may go.
+        same_text: It asks the prompt again unchanged: no candidates, no gate.
+        last_resort: It applies nearly everywhere and says least: it fills up a prompt's variants
+            only when no other kind is left.
+    """
+
+    description: str = ""
+    version: str = ""
+    label: str = ""
+    limits: Limits = field(default_factory=Limits)
+    same_text: bool = False
+    last_resort: bool = False
+
+
+@runtime_checkable
+class DescribedPerturbation(Protocol):
+    """A perturbation that declares its traits."""
+
+    @property
+    def traits(self) -> PerturbationTraits:
+        """Facts that the harness uses."""
+        ...
+
+
+@runtime_checkable
+class DeclaresLimits(Protocol):
+    """A perturbation without ``traits`` that declares ``limits`` alone."""
+
+    limits: Limits | None
+
+
+@runtime_checkable
+class DeclaresLabel(Protocol):
+    """A perturbation without ``traits`` that declares ``label`` alone."""
+
+    label: str
+
+
+@runtime_checkable
+class DeclaresVersion(Protocol):
+    """A perturbation without ``traits`` that declares ``version`` alone."""
+
+    version: str
+
+
+@runtime_checkable
+class ProposesMany(Protocol):
+    """A perturbation that is cheaper to ask for many candidates at once, such as an endpoint."""
+
+    def many(
+        self, items: Iterable[tuple[Text, random.Random]]
+    ) -> Sequence[Sequence[Edit] | str | PluginError | None]:
+        """Propose one candidate for each item, in order; a failure is an error in its place."""
         ...
 
 

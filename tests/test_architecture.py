@@ -36,7 +36,7 @@ FLAT = {"records", "protocols", "registry", "errors", "config", "__init__"}
 
 MOST_PARAMETERS = 6
 SMALL_ROOM = 60
-SMALL_ON_PURPOSE: frozenset[str] = frozenset()
+SMALL_ON_PURPOSE: frozenset[str] = frozenset({"harness.util.suggestions"})
 """Modules that are short and still one idea that nothing else holds."""
 
 UNDER_WAY = pytest.mark.xfail(reason="the rebuilding is under way")

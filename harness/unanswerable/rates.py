@@ -25,9 +25,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.data.loading import normalise_prompt
 from harness.records import IDENTITY, ORIGINAL, Generation, Sample, Score, Variant, VariantKey
 from harness.stats import bootstrap as stats
+from harness.text.normalise import normalise_prompt
 from harness.unanswerable.detectors import Detector
 from harness.util.digest import derived_seed
 
