@@ -41,7 +41,7 @@ def command(
 
     from harness.cli.common import launch_command, open_context, run_folder
     from harness.config import load_suite
-    from harness.models.subjects import check_places
+    from harness.models.subjects import check_local_folders
     from harness.pipeline import runner
     from harness.pipeline.store import Run
     from harness.util.resources import shipped
@@ -49,7 +49,7 @@ def command(
     loaded = load_suite(shipped(suite, "suites"), overrides)
     if loaded.probes is None:
         loaded = _with_probes(loaded)
-    check_places(loaded.subjects)
+    check_local_folders(loaded.subjects)
     folder = run_folder(loaded, out)
     run = Run(folder)
     _same_suite(run, loaded)

@@ -22,12 +22,12 @@ def command(suite: Path, overrides: tuple[str, ...], out: Path | None, retry_fai
     """
     from harness.cli.common import launch_command, open_context, print_outcome, run_folder
     from harness.config import load_suite
-    from harness.models.subjects import check_places
+    from harness.models.subjects import check_local_folders
     from harness.pipeline import runner
     from harness.util.resources import shipped
 
     loaded = load_suite(shipped(suite, "suites"), overrides)
-    check_places(loaded.subjects)
+    check_local_folders(loaded.subjects)
     folder = run_folder(loaded, out)
     with open_context(
         loaded, folder, command=launch_command(), retry_failed=retry_failed
