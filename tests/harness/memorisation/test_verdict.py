@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from harness.analysis.memorisation_schema import Memorisation
 from harness.memorisation import conditions as rules
-from harness.memorisation.findings import add_to, lights_of, memorisation
+from harness.memorisation.findings import lights_of, memorisation, with_memorisation
 from harness.records import Failure, Probe
+from tests.synthetic import make_run
 
 TOKENS = 20
 
@@ -239,15 +241,14 @@ def test_light_and_summary_carry_the_verdict_once() -> None:
     found = memorisation(
         world(training=2.5, clean=-0.3), baseline="base", subjects=["base", "tuned"], seed=1
     )
-    (one,) = lights_of(found)
-    assert (one["light"], one["word"], one["subject"]) == ("red", "memorised", "tuned")
-    summary: dict[str, Any] = {"lights": [{"question": "Better?"}]}
-    add_to(summary, found)
-    add_to(summary, found)
-    assert [x["question"] for x in summary["lights"]] == ["Learned?", "Better?"]
-    add_to(summary, None)
-    assert summary["memorisation"] is None
-    assert len(summary["lights"]) == 1
+    memory = Memorisation.model_validate(found)
+    (one,) = lights_of(memory)
+    assert (one.light, one.word, one.subject) == ("red", "memorised", "tuned")
+    before = make_run(5, rubric=False).summary()
+    after = with_memorisation(with_memorisation(before, memory), memory)
+    questions = [light.question for light in before.traffic_lights]
+    assert [light.question for light in after.traffic_lights] == ["Learned?", *questions]
+    assert with_memorisation(after, None) == before
 
 
 @pytest.mark.parametrize("share", [0.0, 0.09])

@@ -411,7 +411,7 @@ def test_the_rates_of_a_run() -> None:
     subject = found["subjects"]["m"]
     assert subject["missing"] == 1
     original = subject["asked"]["original"]
-    values = {name: rate["value"] for name, rate in original.items()}
+    values = {name: rate["mean"] for name, rate in original.items()}
     assert values == pytest.approx(
         {
             "refusal": 1 / 4, "false_answer": 2 / 4, "uses_name": 2 / 4, "empty_unknown": 1 / 4, "false_refusal": 1 / 4,
@@ -420,13 +420,13 @@ def test_the_rates_of_a_run() -> None:
     )  # fmt: skip
     assert (original["refusal"]["prompts"], original["rouge_l"]["prompts"]) == (4, 3)
     for rate in original.values():
-        assert 0 <= rate["low"] <= rate["value"] <= rate["high"] <= 1
+        assert 0 <= rate["low"] <= rate["mean"] <= rate["high"] <= 1
     asked = subject["asked"]
     assert list(asked) == ["original", "variants", "fillers", "typo"]
     # u0 refuses half of the time and u1 always.
-    assert asked["variants"]["refusal"]["value"] == pytest.approx(0.75)
+    assert asked["variants"]["refusal"]["mean"] == pytest.approx(0.75)
     assert asked["variants"]["refusal"]["answers"] == 3
-    assert asked["typo"]["refusal"]["value"] == 1.0
+    assert asked["typo"]["refusal"]["mean"] == 1.0
     assert asked["variants"]["false_refusal"] is None
     (pair,) = subject["detectors"]["pairs"]
     assert pair["ways"] == ["phrases", "judge"]
@@ -436,7 +436,7 @@ def test_the_rates_of_a_run() -> None:
     assert pair["kappa"] == pytest.approx(0.5)
     assert pair["examples"][0]["sample_id"] == "u2"
     by_judge = subject["detectors"]["rates"]["judge"]
-    assert by_judge["refusal"]["value"] == pytest.approx(2 / 3)
+    assert by_judge["refusal"]["mean"] == pytest.approx(2 / 3)
     assert by_judge["false_refusal"]["prompts"] == 1
     json.dumps(found, allow_nan=False)
     resting_on_judge = unknown_rates(

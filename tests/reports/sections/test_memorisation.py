@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from harness.memorisation.findings import add_to, memorisation
+from harness.analysis import Summary
+from harness.analysis.memorisation_schema import Memorisation
+from harness.memorisation.findings import memorisation, with_memorisation
 from harness.records import Failure, Probe
 from reports.html import render
 from reports.sections import memorisation as memory
@@ -41,9 +42,8 @@ def found() -> dict[str, Any]:
 def html(found: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = make_run(14, rubric=False).write(tmp_path_factory.mktemp("run") / "probed")
     path = folder / "summary.json"
-    summary = json.loads(path.read_text())
-    add_to(summary, found)
-    path.write_text(json.dumps(summary))
+    summary = with_memorisation(Summary.load(path.read_text()), Memorisation.model_validate(found))
+    path.write_text(summary.dump())
     return render(folder).read_text(encoding="utf-8")
 
 
