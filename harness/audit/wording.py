@@ -18,8 +18,8 @@ from collections.abc import Callable, Iterable
 from functools import cache, lru_cache
 from typing import NamedTuple
 
-from harness.audit.wordlists import FUNCTION_WORDS, OPPOSITES
 from harness.text.lexicon import english_words, substitutions, word_set
+from harness.text.wordlists import FUNCTION_WORDS, OPPOSITES
 
 ONE_WORD_COUNTS = 40
 SAME_MEANING = 0.80
