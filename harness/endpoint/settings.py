@@ -21,8 +21,8 @@ from pydantic import (
 
 from harness.errors import JostleError
 from harness.records import Cost, Failure, Message
-from harness.registry import did_you_mean
 from harness.util.secrets import refuse_secrets
+from harness.util.suggestions import did_you_mean
 
 OPENAI = "https://api.openai.com/v1"
 NO_KEY = "no-key"

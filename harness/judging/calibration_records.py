@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from harness.judging.labels import Basis
 from harness.stats.agreement import Estimate
 from harness.util.digest import digest
+from harness.util.files import make_folder, write_atomically
 from harness.util.resources import cache_root
 
 TRUSTED_RHO = 0.3
@@ -214,11 +215,9 @@ def store(calibration: Calibration) -> Path:
         The file: one for each file of labels and split.
     """
     folder = _folder(calibration.judge, calibration.version, calibration.code)
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     path = folder / f"{calibration.labels_digest[:16]}-{calibration.split or 'all'}.json"
-    draft = path.with_suffix(".part")
-    draft.write_text(calibration.model_dump_json(indent=1), encoding="utf-8")
-    draft.replace(path)
+    write_atomically(path, calibration.model_dump_json(indent=1))
     return path
 
 
