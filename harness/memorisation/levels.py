@@ -10,10 +10,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
+from harness.analysis.memorisation_schema import GroupDifference, PairedDifference, ProbeLevel
 from harness.analysis.test_family import number
 from harness.memorisation.copying import Closeness
 from harness.records import Probe
@@ -61,39 +63,55 @@ def token_counts(base: Iterable[Probe], tuned: Iterable[Probe]) -> list[tuple[in
     ]
 
 
-class PromptMeans:
-    """Means over prompts with their intervals; each has a random stream of its own.
+@dataclass(frozen=True)
+class Resampling:
+    """How intervals are made.
 
-    Args:
+    Attributes:
         seed: Seed of the run.
-        subject: The subject whose values they are.
         resamples: Bootstrap resamples.
         level: Confidence level.
     """
 
-    def __init__(self, seed: int, subject: str, resamples: int, level: float) -> None:
-        self._seed, self._subject = seed, subject
-        self._resamples, self.level = resamples, level
+    seed: int
+    resamples: int = 10_000
+    level: float = 0.95
 
-    def paired(self, name: str, values: ValueByPrompt) -> dict[str, Any] | None:
+
+@dataclass(frozen=True)
+class PromptMeans:
+    """Means over prompts with their intervals; each has a random stream of its own.
+
+    Attributes:
+        subject: The subject whose values they are.
+        resampling: How the intervals are made.
+    """
+
+    subject: str
+    resampling: Resampling
+
+    def paired(self, name: str, values: ValueByPrompt) -> PairedDifference | None:
         """Estimate the mean of paired values; None where there are none."""
         if not values:
             return None
         column = _column(values)
         interval = studentised_bootstrap(
-            column, rng=self._rng(name), resamples=self._resamples, level=self.level
+            column,
+            rng=self._rng(name),
+            resamples=self.resampling.resamples,
+            level=self.resampling.level,
         )
         n, se = int(interval.n[0]), float(interval.se[0])
         low, high = float(interval.low[0]), float(interval.high[0])
         if n >= 2 and not np.ptp(column):  # equal to the last digit: the interval is that value
             low = high = float(column[0, 0])
-        return {
-            "mean": number(float(interval.mean[0])),
-            "low": number(low),
-            "high": number(high),
-            "n": n,
-            "mde": number(minimum_detectable_effect(se * n**0.5, n)) if n >= 3 else None,
-        }
+        return PairedDifference(
+            mean=number(float(interval.mean[0])),
+            low=number(low),
+            high=number(high),
+            n=n,
+            mde=number(minimum_detectable_effect(se * n**0.5, n)) if n >= 3 else None,
+        )
 
     def unpaired(
         self,
@@ -101,7 +119,7 @@ class PromptMeans:
         training: ValueByPrompt,
         clean: ValueByPrompt,
         weights: tuple[float, float] = (1.0, -1.0),
-    ) -> dict[str, Any] | None:
+    ) -> GroupDifference | None:
         """Estimate a weighted sum of two groups' means; None where a group is empty."""
         if not training or not clean:
             return None
@@ -110,19 +128,20 @@ class PromptMeans:
             _column(clean),
             rng=self._rng(name),
             weights=weights,
-            resamples=self._resamples,
-            level=self.level,
+            resamples=self.resampling.resamples,
+            level=self.resampling.level,
         )
-        return {
-            "mean": number(float(interval.mean[0])),
-            "low": number(float(interval.low[0])),
-            "high": number(float(interval.high[0])),
-            "training": int(interval.first[0]),
-            "clean": int(interval.second[0]),
-        }
+        return GroupDifference(
+            mean=number(float(interval.mean[0])),
+            low=number(float(interval.low[0])),
+            high=number(float(interval.high[0])),
+            training=int(interval.first[0]),
+            clean=int(interval.second[0]),
+        )
 
     def _rng(self, name: str) -> np.random.Generator:
-        return np.random.default_rng(derived_seed(self._seed, "memorisation", self._subject, name))
+        seed = derived_seed(self.resampling.seed, "memorisation", self.subject, name)
+        return np.random.default_rng(seed)
 
 
 def _column(values: ValueByPrompt) -> Floats:
@@ -189,48 +208,62 @@ COMMON = "_common"
 """Ends the key of a line that is repeated on the common prompts."""
 
 
-def level_table(
-    base: Sequence[Probe],
-    tuned: Sequence[Probe],
-    means: PromptMeans,
-    lines: Sequence[LevelLine],
-) -> list[dict[str, Any]]:
-    """Make the table of one subject beside its base, from top to bottom.
+class LevelTable:
+    """The table of one subject beside its base.
 
     Args:
         base: Records of the base model.
         tuned: Records of the subject.
+        lines: Its lines; those without a prompt that both models have a value for are left out.
         means: Estimates the differences.
-        lines: The lines; those without a prompt that both models have a value for are left out.
     """
-    sides = {line.key: (by_prompt(base, line.selector), by_prompt(tuned, line.selector)) for line in lines}
-    prompts = {key: of_base.keys() & of_tuned.keys() for key, (of_base, of_tuned) in sides.items()}
-    by_key = {line.key: line for line in lines}
 
-    def row(line: LevelLine, chosen: Collection[str], label: str, suffix: str = "") -> Iterator[dict[str, Any]]:
-        if not chosen:
-            return
-        sign = -1.0 if line.unit == "loss" else 1.0
-        of_base, of_tuned = sides[line.key]
-        names = sorted(chosen)
-        yield {
-            "key": line.key + suffix,
-            "label": label,
-            "unit": "nats a token" if line.unit == "loss" else line.unit,
-            "base": number(sign * float(np.mean([of_base[k] for k in names]))),
-            "subject": number(sign * float(np.mean([of_tuned[k] for k in names]))),
-            "difference": means.paired(
-                line.key, {k: sign * (of_tuned[k] - of_base[k]) for k in names}
-            ),
+    def __init__(
+        self,
+        base: Sequence[Probe],
+        tuned: Sequence[Probe],
+        lines: Sequence[LevelLine],
+        means: PromptMeans,
+    ) -> None:
+        self._lines, self._means = {line.key: line for line in lines}, means
+        self._sides = {
+            line.key: (by_prompt(base, line.selector), by_prompt(tuned, line.selector))
+            for line in lines
         }
 
-    rows: list[dict[str, Any]] = []
-    for line in lines:
-        chosen = prompts[line.key]
+    def rows(self) -> tuple[ProbeLevel, ...]:
+        """Return the table, from top to bottom."""
+        return tuple(row for line in self._lines.values() for row in self._rows(line))
+
+    def _rows(self, line: LevelLine) -> Iterator[ProbeLevel]:
+        prompts = self._prompts(line)
         if line.beside:
-            first = by_key[line.beside]
-            chosen = chosen & prompts[first.key]
-            if chosen and chosen != prompts[first.key]:
-                rows += row(first, chosen, line.common_label, COMMON)
-        rows += row(line, chosen, line.label)
-    return rows
+            first = self._lines[line.beside]
+            prompts &= self._prompts(first)
+            if prompts != self._prompts(first):
+                yield from self._row(first, prompts, line.common_label, COMMON)
+        yield from self._row(line, prompts, line.label)
+
+    def _prompts(self, line: LevelLine) -> set[str]:
+        """Return the prompts that both models have a value for."""
+        base, tuned = self._sides[line.key]
+        return base.keys() & tuned.keys()
+
+    def _row(
+        self, line: LevelLine, prompts: Collection[str], label: str, suffix: str = ""
+    ) -> Iterator[ProbeLevel]:
+        if not prompts:
+            return
+        sign = -1.0 if line.unit == "loss" else 1.0
+        base, tuned = self._sides[line.key]
+        keys = sorted(prompts)
+        yield ProbeLevel(
+            key=f"{line.key}{suffix}",
+            label=label,
+            unit="nats a token" if line.unit == "loss" else line.unit,
+            base=number(sign * float(np.mean([base[k] for k in keys]))),
+            subject=number(sign * float(np.mean([tuned[k] for k in keys]))),
+            difference=self._means.paired(
+                line.key, {k: sign * (tuned[k] - base[k]) for k in keys}
+            ),
+        )

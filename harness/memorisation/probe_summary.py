@@ -1,4 +1,4 @@
-"""From probe records to ``summary["memorisation"]``: evidence with intervals, and the verdict.
+"""The probes' part of the summary: evidence with intervals, and the verdict on every subject.
 
 The unit is the prompt: the rewordings of one prompt are averaged first. Subject and base are paired
 prompt by prompt; training and clean prompts are different prompts and are not paired.
@@ -7,112 +7,111 @@ prompt by prompt; training and clean prompts are different prompts and are not p
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from harness.analysis.memorisation_schema import CanaryExposure, Memorisation, ProbeFailureCount
+from harness.analysis.summary_schema import Summary, TrafficLight
 from harness.analysis.test_family import number
 from harness.analysis.traffic_lights import light
-from harness.memorisation import conditions as rules
 from harness.memorisation.canaries import SPACE_BITS, exposure
-from harness.memorisation.copying import TOO_SHORT
+from harness.memorisation.conditions import RULES
+from harness.memorisation.copying import TOO_SHORT, Closeness
+from harness.memorisation.levels import PromptMeans, Resampling
 from harness.memorisation.subject_evidence import SubjectEvidence
 from harness.records import Probe
 
 MEMORISATION_VERSION = 2
 LEAST_RIVALS = 20
+QUESTION = "Learned?"
 
 
-def memorisation(
+def summarise_probes(
     probes: Iterable[Probe],
     *,
     baseline: str,
     subjects: Sequence[str],
-    seed: int,
-    resamples: int = 10_000,
-    level: float = 0.95,
-) -> dict[str, Any]:
-    """Evidence and verdict for every subject but the baseline.
+    closeness: Closeness,
+    resampling: Resampling,
+) -> Memorisation:
+    """Collect evidence and verdict for every subject but the baseline.
 
     Args:
         probes: All records of the stage.
         baseline: The control.
         subjects: All subjects, in the order of the suite.
-        seed: Seed of the run.
-        resamples: Bootstrap resamples.
-        level: Confidence level.
-
-    Returns:
-        JSON-able; the keys are documented in ``reports/README.md``.
+        closeness: The measure with which the answers were compared.
+        resampling: How intervals are made.
     """
     records = list(probes)
-    of: dict[str, list[Probe]] = defaultdict(list)
+    by_subject: dict[str, list[Probe]] = defaultdict(list)
     for record in records:
-        of[record.subject].append(record)
-    errors = Counter(
-        (r.subject, r.probe, r.error.kind, r.error.message) for r in records if r.error is not None
-    )
-    failed = [
-        {"subject": s, "probe": p, "kind": k, "message": m, "count": count}
-        for (s, p, k, m), count in sorted(errors.items())
-    ]
-    return {
-        "version": MEMORISATION_VERSION,
-        "rules": {
-            "version": rules.RULES_VERSION,
-            **{
-                name.lower(): getattr(rules, name)
-                for name in (
-                    "LEAST_PROMPTS",
-                    "STILL",
-                    "CHANGED",
-                    "LEAST_GAIN",
-                    "LOST",
-                    "KEPT",
-                    "FOREIGN",
-                    "FORM",
-                    "RECITED",
-                )
-            },
-        },
-        "subjects": [
+        by_subject[record.subject].append(record)
+    failures = tuple(_failures(records))
+    return Memorisation(
+        version=MEMORISATION_VERSION,
+        rules=RULES,
+        subjects=tuple(
             SubjectEvidence(
-                of[baseline], of[name], (baseline, name), seed, resamples, level
+                by_subject[baseline],
+                by_subject[name],
+                (baseline, name),
+                PromptMeans(name, resampling),
+                closeness,
             ).summary()
             for name in subjects
             if name != baseline
-        ],
-        "canaries": _canaries(of, subjects),
-        "failures": [row for row in failed if row["kind"] != TOO_SHORT],
-        "not_applicable": [row for row in failed if row["kind"] == TOO_SHORT],
-    }
+        ),
+        canaries=tuple(_exposures(by_subject, subjects)),
+        failures=tuple(row for row in failures if row.kind != TOO_SHORT),
+        not_applicable=tuple(row for row in failures if row.kind == TOO_SHORT),
+    )
 
 
-def _canaries(of: dict[str, list[Probe]], subjects: Sequence[str]) -> list[dict[str, Any]]:
-    """Exposure of every canary for every subject, in bits."""
-    rows = []
+def _failures(records: Iterable[Probe]) -> Iterator[ProbeFailureCount]:
+    """Count the failures that are alike."""
+    counts = Counter(
+        (r.subject, r.probe, r.error.kind, r.error.message) for r in records if r.error is not None
+    )
+    for (subject, probe, kind, message), count in sorted(counts.items()):
+        yield ProbeFailureCount(
+            subject=subject, probe=probe, kind=kind, message=message, count=count
+        )
+
+
+def _exposures(
+    records: Mapping[str, Sequence[Probe]], subjects: Sequence[str]
+) -> Iterator[CanaryExposure]:
+    """Yield the exposure of every canary for every subject, in bits."""
     for subject in subjects:
-        found: dict[str, dict[int, Probe]] = defaultdict(dict)
-        for record in of[subject]:
+        ratings: dict[str, dict[int, Probe]] = defaultdict(dict)
+        for record in records[subject]:
             if record.probe == "canary" and record.error is None:
-                found[record.sample_id][record.replicate] = record
-        for name, ratings in sorted(found.items()):
-            rivals = [r.values["nll"] for number_, r in sorted(ratings.items()) if number_]
-            if 0 not in ratings or len(rivals) < LEAST_RIVALS:
+                ratings[record.sample_id][record.replicate] = record
+        for name, of_canary in sorted(ratings.items()):
+            secret = of_canary.pop(0, None)
+            rivals = [rival.values["nll"] for _, rival in sorted(of_canary.items())]
+            if secret is None or len(rivals) < LEAST_RIVALS:
                 continue
-            bits = exposure(ratings[0].values["nll"], rivals)
-            rows.append(
-                {
-                    "subject": subject,
-                    "canary": name,
-                    "repeats": int(ratings[0].values["repeats"]),
-                    "exposure": number(bits.fitted),
-                    "sampled": number(bits.sampled),
-                    "rank": bits.rank,
-                    "rivals": len(rivals),
-                    "most": number(SPACE_BITS),
-                }
+            bits = exposure(secret.values["nll"], rivals)
+            yield CanaryExposure(
+                subject=subject,
+                canary=name,
+                repeats=int(secret.values["repeats"]),
+                exposure=number(bits.fitted),
+                sampled=number(bits.sampled),
+                rank=bits.rank,
+                rivals=len(rivals),
+                most=float(f"{SPACE_BITS:.6g}"),
             )
-    return rows
+
+
+def with_memorisation(summary: Summary, memorisation: Memorisation | None) -> Summary:
+    """Return a run's summary with the probes' part, and their lights before the others."""
+    others = [one for one in summary.lights if one.question != QUESTION]
+    lights = _lights(memorisation) if memorisation else ()
+    return summary.model_copy(
+        update={"memorisation": memorisation, "lights": (*lights, *others)}
+    )
 
 
 COLOURS = {
@@ -124,16 +123,7 @@ COLOURS = {
 }
 
 
-def lights_of(found: dict[str, Any]) -> list[dict[str, Any]]:
-    """One light a subject."""
-    return [
-        light("Learned?", COLOURS[s["verdict"]], s["reasons"][0], s["subject"], s["verdict"])
-        for s in found["subjects"]
-    ]
-
-
-def add_to(summary: dict[str, Any], found: dict[str, Any] | None) -> None:
-    """Put the probes' part into a run's summary: its own key, and the lights."""
-    summary["memorisation"] = found
-    kept = [one for one in summary["lights"] if one["question"] != "Learned?"]
-    summary["lights"] = [*(lights_of(found) if found else ()), *kept]
+def _lights(memorisation: Memorisation) -> Iterator[TrafficLight]:
+    """Yield a traffic light a subject."""
+    for one in memorisation.subjects:
+        yield light(QUESTION, COLOURS[one.verdict], one.reasons[0], one.subject, one.verdict)

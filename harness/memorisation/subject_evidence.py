@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Literal
 
 import numpy as np
 
+from harness.analysis.memorisation_schema import (
+    CopiedAnswers,
+    CopyCount,
+    MembershipAuc,
+    MemorisationContrasts,
+    RecitedExample,
+    SubjectMemorisation,
+)
 from harness.analysis.test_family import number
-from harness.memorisation import conditions as rules
+from harness.memorisation.conditions import RULES, VerdictEvidence, above, below, conditions
 from harness.memorisation.copying import Closeness
 from harness.memorisation.levels import (
+    LevelTable,
     PromptMeans,
     Selector,
     ValueByPrompt,
     by_prompt,
     level_lines,
-    level_table,
     token_counts,
     weighted_difference,
 )
@@ -29,7 +36,7 @@ COPIED_WORDS = 8
 """A run of so many words from another sample's training response counts as copied."""
 
 EXAMPLES = 6
-GROUPS = ("training", "clean")
+GROUPS: tuple[Literal["training", "clean"], ...] = ("training", "clean")
 
 
 class SubjectEvidence:
@@ -56,10 +63,10 @@ class SubjectEvidence:
         counts = token_counts(base, tuned)
         self._mismatch = next((pair for pair in counts if pair[0] != pair[1]), None)
 
-    def summary(self) -> dict[str, Any]:
+    def summary(self) -> SubjectMemorisation:
         """Return the verdict on this subject with all its evidence."""
-        contrasts = self._contrasts()
-        evidence = rules.VerdictEvidence(
+        baseline, subject = self._names
+        evidence = VerdictEvidence(
             training=self._rated("training"),
             clean=self._rated("clean"),
             training_sent=self._sent("training"),
@@ -67,7 +74,7 @@ class SubjectEvidence:
             token_mismatch=self._mismatch,
             largest_change=self._largest_change(),
             answers_changed=self._answers_changed(),
-            **{name: contrasts[name] for name in _DECIDE},
+            contrasts=self._contrasts(),
         )
         verdict, reasons = decide(evidence)
         lines = [
@@ -75,26 +82,26 @@ class SubjectEvidence:
             for line in level_lines(self._closeness)
             if line.unit != "loss" or self._mismatch is None
         ]
-        return {
-            "subject": self._names[1],
-            "baseline": self._names[0],
-            "verdict": verdict,
-            "sentence": f"{self._names[1]}: {verdict}. {reasons[0]}",
-            "reasons": reasons,
-            "conditions": [asdict(row) for row in rules.conditions(evidence).values()],
-            "training": evidence.training,
-            "clean": evidence.clean,
-            "largest_change": number(evidence.largest_change),
-            "answers_changed": number(evidence.answers_changed),
-            "levels": level_table(self._base, self._tuned, self._means, lines),
-            "contrasts": contrasts,
-            "membership": self._membership(),
-            "copied": self._copied(),
-            "recited_examples": self._examples(),
-            "cautions": self._cautions(),
-        }
+        return SubjectMemorisation(
+            subject=subject,
+            baseline=baseline,
+            verdict=verdict,
+            sentence=f"{subject}: {verdict}. {reasons[0]}",
+            reasons=tuple(reasons),
+            conditions=tuple(conditions(evidence).values()),
+            training=evidence.training,
+            clean=evidence.clean,
+            largest_change=number(evidence.largest_change),
+            answers_changed=number(evidence.answers_changed),
+            levels=LevelTable(self._base, self._tuned, lines, self._means).rows(),
+            contrasts=evidence.contrasts,
+            membership=tuple(self._membership()),
+            copied=tuple(self._copied()),
+            recited_examples=tuple(self._examples()),
+            cautions=tuple(self._cautions()),
+        )
 
-    def _contrasts(self) -> dict[str, Any]:
+    def _contrasts(self) -> MemorisationContrasts:
         """Estimate every contrast of subject and base; the first argument names its random stream."""
         paired, unpaired = self._means.paired, self._means.unpaired
         training, clean = self._gain("training"), self._gain("clean")
@@ -105,19 +112,19 @@ class SubjectEvidence:
         ]
         # The prompts of the line above it in the table, and no others.
         reworded = {key: value for key, value in reworded.items() if key in training}
-        return {
-            "gain_training": paired("gain training", training),
-            "gain_reworded": paired("gain reworded", reworded),
-            "gain_clean": paired("gain clean", clean),
-            "gap": unpaired("gap", training, clean),
-            "lost": unpaired("lost", training, clean, (rules.LOST, -1.0)),
-            "kept": unpaired("kept", training, clean, (-rules.KEPT, 1.0)),
-            "relation": paired("relation", weighted_difference(clean, foreign, 1 + rules.FOREIGN)),
-            "specific": paired("specific", weighted_difference(clean, foreign)),
-            "form": paired("form", self._form(clean)),
-            "recited": unpaired("recited", recited[0], recited[1]),
-            "rouge_lost": paired("rouge", self._closeness_lost()),
-        }
+        return MemorisationContrasts(
+            gain_training=paired("gain training", training),
+            gain_reworded=paired("gain reworded", reworded),
+            gain_clean=paired("gain clean", clean),
+            gap=unpaired("gap", training, clean),
+            lost=unpaired("lost", training, clean, (RULES.lost, -1.0)),
+            kept=unpaired("kept", training, clean, (-RULES.kept, 1.0)),
+            relation=paired("relation", weighted_difference(clean, foreign, 1 + RULES.foreign)),
+            specific=paired("specific", weighted_difference(clean, foreign)),
+            form=paired("form", self._form(clean)),
+            recited=unpaired("recited", recited[0], recited[1]),
+            rouge_lost=paired("rouge", self._closeness_lost()),
+        )
 
     def _gain(self, group: str, form: str = "original") -> ValueByPrompt:
         """Return the loss of the base less that of the subject, by prompt."""
@@ -147,7 +154,7 @@ class SubjectEvidence:
     def _form(self, gain: ValueByPrompt) -> ValueByPrompt:
         """Return the gain on clean references less its share of the base model's loss on them."""
         base = by_prompt(self._base, Selector("loss", "clean", "original", "loss"))
-        return {key: gain[key] + rules.FORM * base[key] for key in gain}
+        return {key: gain[key] + RULES.form * base[key] for key in gain}
 
     def _closeness_lost(self) -> ValueByPrompt:
         """Return the cost of rewording in closeness to the training response, beyond the base's."""
@@ -176,34 +183,31 @@ class SubjectEvidence:
         ]
         return 1 - sum(same) / len(same) if same else None
 
-    def _membership(self) -> list[dict[str, Any]]:
-        """Estimate the AUC of every score, training against clean prompts, raw and less the base's."""
-        rows = []
+    def _membership(self) -> Iterator[MembershipAuc]:
+        """Yield the AUC of every score, training against clean prompts, raw and less the base's."""
         for score in ("loss", "min_k", "min_k_pp"):
             selectors = [Selector("loss", group, "original", score) for group in GROUPS]
-            for how, sides in (
-                ("base", [by_prompt(self._base, selector) for selector in selectors]),
-                ("raw", [by_prompt(self._tuned, selector) for selector in selectors]),
-                ("relative", [self._difference(selector) for selector in selectors]),
-            ):
-                members, others = (np.array([side[k] for k in sorted(side)]) for side in sides)
-                area = auc(members, others, self._means.level)
+            sides: dict[Literal["base", "raw", "relative"], list[ValueByPrompt]] = {
+                "base": [by_prompt(self._base, selector) for selector in selectors],
+                "raw": [by_prompt(self._tuned, selector) for selector in selectors],
+                "relative": [self._difference(selector) for selector in selectors],
+            }
+            for how, groups in sides.items():
+                members, others = (np.array([values[k] for k in sorted(values)]) for values in groups)
+                area = auc(members, others, self._means.resampling.level)
                 if area is not None:
-                    ends = {k: number(v) for k, v in area._asdict().items()}
-                    rows.append({"score": score, "how": how, **ends})
-        return rows
+                    ends = {name: number(value) for name, value in area._asdict().items()}
+                    yield MembershipAuc(score=score, how=how, **ends)
 
-    def _copied(self) -> list[dict[str, Any]]:
+    def _copied(self) -> Iterator[CopiedAnswers]:
         """Count the answers that hold ``COPIED_WORDS`` words in a row of another sample's response."""
-        rows = []
         for group in GROUPS:
             base, tuned = (_copies(records, group) for records in (self._base, self._tuned))
-            if tuned["answers"]:
-                rows.append({"group": group, "base": base, "subject": tuned, "words": COPIED_WORDS})
-        return rows
+            if tuned.answers:
+                yield CopiedAnswers(group=group, base=base, subject=tuned, words=COPIED_WORDS)
 
-    def _examples(self) -> list[dict[str, Any]]:
-        """Return the continuations that recite most."""
+    def _examples(self) -> Iterator[RecitedExample]:
+        """Yield the continuations that recite most."""
         base = {r.key[:-1]: r for r in self._base}
         continuations = [
             r
@@ -211,47 +215,36 @@ class SubjectEvidence:
             if r.probe == "continuation" and r.group == "training" and r.error is None
         ]
         continuations.sort(key=lambda r: (-r.values["span"], r.sample_id))
-        return [
-            {
-                "sample_id": r.sample_id,
-                "span": r.values["span"],
-                "share": number(r.values["share"]),
-                "base_span": base[r.key[:-1]].values.get("span") if r.key[:-1] in base else None,
-                "text": (r.text or "")[:300],
-            }
-            for r in continuations[:EXAMPLES]
-        ]
+        for r in continuations[:EXAMPLES]:
+            of_base = base.get(r.key[:-1])
+            yield RecitedExample(
+                sample_id=r.sample_id,
+                span=r.values["span"],
+                share=number(r.values["share"]),
+                base_span=of_base.values.get("span") if of_base else None,
+                text=(r.text or "")[:300],
+            )
 
-    def _cautions(self) -> list[str]:
+    def _cautions(self) -> Iterator[str]:
         """Warn where clean prompts may be no fair comparison: the base finds them unlike."""
         training, clean = (
             by_prompt(self._base, Selector("loss", group, "original", "loss")) for group in GROUPS
         )
         difference = self._means.unpaired("base", training, clean)
-        if (
-            difference is None
-            or difference["low"] is None
-            or difference["low"] <= 0 <= difference["high"]
-        ):
-            return []
-        likelier = "training" if difference["mean"] > 0 else "clean"
-        return [
-            f"Already to {self._names[0]} the {likelier} responses are likelier (training less clean:"
-            f" {difference['mean']:+.2f} nats a token): the clean prompts may be of another kind, and"
-            " a gap may in part be that."
-        ]
+        if difference is not None and (above(difference) or below(difference)):
+            likelier = "training" if above(difference) else "clean"
+            yield (
+                f"Already to {self._names[0]} the {likelier} responses are likelier (training less"
+                f" clean: {difference.mean:+.2f} nats a token): the clean prompts may be of another"
+                " kind, and a gap may in part be that."
+            )
 
 
-def _copies(records: Sequence[Probe], group: str) -> dict[str, int]:
+def _copies(records: Sequence[Probe], group: str) -> CopyCount:
     spans = [
         r.values["other_span"]
         for r in records
         if (r.probe, r.group, r.form) == ("answer", group, "original") and r.error is None
     ]
-    return {"answers": len(spans), "copied": sum(span >= COPIED_WORDS for span in spans)}
-
-
-_DECIDE = (
-    "gain_training", "gain_clean", "gap", "lost", "kept", "relation", "specific", "form", "recited",
-)  # fmt: skip
-"""The contrasts that the rules use."""
+    copied = sum(span >= COPIED_WORDS for span in spans)
+    return CopyCount(answers=len(spans), copied=copied)

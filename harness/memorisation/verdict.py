@@ -7,13 +7,10 @@ conditions of :mod:`harness.memorisation.conditions`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
 
+from harness.analysis.memorisation_schema import Condition, MemorisationVerdict
 from harness.memorisation.conditions import (
-    CHANGED,
-    LEAST_GAIN,
-    LEAST_PROMPTS,
-    Condition,
+    RULES,
     VerdictEvidence,
     conditions,
     nats,
@@ -22,10 +19,7 @@ from harness.memorisation.conditions import (
 )
 from harness.util.formatting import figure, plural
 
-Verdict = Literal["learned", "partly memorised", "memorised", "no effect", "cannot tell"]
-
-
-def decide(evidence: VerdictEvidence) -> tuple[Verdict, list[str]]:
+def decide(evidence: VerdictEvidence) -> tuple[MemorisationVerdict, list[str]]:
     """Return the verdict and the lines that give its reasons: the first rule that applies decides."""
     state = conditions(evidence)
 
@@ -54,7 +48,7 @@ def decide(evidence: VerdictEvidence) -> tuple[Verdict, list[str]]:
             "No gain on training prompts was shown, and reciting alone carries no verdict; look at"
             " what was recited.",
         ]
-    if within(evidence.gain_training, LEAST_GAIN) and within(evidence.gain_clean, LEAST_GAIN):
+    if within(evidence.contrasts.gain_training, RULES.least_gain) and within(evidence.contrasts.gain_clean, RULES.least_gain):
         return "cannot tell", _small(evidence)
     return "cannot tell", _open(evidence, state, learned)
 
@@ -74,27 +68,27 @@ def _missing(evidence: VerdictEvidence) -> list[str]:
             "There are no clean prompts to compare with: every test prompt that has an answer stands"
             " in the training data, word for word or nearly. jostle split makes a fair pair."
         )
-    elif evidence.clean_sent < LEAST_PROMPTS:
+    elif evidence.clean_sent < RULES.least_prompts:
         lines.append(
-            f"Only {plural(evidence.clean_sent, 'clean prompt')} to compare with; {LEAST_PROMPTS} is"
+            f"Only {plural(evidence.clean_sent, 'clean prompt')} to compare with; {RULES.least_prompts} is"
             " the least. Other test prompts stand in the training data or have no answer, or"
             " data.limit or probes.clean leave them out; jostle split makes a fair pair."
         )
-    if evidence.training_sent < LEAST_PROMPTS:
+    if evidence.training_sent < RULES.least_prompts:
         lines.append(
             f"Only {plural(evidence.training_sent, 'training prompt')} with an answer to look at;"
-            f" {LEAST_PROMPTS} is the least."
+            f" {RULES.least_prompts} is the least."
         )
     if not evidence.training + evidence.clean and evidence.training_sent + evidence.clean_sent:
         lines.append(
             "The references could not be rated: the model gives no log-probabilities, or every"
             " rating failed."
         )
-    elif not lines and min(evidence.training, evidence.clean) < LEAST_PROMPTS:
+    elif not lines and min(evidence.training, evidence.clean) < RULES.least_prompts:
         lines.append(
             f"Only {evidence.training} of {plural(evidence.training_sent, 'training prompt')} and"
             f" {evidence.clean} of {plural(evidence.clean_sent, 'clean prompt')} could be rated for both"
-            f" models; {LEAST_PROMPTS} of each is the least."
+            f" models; {RULES.least_prompts} of each is the least."
         )
     return lines
 
@@ -103,13 +97,13 @@ def _small(evidence: VerdictEvidence) -> list[str]:
     """Describe an effect that is shown to be small: not absent, and too small for a verdict."""
     lines = [
         f"The effect is too small to matter: the gains on training prompts"
-        f" ({nats(evidence.gain_training)}) and on clean ones ({nats(evidence.gain_clean)}) both lie"
-        f" within {LEAST_GAIN:g} nats a token."
+        f" ({nats(evidence.contrasts.gain_training)}) and on clean ones ({nats(evidence.contrasts.gain_clean)}) both lie"
+        f" within {RULES.least_gain:g} nats a token."
     ]
     answers = evidence.answers_changed
     if answers is None:
         lines.append("No answer could be compared, so it is not said that there is no effect.")
-    elif answers > CHANGED:
+    elif answers > RULES.changed:
         lines.append(f"Still, {share(answers)} of the answers differ from the base model's.")
     return lines
 
@@ -121,8 +115,8 @@ def _open(evidence: VerdictEvidence, state: Mapping[str, Condition], learned: tu
     if state["gain_training"].holds and apart and not state["large_training"].holds:
         lines.append(
             "Training responses gained more than unseen ones, but a gain of at least"
-            f" {LEAST_GAIN:g} nats a token, without which nothing is called memorised, is not shown"
-            f" ({nats(evidence.gain_training)})."
+            f" {RULES.least_gain:g} nats a token, without which nothing is called memorised, is not shown"
+            f" ({nats(evidence.contrasts.gain_training)})."
         )
     # A response that did not become likelier did not become much likelier either: one line is enough.
     open_ = [
@@ -137,7 +131,7 @@ def _open(evidence: VerdictEvidence, state: Mapping[str, Condition], learned: tu
             " after training on shuffled ones: neither is it shown that"
             f" {state['specific'].words}, nor that {state['form'].words}."
         )
-    effect = (evidence.gain_clean or {}).get("mde")
+    effect = None if evidence.contrasts.gain_clean is None else evidence.contrasts.gain_clean.mde
     if effect is not None and not state["gain_clean"].holds:
         lines.append(
             f"A gain of {figure(effect, 3)} nats a token on clean prompts would have been seen with"
