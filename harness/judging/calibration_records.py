@@ -208,6 +208,52 @@ class Calibration(_Frozen):
         )
 
 
+class CheckedAgreement(Agreement):
+    """The best check of one dimension against scores.
+
+    Attributes:
+        labels: The labels' file.
+        split: Which part of it was used.
+    """
+
+    labels: str
+    split: str | None
+
+
+class CheckedPreference(Preference):
+    """The best check of one dimension against preferences.
+
+    Attributes:
+        labels: The labels' file.
+        split: Which part of it was used.
+    """
+
+    labels: str
+    split: str | None
+
+
+class CalibrationReport(_Frozen):
+    """How far a judge was checked: of each dimension, its best check.
+
+    Attributes:
+        summary: One line for the judge.
+        trusted: Every dimension is trusted.
+        own: All labels are those of the judge's authors.
+        by_dimension: A sentence each.
+        dimensions: Agreement with scores.
+        preferences: Agreement with preferences.
+        sources: The checks that these come from, without their dimensions and preferences.
+    """
+
+    summary: str
+    trusted: bool
+    own: bool
+    by_dimension: dict[str, str]
+    dimensions: tuple[CheckedAgreement, ...]
+    preferences: tuple[CheckedPreference, ...]
+    sources: tuple[Calibration, ...]
+
+
 def store(calibration: Calibration) -> Path:
     """Keep a result under the judge's name, version and code, in the cache folder.
 
