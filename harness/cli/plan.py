@@ -81,7 +81,9 @@ def command(
     return 0
 
 
-def _probed(loaded: Suite, training: Sequence[Sample], chosen: Sequence[Sample]) -> ProbeWorkload | None:
+def _probed(
+    loaded: Suite, training: Sequence[Sample], chosen: Sequence[Sample]
+) -> ProbeWorkload | None:
     """What the probes will ask, where the suite has them."""
     from harness.memorisation.canaries import read_canary_key
     from harness.memorisation.prompt_choice import probe_workload, usable_samples

@@ -78,7 +78,10 @@ def conditions(evidence: VerdictEvidence) -> dict[str, Condition]:
     rows = (
         _condition(
             "still",
-            change is not None and change < RULES.still and answers is not None and answers <= RULES.changed,
+            change is not None
+            and change < RULES.still
+            and answers is not None
+            and answers <= RULES.changed,
             f"no probed reference moved by {RULES.still:g} nats a token (largest {figure(change, 4)}), and"
             f" at most {RULES.changed:.0%} of the answers changed ({share(answers)})",
         ),
@@ -166,4 +169,4 @@ def share(value: float | None) -> str:
 def _with_unit(estimate: Interval | None, unit: str) -> str:
     if estimate is None:
         return "not measured"
-    return f"{with_interval(estimate, sign=True)} {unit}"
+    return f"{with_interval(estimate.model_dump(), sign=True)} {unit}"

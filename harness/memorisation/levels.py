@@ -263,7 +263,5 @@ class LevelTable:
             unit="nats a token" if line.unit == "loss" else line.unit,
             base=number(sign * float(np.mean([base[k] for k in keys]))),
             subject=number(sign * float(np.mean([tuned[k] for k in keys]))),
-            difference=self._means.paired(
-                line.key, {k: sign * (tuned[k] - base[k]) for k in keys}
-            ),
+            difference=self._means.paired(line.key, {k: sign * (tuned[k] - base[k]) for k in keys}),
         )

@@ -10,9 +10,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from harness.analysis.memorisation_schema import CanaryExposure, Memorisation, ProbeFailureCount
-from harness.analysis.summary_schema import Summary, TrafficLight
+from harness.analysis.summary_schema import LightColour, Summary, TrafficLight
 from harness.analysis.test_family import number
-from harness.analysis.traffic_lights import light
 from harness.memorisation.canaries import SPACE_BITS, exposure
 from harness.memorisation.conditions import RULES
 from harness.memorisation.copying import TOO_SHORT, Closeness
@@ -101,20 +100,18 @@ def _exposures(
                 sampled=number(bits.sampled),
                 rank=bits.rank,
                 rivals=len(rivals),
-                most=float(f"{SPACE_BITS:.6g}"),
+                most=round(SPACE_BITS, 4),
             )
 
 
 def with_memorisation(summary: Summary, memorisation: Memorisation | None) -> Summary:
     """Return a run's summary with the probes' part, and their lights before the others."""
     others = [one for one in summary.lights if one.question != QUESTION]
-    lights = _lights(memorisation) if memorisation else ()
-    return summary.model_copy(
-        update={"memorisation": memorisation, "lights": (*lights, *others)}
-    )
+    lights = traffic_lights(memorisation) if memorisation else ()
+    return summary.model_copy(update={"memorisation": memorisation, "lights": (*lights, *others)})
 
 
-COLOURS = {
+COLOURS: dict[str, LightColour] = {
     "learned": "green",
     "partly memorised": "amber",
     "memorised": "red",
@@ -123,7 +120,13 @@ COLOURS = {
 }
 
 
-def _lights(memorisation: Memorisation) -> Iterator[TrafficLight]:
-    """Yield a traffic light a subject."""
+def traffic_lights(memorisation: Memorisation) -> Iterator[TrafficLight]:
+    """Yield a traffic light for each subject."""
     for one in memorisation.subjects:
-        yield light(QUESTION, COLOURS[one.verdict], one.reasons[0], one.subject, one.verdict)
+        yield TrafficLight(
+            question=QUESTION,
+            light=COLOURS[one.verdict],
+            word=one.verdict,
+            answer=one.reasons[0],
+            subject=one.subject,
+        )

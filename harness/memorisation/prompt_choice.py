@@ -134,9 +134,7 @@ def _reworded(
     for sample_id, drawn in conversations.items():
         derived_rng(seed, "probes", "variants", sample_id).shuffle(drawn)
     return [
-        _original("training", sample)._replace(
-            form="variant", replicate=number, messages=messages
-        )
+        _original("training", sample)._replace(form="variant", replicate=number, messages=messages)
         for sample in samples
         for number, messages in enumerate(conversations[sample.id][:count])
     ]

@@ -134,7 +134,9 @@ class SubjectEvidence:
         """Return subject less base, by prompt; empty where their losses cannot be compared."""
         if selector.probe == "loss" and self._mismatch is not None:
             return {}
-        return weighted_difference(by_prompt(self._tuned, selector), by_prompt(self._base, selector))
+        return weighted_difference(
+            by_prompt(self._tuned, selector), by_prompt(self._base, selector)
+        )
 
     def _rated(self, group: str) -> int:
         """Count the prompts of a group whose response both could rate."""
@@ -193,7 +195,9 @@ class SubjectEvidence:
                 "relative": [self._difference(selector) for selector in selectors],
             }
             for how, groups in sides.items():
-                members, others = (np.array([values[k] for k in sorted(values)]) for values in groups)
+                members, others = (
+                    np.array([values[k] for k in sorted(values)]) for values in groups
+                )
                 area = auc(members, others, self._means.resampling.level)
                 if area is not None:
                     ends = {name: number(value) for name, value in area._asdict().items()}

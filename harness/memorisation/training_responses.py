@@ -203,9 +203,7 @@ class TrainingResponses:
         self.content = digest([sample.made_from for sample in self.samples])
         self.rows_of = rows_of_same_prompt(self.samples, self.prompts)
 
-    def nearest(
-        self, answer: str, reference: str, rows: Collection[int]
-    ) -> NearestResponse | None:
+    def nearest(self, answer: str, reference: str, rows: Collection[int]) -> NearestResponse | None:
         """Return the row of another sample that an answer copies most from.
 
         Args:

@@ -19,6 +19,7 @@ from harness.memorisation.conditions import (
 )
 from harness.util.formatting import figure, plural
 
+
 def decide(evidence: VerdictEvidence) -> tuple[MemorisationVerdict, list[str]]:
     """Return the verdict and the lines that give its reasons: the first rule that applies decides."""
     state = conditions(evidence)
@@ -48,7 +49,9 @@ def decide(evidence: VerdictEvidence) -> tuple[MemorisationVerdict, list[str]]:
             "No gain on training prompts was shown, and reciting alone carries no verdict; look at"
             " what was recited.",
         ]
-    if within(evidence.contrasts.gain_training, RULES.least_gain) and within(evidence.contrasts.gain_clean, RULES.least_gain):
+    if within(evidence.contrasts.gain_training, RULES.least_gain) and within(
+        evidence.contrasts.gain_clean, RULES.least_gain
+    ):
         return "cannot tell", _small(evidence)
     return "cannot tell", _open(evidence, state, learned)
 
@@ -108,7 +111,9 @@ def _small(evidence: VerdictEvidence) -> list[str]:
     return lines
 
 
-def _open(evidence: VerdictEvidence, state: Mapping[str, Condition], learned: tuple[str, ...]) -> list[str]:
+def _open(
+    evidence: VerdictEvidence, state: Mapping[str, Condition], learned: tuple[str, ...]
+) -> list[str]:
     """Name the conditions of ``learned`` that were not settled, and the detectable gain."""
     lines = []
     apart = state["gap"].holds or state["lost"].holds

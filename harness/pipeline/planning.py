@@ -227,7 +227,9 @@ def cost(
     )
 
 
-def _probe_cost(suite: Suite, probed: ProbeWorkload, measured: tuple[float, float] | None) -> ProbeCost:
+def _probe_cost(
+    suite: Suite, probed: ProbeWorkload, measured: tuple[float, float] | None
+) -> ProbeCost:
     assert suite.probes is not None
     answers = probed.answers * len(suite.subjects)
     written = answers * suite.probes.max_new_tokens

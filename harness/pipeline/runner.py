@@ -9,10 +9,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from harness.analysis import Options, summarise
+from harness.analysis.estimates import Measure
+from harness.analysis.memorisation_schema import Memorisation
 from harness.config import JudgeSpec, PerturbationSpec, Suite
 from harness.judging import calibration_records, calibration_report
 from harness.judging.self_judging import check_named, check_self_judging
-from harness.memorisation.findings import add_to, memorisation
+from harness.memorisation.copying import Closeness
+from harness.memorisation.levels import Resampling
+from harness.memorisation.probe_summary import QUESTION, summarise_probes, traffic_lights
 from harness.pipeline.judge_manifest import described
 from harness.pipeline.session import Session
 from harness.pipeline.stages.generate import OpenModel, generate
@@ -21,8 +25,8 @@ from harness.pipeline.stages.probe import probe
 from harness.pipeline.stages.samples import collect
 from harness.records import Generation, Probe, Sample, Score, Variant
 from harness.registry import judges, load_plugin_file
-from harness.unanswerable.detectors import detectors
-from harness.unanswerable.rates import unknown_rates
+from harness.unanswerable.detectors import refusal_detectors
+from harness.unanswerable.rates import AnswerRecords, RefusalWays, unanswerable_rates
 from harness.util.digest import digest
 from harness.util.files import write_atomically
 from harness.variants.expand import Kind, expand, make_kind
@@ -123,7 +127,7 @@ def conclude(
         )
         if unknown := _unknown(session, generations, scores, named):
             summary["unknown"] = unknown
-        add_to(summary, remembered(session))
+        _add_probes(summary, remembered(session))
         for j in named:
             told = session.manifest.judges[j.label]
             summary["judges"][j.label] |= {name: told[name] for name in ("cost", "structured")}
@@ -153,23 +157,22 @@ def _unknown(
         return None
     asked = next(
         (
-            (one.label, dimension.name)
+            Measure(one.label, dimension.name)
             for one in named
             for dimension in one.judge.dimensions
             if getattr(one.judge, "llm", False)
-            and (dimension.name, dimension.low, dimension.high) == ("refusal", 0, 1)
+            and (dimension.role, dimension.low, dimension.high) == ("refusal", 0, 1)
         ),
         None,
     )
-    return unknown_rates(
-        samples,
-        session.run.read(Variant),
-        generations,
-        scores,
-        detectors(similarity=session.suite.suite.similarity_gate),
-        judge=asked,
+    from judges.rouge import RougeL
+
+    return unanswerable_rates(
+        AnswerRecords(samples, session.run.read(Variant), generations, scores),
+        RefusalWays(refusal_detectors(similarity=session.suite.suite.similarity_gate), asked),
+        closeness=Closeness(RougeL()).name,
         seed=session.suite.suite.seed,
-    )
+    ).model_dump(mode="json")
 
 
 def probe_only(
@@ -177,7 +180,7 @@ def probe_only(
     kinds: Sequence[Kind],
     open_model: OpenModel,
     render: Callable[[Path], Path],
-) -> tuple[dict[str, Any], Path | None]:
+) -> tuple[Memorisation, Path | None]:
     """The probes without the rest of a run.
 
     Writes ``probes.json`` into the run folder. Where a whole run was analysed there, its summary
@@ -191,29 +194,38 @@ def probe_only(
     probe(session, samples, kinds, open_model)
     found = remembered(session)
     assert found is not None
-    text = json.dumps(found, indent=1, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(found.model_dump(mode="json"), indent=1, ensure_ascii=False, allow_nan=False)
     write_atomically(session.run.root / "probes.json", text + "\n")
     whole = before.stages.get("report")
     if whole is None or whole.status != "complete":
         return found, None
     summary = session.run.summary()
-    add_to(summary, found)
+    _add_probes(summary, found)
     session.run.write_summary(summary)
     page = render(session.run.root)
     session.finish()
     return found, page
 
 
-def remembered(session: Session) -> dict[str, Any] | None:
+def _add_probes(summary: dict[str, Any], memorisation: Memorisation | None) -> None:
+    others = [light for light in summary["lights"] if light["question"] != QUESTION]
+    lights = [light.model_dump() for light in traffic_lights(memorisation)] if memorisation else []
+    summary["memorisation"] = memorisation.model_dump(mode="json") if memorisation else None
+    summary["lights"] = [*lights, *others]
+
+
+def remembered(session: Session) -> Memorisation | None:
     """What the probes found; None where the suite has none or they have not been run."""
     if session.suite.probes is None or "probes" not in session.manifest.stages:
         return None
-    return memorisation(
+    from judges.rouge import RougeL
+
+    return summarise_probes(
         session.run.read(Probe),
         baseline=session.suite.baseline_name,
         subjects=[subject.name for subject in session.suite.subjects],
-        seed=session.suite.suite.seed,
-        resamples=session.suite.suite.resamples,
+        closeness=Closeness(RougeL()),
+        resampling=Resampling(session.suite.suite.seed, session.suite.suite.resamples),
     )
 
 

@@ -52,7 +52,9 @@ def run_seed(seed: int, work: Path) -> dict[str, Any]:
     key = make_canaries(seed)
     (folder / "canaries.json").write_text(key.model_dump_json(indent=1), encoding="utf-8")
     training = folder / "train.jsonl"
-    training.write_text(jsonl(plant_canaries(load(DataSpec(path=str(plain))), key)), encoding="utf-8")
+    training.write_text(
+        jsonl(plant_canaries(load(DataSpec(path=str(plain))), key)), encoding="utf-8"
+    )
     began = time.monotonic()
     adapter = folder / "adapter"
     fit(training_config(training, adapter, seed, epochs=EPOCHS, learning_rate=LEARNING_RATE))

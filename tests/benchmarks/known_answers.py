@@ -238,9 +238,9 @@ def probe_suite(
             session = Session(run, suite, cache=cache, progress=Silent())
             parts = runner.assemble(suite)
             found, _ = runner.probe_only(session, parts.kinds, open_subjects, lambda path: path)
+            return found.model_dump(mode="json")
     finally:
         cache.close()
-    return found
 
 
 def probe_case(case: str, seed: int, work: Path) -> dict[str, Any]:
@@ -275,13 +275,22 @@ def probe_case(case: str, seed: int, work: Path) -> dict[str, Any]:
 
 def again(row: dict[str, Any], work: Path) -> dict[str, Any]:
     """The same row with its verdict made anew from the records, by the rules as they stand now."""
-    from harness.memorisation.findings import memorisation
+    from harness.memorisation.copying import Closeness
+    from harness.memorisation.levels import Resampling
+    from harness.memorisation.probe_summary import summarise_probes
     from harness.pipeline.store import Run
     from harness.records import Probe
+    from judges.rouge import RougeL
 
     records = Run.open(work / f"{row['case']}-{row['seed']}" / "run").read(Probe)
-    found = memorisation(records, baseline="base", subjects=["base", "tuned"], seed=row["seed"])
-    one = found["subjects"][0]
+    memorisation = summarise_probes(
+        records,
+        baseline="base",
+        subjects=["base", "tuned"],
+        closeness=Closeness(RougeL()),
+        resampling=Resampling(row["seed"]),
+    )
+    one = memorisation.subjects[0].model_dump(mode="json")
     return {**row, **one, "right": one["verdict"] in CASES[row["case"]].right}
 
 
