@@ -196,7 +196,7 @@ class Pairwise(EndpointJudge):
         found = parsing.choice(result.text, "winner", CHOICES, showing.shown, result.finish_reason)
         if found is not None:
             return Reading(found[0], "scored", found[1], result.text, False, result.cost)
-        declined = self._refusals.found(parsing.own_turn(result.text, showing.shown))
+        declined = self._refusals.evidence(parsing.own_turn(result.text, showing.shown))
         status: Literal["refused", "unparsed"] = "refused" if declined else "unparsed"
         said = declined or unparsed(result.finish_reason)
         return Reading(None, status, said, result.text, False, result.cost)

@@ -7,9 +7,9 @@ goes away raises ``SUMMARY_VERSION``; a new one does not.
 from __future__ import annotations
 
 import json
-from typing import Literal, Self
+from typing import Final, Literal, Self
 
-from pydantic import JsonValue, ValidationError
+from pydantic import Field, JsonValue, ValidationError
 
 from harness.analysis.estimates import (
     Contrast,
@@ -29,7 +29,7 @@ from harness.errors import StoreError
 from harness.judging.calibration_records import CalibrationReport
 from harness.records import Dimension, Record
 
-SUMMARY_VERSION = 3
+SUMMARY_VERSION: Final = 3
 
 Direction = Literal["better", "worse", "unclear"]
 LightColour = Literal["green", "amber", "red", "grey"]
@@ -462,7 +462,7 @@ class Summary(Record):
     warnings: tuple[str, ...]
     unanswerable: Unanswerable | None = None
     memorisation: Memorisation | None = None
-    judges_gone: dict[str, JudgeSpending] = {}
+    judges_gone: dict[str, JudgeSpending] = Field(default_factory=dict)
 
     @classmethod
     def load(cls, text: str, *, source: str = "summary.json") -> Self:

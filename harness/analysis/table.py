@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.data.loading import normalise_prompt
 from harness.judging.calibration import OVERALL, overall_parts
 from harness.records import IDENTITY, ORIGINAL, Dimension, Sample, Score, Variant, VariantKey
-from harness.stats.bootstrap import Floats
+from harness.stats.closed_forms import Floats
+from harness.text.normalise import normalise_prompt
 from harness.util.digest import digest
 
 ALL = "(all kinds)"

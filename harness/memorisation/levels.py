@@ -19,7 +19,9 @@ from harness.analysis.memorisation_schema import GroupDifference, PairedDifferen
 from harness.analysis.test_family import number
 from harness.memorisation.copying import Closeness
 from harness.records import Probe
-from harness.stats.bootstrap import Floats, minimum_detectable_effect, studentised_bootstrap
+from harness.stats.bootstrap import studentised_bootstrap
+from harness.stats.closed_forms import Floats
+from harness.stats.power import minimum_detectable_effect
 from harness.stats.two_groups import two_groups
 from harness.util.digest import derived_seed
 
@@ -124,8 +126,7 @@ class PromptMeans:
         if not training or not clean:
             return None
         interval = two_groups(
-            _column(training),
-            _column(clean),
+            (_column(training), _column(clean)),
             rng=self._rng(name),
             weights=weights,
             resamples=self.resampling.resamples,

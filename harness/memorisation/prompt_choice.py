@@ -121,7 +121,7 @@ def _reworded(
         return []
     expanded = expand(
         samples,
-        [kind for kind in rewording.kinds if not getattr(kind.plugin, "same_text", False)],
+        [kind for kind in rewording.kinds if not kind.traits.same_text],
         seed=seed,
         variants_per_kind=1,
         variants_per_prompt=count,

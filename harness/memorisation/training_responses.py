@@ -15,10 +15,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.data.loading import normalise_prompt
 from harness.memorisation.copying import longest_span, words
 from harness.memorisation.prompt_choice import ProbedPrompt
 from harness.records import Message, Sample
+from harness.text.normalise import normalise_prompt
 from harness.util.digest import digest
 
 RUN = 4

@@ -38,9 +38,10 @@ from harness.analysis.unanswerable_schema import (
     SubjectRates,
     Unanswerable,
 )
-from harness.data.loading import normalise_prompt
 from harness.records import IDENTITY, ORIGINAL, Generation, Sample, Score, Variant, VariantKey
-from harness.stats import bootstrap as stats
+from harness.stats.bootstrap import studentised_bootstrap
+from harness.stats.closed_forms import clustered_wilson
+from harness.text.normalise import normalise_prompt
 from harness.unanswerable.detectors import Detector
 from harness.util.digest import derived_seed
 
@@ -268,7 +269,7 @@ def _share(
     if not values:
         return None
     means = np.array([np.mean(column) for column in values])
-    low, high = stats.clustered_wilson(means, sum(map(len, values)))
+    low, high = clustered_wilson(means, sum(map(len, values)))
     return _rate(values, means, low, high)
 
 
@@ -279,7 +280,7 @@ def _mean_closeness(replies: Iterable[_Reply], seed: int) -> AnswerRate | None:
         return None
     means = np.array([np.mean(column) for column in values])
     stream = np.random.Generator(np.random.PCG64(seed))
-    interval = stats.studentised_bootstrap(means[:, None], rng=stream, low=0.0, high=1.0)
+    interval = studentised_bootstrap(means[:, None], rng=stream, low=0.0, high=1.0)
     return _rate(values, means, _number(interval.low), _number(interval.high))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -23,14 +22,13 @@ from harness.memorisation.probe_requests import (
 from harness.memorisation.prompt_choice import ProbedPrompt, Rewording, choose_prompts
 from harness.memorisation.training_responses import TrainingResponses
 from harness.models.subjects import OpenSubjects
-from harness.pipeline.session import Session
-from harness.pipeline.stages.generate import OpenModel
-from harness.pipeline.store import StageFile
+from harness.pipeline.session import Session, StageReport
+from harness.pipeline.stage import Stage, StageContext
+from harness.pipeline.stage_file import StageFile
 from harness.records import Completion, Probe, Request, Sample, Scored, TokenLogprobs
-from harness.util.digest import canonical_json, digest
+from harness.util.digest import digest
 from harness.util.formatting import listing
 from harness.util.progress import Task
-from harness.variants.kinds import Kind
 
 _ENDPOINT = "openai:"
 _OF_THE_BASE = ("model", "revision", "dtype", "quantization")
@@ -53,50 +51,34 @@ class _ProbeMaterial:
     closeness: Closeness
 
 
-def probe(
-    session: Session, samples: Sequence[Sample], kinds: Sequence[Kind], open_model: OpenModel
-) -> None:
+def probe(context: StageContext, report: StageReport) -> None:
     """Probe every subject of the suite; a probe that fails is a record with its reason.
-
-    Args:
-        session: The run; its suite has a ``probes`` section.
-        samples: The prompts under test, with the audit's verdict.
-        kinds: The suite's perturbations.
-        open_model: Loads a group of subjects that share base weights.
 
     Raises:
         DataError: The training data or the key of the canaries cannot be read.
     """
-    from harness.variants.gate import Gate
-    from judges.rouge import RougeL
-
-    suite = session.suite
+    session = context.session
     _warn_of_other_bases(session)
-    with session.stage("probes") as report:
-        gate = Gate(similarity=suite.suite.similarity_gate)
-        material = _material(session, samples, Rewording(kinds, gate), Closeness(RougeL()))
-        groups: dict[str, list[SubjectSpec]] = defaultdict(list)
-        for subject in suite.subjects:
-            groups[canonical_json(subject.base)].append(subject)
-        current: dict[tuple[str | int, ...], str] = {}
-        with closing(session.run.file(Probe)) as file:
-            for group in groups.values():
-                with closing(open_model(group)) as subjects:
-                    requests = list(_requests(session, subjects, group, material))
-                    current |= {r.record.key: r.record.made_from for r in requests}
-                    done = _finished(session, file, group, current)
-                    with session.progress.stage("probe", len(requests)) as task:
-                        task.advance(len(done))
-                        report.count("already_there", len(done))
-                        todo = [r for r in requests if r.record.key not in done]
-                        _ask(session, subjects, todo, material, _Recorder(file, task))
-            for record in file.keep(lambda record: current.get(record.key) == record.made_from):
-                report.count(_ending(record))
-        prompts = material.prompts
-        for name in ("training", "clean"):
-            report.counts[name] = sum((p.group, p.form) == (name, "original") for p in prompts)
-        report.counts["variants"] = sum(p.form == "variant" for p in prompts)
-        report.made_from = digest(sorted(current.values()))
+    material = _material(context)
+    current: dict[tuple[str | int, ...], str] = {}
+    with closing(session.run.file(Probe)) as file:
+        for group in session.suite.subjects_by_base():
+            with closing(context.open_model(group)) as subjects:
+                requests = list(_requests(session, subjects, group, material))
+                current |= {r.record.key: r.record.made_from for r in requests}
+                done = _finished(session, file, group, current)
+                with session.progress.stage("probe", len(requests)) as task:
+                    task.advance(len(done))
+                    report.count("already_there", len(done))
+                    todo = [r for r in requests if r.record.key not in done]
+                    _ask(session, subjects, todo, material, _Recorder(file, task))
+        for record in file.keep(lambda record: current.get(record.key) == record.made_from):
+            report.count(_ending(record))
+    prompts = material.prompts
+    for name in ("training", "clean"):
+        report.counts[name] = sum((p.group, p.form) == (name, "original") for p in prompts)
+    report.counts["variants"] = sum(p.form == "variant" for p in prompts)
+    report.made_from = digest(sorted(current.values()))
 
 
 def _warn_of_other_bases(session: Session) -> None:
@@ -113,17 +95,23 @@ def _warn_of_other_bases(session: Session) -> None:
             )
 
 
-def _material(
-    session: Session, samples: Sequence[Sample], rewording: Rewording, closeness: Closeness
-) -> _ProbeMaterial:
+def _material(context: StageContext) -> _ProbeMaterial:
+    session, parts = context.session, context.parts
     suite, spec = session.suite, session.suite.probes
     assert spec is not None
     rows = [row for data in suite.training_data for row in load(data)]
     canaries = _canaries(session, rows)
     planted = {canary.prompt for canary in canaries}
-    unplanted = [sample for sample in rows if sample.prompt not in planted]
-    prompts = choose_prompts(unplanted, samples, spec, suite.suite.seed, rewording)
-    return _ProbeMaterial(prompts, canaries, TrainingResponses(rows, prompts), closeness)
+    prompts = choose_prompts(
+        [row for row in rows if row.prompt not in planted],
+        context.records(Sample),
+        spec,
+        suite.suite.seed,
+        Rewording(parts.kinds, parts.gate),
+    )
+    return _ProbeMaterial(
+        prompts, canaries, TrainingResponses(rows, prompts), Closeness(parts.closeness)
+    )
 
 
 def _canaries(session: Session, rows: Sequence[Sample]) -> Sequence[Canary]:
@@ -240,3 +228,6 @@ def _ending(record: Probe) -> str:
     if record.error is None:
         return "done"
     return "not_applicable" if record.error.kind == TOO_SHORT else f"failed_{record.error.kind}"
+
+
+STAGE = Stage("probes", probe, applies=lambda session: session.suite.probes is not None)
