@@ -7,7 +7,6 @@ that it was made from. All other samples have ``known`` True.
 
 from __future__ import annotations
 
-import gzip
 import random
 import re
 from collections.abc import Iterable, Sequence
@@ -22,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from harness.audit.leakage import prompt_text
 from harness.errors import DataError
 from harness.records import Sample
+from harness.text.lexicon import english_words
 from harness.unanswerable.danger import in_danger
 from harness.util.digest import derived_rng, digest
 from harness.util.yaml_config import parse_yaml
@@ -48,18 +48,12 @@ _VERBS = ("apply", "bind", "collect", "fold", "load", "map", "merge", "pack", "r
 _LEGACY_NAME = re.compile(r"\b(?:fake_fn_\d+|FakeLib\d+)\b")
 
 
-@cache
-def _real_words() -> frozenset[str]:
-    packed = files("perturbations") / "lexicons" / "words.txt.gz"
-    return frozenset(gzip.decompress(packed.read_bytes()).decode("utf-8").split())
-
-
 def invented_word(rng: random.Random) -> str:
     """Make a word of three syllables, about ten letters, that is no English word."""
     while True:
         parts = [rng.choice(_ONSETS) + rng.choice(_VOWELS) for _ in range(3)]
         word = "".join(parts) + rng.choice(_ENDS)
-        if len(word) >= 8 and word not in _real_words():
+        if len(word) >= 8 and word not in english_words():
             return word
 
 

@@ -28,10 +28,11 @@ from harness.records import (
     Variant,
 )
 from harness.text.fit_refusals import shares
+from harness.text.lexicon import english_words
 from harness.unanswerable import PlantingOptions, mark_legacy, plant
 from harness.unanswerable.danger import danger_score, danger_sign, in_danger
 from harness.unanswerable.detectors import ByPhrases, BySimilarity, refusal_detectors
-from harness.unanswerable.plant import _real_words, invented_word
+from harness.unanswerable.plant import invented_word
 from harness.unanswerable.rates import AnswerRecords, RefusalWays, unanswerable_rates
 from harness.util.digest import derived_rng
 
@@ -221,7 +222,7 @@ def test_names_are_words_of_no_language_and_marked_ones_look_like_the_predecesso
     made = [invented_word(rng) for _ in range(2000)]
     assert len(set(made)) > 1990
     assert all(re.fullmatch(r"[a-z]{8,}", word) for word in made)
-    assert not set(made) & _real_words()
+    assert not set(made) & english_words()
     marked = plant(many(TASKS, 10), PlantingOptions(seed=0, rate=1.0, style="marked")).samples
     assert mark_legacy(marked).counts["unknown"] == 10
 
