@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from harness.pipeline.assemble import NamedJudge
 from harness.pipeline.session import Session
-from harness.pipeline.stages.judge import NamedJudge
 
 
 def described(session: Session, named: Sequence[NamedJudge]) -> dict[str, Any]:
