@@ -232,9 +232,7 @@ class SubjectEvidence:
 
     def _cautions(self) -> Iterator[str]:
         """Warn where clean prompts may be no fair comparison: the base finds them unlike."""
-        training, clean = (
-            by_prompt(self._base, loss_selector(group)) for group in GROUPS
-        )
+        training, clean = (by_prompt(self._base, loss_selector(group)) for group in GROUPS)
         difference = self._means.unpaired("base", training, clean)
         if difference is not None and (above(difference) or below(difference)):
             likelier = "training" if above(difference) else "clean"
