@@ -140,13 +140,13 @@ def _plant(trained: list[Sample], out: Path, seed: int) -> int:
         raise StoreError(
             f"{out / 'train.jsonl'}: already exists and was not planted; choose another folder"
         )
-    key = canaries.make(seed)
-    if (out / "canaries.json").exists() and canaries.read_key(out / "canaries.json") != key:
+    key = canaries.make_canaries(seed)
+    if (out / "canaries.json").exists() and canaries.read_canary_key(out / "canaries.json") != key:
         raise StoreError(
             f"{out / 'canaries.json'}: the key of other canaries, which a model may have been trained"
             " on; choose another folder"
         )
-    rows = canaries.plant(trained, key)
+    rows = canaries.plant_canaries(trained, key)
     make_folder(out)
     write_atomically(out / "train.jsonl", jsonl(rows))
     write_atomically(out / "canaries.json", key.model_dump_json(indent=2) + "\n")
