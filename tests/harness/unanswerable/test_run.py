@@ -14,7 +14,7 @@ from scripted_server import Reply, ScriptedServer, says
 from harness.data.loading import jsonl, load
 from harness.pipeline.store import Run
 from harness.records import Request
-from harness.unanswerable import plant
+from harness.unanswerable import PlantingOptions, plant
 from reports.html import render
 from tests.pipeline import make_suite, run_suite, scripted, write_data
 
@@ -31,7 +31,7 @@ def judge(request: dict[str, Any], _: int) -> Reply:
 def summary(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], str]:
     folder = tmp_path_factory.mktemp("unknown")
     prompts = [f"How do I plan a good holiday with a family of {n}?" for n in range(2, 22)]
-    planted = plant(load(str(write_data(folder, prompts))), seed=3).samples
+    planted = plant(load(str(write_data(folder, prompts))), PlantingOptions(seed=3)).samples
     (folder / "data.jsonl").write_text(jsonl(planted), encoding="utf-8")
     names = [str(name) for s in planted for name in s.metadata.get("planted", [])]  # type: ignore[union-attr]
 
