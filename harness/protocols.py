@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
 from harness.errors import PluginError
 from harness.records import (
@@ -131,10 +131,10 @@ class ProposesMany(Protocol):
 
 @runtime_checkable
 class Model(Protocol):
-    """Where answers come from. One load of base weights, with any number of adapters on it."""
+    """Source of answers: one load of base weights, with any number of adapters on it."""
 
     def fingerprint(self, adapter: str | None = None) -> dict[str, str]:
-        """Content digests that decide an answer: weights, tokenizer, dtype, quantisation, adapter.
+        """Return the digests that decide an answer: weights, tokenizer, dtype, adapter and so on.
 
         Never a path or a name. An endpoint gives provider, model and declared revision.
 
@@ -146,18 +146,44 @@ class Model(Protocol):
 
     @property
     def durable(self) -> bool:
-        """Whether answers may be kept across runs (not for endpoints without a revision)."""
+        """Return whether answers are valid across runs (not for endpoints without a revision)."""
         ...
 
     def complete(self, requests: Sequence[Request]) -> Iterator[tuple[int, Completion]]:
-        """Answer every request; yields (index, completion) as they finish, each index once.
+        """Answer every request; yield (index, completion) as they finish, each index once.
 
         A request that fails yields a completion with its ``error``; it never raises for one item.
         """
         ...
 
     def logprobs(self, requests: Sequence[Scored]) -> Iterator[tuple[int, TokenLogprobs]]:
-        """Rate continuations; yields (index, log-probabilities) as they finish, each index once."""
+        """Rate continuations; yield (index, log-probabilities) as they finish, each index once."""
+        ...
+
+
+# What a model may also have; a model without them is one, too.
+
+
+@runtime_checkable
+class TokenizesLocally(Protocol):
+    """A model with a Hugging Face tokenizer here; prompts of other models are rendered without."""
+
+    tokenizer: Any
+
+
+@runtime_checkable
+class WarnsUsers(Protocol):
+    """A model with warnings for the report, for example of an adapter that changes nothing."""
+
+    warnings: Sequence[str]
+
+
+@runtime_checkable
+class Closable(Protocol):
+    """Anything that holds memory, files or connections until it is closed."""
+
+    def close(self) -> None:
+        """Release them; harmless twice."""
         ...
 
 
@@ -224,12 +250,12 @@ class JudgeTraits:
 
 
 @runtime_checkable
-class DeclaresTraits(Protocol):
-    """A plug-in with traits."""
+class DescribedJudge(Protocol):
+    """A judge that declares its traits."""
 
     @property
-    def traits(self) -> object:
-        """Return the traits: ``JudgeTraits`` of a judge."""
+    def traits(self) -> JudgeTraits:
+        """Return facts that the harness uses."""
         ...
 
 

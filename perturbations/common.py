@@ -5,14 +5,11 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Sequence
-from functools import cache
-from importlib.resources import files
-from pathlib import Path
 from typing import Literal, TypeVar
 
 from harness.protocols import Limits as Limits  # plug-ins of others import it from here
 from harness.records import Edit
-from harness.util.digest import digest, file_digest
+from harness.text import lexicon
 
 Level = Literal["light", "medium", "heavy"]
 LEVELS: tuple[Level, ...] = ("light", "medium", "heavy")
@@ -38,28 +35,18 @@ def pick(sites: Sequence[T], share: float, rng: random.Random) -> list[T]:
     return [sites[i] for i in sorted(rng.sample(range(len(sites)), wanted))]
 
 
+LEXICONS = "perturbations.lexicons"
+"""The kinds' own lexicons; those that gate and audit read too lie in ``harness.text.lexicons``."""
+
+
 def lexicon_lines(name: str) -> list[str]:
-    """Lines of a shipped lexicon without comments and blank lines."""
-    raw = files("perturbations.lexicons").joinpath(name).read_text(encoding="utf-8")
-    lines = (line.rstrip() for line in raw.splitlines())
-    return [line for line in lines if line and not line.startswith("#")]
+    """Return the lines of one of the kinds' lexicons without comments and blank lines."""
+    return lexicon.lexicon_lines(name, LEXICONS)
 
 
-@cache
 def word_set(name: str) -> frozenset[str]:
-    """A lexicon of one entry a line, in small letters."""
-    return frozenset(line.strip().lower() for line in lexicon_lines(name))
-
-
-_CODE_AND_DATA = frozenset({".py", ".txt", ".tsv", ".yaml", ".gz", ".lexicon"})
-
-
-@cache
-def package_digest() -> str:
-    """Digest of this package's code and lexicons: what our kinds and the gate decide by."""
-    root = Path(str(files("perturbations")))
-    paths = (p for p in sorted(root.rglob("*")) if p.suffix in _CODE_AND_DATA)
-    return digest([[p.relative_to(root).as_posix(), file_digest(p)] for p in paths])
+    """Return one of the kinds' lexicons of one entry a line, in small letters."""
+    return lexicon.word_set(name, LEXICONS)
 
 
 def match_case(source: str, target: str) -> str:

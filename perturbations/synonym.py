@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from harness.protocols import Limits, PerturbationTraits
 from harness.records import Edit
+from harness.text.lexicon import Replacement, substitutions
 from perturbations.common import Level, check_level, pick
-from perturbations.substitution import Option, Site, load, replace, sites
+from perturbations.substitution import Site, replace, sites
 
 if TYPE_CHECKING:
     from harness.text.parse import Text
@@ -43,7 +44,7 @@ class Synonym:
 
     def __call__(self, text: Text, rng: random.Random) -> Sequence[Edit] | None:
         """Edits, or None where no entry fits."""
-        found = sites(text, load("synonyms.lexicon"))
+        found = sites(text, substitutions("synonyms.lexicon"))
         edits: list[Edit] = []
         chosen: dict[str, tuple[str, ...]] = {}
         for site in pick(found, self.share, rng):
@@ -57,7 +58,7 @@ class Synonym:
         return edits or None
 
 
-def _repeats(site: Site, option: Option) -> bool:
+def _repeats(site: Site, option: Replacement) -> bool:
     """Whether the replacement's words stand in the same sentence already."""
     if site.entry.pos == "PHRASE":
         return False

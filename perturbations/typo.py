@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import gzip
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from harness.protocols import Limits, PerturbationTraits
 from harness.records import Edit
+from harness.text.lexicon import english_words, word_set
 from perturbations.common import (
     Level,
     check_level,
     lexicon_lines,
     match_case,
     pick,
-    word_set,
 )
 
 if TYPE_CHECKING:
@@ -88,7 +86,7 @@ class Typo:
             return match_case(word, rng.choice(known))
         for _ in range(10):
             slip = rng.choice(_SLIPS)(word, rng)
-            if slip is not None and slip[0] == word[0] and not _is_word(slip):
+            if slip is not None and slip[0] == word[0] and slip.lower() not in english_words():
                 return slip
         return None
 
@@ -101,7 +99,7 @@ def _eligible(word: str) -> bool:
         and word.isalpha()
         and not word.isupper()
         and lower not in word_set("negations.txt")
-        and _is_word(word)  # else it is misspelt, foreign or a name already
+        and lower in english_words()  # else it is misspelt, foreign or a name already
     )
 
 
@@ -154,16 +152,6 @@ def _neighbours() -> dict[str, str]:
                     near += _ROWS[other][max(0, c - 1 + shift) : c + 1 + shift]
             found[key] = "".join(near)
     return found
-
-
-@lru_cache(maxsize=1)
-def _words() -> frozenset[str]:
-    packed = files("perturbations.lexicons").joinpath("words.txt.gz").read_bytes()
-    return frozenset(gzip.decompress(packed).decode("utf-8").split("\n"))
-
-
-def _is_word(word: str) -> bool:
-    return word.lower() in _words()
 
 
 @lru_cache(maxsize=1)

@@ -10,14 +10,14 @@ from harness.records import (
     ORIGINAL,
     Generation,
     Manifest,
-    Record,
     Sample,
     Score,
+    StageRecord,
     Variant,
     VariantKey,
 )
 
-R = TypeVar("R", bound=Record)
+R = TypeVar("R", bound=StageRecord)
 
 
 class RunFiles(Protocol):

@@ -25,8 +25,7 @@ import numpy as np
 from harness.analysis.table import ALL, Mask, Measure, Table
 from harness.analysis.test_family import Ledger, Test, number
 from harness.records import IDENTITY
-from harness.stats import bootstrap as stats
-from harness.stats.bootstrap import Floats
+from harness.stats.closed_forms import Floats, expected_worst, fieller
 
 MISSING_BOUND = 0.10
 """From this share of missing scores on, a cell carries the bounds that they leave open."""
@@ -314,7 +313,7 @@ class Estimands:
     @staticmethod
     def _kept(parts: Change, scope: Scope) -> dict[str, Any] | None:
         """Share of the gain on originals that is kept on variants (read only where it is a gain)."""
-        found = stats.fieller(scope.only(parts.on_variants), scope.only(parts.paired_originals))
+        found = fieller(scope.only(parts.on_variants), scope.only(parts.paired_originals))
         if found is None:
             return None
         return dict(zip(("mean", "low", "high"), map(number, found), strict=True))
@@ -403,7 +402,7 @@ class Estimands:
                 for k in range(1, min(most, MAX_K) + 1):
                     if kind != ALL and k not in (1, most, MAX_K):
                         continue
-                    self._worst(measure, subject, kind, k, sign * stats.expected_worst(wide, k))
+                    self._worst(measure, subject, kind, k, sign * expected_worst(wide, k))
 
     def _worst(self, measure: Measure, subject: str, kind: str, k: int, values: Floats) -> None:
         dimension = self.table.dimensions[measure]

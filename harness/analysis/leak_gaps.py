@@ -15,7 +15,8 @@ from harness.analysis.estimands import Scope, Series, sign_of
 from harness.analysis.table import ALL, Measure, Table
 from harness.analysis.test_family import number
 from harness.records import ORIGINAL
-from harness.stats.bootstrap import Floats, studentised_bootstrap
+from harness.stats.bootstrap import studentised_bootstrap
+from harness.stats.closed_forms import Floats
 from harness.stats.two_groups import two_groups
 from harness.util.digest import derived_seed
 from harness.util.formatting import plural, with_interval
@@ -71,8 +72,7 @@ def three_ways(
         for row, estimate in zip(rows, estimates, strict=True):
             row[name] = estimate
     gaps = two_groups(
-        values[leaked],
-        values[clean],
+        (values[leaked], values[clean]),
         rng=np.random.default_rng(derived_seed(seed, "leak", "gap")),
         resamples=resamples,
         level=level,

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from harness.judging.calibration import OVERALL, overall_parts
 from harness.records import IDENTITY, ORIGINAL, Dimension, Sample, Score, Variant, VariantKey
-from harness.stats.bootstrap import Floats
+from harness.stats.closed_forms import Floats
 from harness.text.normalise import normalise_prompt
 from harness.util.digest import digest
 

@@ -9,8 +9,10 @@ from typing import Any, Literal
 
 import numpy as np
 
-from harness.stats import bootstrap as stats
-from harness.stats.bootstrap import Floats
+from harness.stats.bootstrap import studentised_bootstrap
+from harness.stats.closed_forms import Floats, clustered_wilson
+from harness.stats.power import minimum_detectable_effect
+from harness.stats.significance import holm, sign_flip_test
 from harness.util.digest import derived_seed
 
 Test = Literal["headline", "detail"]
@@ -80,7 +82,7 @@ class Ledger:
             return {}
         entries = [self._entries[key] for key in keys]
         matrix = np.stack([e.values for e in entries], axis=1)
-        intervals = stats.studentised_bootstrap(
+        intervals = studentised_bootstrap(
             matrix,
             rng=np.random.default_rng(derived_seed(seed, "bootstrap")),
             resamples=resamples,
@@ -95,7 +97,7 @@ class Ledger:
             low, high = float(intervals.low[i]), float(intervals.high[i])
             if entry.trials is not None and n >= 2:
                 present = entry.values[~np.isnan(entry.values)]
-                low, high = stats.clustered_wilson(present, entry.trials, level)
+                low, high = clustered_wilson(present, entry.trials, level)
                 method = "clustered_wilson"
             solved[key] = {
                 "mean": number(float(intervals.mean[i])),
@@ -110,9 +112,7 @@ class Ledger:
             if entry.test is not None:
                 found = solved[key]
                 sd = (found["se"] or 0.0) * math.sqrt(max(found["n"], 1))
-                found["mde"] = number(
-                    stats.minimum_detectable_effect(sd, found["n"], power, 1 - level)
-                )
+                found["mde"] = number(minimum_detectable_effect(sd, found["n"], power, 1 - level))
         return solved
 
     def _test(
@@ -133,7 +133,7 @@ class Ledger:
         if not tested:
             return
         headline = np.array([entries[i].test == "headline" for i in tested])
-        p = stats.sign_flip_test(
+        p = sign_flip_test(
             matrix[:, tested],
             rng=np.random.default_rng(derived_seed(seed, "sign_flip")),
             # The least p must be able to pass the correction.
@@ -144,7 +144,7 @@ class Ledger:
         for group in (headline & made, ~headline & made):
             if group.any():
                 weights[group] = 0.5 / group.sum()
-        adjusted = stats.holm(p, weights)
+        adjusted = holm(p, weights)
         self.tests = int(made.sum())
         for j, i in enumerate(tested):
             solved[keys[i]] |= {"p": number(float(p[j])), "p_holm": number(float(adjusted[j]))}

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import gzip
 import random
-from functools import cache
-from importlib.resources import files
 from typing import Literal, TypeAlias
+
+from harness.text.lexicon import english_words
 
 Style: TypeAlias = Literal["invented", "marked"]
 
@@ -19,18 +18,12 @@ _VERBS = ("apply", "bind", "collect", "fold", "load", "map", "merge", "pack", "r
           "shift", "split", "stage", "trace", "walk", "wrap")  # fmt: skip
 
 
-@cache
-def _real_words() -> frozenset[str]:
-    packed = files("perturbations") / "lexicons" / "words.txt.gz"
-    return frozenset(gzip.decompress(packed.read_bytes()).decode("utf-8").split())
-
-
 def invented_word(rng: random.Random) -> str:
     """Three syllables, ten letters or so, that are no English word."""
     while True:
         parts = [rng.choice(_ONSETS) + rng.choice(_VOWELS) for _ in range(3)]
         word = "".join(parts) + rng.choice(_ENDS)
-        if len(word) >= 8 and word not in _real_words():
+        if len(word) >= 8 and word not in english_words():
             return word
 
 

@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
+from harness.protocols import Limits
 from harness.records import Edit
 from harness.text.edits import apply_edits
-from perturbations.common import Limits, lexicon_lines, word_set
-from perturbations.role_graph import role_structure, roles_consistent
+from harness.text.lexicon import lexicon_lines, word_set
+from harness.text.roles import role_structure, roles_consistent
 
 if TYPE_CHECKING:
     from harness.text.parse import Text

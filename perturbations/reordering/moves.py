@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from harness.records import Edit
+from harness.text.roles import role_graph
 from perturbations.common import word_set
-from perturbations.role_graph import graph
 
 if TYPE_CHECKING:
     from harness.text.parse import Text
@@ -141,9 +141,9 @@ def _resolved(token: Any, before: Sequence[Any]) -> bool:
 
 def _gender(token: Any) -> str | None:
     """Of a word for a person: m, f or n."""
-    role = graph().forms.get(token.lower_)
+    role = role_graph().forms.get(token.lower_)
     if role:
-        return graph().roles[role[0]].gender
+        return role_graph().roles[role[0]].gender
     return {"man": "m", "guy": "m", "boy": "m", "woman": "f", "girl": "f", "lady": "f"}.get(
         token.lower_
     )

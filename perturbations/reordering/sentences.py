@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from harness.records import Edit
+from harness.text.roles import role_graph
 from perturbations.common import word_set
 from perturbations.reordering.moves import (
     Move,
@@ -17,7 +18,6 @@ from perturbations.reordering.moves import (
     plain,
     refers_back,
 )
-from perturbations.role_graph import graph
 
 if TYPE_CHECKING:
     from harness.text.parse import Text
@@ -127,7 +127,7 @@ def _known_persons(before: Sequence[Sentence], pair: Sequence[Sentence]) -> froz
 @lru_cache(maxsize=1)
 def _persons() -> frozenset[str]:
     """Nouns that a pronoun for a person may take up."""
-    return word_set("people.txt") | frozenset(graph().forms)
+    return word_set("people.txt") | frozenset(role_graph().forms)
 
 
 def _introduces(before: Sequence[Sentence], one: Sentence, two: Sentence) -> bool:

@@ -26,6 +26,7 @@ from harness.records import (
     Variant,
 )
 from harness.text.fit_refusals import shares
+from harness.text.lexicon import english_words
 from harness.unanswerable import invented_names as names
 from harness.unanswerable import legacy, plant
 from harness.unanswerable.danger import danger_score, danger_sign, in_danger
@@ -215,7 +216,7 @@ def test_names_are_words_of_no_language_and_marked_ones_look_like_the_predecesso
     made = [names.invented_word(rng) for _ in range(2000)]
     assert len(set(made)) > 1990
     assert all(re.fullmatch(r"[a-z]{8,}", word) for word in made)
-    assert not set(made) & names._real_words()
+    assert not set(made) & english_words()
     marked = plant(many(TASKS, 10), seed=0, rate=1.0, style="marked").samples
     assert legacy(marked).counts["unknown"] == 10
 
