@@ -13,8 +13,8 @@ from scripted_server import Reply, ScriptedServer, says
 from harness.errors import DataError
 from harness.judging.calibration import calibrate
 from harness.judging.calibration_records import store
-from harness.judging.labels import read_labels
 from harness.judging.calibration_report import calibration_of
+from harness.judging.labels import read_labels
 from harness.records import Dimension, JudgeItem, Judgement
 from harness.util.digest import derived_rng
 from judges.pairwise import Pairwise
