@@ -24,11 +24,11 @@ import click
     show_default=True,
     help="Invented words, or names like FakeLib995.",
 )
-@click.option("--seed", default=0, show_default=True, help="Another seed, another draw.")
+@click.option("--seed", default=0, show_default=True, help="Seed of the draw.")
 @click.option(
     "--templates", help="Your own questions, a file like harness/unanswerable/templates.yaml."
 )
-@click.option("--legacy", is_flag=True, help="DATA holds planted names already: only mark it.")
+@click.option("--legacy", is_flag=True, help="DATA already holds planted names: only mark it.")
 @click.option("--prompt", help="Field with the prompt.")
 @click.option("--reference", help="Field with the answer.")
 def command(
@@ -43,37 +43,37 @@ def command(
     prompt: str | None,
     reference: str | None,
 ) -> int:
-    """Make a share of DATA's prompts unanswerable by asking about a name that nothing bears.
+    """Make a share of DATA's prompts unanswerable by asking about an invented name.
 
-    Each row says whether its prompt is "known"; a run on the file can then tell refusals that are
-    right from those that are wrong. A message that may come from a person in danger is never touched;
-    of messages about people's lives that is every second one, so that fewer than --rate asks for may
-    be made.
+    Each row says whether its prompt is "known"; a run on the file can then tell right refusals from
+    wrong ones. A message that may come from a person in danger is never changed; of messages about
+    people's lives that is every second one, so that there may be fewer than --rate asks for.
     """
     from harness.cli.common import write_text
     from harness.config import DataSpec
     from harness.data.loading import jsonl, load
-    from harness.unanswerable import plant
-    from harness.unanswerable.plant import legacy as mark_legacy
+    from harness.unanswerable import PlantingOptions, mark_legacy, plant
 
     samples = load(DataSpec(path=data, prompt=prompt, reference=reference))
     if legacy:
-        found = mark_legacy(samples)
+        planting = mark_legacy(samples)
     else:
-        found = plant(
-            samples,
+        options = PlantingOptions(
             seed=seed,
             rate=rate,
             identifiers=identifiers,
             style="marked" if style == "marked" else "invented",
             templates=templates,
         )
-    write_text(jsonl(found.samples), out, data)
-    counts = ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in found.counts.items())
+        planting = plant(samples, options)
+    write_text(jsonl(planting.samples), out, data)
+    counts = ", ".join(
+        f"{name.replace('_', ' ')} {count}" for name, count in planting.counts.items()
+    )
     click.echo(f"{out or 'stdout'}: {counts}", err=out is None)
-    if found.counts.get("short_of"):
+    if planting.counts.get("short_of"):
         click.echo(
-            f"{found.counts['short_of']} fewer than --rate asks for: the other prompts come from"
+            f"{planting.counts['short_of']} fewer than --rate asks for: the other prompts come from"
             " people who may be in danger",
             err=True,
         )

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from harness.analysis.memorisation_schema import Memorisation
 from harness.judging.self_judging import check_named
 from harness.pipeline.stage import Stage, StageContext
 from harness.pipeline.stages import generate, judge, perturb, probe, render, samples, summarise
@@ -76,14 +77,14 @@ def finish(context: StageContext, stages: Sequence[Stage]) -> Outcome:
     )
 
 
-def probe_alone(context: StageContext) -> tuple[dict[str, Any], bool]:
+def probe_alone(context: StageContext) -> tuple[Memorisation, bool]:
     """Run the probes without the rest of a run, and write ``probes.json`` into its folder.
 
     Where a whole run was analysed in that folder, it is analysed and reported again, so that it
     gets the verdict too.
 
     Returns:
-        The findings, and whether there is a report with them.
+        The evidence with its verdicts, and whether there is a report with them.
 
     Raises:
         JostleError: Bad input, or a machine's refusal; finished work is kept for a resume.
@@ -91,14 +92,15 @@ def probe_alone(context: StageContext) -> tuple[dict[str, Any], bool]:
     session = context.session
     last = session.manifest.stages.get(render.STAGE.name)
     _run_stages(context, PROBING)
-    findings = summarise.probe_findings(session)
-    assert findings is not None
-    text = json.dumps(findings, indent=1, ensure_ascii=False, allow_nan=False)
+    memorisation = summarise.memorisation_of(context)
+    assert memorisation is not None
+    dumped = memorisation.model_dump(mode="json")
+    text = json.dumps(dumped, indent=1, ensure_ascii=False, allow_nan=False)
     write_atomically(session.run.root / "probes.json", text + "\n")
     whole = last is not None and last.status == "complete"
     if whole:
         finish(context, REPORTING)
-    return findings, whole
+    return memorisation, whole
 
 
 def _run_stages(context: StageContext, stages: Sequence[Stage]) -> None:

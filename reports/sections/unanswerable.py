@@ -62,4 +62,4 @@ def _prompts(rate: Mapping[str, Any] | None) -> int:
 
 def _estimate(rate: Mapping[str, Any] | None) -> Row | None:
     """A rate by the names that the tables' macros know."""
-    return None if rate is None else {"mean": rate["value"], **rate}
+    return None if rate is None else dict(rate)

@@ -6,17 +6,21 @@ from collections.abc import Sequence
 from typing import Any
 
 from harness.analysis import Options, summarise
+from harness.analysis.estimates import Measure
+from harness.analysis.memorisation_schema import Memorisation
 from harness.config import Suite
 from harness.judging.calibration_report import calibration_of
 from harness.judging.traits import declared_traits
-from harness.memorisation.findings import add_to, memorisation
+from harness.memorisation.copying import Closeness
+from harness.memorisation.levels import Resampling
+from harness.memorisation.probe_summary import summarise_probes, traffic_lights
 from harness.pipeline.assemble import NamedJudge
 from harness.pipeline.judge_manifest import described
-from harness.pipeline.session import Session, StageReport
+from harness.pipeline.session import StageReport
 from harness.pipeline.stage import Stage, StageContext
 from harness.records import Generation, Probe, Sample, Score, Variant
-from harness.unanswerable.detectors import detectors
-from harness.unanswerable.rates import unknown_rates
+from harness.unanswerable.detectors import refusal_detectors
+from harness.unanswerable.rates import AnswerRecords, RefusalWays, unanswerable_rates
 
 
 def analyse(context: StageContext, report: StageReport) -> None:
@@ -40,16 +44,18 @@ def analyse(context: StageContext, report: StageReport) -> None:
         options=_options(suite, judges),
     )
     if any(sample.metadata.get("known") is False for sample in samples):
-        summary["unknown"] = unknown_rates(
-            samples,
-            variants,
-            generations,
-            scores,
-            detectors(similarity=suite.suite.similarity_gate),
-            judge=_refusal_judge(judges),
+        detectors = refusal_detectors(similarity=suite.suite.similarity_gate)
+        summary["unknown"] = unanswerable_rates(
+            AnswerRecords(samples, variants, generations, scores),
+            RefusalWays(detectors, _refusal_judge(judges)),
+            closeness=Closeness(context.parts.closeness).name,
             seed=suite.suite.seed,
-        )
-    add_to(summary, probe_findings(session))
+        ).model_dump(mode="json")
+    memorisation = memorisation_of(context)
+    summary["memorisation"] = memorisation.model_dump(mode="json") if memorisation else None
+    if memorisation:
+        lights = [light.model_dump() for light in traffic_lights(memorisation)]
+        summary["lights"] = [*lights, *summary["lights"]]
     entries = session.manifest.judges
     for named in judges:
         entry = entries[named.label]
@@ -61,24 +67,26 @@ def analyse(context: StageContext, report: StageReport) -> None:
     report.made_from = session.manifest.stages["scores"].made_from
 
 
-def probe_findings(session: Session) -> dict[str, Any] | None:
-    """Return what the probes say; None where the suite has none or they have not been run."""
+def memorisation_of(context: StageContext) -> Memorisation | None:
+    """Return the probes' part; None where the suite has none or they have not been run."""
+    session = context.session
     if session.suite.probes is None or "probes" not in session.manifest.stages:
         return None
-    return memorisation(
+    suite = session.suite
+    return summarise_probes(
         session.run.read(Probe),
-        baseline=session.suite.baseline_name,
-        subjects=[subject.name for subject in session.suite.subjects],
-        seed=session.suite.suite.seed,
-        resamples=session.suite.suite.resamples,
+        baseline=suite.baseline_name,
+        subjects=[subject.name for subject in suite.subjects],
+        closeness=Closeness(context.parts.closeness),
+        resampling=Resampling(suite.suite.seed, suite.suite.resamples),
     )
 
 
-def _refusal_judge(judges: Sequence[NamedJudge]) -> tuple[str, str] | None:
-    """Return label and dimension of the first language model that says whether an answer refuses."""
+def _refusal_judge(judges: Sequence[NamedJudge]) -> Measure | None:
+    """Return the measure of the first language model that says whether an answer refuses."""
     return next(
         (
-            (named.label, dimension.name)
+            Measure(named.label, dimension.name)
             for named in judges
             for dimension in named.judge.dimensions
             if declared_traits(named.judge).llm

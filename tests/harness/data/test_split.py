@@ -219,7 +219,7 @@ def test_files_that_no_split_wrote_are_left_alone(tmp_path: Path, data: Path) ->
     own.write_text('{"prompt": "mine"}\n')
     result = run(data, "-o", out, "--test", "0", "--validation", "0.2")
     assert isinstance(result.exception, StoreError)
-    assert "test.jsonl: stands there already" in str(result.exception)
+    assert "test.jsonl: already exists" in str(result.exception)
     assert [path.name for path in out.iterdir()] == ["test.jsonl"]
     own.unlink()
     assert run(data, "-o", out).exception is None

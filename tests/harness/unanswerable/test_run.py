@@ -14,7 +14,7 @@ from scripted_server import Reply, ScriptedServer, says
 from harness.data.loading import jsonl, load
 from harness.pipeline.store import Run
 from harness.records import Request
-from harness.unanswerable import plant
+from harness.unanswerable import PlantingOptions, plant
 from reports.html import render
 from tests.pipeline import make_suite, run_suite, scripted, write_data
 
@@ -31,7 +31,7 @@ def judge(request: dict[str, Any], _: int) -> Reply:
 def summary(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], str]:
     folder = tmp_path_factory.mktemp("unknown")
     prompts = [f"How do I plan a good holiday with a family of {n}?" for n in range(2, 22)]
-    planted = plant(load(str(write_data(folder, prompts))), seed=3).samples
+    planted = plant(load(str(write_data(folder, prompts))), PlantingOptions(seed=3)).samples
     (folder / "data.jsonl").write_text(jsonl(planted), encoding="utf-8")
     names = [str(name) for s in planted for name in s.metadata.get("planted", [])]  # type: ignore[union-attr]
 
@@ -62,13 +62,13 @@ def test_who_refuses_stands_in_the_summary(summary: tuple[dict[str, Any], str]) 
     assert unknown["prompts"] == {"known": 10, "unknown": 10, "unmarked": 0}
     base, tuned = (unknown["subjects"][name]["asked"] for name in ("base", "tuned"))
     assert set(base) == {"original", "variants", "typo", "surface"}
-    assert base["original"]["refusal"]["value"] == 0.0
-    assert base["original"]["false_answer"]["value"] == 1.0
-    assert tuned["original"]["refusal"]["value"] == 1.0
-    assert tuned["original"]["false_answer"]["value"] == 0.0
-    assert tuned["original"]["false_refusal"]["value"] == 0.0
-    assert tuned["original"]["exact_match"]["value"] == 0.0
-    assert 0 < tuned["original"]["rouge_l"]["value"] < 1
+    assert base["original"]["refusal"]["mean"] == 0.0
+    assert base["original"]["false_answer"]["mean"] == 1.0
+    assert tuned["original"]["refusal"]["mean"] == 1.0
+    assert tuned["original"]["false_answer"]["mean"] == 0.0
+    assert tuned["original"]["false_refusal"]["mean"] == 0.0
+    assert tuned["original"]["exact_match"]["mean"] == 0.0
+    assert 0 < tuned["original"]["rouge_l"]["mean"] < 1
 
 
 def test_phrases_and_judge_are_compared(summary: tuple[dict[str, Any], str]) -> None:
