@@ -12,7 +12,7 @@ from harness.judging.calibration_records import Agreement, Calibration, read
 from harness.judging.labels import OWN, Split, read_labels
 from harness.protocols import JudgeTraits, LearnedFrom
 from harness.records import Dimension, JudgeItem, Judgement
-from harness.stats.agreement import Estimate
+from harness.stats.agreement import Coefficient
 from harness.util.files import write_atomically
 from harness.util.resources import cache_root, resolve
 from harness.util.suggestions import did_you_mean
@@ -20,7 +20,7 @@ from judges.regression.features import features
 from judges.regression.model import FittedModel, fit
 
 if TYPE_CHECKING:
-    from judges.regression.features import Embed
+    from harness.text.embedding import Embed
 
 SUFFIX = ".safetensors"
 SHIPPED = Path(__file__).with_name("shipped")
@@ -155,7 +155,7 @@ class Fitted:
 def _cross_validated(model: FittedModel, version: str) -> Calibration:
     """How far the judge agreed with its own labels, each predicted without it."""
     card = model.card
-    undefined = Estimate(value=None)
+    undefined = Coefficient(value=None)
     # The card does not count labels by annotator: with authors among them, they are the authors'.
     people = not any(name.startswith(OWN) for name in card.annotators)
     return Calibration(

@@ -15,7 +15,7 @@ from typing import Any
 
 from harness.data.loading import jsonl
 from harness.data.rows import HUB
-from harness.data.split import Split
+from harness.data.split import Partition
 from harness.errors import StoreError
 from harness.util.digest import file_digest
 from harness.util.files import make_folder, readable_os_errors, write_atomically
@@ -54,7 +54,7 @@ def earlier_parts(folder: Path) -> list[Path]:
 
 
 def write(
-    split: Split, folder: Path, *, source: str, shares: Mapping[str, float], by: str, seed: int
+    split: Partition, folder: Path, *, source: str, shares: Mapping[str, float], by: str, seed: int
 ) -> list[str]:
     """Write the parts and ``split.json`` in place of those of an earlier split.
 

@@ -19,7 +19,7 @@ from harness.judging.traits import declared_traits, leaves
 from harness.protocols import Judge
 from harness.records import Dimension, JudgeItem, Judgement
 from harness.stats.agreement import (
-    Estimate,
+    Coefficient,
     accuracy,
     alpha,
     estimate,
@@ -178,7 +178,7 @@ def _agreement(
     questions = [item.first.question for item, *_ in kept]
     lengths = [float(len(item.first.answer or "")) for item, *_ in kept]
     steps = _steps(dimension, judged, people)
-    undefined = Estimate(value=None)
+    undefined = Coefficient(value=None)
     return Agreement(
         dimension=dimension.name,
         items=len(kept),

@@ -42,7 +42,7 @@ UNSEEN_MOST, SEEN_LEAST = 4.0, 10.0
 
 def run_seed(seed: int, work: Path) -> dict[str, Any]:
     """Plant, train, probe; returns the exposures by subject and repeats, and what it cost."""
-    from training.sft import train as fit
+    from training import train as fit
 
     folder = work / f"canaries-{seed}"
     rows = pool()

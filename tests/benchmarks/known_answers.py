@@ -163,7 +163,7 @@ def training_config(
 
 def make_adapter(case: str, seed: int, folder: Path, train: Path) -> Path:
     """Train the case's adapter (or write the untrained one); returns its folder."""
-    from training.sft import train as fit
+    from training import train as fit
 
     made = CASES[case]
     out = folder / "adapter"
