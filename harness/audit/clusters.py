@@ -8,9 +8,10 @@ from typing import NamedTuple
 from harness.audit.corpus import Corpus, normalised
 from harness.audit.leakage import Question, questions
 from harness.audit.lookup import near_pairs
-from harness.audit.similar import Embed, NearPairs
+from harness.audit.similar import NearPairs
 from harness.audit.templates import Templates
 from harness.records import Sample
+from harness.text.embedding import Embed
 
 
 class Clusters(NamedTuple):

@@ -21,9 +21,10 @@ from harness.audit.quality import (
     languages,
     same_answer,
 )
-from harness.audit.similar import Embed, NearPairs
+from harness.audit.similar import NearPairs
 from harness.audit.templates import Templates
 from harness.records import Record, Sample
+from harness.text.embedding import Embed
 
 SHOWN_CHARACTERS = 300
 EXAMPLES = 20

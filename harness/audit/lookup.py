@@ -10,7 +10,8 @@ import numpy as np
 from harness.audit import minhash
 from harness.audit.contain import contained
 from harness.audit.corpus import Corpus
-from harness.audit.similar import CorpusPair, Embed, NearPairs, Pairs, decide, embedded_pairs
+from harness.audit.similar import CorpusPair, NearPairs, Pairs, decide, embedded_pairs
+from harness.text.embedding import Embed
 
 
 class Lookup(NamedTuple):
