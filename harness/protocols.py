@@ -250,12 +250,12 @@ class JudgeTraits:
 
 
 @runtime_checkable
-class DeclaresTraits(Protocol):
-    """A plug-in with traits."""
+class DescribedJudge(Protocol):
+    """A judge that declares its traits."""
 
     @property
-    def traits(self) -> object:
-        """Return the traits: ``JudgeTraits`` of a judge."""
+    def traits(self) -> JudgeTraits:
+        """Return facts that the harness uses."""
         ...
 
 
