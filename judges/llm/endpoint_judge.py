@@ -7,10 +7,11 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from harness.endpoint import ChatCall, EndpointClient, endpoint_settings, one_line
+from harness.endpoint import ChatCall, EndpointClient, endpoint_settings
 from harness.records import Message
 from harness.text.refusals import Refusals
 from harness.util.digest import digest
+from harness.util.secrets import first_fault
 from judges.llm import prompts
 from judges.llm.rubric_file import RubricFile
 from judges.llm.structured_output import Level, StructuredChat, response_format
@@ -62,7 +63,7 @@ class EndpointJudge:
         try:
             self._asking = Asking.model_validate(dict(asking))
         except ValidationError as error:
-            raise ValueError(one_line(error, list(Asking.model_fields))) from None
+            raise ValueError(first_fault(error, list(Asking.model_fields))) from None
         settings = endpoint_settings(endpoint)
         self.rubric = rubric
         self.allow_self_judging = self._asking.allow_self_judging
