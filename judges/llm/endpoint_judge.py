@@ -49,7 +49,7 @@ class EndpointJudge:
         endpoint: The fields of ``EndpointSettings``.
 
     Attributes:
-        transport: The client, with what it used so far.
+        client: The client, with what it used so far.
 
     Raises:
         EndpointError: The endpoint needs a key and none is set.
@@ -67,7 +67,7 @@ class EndpointJudge:
             raise ValueError(first_fault(error, list(Asking.model_fields))) from None
         settings = endpoint_settings(endpoint)
         self.rubric = rubric
-        self.transport = EndpointClient(settings)
+        self.client = EndpointClient(settings)
         self.traits = JudgeTraits(
             llm=True,
             durable=settings.durable,
@@ -76,7 +76,7 @@ class EndpointJudge:
             shows=rubric.texts,
             priced="prices" in settings.model_fields_set,
         )
-        self._chat = StructuredChat(self.transport, self._asking.structured)
+        self._chat = StructuredChat(self.client, self._asking.structured)
         self._refusals = Refusals(similarity=None)
         decides = [
             settings.fingerprint,
@@ -96,7 +96,7 @@ class EndpointJudge:
     @property
     def spent(self) -> Spending:
         """Return what the endpoint counted, failed attempts included; its judgements have seconds."""
-        usage = self.transport.usage
+        usage = self.client.usage
         return Spending(
             calls=usage.calls,
             prompt_tokens=usage.prompt_tokens,
