@@ -97,7 +97,7 @@ class Pairwise(EndpointJudge):
         endpoint: As for the rubric judge: ``model``, ``base_url``, ``revision`` and so on.
 
     Attributes:
-        transport: The client, with what it used so far.
+        client: The client, with what it used so far.
         level: How the endpoint is held to JSON; None before it is known.
 
     Raises:
@@ -128,9 +128,8 @@ class Pairwise(EndpointJudge):
             },
             endpoint,
         )
-        shown = [text for c in self.rubric.dimensions for text in self.rubric.shown(c)]
         self._show: tuple[Shown, ...] = tuple(
-            text for text in dict.fromkeys(shown) if text not in ("answer", "original_answer")
+            text for text in self.rubric.texts if text not in ("answer", "original_answer")
         )
         self._needs_reference = "reference" in self.rubric.required(self.rubric.show)
         needs: tuple[Need, ...] = ("opponent", *(("reference",) if self._needs_reference else ()))

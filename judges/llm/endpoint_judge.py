@@ -7,10 +7,12 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from harness.endpoint import ChatCall, EndpointClient, endpoint_settings, one_line
+from harness.endpoint import ChatCall, EndpointClient, endpoint_settings
+from harness.protocols import JudgeTraits, Spending
 from harness.records import Message
 from harness.text.refusals import Refusals
 from harness.util.digest import digest
+from harness.util.secrets import first_fault
 from judges.llm import prompts
 from judges.llm.rubric_file import RubricFile
 from judges.llm.structured_output import Level, StructuredChat, response_format
@@ -47,14 +49,14 @@ class EndpointJudge:
         endpoint: The fields of ``EndpointSettings``.
 
     Attributes:
-        transport: The client, with what it used so far.
+        client: The client, with what it used so far.
 
     Raises:
         EndpointError: The endpoint needs a key and none is set.
         ValueError: An option does not fit: one line that names it.
     """
 
-    llm = True
+    traits = JudgeTraits(llm=True)
 
     def __init__(
         self, kind: str, rubric: RubricFile, asking: Mapping[str, Any], endpoint: Mapping[str, Any]
@@ -62,14 +64,19 @@ class EndpointJudge:
         try:
             self._asking = Asking.model_validate(dict(asking))
         except ValidationError as error:
-            raise ValueError(one_line(error, list(Asking.model_fields))) from None
+            raise ValueError(first_fault(error, list(Asking.model_fields))) from None
         settings = endpoint_settings(endpoint)
         self.rubric = rubric
-        self.allow_self_judging = self._asking.allow_self_judging
-        self.transport = EndpointClient(settings)
-        self.durable = settings.durable
-        self.fingerprint = settings.fingerprint
-        self._chat = StructuredChat(self.transport, self._asking.structured)
+        self.client = EndpointClient(settings)
+        self.traits = JudgeTraits(
+            llm=True,
+            durable=settings.durable,
+            fingerprint=settings.fingerprint,
+            allow_self_judging=self._asking.allow_self_judging,
+            shows=rubric.texts,
+            priced="prices" in settings.model_fields_set,
+        )
+        self._chat = StructuredChat(self.client, self._asking.structured)
         self._refusals = Refusals(similarity=None)
         decides = [
             settings.fingerprint,
@@ -85,6 +92,18 @@ class EndpointJudge:
     def level(self) -> Level | None:
         """How the endpoint is held to JSON, as was found out by asking; None before that."""
         return self._chat.level if self._chat.known else None
+
+    @property
+    def spent(self) -> Spending:
+        """Return what the endpoint counted, failed attempts included; its judgements have seconds."""
+        usage = self.client.usage
+        return Spending(
+            calls=usage.calls,
+            prompt_tokens=usage.prompt_tokens,
+            completion_tokens=usage.completion_tokens,
+            money=usage.money,
+            uncounted=usage.uncounted,
+        )
 
     def _call(
         self,
