@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import random
-from pathlib import Path
 
 import pytest
 
+import tests.perturbations.kinds
 from harness.protocols import Limits, PerturbationTraits
-from harness.registry import load_plugin_file, perturbations
+from harness.registry import Registry, perturbations
 from harness.text.parse import Text
 from harness.variants import kinds
 from harness.variants.kinds import descriptions, make_kind, perturbation_traits_of
@@ -73,17 +73,11 @@ def test_version_options_and_packages_decide_the_fingerprint(
     assert make_kind("compose", {"steps": ["synonym", "typo"]}).fingerprint != composed
 
 
-def test_a_foreign_plugin_is_told_apart_by_its_file(tmp_path: Path) -> None:
-    prints = []
-    for number in (1, 2):
-        file = tmp_path / f"kind_{number}.py"
-        file.write_text(
-            "from harness.registry import perturbation\n"
-            f"@perturbation('file_kind_{number}')\n"
-            f"def reword(text, rng):\n    return text.raw + '{number}'\n",
-            encoding="utf-8",
-        )
-        load_plugin_file(file)
-        prints.append(perturbations.foreign_digest(f"file_kind_{number}"))
-    assert all(prints)
-    assert prints[0] != prints[1]
+def test_a_foreign_plugin_is_told_apart_by_name_options_and_file() -> None:
+    registry: Registry[object] = Registry("perturbation")
+    for name in ("one", "two"):
+        registry.register(name)(plain)
+    registry.register("elsewhere")(tests.perturbations.kinds.reworded)
+    digests = {registry.foreign_digest(name) for name in registry.names()}
+    assert len(digests | {registry.foreign_digest("one", {"share": 1})}) == 4
+    assert "" not in digests
