@@ -82,15 +82,15 @@ class Paraphrase:
         self.traits = replace(Paraphrase.traits, version=digest(decides))
 
     def __call__(self, text: Text, rng: random.Random) -> str | None:
-        """The reworded prompt.
+        """Propose the reworded prompt.
 
         Raises:
             PluginError: The endpoint gave no answer.
         """
-        (found,) = self.many([(text, rng)])
-        if isinstance(found, PluginError):
-            raise found
-        return found
+        (answer,) = self.many([(text, rng)])
+        if isinstance(answer, PluginError):
+            raise answer
+        return answer
 
     def many(
         self, items: Iterable[tuple[Text, random.Random]]
@@ -112,7 +112,7 @@ class Paraphrase:
 
 
 def _cleaned(raw: str, answer: str | PluginError) -> str | PluginError:
-    """The answer without tags and preamble, in the white space that stood around the prompt."""
+    """Strip tags and preamble from an answer, and keep the white space around the prompt."""
     if isinstance(answer, PluginError):
         return answer
     body = _PREAMBLE.sub("", _TAGS.sub("", answer).strip(), count=1).strip()

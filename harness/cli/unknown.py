@@ -2,9 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import click
+
+from harness.cli.options import collected
+
+
+@dataclass(frozen=True)
+class UnknownOptions:
+    """What the user asked for; see ``jostle unknown --help``."""
+
+    data: str
+    out: Path | None
+    rate: float
+    identifiers: float
+    style: Literal["invented", "marked"]
+    seed: int
+    templates: str | None
+    legacy: bool
+    prompt: str | None
+    reference: str | None
 
 
 @click.command(short_help="Questions that nobody can answer, to see who refuses.")
@@ -24,25 +44,15 @@ import click
     show_default=True,
     help="Invented words, or names like FakeLib995.",
 )
-@click.option("--seed", default=0, show_default=True, help="Seed of the draw.")
+@click.option("--seed", default=0, show_default=True, help="Another seed, another draw.")
 @click.option(
     "--templates", help="Your own questions, a file like harness/unanswerable/templates.yaml."
 )
 @click.option("--legacy", is_flag=True, help="DATA already holds planted names: only mark it.")
 @click.option("--prompt", help="Field with the prompt.")
 @click.option("--reference", help="Field with the answer.")
-def command(
-    data: str,
-    out: Path | None,
-    rate: float,
-    identifiers: float,
-    style: str,
-    seed: int,
-    templates: str | None,
-    legacy: bool,
-    prompt: str | None,
-    reference: str | None,
-) -> int:
+@collected(UnknownOptions)
+def command(options: UnknownOptions) -> int:
     """Make a share of DATA's prompts unanswerable by asking about an invented name.
 
     Each row says whether its prompt is "known"; a run on the file can then tell right refusals from
@@ -54,26 +64,25 @@ def command(
     from harness.data.loading import jsonl, load
     from harness.unanswerable import PlantingOptions, mark_legacy, plant
 
-    samples = load(DataSpec(path=data, prompt=prompt, reference=reference))
-    if legacy:
+    samples = load(DataSpec(path=options.data, prompt=options.prompt, reference=options.reference))
+    if options.legacy:
         planting = mark_legacy(samples)
     else:
-        options = PlantingOptions(
-            seed=seed,
-            rate=rate,
-            identifiers=identifiers,
-            style="marked" if style == "marked" else "invented",
-            templates=templates,
+        wanted = PlantingOptions(
+            seed=options.seed,
+            rate=options.rate,
+            identifiers=options.identifiers,
+            style=options.style,
+            templates=options.templates,
         )
-        planting = plant(samples, options)
-    write_text(jsonl(planting.samples), out, data)
-    counts = ", ".join(
-        f"{name.replace('_', ' ')} {count}" for name, count in planting.counts.items()
-    )
-    click.echo(f"{out or 'stdout'}: {counts}", err=out is None)
-    if planting.counts.get("short_of"):
+        planting = plant(samples, wanted)
+    counts, out = planting.counts, options.out
+    write_text(jsonl(planting.samples), out, options.data)
+    figures = ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in counts.items())
+    click.echo(f"{out or 'stdout'}: {figures}", err=out is None)
+    if counts.get("short_of"):
         click.echo(
-            f"{planting.counts['short_of']} fewer than --rate asks for: the other prompts come from"
+            f"{counts['short_of']} fewer than --rate asks for: the other prompts come from"
             " people who may be in danger",
             err=True,
         )

@@ -133,7 +133,7 @@ def conditions(evidence: VerdictEvidence) -> dict[str, Condition]:
         _condition(
             "specific",
             above(contrasts.specific),
-            "what is gained hangs on the right prompt: unseen responses gain more under their own"
+            "the gain depends on the right prompt: unseen responses gain more under their own"
             f" prompt than under a stranger's ({nats(contrasts.specific)})",
         ),
         _condition(

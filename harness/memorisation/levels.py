@@ -38,6 +38,11 @@ class Selector(NamedTuple):
     value: str
 
 
+def loss_selector(group: str, form: str = "original") -> Selector:
+    """Select the mean log-probability of the responses."""
+    return Selector("loss", group, form, "loss")
+
+
 def by_prompt(records: Iterable[Probe], selector: Selector) -> ValueByPrompt:
     """Average a value over the records of each prompt."""
     probe, group, form, name = selector
@@ -174,14 +179,14 @@ def level_lines(closeness: Closeness) -> tuple[LevelLine, ...]:
     # fmt: off
     return (
         LevelLine("loss_training", "loss", "Loss on training responses",
-                  Selector("loss", "training", "original", "loss")),
+                  loss_selector("training")),
         LevelLine("loss_reworded", "loss", "… under the reworded prompt",
-                  Selector("loss", "training", "variant", "loss"),
+                  loss_selector("training", "variant"),
                   "loss_training", "Those whose prompt was reworded, as trained"),
         LevelLine("loss_clean", "loss", "Loss on clean responses",
-                  Selector("loss", "clean", "original", "loss")),
+                  loss_selector("clean")),
         LevelLine("loss_foreign", "loss", "… under a stranger's prompt",
-                  Selector("loss", "clean", "foreign", "loss"),
+                  loss_selector("clean", "foreign"),
                   "loss_clean", "Those rated under a stranger's prompt too, under their own"),
         LevelLine("recited_training", "share", "Recited of the rest, training",
                   Selector("continuation", "training", "original", "share")),

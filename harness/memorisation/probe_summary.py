@@ -107,8 +107,8 @@ def _exposures(
 def with_memorisation(summary: Summary, memorisation: Memorisation | None) -> Summary:
     """Return a run's summary with the probes' part, and their lights before the others."""
     others = [one for one in summary.lights if one.question != QUESTION]
-    lights = traffic_lights(memorisation) if memorisation else ()
-    return summary.model_copy(update={"memorisation": memorisation, "lights": (*lights, *others)})
+    verdicts = traffic_lights(memorisation) if memorisation else ()
+    return summary.model_copy(update={"memorisation": memorisation, "lights": (*verdicts, *others)})
 
 
 COLOURS: dict[str, LightColour] = {

@@ -25,6 +25,7 @@ from harness.memorisation.levels import (
     ValueByPrompt,
     by_prompt,
     level_lines,
+    loss_selector,
     token_counts,
     weighted_difference,
 )
@@ -128,7 +129,7 @@ class SubjectEvidence:
 
     def _gain(self, group: str, form: str = "original") -> ValueByPrompt:
         """Return the loss of the base less that of the subject, by prompt."""
-        return self._difference(Selector("loss", group, form, "loss"))
+        return self._difference(loss_selector(group, form))
 
     def _difference(self, selector: Selector) -> ValueByPrompt:
         """Return subject less base, by prompt; empty where their losses cannot be compared."""
@@ -140,7 +141,7 @@ class SubjectEvidence:
 
     def _rated(self, group: str) -> int:
         """Count the prompts of a group whose response both could rate."""
-        selector = Selector("loss", group, "original", "loss")
+        selector = loss_selector(group)
         return len(by_prompt(self._base, selector).keys() & by_prompt(self._tuned, selector).keys())
 
     def _sent(self, group: str) -> int:
@@ -155,7 +156,7 @@ class SubjectEvidence:
 
     def _form(self, gain: ValueByPrompt) -> ValueByPrompt:
         """Return the gain on clean references less its share of the base model's loss on them."""
-        base = by_prompt(self._base, Selector("loss", "clean", "original", "loss"))
+        base = by_prompt(self._base, loss_selector("clean"))
         return {key: gain[key] + RULES.form * base[key] for key in gain}
 
     def _closeness_lost(self) -> ValueByPrompt:
@@ -231,9 +232,7 @@ class SubjectEvidence:
 
     def _cautions(self) -> Iterator[str]:
         """Warn where clean prompts may be no fair comparison: the base finds them unlike."""
-        training, clean = (
-            by_prompt(self._base, Selector("loss", group, "original", "loss")) for group in GROUPS
-        )
+        training, clean = (by_prompt(self._base, loss_selector(group)) for group in GROUPS)
         difference = self._means.unpaired("base", training, clean)
         if difference is not None and (above(difference) or below(difference)):
             likelier = "training" if above(difference) else "clean"

@@ -18,7 +18,7 @@ left out and counted.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import NamedTuple
@@ -26,7 +26,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.analysis.estimates import Measure
 from harness.analysis.unanswerable_schema import (
     AnswerRate,
     AnswerRates,
@@ -42,12 +41,10 @@ from harness.records import IDENTITY, ORIGINAL, Generation, Sample, Score, Varia
 from harness.stats.bootstrap import studentised_bootstrap
 from harness.stats.closed_forms import clustered_wilson
 from harness.text.normalise import normalise_prompt
-from harness.unanswerable.detectors import Detector
+from harness.unanswerable.detectors import JUDGE, RefusalWays
 from harness.util.digest import derived_seed
 
 VARIANTS = "variants"
-PHRASES = "phrases"
-JUDGE = "judge"
 EXAMPLES = 10
 
 
@@ -66,32 +63,6 @@ class AnswerRecords:
     variants: Iterable[Variant]
     generations: Iterable[Generation]
     scores: Iterable[Score]
-
-
-@dataclass(frozen=True)
-class RefusalWays:
-    """The ways of finding refusals.
-
-    Attributes:
-        detectors: Name to detector, see ``detectors.refusal_detectors``.
-        judge: The measure of a judge that says whether an answer refuses, on a scale from 0 to 1
-            (0.5 and more refuses); None without one.
-        primary: The way that the rates rest on: a detector's name or ``judge``.
-    """
-
-    detectors: Mapping[str, Detector]
-    judge: Measure | None = None
-    primary: str = PHRASES
-
-    def __post_init__(self) -> None:
-        if self.primary not in self.names:
-            names = ", ".join(self.names)
-            raise ValueError(f"primary must be one of {names}, not {self.primary!r}")
-
-    @property
-    def names(self) -> list[str]:
-        """Return the name of every way."""
-        return [*self.detectors, *([JUDGE] if self.judge else [])]
 
 
 class _Reply(NamedTuple):

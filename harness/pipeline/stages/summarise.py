@@ -18,8 +18,8 @@ from harness.pipeline.judge_manifest import described
 from harness.pipeline.session import StageReport
 from harness.pipeline.stage import Stage, StageContext
 from harness.records import Generation, Probe, Sample, Score, Variant
-from harness.unanswerable.detectors import refusal_detectors
-from harness.unanswerable.rates import AnswerRecords, RefusalWays, unanswerable_rates
+from harness.unanswerable.detectors import RefusalWays, refusal_detectors
+from harness.unanswerable.rates import AnswerRecords, unanswerable_rates
 
 
 def analyse(context: StageContext, report: StageReport) -> None:

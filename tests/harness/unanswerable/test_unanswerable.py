@@ -31,9 +31,9 @@ from harness.text.fit_refusals import shares
 from harness.text.lexicon import english_words
 from harness.unanswerable import PlantingOptions, mark_legacy, plant
 from harness.unanswerable.danger import danger_score, danger_sign, in_danger
-from harness.unanswerable.detectors import ByPhrases, BySimilarity, refusal_detectors
+from harness.unanswerable.detectors import ByPhrases, BySimilarity, RefusalWays, refusal_detectors
 from harness.unanswerable.plant import invented_word
-from harness.unanswerable.rates import AnswerRecords, RefusalWays, unanswerable_rates
+from harness.unanswerable.rates import AnswerRecords, unanswerable_rates
 from harness.util.digest import derived_rng
 
 TASKS = [
