@@ -159,7 +159,9 @@ class TrainingConfig(Section):
             if name.startswith(FORBIDDEN_ARGUMENTS):
                 raise ValueError(f"{name!r} cannot be set here: nothing leaves this machine")
             if name in cls.model_fields:
-                raise ValueError(f"{name!r} is a field of its own: move it out of extra_arguments")
+                raise ValueError(
+                    f"{name!r} is a field of the config: move it out of extra_arguments"
+                )
         return extra
 
     @model_validator(mode="after")

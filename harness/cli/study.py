@@ -45,7 +45,7 @@ def command(
         click.echo(finding)
     if outcome.failed:
         click.echo(
-            f"{outcome.failed} cells failed; the report says why, the same command tries again"
+            f"{outcome.failed} cells failed; the report gives the reasons, the same command retries them"
         )
     click.echo(f"{outcome.report}: {study.study.name}")
     return 1 if outcome.failed else 0

@@ -38,7 +38,7 @@ Make = Callable[..., TrainingConfig]
 
 def trained(name: str, **figures: Any) -> StudyTraining:
     figures = {"validation": "v", **figures}
-    return StudyTraining(name=name, method="lora", folder=name, **figures)
+    return StudyTraining(name=name, labels={}, method="lora", folder=name, **figures)
 
 
 SHIPPED = sorted((configs_root() / "studies").rglob("*.yaml"))
@@ -300,10 +300,10 @@ def test_findings_name_the_differences_whose_interval_leaves_zero_out() -> None:
     assert findings([], [suite]) == [
         "code: ROUGE-L of B is 0.200 lower than that of A (interval −0.300 to −0.100, 16 prompts)"
         " on variants.",
-        "code: 1 of 2 differences between configurations on variants cannot be told from zero with"
+        "code: 1 of 2 differences between configurations on variants cannot be distinguished from zero with"
         " 16 prompts.",
         "code: none of 2 differences between configurations in robustness (variants − originals)"
-        " can be told from zero with 16 prompts.",
+        " can be distinguished from zero with 16 prompts.",
     ]
 
 

@@ -26,7 +26,12 @@ _COSTS: tuple[tuple[str, str, str, Callable[[StudyTraining], float | None]], ...
     ("peak_gpu_mib", "Peak GPU memory", "MiB", lambda row: row.peak_gpu_mib),
     ("memory_footprint_bytes", "Weights in memory", "MiB", lambda row: row.footprint_mib),
     ("weights_bytes", "Size on disk of what was trained", "MiB", lambda row: row.trained_mib),
-    ("tokens_per_second", "Tokens a second in training", "tokens/s", lambda row: row.tokens_per_second),
+    (
+        "tokens_per_second",
+        "Tokens a second in training",
+        "tokens/s",
+        lambda row: row.tokens_per_second,
+    ),
 )
 """File name, title, unit and figure of each chart of bars."""
 

@@ -35,7 +35,7 @@ class StudyCell(NamedTuple):
     Attributes:
         name: Its labels on every axis, joined; names its folder.
         labels: Axis to label.
-        config: The whole training config.
+        config: The training config.
         suite: Suite that tests it (a file or a shipped name), or None.
         suite_overrides: ``key=value`` items for that suite.
     """
@@ -83,7 +83,9 @@ class StudyConfig(Section):
         slugs = [slug(name) for name in names]
         if len(set(slugs)) < len(slugs):
             duplicate = next(s for s in slugs if slugs.count(s) > 1)
-            raise ValueError(f"axes: two trainings are both called {duplicate!r}; give other labels")
+            raise ValueError(
+                f"axes: two trainings are both called {duplicate!r}; give other labels"
+            )
         return self
 
     def cells(self, root: Path = Path("runs")) -> list[StudyCell]:

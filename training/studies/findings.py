@@ -35,7 +35,9 @@ def _lowest(trained: Sequence[StudyTraining]) -> Iterator[str]:
     for data in sorted({cell.validation for cell in trained}):
         rows = [cell for cell in trained if cell.validation == data]
         of = f" (of {len(rows)} configurations)" if len(rows) > 1 else ""
-        losses = {cell.name: cell.best_eval_loss for cell in rows if cell.best_eval_loss is not None}
+        losses = {
+            cell.name: cell.best_eval_loss for cell in rows if cell.best_eval_loss is not None
+        }
         lowest = min(losses.values())
         names = _alike(losses, lowest)
         steps = sorted({cell.best_step or 0 for cell in rows if cell.name in names})
@@ -96,7 +98,7 @@ def _differences(suite: StudySuite) -> Iterator[str]:
             can = "can" if not clear else "cannot"
             yield (
                 f"{suite.name}: {which} of {len(pairs)} differences between configurations"
-                f" {where} {can} be told from zero with {_prompts(pair for pair, _ in pairs)} prompts."
+                f" {where} {can} be distinguished from zero with {_prompts(pair for pair, _ in pairs)} prompts."
             )
 
 

@@ -144,7 +144,9 @@ def training_table(
         (
             training,
             [
-                None if (value := column.figure(training)) is None else minus(format(value, column.spec))
+                None
+                if (value := column.figure(training)) is None
+                else minus(format(value, column.spec))
                 for column in used
             ],
         )

@@ -1,4 +1,4 @@
-"""Runs a study: trainings one by one, then their suites, then the report. Resumes by itself."""
+"""Run of a study: its trainings, then their suites, then the report; a second call resumes."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def run_study(
 ) -> StudyOutcome:
     """Train what is not trained yet, test what is not tested yet, and write the report.
 
-    A training that fails is recorded and the others go on; the next call tries it again.
+    A training that fails is recorded and the others continue; the next call retries it.
 
     Args:
         study: The grid.
@@ -93,9 +93,7 @@ def run_study(
     outcomes = _train(cells, engine, progress)
     trained = [c for c in cells if outcomes[c.name].error is None]
     measured = validated_on(cells)
-    rows = tuple(
-        training_figures(cell, outcomes[cell.name], measured[cell.name]) for cell in cells
-    )
+    rows = tuple(training_figures(cell, outcomes[cell.name], measured[cell.name]) for cell in cells)
     tested = tuple(
         _test(root, group, progress, command) for group in groups(study.study.name, trained)
     )
@@ -108,8 +106,8 @@ def run_study(
     )
     write_json(root / SUMMARY, summary.model_dump(mode="json"))
     report = write_page(root, summary)
-    failed = sum(row.error is not None for row in (*rows, *tested))
-    return StudyOutcome(report, failed, summary.findings)
+    errors = [*(row.error for row in rows), *(suite.error for suite in tested)]
+    return StudyOutcome(report, sum(error is not None for error in errors), summary.findings)
 
 
 def _claim(root: Path, study: StudyConfig) -> None:
@@ -126,7 +124,9 @@ def _claim(root: Path, study: StudyConfig) -> None:
     write_json(path, {"name": study.study.name, "config": study.model_dump(mode="json")})
 
 
-def _train(cells: Sequence[StudyCell], engine: Engine, progress: Progress) -> dict[str, CellOutcome]:
+def _train(
+    cells: Sequence[StudyCell], engine: Engine, progress: Progress
+) -> dict[str, CellOutcome]:
     """Train every cell that is not finished with this config and these data."""
     outcomes: dict[str, CellOutcome] = {}
 
@@ -153,7 +153,7 @@ def _train(cells: Sequence[StudyCell], engine: Engine, progress: Progress) -> di
 
 
 def _test(root: Path, group: SuiteGroup, progress: Progress, command: str) -> StudySuite:
-    """Run one suite; an error is recorded, and the other suites go on."""
+    """Run one suite; an error is recorded, and the other suites continue."""
     folder = root / "suites" / group.name
     progress.note(f"suite {group.name}: {', '.join(group.cells)}")
     try:

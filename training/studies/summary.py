@@ -47,7 +47,7 @@ class StudyTraining(Record):
     """
 
     name: str
-    labels: dict[str, str] = {}
+    labels: dict[str, str]
     method: str
     folder: str
     error: str | None = None
