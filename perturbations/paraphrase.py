@@ -127,7 +127,7 @@ def _cleaned(raw: str, answer: str | PluginError) -> str | PluginError:
 def _endpoint(options: Mapping[str, Any], temperature: float) -> Ask:
     from harness.endpoint import ChatCall, EndpointClient, endpoint_settings
 
-    transport = EndpointClient(endpoint_settings(options))
+    client = EndpointClient(endpoint_settings(options))
 
     def ask(calls: Sequence[tuple[str, int]]) -> Sequence[str | PluginError]:
         answers: list[str | PluginError] = [PluginError("no answer")] * len(calls)
@@ -140,7 +140,7 @@ def _endpoint(options: Mapping[str, Any], temperature: float) -> Ask:
             )
             for prompt, seed in calls
         ]
-        for index, result in transport.chat(requests):
+        for index, result in client.chat(requests):
             if result.text is not None and result.finish_reason != "length":
                 answers[index] = result.text
             else:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from harness.audit.similar import Embed
 from harness.data.split import split
 from harness.errors import DataError
 from harness.records import Sample
+from harness.text.embedding import Embed
 from harness.text.normalise import normalise_prompt
 
 

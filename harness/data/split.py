@@ -14,9 +14,9 @@ from typing import NamedTuple
 
 from harness.audit.clusters import cluster_rows
 from harness.audit.leakage import prompt_text
-from harness.audit.similar import Embed
 from harness.errors import DataError
 from harness.records import Sample
+from harness.text.embedding import Embed
 from harness.util.digest import digest
 from harness.util.suggestions import did_you_mean
 

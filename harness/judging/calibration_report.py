@@ -3,11 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
-from harness.judging.calibration_records import Calibration, Compared
+from harness.judging.calibration_records import Calibration, Compared, lookup
+from harness.protocols import Judge
 
 _Found = tuple[Calibration, Compared]
+
+
+@runtime_checkable
+class BringsCalibrations(Protocol):
+    """A judge that brings results of checks with it, as one learned from labels does."""
+
+    @property
+    def calibrations(self) -> Sequence[Calibration]:
+        """Return how far it was checked before it was installed."""
+        ...
+
+
+def calibration_of(judge: Judge, name: str, code: str = "") -> dict[str, Any] | None:
+    """Return how far a judge was checked: here by ``jostle calibrate``, or before it came here.
+
+    Args:
+        judge: The judge.
+        name: Its registered name.
+        code: Digest of a foreign plug-in (``Registry.foreign_digest``).
+
+    Returns:
+        What ``report`` returns.
+    """
+    brought = judge.calibrations if isinstance(judge, BringsCalibrations) else ()
+    return report([*lookup(name, judge.version, code), *brought])
 
 
 def summary(compared: Sequence[Compared]) -> str:

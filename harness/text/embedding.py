@@ -14,16 +14,17 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict, defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from harness.errors import MissingPackage, ModelError
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
+Embed: TypeAlias = Callable[[Sequence[str]], NDArray[np.float32]]
+"""Turns texts into unit vectors, shape ``(texts, DIMENSIONS)``."""
 
 DIMENSIONS = 384
 WINDOW = 256

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness.text import embedding
+from harness.text.embedding import Embed
 from harness.text.linear_score import LinearScore
 from harness.text.phrases import Phrases, sentences
 from harness.util.digest import digest
@@ -19,7 +20,6 @@ from harness.util.digest import digest
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    Embed = Callable[[Sequence[str]], NDArray[np.float32]]
 
 SHIPPED = Path(__file__).with_name("refusals.txt")
 WEIGHTS = Path(__file__).with_name("refusals.json")

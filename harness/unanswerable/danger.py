@@ -24,7 +24,7 @@ from harness.util.resources import resolve
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from harness.audit.similar import Embed
+    from harness.text.embedding import Embed
 
 WEIGHTS = Path(str(files("harness.unanswerable") / "danger.json"))
 PIECE = 150

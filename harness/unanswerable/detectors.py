@@ -20,7 +20,7 @@ from harness.text.phrases import Phrases, sentences
 from harness.text.refusals import SHIPPED, Likeness, Refusals, mask_names
 
 if TYPE_CHECKING:
-    from harness.audit.similar import Embed
+    from harness.text.embedding import Embed
 
 Detector: TypeAlias = Callable[[str, Sequence[str]], bool]
 

@@ -27,7 +27,7 @@ from harness.util.digest import derived_rng, digest
 from harness.util.yaml_config import parse_yaml
 
 if TYPE_CHECKING:
-    from harness.audit.similar import Embed
+    from harness.text.embedding import Embed
 
 PlantedKind: TypeAlias = Literal["library", "identifier"]
 Style: TypeAlias = Literal["invented", "marked"]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from harness.analysis import Options, summarise
 from harness.analysis.estimates import Measure
 from harness.analysis.memorisation_schema import Memorisation
 from harness.config import Suite
-from harness.judging import calibration_records, calibration_report
+from harness.judging.calibration_report import calibration_of
+from harness.judging.traits import declared_traits
 from harness.memorisation.copying import Closeness
 from harness.memorisation.levels import Resampling
 from harness.memorisation.probe_summary import summarise_probes, traffic_lights
@@ -88,7 +88,7 @@ def _refusal_judge(judges: Sequence[NamedJudge]) -> Measure | None:
             Measure(named.label, dimension.name)
             for named in judges
             for dimension in named.judge.dimensions
-            if getattr(named.judge, "llm", False)
+            if declared_traits(named.judge).llm
             and (dimension.role, dimension.low, dimension.high) == ("refusal", 0, 1)
         ),
         None,
@@ -99,10 +99,10 @@ def _options(suite: Suite, judges: Sequence[NamedJudge]) -> Options:
     """Collect what the analysis cannot read off the records."""
     return Options(
         resamples=suite.suite.resamples,
-        llm_judges=[j.label for j in judges if getattr(j.judge, "llm", False)],
-        learned_judges=[j.label for j in judges if getattr(j.judge, "learned", False)],
+        llm_judges=[j.label for j in judges if declared_traits(j.judge).llm],
+        learned_judges=[j.label for j in judges if declared_traits(j.judge).learned],
         repeated_judges=[j.label for j in judges if j.repeats > 1],
-        panels=[j.label for j in judges if getattr(j.judge, "members", None)],
+        panels=[j.label for j in judges if declared_traits(j.judge).members],
         deterministic=[
             subject.name
             for subject in suite.subjects
@@ -111,15 +111,11 @@ def _options(suite: Suite, judges: Sequence[NamedJudge]) -> Options:
             and subject.generation.temperature == 0
         ],
         calibration={
-            j.label: calibration for j in judges if (calibration := calibration_of(j)) is not None
+            j.label: calibration
+            for j in judges
+            if (calibration := calibration_of(j.judge, j.name, j.source)) is not None
         },
     )
-
-
-def calibration_of(named: NamedJudge) -> dict[str, Any] | None:
-    """Report how far a judge agrees with labels: by ``jostle calibrate``, or by the judge itself."""
-    records = calibration_records.lookup(named.name, named.judge.version, named.source)
-    return calibration_report.report([*records, *getattr(named.judge, "calibrations", ())])
 
 
 STAGE = Stage("summary", analyse)
