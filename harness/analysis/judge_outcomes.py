@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from harness.analysis.test_family import number
+from harness.judging.derived import SPREAD, panel_agreement
 from harness.records import Score, VariantKey
-from judges.panel import SPREAD, agreement
 
 OUTCOMES = ("scored", "unparsed", "refused", "error")
 COMPLETE = 0.90
@@ -61,7 +61,7 @@ class JudgingCount:
             if judge in self._repeated
             else None,
             "agreement": [
-                {"dimension": name, "answers": len(raws), "alpha": number(agreement(raws))}
+                {"dimension": name, "answers": len(raws), "alpha": number(panel_agreement(raws))}
                 for name, raws in self._raws.get(judge, {}).items()
             ]
             if judge in self._panels

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from harness.analysis.table import Measure, Table
-from harness.judging.calibration import OVERALL
+from harness.judging.derived import OVERALL
 from harness.util.formatting import decimals, figure, listing, plural, with_interval
 
 ALPHA = 0.05

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.judging.calibration import OVERALL, overall_parts
+from harness.judging.derived import OVERALL, overall_parts
 from harness.records import IDENTITY, ORIGINAL, Dimension, Sample, Score, Variant, VariantKey
 from harness.stats.closed_forms import Floats
 from harness.text.normalise import normalise_prompt
