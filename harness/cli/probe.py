@@ -141,7 +141,7 @@ def _print_subject(console: Console, one: SubjectMemorisation) -> None:
             escape(f"{level.label}, {level.unit}"),
             figure(level.base, 3),
             figure(level.subject, 3),
-            with_interval(difference.model_dump() if difference else None, sign=True),
+            with_interval(difference, sign=True),
             str(difference.n if difference else 0),
         )
     console.print(table)

@@ -238,7 +238,7 @@ class CalibrationReport(_Frozen):
     Attributes:
         summary: One line for the judge.
         trusted: Every dimension is trusted.
-        own: All labels are those of the judge's authors.
+        authors_only: All labels are those of the judge's authors.
         by_dimension: A sentence each.
         dimensions: Agreement with scores.
         preferences: Agreement with preferences.
@@ -247,7 +247,7 @@ class CalibrationReport(_Frozen):
 
     summary: str
     trusted: bool
-    own: bool
+    authors_only: bool
     by_dimension: dict[str, str]
     dimensions: tuple[CheckedAgreement, ...]
     preferences: tuple[CheckedPreference, ...]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
+from harness.judging.calibration_records import CalibrationReport
 from harness.protocols import (
     DeclaresDurability,
     DeclaresFingerprint,
@@ -34,8 +34,7 @@ class JudgeInfo:
         learned: It was learned from people's labels.
         panel: It is a panel, whose scores hold those of its members.
         repeats: How often it graded every answer.
-        calibration: How far it agrees with people's labels, as
-            ``harness.judging.calibration_report.report`` says it; None where it was never checked.
+        calibration: How far it agrees with people's labels; None where it was never checked.
     """
 
     label: str
@@ -44,7 +43,7 @@ class JudgeInfo:
     learned: bool = False
     panel: bool = False
     repeats: int = 1
-    calibration: Mapping[str, Any] | None = None
+    calibration: CalibrationReport | None = None
 
 
 def declared_traits(judge: object) -> JudgeTraits:

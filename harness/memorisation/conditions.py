@@ -169,4 +169,4 @@ def share(value: float | None) -> str:
 def _with_unit(estimate: Interval | None, unit: str) -> str:
     if estimate is None:
         return "not measured"
-    return f"{with_interval(estimate.model_dump(), sign=True)} {unit}"
+    return f"{with_interval(estimate, sign=True)} {unit}"

@@ -106,9 +106,11 @@ def _exposures(
 
 def with_memorisation(summary: Summary, memorisation: Memorisation | None) -> Summary:
     """Return a run's summary with the probes' part, and their lights before the others."""
-    others = [one for one in summary.lights if one.question != QUESTION]
+    others = [one for one in summary.traffic_lights if one.question != QUESTION]
     verdicts = traffic_lights(memorisation) if memorisation else ()
-    return summary.model_copy(update={"memorisation": memorisation, "lights": (*verdicts, *others)})
+    return summary.model_copy(
+        update={"memorisation": memorisation, "traffic_lights": (*verdicts, *others)}
+    )
 
 
 COLOURS: dict[str, LightColour] = {

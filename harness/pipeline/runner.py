@@ -32,8 +32,6 @@ REPORTING = STAGES[STAGES.index(summarise.STAGE) :]
 PROBING = (samples.STAGE, probe.STAGE)
 """The probes, and what they rest on."""
 
-_UNSCORED = ("unparsed", "refused", "error")
-
 
 class Outcome(NamedTuple):
     """Items of a run that ended in a failure."""
@@ -69,11 +67,13 @@ def finish(context: StageContext, stages: Sequence[Stage]) -> Outcome:
     _run_stages(context, stages)
     context.session.finish()
     summary = context.session.run.summary()
-    probed = summary["memorisation"] or {"failures": ()}
+    probes = summary.memorisation.failures if summary.memorisation else ()
     return Outcome(
-        failed_answers=sum(row["failed"] for row in summary["answers"]),
-        failed_scores=sum(row[name] for row in summary["judges"].values() for name in _UNSCORED),
-        failed_probes=sum(row["count"] for row in probed["failures"]),
+        failed_answers=sum(row.failed for row in summary.answers),
+        failed_scores=sum(
+            row.unparsed + row.refused + row.error for row in summary.judges.values()
+        ),
+        failed_probes=sum(row.count for row in probes),
     )
 
 

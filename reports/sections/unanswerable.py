@@ -14,7 +14,7 @@ RATES = ("refusal", "false_answer", "uses_name", "false_refusal", "exact_match",
 
 def context(summary: Mapping[str, Any]) -> Row:
     """What the template needs, by its names for it; nothing where the test was not made."""
-    unknown = summary.get("unknown")
+    unknown = summary.get("unanswerable")
     if unknown is None:
         return {"unknown": None}
     return {

@@ -54,11 +54,11 @@ def summary(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], s
         run_suite(folder / "run", suite, scripted(answer), render=render)
     page = (folder / "run" / "report.html").read_text(encoding="utf-8")
     said = re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]+>", " ", page)))
-    return Run.open(folder / "run").summary(), said
+    return Run.open(folder / "run").summary().model_dump(mode="json"), said
 
 
 def test_who_refuses_stands_in_the_summary(summary: tuple[dict[str, Any], str]) -> None:
-    unknown = summary[0]["unknown"]
+    unknown = summary[0]["unanswerable"]
     assert unknown["prompts"] == {"known": 10, "unknown": 10, "unmarked": 0}
     base, tuned = (unknown["subjects"][name]["asked"] for name in ("base", "tuned"))
     assert set(base) == {"original", "variants", "typo", "surface"}
@@ -72,7 +72,7 @@ def test_who_refuses_stands_in_the_summary(summary: tuple[dict[str, Any], str]) 
 
 
 def test_phrases_and_judge_are_compared(summary: tuple[dict[str, Any], str]) -> None:
-    found = summary[0]["unknown"]["subjects"]["tuned"]["detectors"]
+    found = summary[0]["unanswerable"]["subjects"]["tuned"]["detectors"]
     assert set(found["rates"]) == {"phrases", "judge"}
     (pair,) = found["pairs"]
     assert (pair["ways"], pair["agreement"], pair["kappa"]) == (["phrases", "judge"], 1.0, 1.0)
@@ -89,5 +89,5 @@ def test_the_report_has_a_section_on_it(summary: tuple[dict[str, Any], str]) -> 
 def test_a_run_without_such_prompts_has_no_such_section(tmp_path: Path) -> None:
     write_data(tmp_path)
     run_suite(tmp_path / "run", make_suite(tmp_path), render=render)
-    assert "unknown" not in Run.open(tmp_path / "run").summary()
+    assert Run.open(tmp_path / "run").summary().unanswerable is None
     assert "What nobody can know" not in (tmp_path / "run" / "report.html").read_text()

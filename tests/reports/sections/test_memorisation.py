@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from harness.analysis import Summary
 from harness.analysis.memorisation_schema import Memorisation
-from harness.memorisation.probe_summary import traffic_lights
+from harness.memorisation.probe_summary import with_memorisation
 from harness.records import Failure, Probe
 from reports.html import render
 from reports.sections import memorisation as memory
@@ -47,11 +47,8 @@ def found(memorisation: Memorisation) -> dict[str, Any]:
 def html(memorisation: Memorisation, tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = make_run(14, rubric=False).write(tmp_path_factory.mktemp("run") / "probed")
     path = folder / "summary.json"
-    summary = json.loads(path.read_text())
-    summary["memorisation"] = memorisation.model_dump(mode="json")
-    lights = [light.model_dump() for light in traffic_lights(memorisation)]
-    summary["lights"] = [*lights, *summary["lights"]]
-    path.write_text(json.dumps(summary))
+    summary = with_memorisation(Summary.load(path.read_text()), memorisation)
+    path.write_text(summary.dump())
     return render(folder).read_text(encoding="utf-8")
 
 

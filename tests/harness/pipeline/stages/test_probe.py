@@ -259,20 +259,20 @@ def test_canaries_are_rated_and_a_wrong_training_file_is_said(tmp_path: Path) ->
 def test_a_whole_run_carries_the_verdict_and_a_light(tmp_path: Path) -> None:
     suite = suite_in(tmp_path)
     run_suite(tmp_path / "run", suite, scripted())
-    summary = Run(tmp_path / "run").summary()
+    summary = Run(tmp_path / "run").summary().model_dump(mode="json")
     assert summary["memorisation"]["subjects"][0]["verdict"] == "memorised"
-    assert summary["lights"][0]["question"] == "Learned?"
-    assert summary["lights"][0]["light"] == "red"
+    assert summary["traffic_lights"][0]["question"] == "Learned?"
+    assert summary["traffic_lights"][0]["light"] == "red"
     # And alone, afterwards: the summary that is there gets it too.
     alone = probed(tmp_path / "run", suite, scripted())
-    assert Run(tmp_path / "run").summary()["memorisation"] == alone
+    assert Run(tmp_path / "run").summary().model_dump(mode="json")["memorisation"] == alone
 
 
 def test_without_the_section_nothing_is_probed(tmp_path: Path) -> None:
     suite = suite_in(tmp_path).model_copy(update={"probes": None})
     run_suite(tmp_path / "run", suite, scripted())
     assert not (tmp_path / "run" / "probes.jsonl").exists()
-    assert Run(tmp_path / "run").summary()["memorisation"] is None
+    assert Run(tmp_path / "run").summary().model_dump(mode="json")["memorisation"] is None
 
 
 @pytest.mark.parametrize(
