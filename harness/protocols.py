@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
 from harness.errors import PluginError
 from harness.records import (
@@ -207,4 +207,148 @@ class Judge(Protocol):
         An item that cannot be graded yields a judgement with its status and reason; it never
         raises for one item.
         """
+        ...
+
+
+class LearnedFrom(NamedTuple):
+    """The labels that a judge was learned from: their digest, and which split (None: all)."""
+
+    labels_digest: str
+    split: str | None
+
+
+@dataclass(frozen=True)
+class JudgeTraits:
+    """Facts about a judge that the harness cannot read off its scores; every one has a default.
+
+    A judge has them as its attribute ``traits``; one without has the defaults.
+
+    Attributes:
+        llm: A language model judges: the report counts it as one.
+        learned: It was learned from people's labels.
+        durable: Judgements may be kept across runs.
+        fingerprint: Digests of the model that judges, as ``Model.fingerprint`` gives them, so that
+            no model judges itself. Empty where no model judges.
+        named_model: The local model that it names, before anything is loaded; None without one.
+        allow_self_judging: The suite lets the model judge answers of its own weights.
+        members: Of a panel, by label; empty for every other judge.
+        learned_from: The labels that it must not be checked on.
+        shows: Texts of an item that it looks at beyond what its dimensions need.
+        priced: Whether prices are named for the endpoint that it asks; None where it asks none.
+    """
+
+    llm: bool = False
+    learned: bool = False
+    durable: bool = True
+    fingerprint: Mapping[str, str] = field(default_factory=dict)
+    named_model: str | None = None
+    allow_self_judging: bool = False
+    members: Mapping[str, Judge] = field(default_factory=dict)
+    learned_from: LearnedFrom | None = None
+    shows: tuple[str, ...] = ()
+    priced: bool | None = None
+
+
+@runtime_checkable
+class DeclaresTraits(Protocol):
+    """A plug-in with traits."""
+
+    @property
+    def traits(self) -> object:
+        """Return the traits: ``JudgeTraits`` of a judge."""
+        ...
+
+
+@runtime_checkable
+class DeclaresLlm(Protocol):
+    """A judge that says by an attribute of its own that it is a language model."""
+
+    @property
+    def llm(self) -> bool:
+        """Return whether a language model judges."""
+        ...
+
+
+@runtime_checkable
+class DeclaresDurability(Protocol):
+    """A judge that knows late, or by an attribute of its own, whether judgements may be kept."""
+
+    @property
+    def durable(self) -> bool:
+        """Return whether judgements may be kept across runs; may load the judge's model."""
+        ...
+
+
+@runtime_checkable
+class DeclaresFingerprint(Protocol):
+    """A judge that knows late, or by an attribute of its own, which model judges."""
+
+    @property
+    def fingerprint(self) -> Mapping[str, str]:
+        """Return digests of the model that judges; may load it."""
+        ...
+
+
+class Spending(NamedTuple):
+    """What judging used, added up over calls.
+
+    Attributes:
+        seconds: Of the single calls, added up: several of them may have run at a time.
+        uncounted: Attempts whose tokens the server did not count: they are estimates here.
+    """
+
+    calls: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    money: float = 0.0
+    seconds: float = 0.0
+    uncounted: int = 0
+
+    def plus(self, other: Spending) -> Spending:
+        """Add another sum."""
+        return Spending._make(one + two for one, two in zip(self, other, strict=True))
+
+    def minus(self, other: Spending) -> Spending:
+        """Subtract an earlier sum."""
+        return Spending._make(one - two for one, two in zip(self, other, strict=True))
+
+
+@runtime_checkable
+class MetersSpending(Protocol):
+    """A judge that counts for itself what it uses, calls without a judgement included."""
+
+    @property
+    def spent(self) -> Spending:
+        """Return what was used so far; where ``seconds`` is 0, those of the judgements count."""
+        ...
+
+
+class VerdictStore(Protocol):
+    """Texts by key: ``harness.pipeline.cache.Cache`` is one."""
+
+    def get(self, keys: Iterable[str]) -> dict[str, str]:
+        """Return the values of those keys that it holds."""
+        ...
+
+    def put(self, entries: Mapping[str, str]) -> None:
+        """Store these values under their keys."""
+        ...
+
+
+@runtime_checkable
+class CachesMembers(Protocol):
+    """A panel that can keep the verdicts of every member."""
+
+    def keep_in(self, store_for: Callable[[Judge], VerdictStore | None]) -> None:
+        """Keep every member's verdicts in the store for that member; None: keep nothing."""
+        ...
+
+
+@runtime_checkable
+class ReportsStructure(Protocol):
+    """A judge that finds out how an endpoint can be held to JSON."""
+
+    @property
+    def level(self) -> str | None:
+        """Return the level of structured output; None before it is known."""
         ...

@@ -128,9 +128,8 @@ class Pairwise(EndpointJudge):
             },
             endpoint,
         )
-        shown = [text for c in self.rubric.dimensions for text in self.rubric.shown(c)]
         self._show: tuple[Shown, ...] = tuple(
-            text for text in dict.fromkeys(shown) if text not in ("answer", "original_answer")
+            text for text in self.rubric.texts if text not in ("answer", "original_answer")
         )
         self._needs_reference = "reference" in self.rubric.required(self.rubric.show)
         needs: tuple[Need, ...] = ("opponent", *(("reference",) if self._needs_reference else ()))

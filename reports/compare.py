@@ -8,10 +8,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-from harness.analysis import Merged, RunRecords, merge
+from harness.analysis import ComparedRun, MergedRuns, RunRecords, Summary, merge
 from harness.errors import DataError, StoreError
+from harness.judging.traits import JudgeInfo
 from harness.pipeline.store import Run
-from harness.records import Dimension, Generation, Manifest, Record, Sample, Score, Variant
+from harness.records import Generation, Manifest, Record, Sample, Score, Variant
 from harness.util.files import make_folder
 from reports.html import write_page
 from reports.samples import join
@@ -22,26 +23,26 @@ R = TypeVar("R", bound=Record)
 class MergedRun:
     """Merged records, read as a run's are."""
 
-    def __init__(self, merged: Merged, manifest: Manifest, summary: dict[str, Any]) -> None:
+    def __init__(self, merged: MergedRuns, manifest: Manifest, summary: Summary) -> None:
         self._merged, self._manifest, self._summary = merged, manifest, summary
 
     def manifest(self) -> Manifest:
         """What was compared."""
         return self._manifest
 
-    def summary(self) -> dict[str, Any]:
+    def summary(self) -> Summary:
         """The comparison's figures."""
         return self._summary
 
     def read(self, kind: type[R], /) -> Iterable[R]:
         """All records of a kind."""
-        lists: dict[type[Record], list[Any]] = {
-            Sample: self._merged.samples,
-            Variant: self._merged.variants,
-            Generation: self._merged.generations,
-            Score: self._merged.scores,
+        by_kind: dict[type[Record], Iterable[Any]] = {
+            Sample: self._merged.records.samples,
+            Variant: self._merged.records.variants,
+            Generation: self._merged.records.generations,
+            Score: self._merged.records.scores,
         }
-        return list(lists[kind])
+        return list(by_kind[kind])
 
 
 def compare(
@@ -78,7 +79,7 @@ def compare(
         baseline=baseline,
     )
     first = runs[0].summary()
-    summary = merged.summary(seed=manifests[0].seed, resamples=resamples or int(first["resamples"]))
+    summary = merged.summary(seed=manifests[0].seed, resamples=resamples or first.resamples)
     now = datetime.now(UTC).isoformat(timespec="seconds")
     manifest = Manifest(
         name=" vs ".join(names),
@@ -97,8 +98,8 @@ def compare(
     folder = Run(out)
     folder.write_summary(summary)
     folder.write_manifest(manifest)
-    views = join(MergedRun(merged, manifest, summary), summary["subjects"])
-    return write_page(out, manifest, summary, views)
+    views = join(MergedRun(merged, manifest, summary), summary.subjects)
+    return write_page(out, manifest, summary.model_dump(mode="json"), views)
 
 
 def run_names(paths: Sequence[Path]) -> list[str]:
@@ -114,35 +115,41 @@ def run_names(paths: Sequence[Path]) -> list[str]:
     return [path.name if uses[path.name] == 1 else str(path) for path in resolved]
 
 
-def records(run: Run, name: str) -> RunRecords:
-    """What a comparison needs of a run directory.
+def records(run: Run, name: str) -> ComparedRun:
+    """Read what a comparison needs of a run directory.
 
     Raises:
         StoreError: The run was not analysed yet.
     """
     summary = run.summary()
-    judges = {
-        label: [Dimension.model_validate(d) for d in judge["dimensions"]]
-        for label, judge in summary["judges"].items()
-    }
-    noise = summary["noise"] or {"subjects": []}
-    return RunRecords(
+    return ComparedRun(
         name=name,
-        samples=list(run.read(Sample)),
-        variants=list(run.read(Variant)),
-        generations=list(run.read(Generation)),
-        scores=list(run.read(Score)),
-        dimensions=judges,
-        subjects=summary["subjects"],
-        baseline=summary["baseline"],
-        llm_judges=[label for label, judge in summary["judges"].items() if judge["llm"]],
-        learned_judges=[
-            label for label, judge in summary["judges"].items() if judge.get("learned")
+        records=RunRecords(
+            samples=list(run.read(Sample)),
+            variants=list(run.read(Variant)),
+            generations=list(run.read(Generation)),
+            scores=list(run.read(Score)),
+            subjects=summary.subjects,
+            baseline=summary.baseline,
+        ),
+        judges=judges_of(summary),
+        deterministic=[
+            row.subject
+            for row in (summary.noise.subjects if summary.noise else ())
+            if row.zero_by_construction
         ],
-        calibration={
-            label: judge["calibration"]
-            for label, judge in summary["judges"].items()
-            if judge["calibration"]
-        },
-        deterministic=[s["subject"] for s in noise["subjects"] if s["zero_by_construction"]],
     )
+
+
+def judges_of(summary: Summary) -> list[JudgeInfo]:
+    """Return the judges of a summary, each as if it had been asked once."""
+    return [
+        JudgeInfo(
+            label=label,
+            dimensions=judge.dimensions,
+            llm=judge.llm,
+            learned=judge.learned,
+            calibration=judge.calibration,
+        )
+        for label, judge in summary.judges.items()
+    ]

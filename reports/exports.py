@@ -46,7 +46,7 @@ def export(run_dir: Path) -> list[Path]:
         StoreError: The run was not analysed, or its folder cannot be written.
     """
     run = Run.open(run_dir)
-    summary, manifest = run.summary(), run.manifest()
+    summary, manifest = run.summary().model_dump(mode="json"), run.manifest()
     folder = run.root / FOLDER
     make_folder(folder)
     tables = {"estimates": list(tidy(summary))}
@@ -78,6 +78,7 @@ def tidy(summary: Mapping[str, Any]) -> Iterator[Row]:
                     "estimand": name,
                     "baseline": summary["baseline"],
                     **{key: row.get(key) for key in _KEYS if key != "k"},
+                    **({"scope": f"topic {row['topic']}"} if row.get("topic") else {}),
                     "k": row.get("k", estimate.get("k")),
                     **{key: estimate.get(key) for key in _FIGURES if key != "n"},
                     "n": estimate.get("n", row.get("n")),
@@ -212,7 +213,7 @@ def markdown(summary: Mapping[str, Any], manifest: Manifest) -> str:
                 x["word"],
                 x["answer"],
             ]
-            for x in summary["lights"]
+            for x in summary["traffic_lights"]
         ),
     )
     for table in page.headline_tables(summary):

@@ -58,7 +58,7 @@ def render(run_dir: Path) -> Path:
         StoreError: The run has no summary, or its folder cannot be written.
     """
     run = Run.open(run_dir)
-    summary = run.summary()
+    summary = run.summary().model_dump(mode="json")
     return write_page(run.root, run.manifest(), summary, join(run, summary["subjects"]))
 
 
@@ -181,7 +181,7 @@ def _words(summary: dict[str, Any]) -> dict[str, Any]:
     sections = {
         "severity": bool(summary["severities"]),
         "topics": bool(_topics(summary)),
-        "unknown": "unknown" in summary,
+        "unknown": bool(summary["unanswerable"]),
         "memory": bool(summary.get("memorisation")),
     }
     return {

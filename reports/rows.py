@@ -135,11 +135,11 @@ def all_rows(summary: Mapping[str, Any]) -> list[Row]:
 
 def light_groups(summary: Mapping[str, Any]) -> list[Row]:
     """Lights by subject; with one compared subject all lights stand together."""
-    names = list(dict.fromkeys(light["subject"] for light in summary["lights"]))
+    names = list(dict.fromkeys(light["subject"] for light in summary["traffic_lights"]))
     if len(names) <= 2:
-        return [{"subject": None, "lights": summary["lights"]}]
+        return [{"subject": None, "lights": summary["traffic_lights"]}]
     return [
-        {"subject": name, "lights": [x for x in summary["lights"] if x["subject"] == name]}
+        {"subject": name, "lights": [x for x in summary["traffic_lights"] if x["subject"] == name]}
         for name in names
     ]
 

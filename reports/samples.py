@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
+from harness.analysis import Summary
 from harness.records import (
     ORIGINAL,
     Generation,
@@ -31,7 +32,7 @@ class RunFiles(Protocol):
         """All records of a kind."""
         ...
 
-    def summary(self) -> dict[str, Any]:
+    def summary(self) -> Summary:
         """Every figure of the report."""
         ...
 

@@ -110,7 +110,7 @@ def print_outcome(run: Run, outcome: Outcome) -> int:
             f"{listing(parts)} failed; the report counts them by reason. The same command tries"
             " transient failures again, with --retry-failed the others too"
         )
-    click.echo(f"{run.report_path}: {summary['finding']['sentence']}")
-    for subject in (summary["memorisation"] or {}).get("subjects", ()):
-        click.echo(f"learned or memorised? {subject['sentence']}")
+    click.echo(f"{run.report_path}: {summary.finding.sentence}")
+    for subject in summary.memorisation.subjects if summary.memorisation else ():
+        click.echo(f"learned or memorised? {subject.sentence}")
     return 1 if outcome.failed else 0

@@ -58,15 +58,15 @@ def command(
     ) as context:
         found, whole = runner.probe_alone(context)
     if as_json:
-        click.echo(json.dumps(found, indent=1, ensure_ascii=False))
+        click.echo(json.dumps(found.model_dump(mode="json"), indent=1, ensure_ascii=False))
     else:
         from rich.console import Console
 
-        _print(Console(highlight=False), found)
+        _print(Console(highlight=False), found.model_dump(mode="json"))
         click.echo(f"\n{folder / 'probes.json'}: every figure; {folder / 'probes.jsonl'}: records")
         if whole:
             click.echo(f"{run.report_path}: the page has the verdict too")
-    return int(bool(found["failures"]))
+    return int(bool(found.failures))
 
 
 def _same_suite(run: Run, loaded: Suite) -> None:
@@ -105,6 +105,7 @@ def _print(console: Console, found: dict[str, Any]) -> None:
     from rich.markup import escape
     from rich.table import Table
 
+    from harness.analysis.estimates import Interval
     from harness.util.formatting import figure, with_interval
 
     for one in found["subjects"]:
@@ -119,7 +120,10 @@ def _print(console: Console, found: dict[str, Any]) -> None:
                 escape(f"{row['label']}, {row['unit']}"),
                 figure(row["base"], 3),
                 figure(row["subject"], 3),
-                with_interval(row["difference"], sign=True),
+                with_interval(
+                    Interval(**{k: row["difference"][k] for k in ("mean", "low", "high")}),
+                    sign=True,
+                ),
                 str(row["difference"]["n"]),
             )
         console.print(table)

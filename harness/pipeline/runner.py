@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from harness.analysis.memorisation_schema import Memorisation
 from harness.judging.self_judging import check_named
 from harness.pipeline.stage import Stage, StageContext
 from harness.pipeline.stages import generate, judge, perturb, probe, render, samples, summarise
@@ -30,8 +31,6 @@ REPORTING = STAGES[STAGES.index(summarise.STAGE) :]
 
 PROBING = (samples.STAGE, probe.STAGE)
 """The probes, and what they rest on."""
-
-_UNSCORED = ("unparsed", "refused", "error")
 
 
 class Outcome(NamedTuple):
@@ -68,15 +67,17 @@ def finish(context: StageContext, stages: Sequence[Stage]) -> Outcome:
     _run_stages(context, stages)
     context.session.finish()
     summary = context.session.run.summary()
-    probed = summary["memorisation"] or {"failures": ()}
+    probes = summary.memorisation.failures if summary.memorisation else ()
     return Outcome(
-        failed_answers=sum(row["failed"] for row in summary["answers"]),
-        failed_scores=sum(row[name] for row in summary["judges"].values() for name in _UNSCORED),
-        failed_probes=sum(row["count"] for row in probed["failures"]),
+        failed_answers=sum(row.failed for row in summary.answers),
+        failed_scores=sum(
+            row.unparsed + row.refused + row.error for row in summary.judges.values()
+        ),
+        failed_probes=sum(row.count for row in probes),
     )
 
 
-def probe_alone(context: StageContext) -> tuple[dict[str, Any], bool]:
+def probe_alone(context: StageContext) -> tuple[Memorisation, bool]:
     """Run the probes without the rest of a run, and write ``probes.json`` into its folder.
 
     Where a whole run was analysed in that folder, it is analysed and reported again, so that it
@@ -93,7 +94,9 @@ def probe_alone(context: StageContext) -> tuple[dict[str, Any], bool]:
     _run_stages(context, PROBING)
     findings = summarise.probe_findings(session)
     assert findings is not None
-    text = json.dumps(findings, indent=1, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(
+        findings.model_dump(mode="json"), indent=1, ensure_ascii=False, allow_nan=False
+    )
     write_atomically(session.run.root / "probes.json", text + "\n")
     whole = last is not None and last.status == "complete"
     if whole:

@@ -14,7 +14,7 @@ RATES = ("refusal", "false_answer", "uses_name", "false_refusal", "exact_match",
 
 def context(summary: Mapping[str, Any]) -> Row:
     """What the template needs, by its names for it; nothing where the test was not made."""
-    unknown = summary.get("unknown")
+    unknown = summary.get("unanswerable")
     if unknown is None:
         return {"unknown": None}
     return {
@@ -62,4 +62,4 @@ def _prompts(rate: Mapping[str, Any] | None) -> int:
 
 def _estimate(rate: Mapping[str, Any] | None) -> Row | None:
     """A rate by the names that the tables' macros know."""
-    return None if rate is None else {"mean": rate["value"], **rate}
+    return None if rate is None else dict(rate)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from harness.analysis import Options, summarise
+from harness.analysis import AnalysisSettings, BootstrapSettings, RunRecords, Summary, summarise
+from harness.analysis.memorisation_schema import Memorisation
+from harness.analysis.summary_schema import JudgeSpending
+from harness.analysis.unanswerable_schema import Unanswerable
 from harness.config import Suite
-from harness.judging import calibration_records, calibration_report
-from harness.memorisation.findings import add_to, memorisation
+from harness.judging.calibration_report import calibration_of
+from harness.judging.traits import JudgeInfo, declared_traits
+from harness.memorisation.findings import memorisation, with_memorisation
 from harness.pipeline.assemble import NamedJudge
 from harness.pipeline.judge_manifest import described
 from harness.pipeline.session import Session, StageReport
@@ -20,98 +24,116 @@ from harness.unanswerable.rates import unknown_rates
 
 def analyse(context: StageContext, report: StageReport) -> None:
     """Estimate everything that the report shows, and write ``summary.json``."""
-    session, judges = context.session, context.parts.judges
-    run, suite = session.run, session.suite
-    session.update(judges=described(session, judges))
-    samples, variants = list(run.read(Sample)), list(run.read(Variant))
-    generations, scores = list(run.read(Generation)), list(run.read(Score))
-    summary = summarise(
-        samples=samples,
-        variants=variants,
-        generations=generations,
-        scores=scores,
-        dimensions={named.label: named.judge.dimensions for named in judges},
-        baseline=suite.baseline_name,
+    session, run, suite = context.session, context.session.run, context.session.suite
+    session.update(judges=described(session, context.parts.judges))
+    records = RunRecords(
+        samples=list(run.read(Sample)),
+        variants=list(run.read(Variant)),
+        generations=list(run.read(Generation)),
+        scores=list(run.read(Score)),
         subjects=[subject.name for subject in suite.subjects],
-        seed=suite.suite.seed,
-        warnings=session.manifest.warnings,
-        resamples=suite.suite.resamples,
-        options=_options(suite, judges),
+        baseline=suite.baseline_name,
     )
-    if any(sample.metadata.get("known") is False for sample in samples):
-        summary["unknown"] = unknown_rates(
-            samples,
-            variants,
-            generations,
-            scores,
-            detectors(similarity=suite.suite.similarity_gate),
-            judge=_refusal_judge(judges),
-            seed=suite.suite.seed,
-        )
-    add_to(summary, probe_findings(session))
-    entries = session.manifest.judges
-    for named in judges:
-        entry = entries[named.label]
-        summary["judges"][named.label] |= {name: entry[name] for name in ("cost", "structured")}
-    summary["judges_gone"] = {
-        label: entry["cost"] for label, entry in entries.items() if "gone" in entry
-    }
-    run.write_summary(summary)
+    settings = AnalysisSettings(
+        BootstrapSettings(suite.suite.seed, suite.suite.resamples),
+        deterministic=_deterministic(suite),
+        warnings=session.manifest.warnings,
+    )
+    judges = [judge_info(named) for named in context.parts.judges]
+    summary = summarise(records, judges, settings)
+    summary = with_memorisation(summary, probe_findings(session))
+    summary = _with_ledger(summary, session.manifest.judges)
+    unanswerable = _unanswerable(suite, records, judges)
+    run.write_summary(summary.model_copy(update={"unanswerable": unanswerable}))
     report.made_from = session.manifest.stages["scores"].made_from
 
 
-def probe_findings(session: Session) -> dict[str, Any] | None:
-    """Return what the probes say; None where the suite has none or they have not been run."""
+def judge_info(named: NamedJudge) -> JudgeInfo:
+    """Collect what the analysis needs to know of a judge."""
+    traits = declared_traits(named.judge)
+    return JudgeInfo(
+        label=named.label,
+        dimensions=named.judge.dimensions,
+        llm=traits.llm,
+        learned=traits.learned,
+        panel=bool(traits.members),
+        repeats=named.repeats,
+        calibration=calibration_of(named.judge, named.name, named.source),
+    )
+
+
+def probe_findings(session: Session) -> Memorisation | None:
+    """Return what the probes found; None where the suite has none or they have not been run."""
     if session.suite.probes is None or "probes" not in session.manifest.stages:
         return None
-    return memorisation(
+    findings = memorisation(
         session.run.read(Probe),
         baseline=session.suite.baseline_name,
         subjects=[subject.name for subject in session.suite.subjects],
         seed=session.suite.suite.seed,
         resamples=session.suite.suite.resamples,
     )
+    return Memorisation.model_validate(findings)
 
 
-def _refusal_judge(judges: Sequence[NamedJudge]) -> tuple[str, str] | None:
-    """Return label and dimension of the first language model that says whether an answer refuses."""
-    return next(
+def _deterministic(suite: Suite) -> list[str]:
+    """Return the subjects whose answers cannot differ when they are asked again."""
+    return [
+        subject.name
+        for subject in suite.subjects
+        if subject.dtype == "float32"
+        and subject.quantization is None
+        and subject.generation.temperature == 0
+    ]
+
+
+def _unanswerable(
+    suite: Suite, records: RunRecords, judges: Sequence[JudgeInfo]
+) -> Unanswerable | None:
+    """Return refusals and false answers, where the data says which prompts can be answered."""
+    if not any(sample.metadata.get("known") is False for sample in records.samples):
+        return None
+    refusal_judge = next(
         (
-            (named.label, dimension.name)
-            for named in judges
-            for dimension in named.judge.dimensions
-            if getattr(named.judge, "llm", False)
-            and (dimension.role, dimension.low, dimension.high) == ("refusal", 0, 1)
+            (judge.label, dimension.name)
+            for judge in judges
+            for dimension in judge.dimensions
+            if judge.llm and (dimension.role, dimension.low, dimension.high) == ("refusal", 0, 1)
         ),
         None,
     )
-
-
-def _options(suite: Suite, judges: Sequence[NamedJudge]) -> Options:
-    """Collect what the analysis cannot read off the records."""
-    return Options(
-        resamples=suite.suite.resamples,
-        llm_judges=[j.label for j in judges if getattr(j.judge, "llm", False)],
-        learned_judges=[j.label for j in judges if getattr(j.judge, "learned", False)],
-        repeated_judges=[j.label for j in judges if j.repeats > 1],
-        panels=[j.label for j in judges if getattr(j.judge, "members", None)],
-        deterministic=[
-            subject.name
-            for subject in suite.subjects
-            if subject.dtype == "float32"
-            and subject.quantization is None
-            and subject.generation.temperature == 0
-        ],
-        calibration={
-            j.label: calibration for j in judges if (calibration := calibration_of(j)) is not None
-        },
+    rates = unknown_rates(
+        records.samples,
+        records.variants,
+        records.generations,
+        records.scores,
+        detectors(similarity=suite.suite.similarity_gate),
+        judge=refusal_judge,
+        seed=suite.suite.seed,
     )
+    return Unanswerable.model_validate(rates)
 
 
-def calibration_of(named: NamedJudge) -> dict[str, Any] | None:
-    """Report how far a judge agrees with labels: by ``jostle calibrate``, or by the judge itself."""
-    records = calibration_records.lookup(named.name, named.judge.version, named.source)
-    return calibration_report.report([*records, *getattr(named.judge, "calibrations", ())])
+def _with_ledger(summary: Summary, ledger: Mapping[str, Mapping[str, Any]]) -> Summary:
+    """Add what the judges used and how their endpoints were held to JSON.
+
+    Args:
+        summary: The run's figures.
+        ledger: What the manifest says of the judges.
+    """
+    spending = {
+        label: JudgeSpending(**entry["cost"])
+        for label, entry in ledger.items()
+        if entry.get("cost")
+    }
+    judges = {
+        label: row.model_copy(
+            update={"cost": spending.get(label), "structured": ledger[label].get("structured")}
+        )
+        for label, row in summary.judges.items()
+    }
+    gone = {label: cost for label, cost in spending.items() if "gone" in ledger[label]}
+    return summary.model_copy(update={"judges": judges, "judges_gone": gone})
 
 
 STAGE = Stage("summary", analyse)
