@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from harness.analysis.summary_schema import JudgeSpending
 from harness.cli.audit import command as audit
 from harness.cli.plan import command
 from harness.cli.probe import command as probe
@@ -47,11 +48,12 @@ def test_pilot_gives_the_spread_of_the_differences_and_not_of_the_scores() -> No
     summary = make_run(60, world=World(gain={"base": 0.0, "tuned": 0.1}), rubric=False).summary()
     spreads = {s.estimand: s for s in planning.spreads_of_pilot(summary)}
     level = next(
-        c["originals"]
-        for c in summary["cells"]
-        if (c["subject"], c["dimension"], c["kind"]) == ("base", "closeness", "(all kinds)")
+        c.originals
+        for c in summary.cells
+        if (c.subject, c.dimension, c.kind) == ("base", "closeness", "(all kinds)")
     )
-    assert spreads["gain_variants"].sd < 0.5 * level["se"] * 60**0.5
+    assert level is not None and level.se is not None
+    assert spreads["gain_variants"].sd < 0.5 * level.se * 60**0.5
     assert spreads["gain_variants"].source == "pilot of 60 prompts"
 
 
@@ -69,15 +71,16 @@ def test_a_plan_holds_what_it_promises() -> None:
         made = make_run(needed, world=true, rubric=False, seed=seed, kinds=("role",))
         row = next(
             c
-            for c in made.summary(resamples=400)["contrasts"]
-            if (c["dimension"], c["kind"], c["scope"]) == ("closeness", "(all kinds)", "all")
+            for c in made.summary(resamples=400).contrasts
+            if (c.dimension, c.kind, c.scope) == ("closeness", "(all kinds)", "all")
         )
-        seen += row["gain_originals"]["p"] <= 0.05
+        assert row.gain_originals is not None and row.gain_originals.p is not None
+        seen += row.gain_originals.p <= 0.05
     assert 11 <= seen <= 20
 
 
 def test_costs_by_hand() -> None:
-    found = planning.cost(
+    found = planning.suite_cost(
         SUITE, prompts=10, characters=200.0, llm_judges={"rubric": True, "rouge_l": False}
     )
     assert found.variants == 5  # original, and four because the suite wants at least four
@@ -92,14 +95,19 @@ def test_costs_by_hand() -> None:
 
 def test_costs_scale_a_pilot() -> None:
     summary = make_run(10).summary()
-    answers = sum(a["answers"] for a in summary["answers"])
-    summary["judges"]["rubric"]["cost"] = {
-        "prompt_tokens": 1_000_000,
-        "completion_tokens": 100_000,
-        "money": 0.0,
-        "seconds": 60.0,
-    }
-    found = planning.cost(
+    answers = sum(a.answers for a in summary.answers)
+    spent = JudgeSpending(
+        calls=1_000,
+        prompt_tokens=1_000_000,
+        completion_tokens=100_000,
+        money=0.0,
+        seconds=60.0,
+        uncounted=0,
+        priced=False,
+    )
+    rubric = summary.judges["rubric"].model_copy(update={"cost": spent})
+    summary = summary.model_copy(update={"judges": {**summary.judges, "rubric": rubric}})
+    found = planning.suite_cost(
         SUITE, prompts=100, characters=100.0, llm_judges={"rubric": True}, pilot=summary
     )
     assert found.completion_tokens == found.answers * 60
