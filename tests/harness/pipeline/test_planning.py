@@ -52,7 +52,8 @@ def test_pilot_gives_the_spread_of_the_differences_and_not_of_the_scores() -> No
         for c in summary.cells
         if (c.subject, c.dimension, c.kind) == ("base", "closeness", "(all kinds)")
     )
-    assert level is not None and level.se is not None
+    assert level is not None
+    assert level.se is not None
     assert spreads["gain_variants"].sd < 0.5 * level.se * 60**0.5
     assert spreads["gain_variants"].source == "pilot of 60 prompts"
 
@@ -74,7 +75,8 @@ def test_a_plan_holds_what_it_promises() -> None:
             for c in made.summary(resamples=400).contrasts
             if (c.dimension, c.kind, c.scope) == ("closeness", "(all kinds)", "all")
         )
-        assert row.gain_originals is not None and row.gain_originals.p is not None
+        assert row.gain_originals is not None
+        assert row.gain_originals.p is not None
         seen += row.gain_originals.p <= 0.05
     assert 11 <= seen <= 20
 
