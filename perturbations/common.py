@@ -1,4 +1,4 @@
-"""What the kinds share: severities, limits, reading lexicons, case and articles."""
+"""Shared parts of the kinds: severities, their lexicons, case and articles."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def check_level(severity: str) -> None:
 
 
 def pick(sites: Sequence[T], share: float, rng: random.Random) -> list[T]:
-    """A random ``share`` of ``sites``, at least one, in their order."""
+    """Draw a random ``share`` of ``sites``, at least one, and keep their order."""
     if not sites:
         return []
     wanted = min(len(sites), max(1, round(share * len(sites))))
@@ -50,7 +50,7 @@ def word_set(name: str) -> frozenset[str]:
 
 
 def match_case(source: str, target: str) -> str:
-    """``target`` written with the capitals of ``source``."""
+    """Write ``target`` with the capitals of ``source``."""
     if len(source) > 1 and source.isupper():
         return target.upper()
     if source[:1].isupper():
@@ -66,7 +66,7 @@ _YOU_SOUND = re.compile(
 
 
 def takes_an(word: str) -> bool:
-    """Whether the indefinite article before ``word`` is *an*."""
+    """Return whether the indefinite article before ``word`` is *an*."""
     if _SILENT_H.match(word):
         return True
     return bool(_VOWEL.match(word)) and not _YOU_SOUND.match(word)
@@ -76,11 +76,11 @@ _ARTICLE = re.compile(r"(?<![\w'’])(an?)([^\S\r\n]+)$", re.IGNORECASE)
 
 
 def article_edit(raw: str, start: int, word: str) -> Edit | None:
-    """The edit that an article right before ``start`` needs when ``word`` comes to stand there."""
-    found = _ARTICLE.search(raw[max(0, start - 8) : start])
-    if not found:
+    """Return the edit of an article right before ``start`` that ``word`` at ``start`` needs."""
+    match = _ARTICLE.search(raw[max(0, start - 8) : start])
+    if not match:
         return None
-    article = found.group(1)
+    article = match.group(1)
     right = match_case(article, "an" if takes_an(word) else "a") if len(article) > 1 else None
     if right is None:  # a single capital "A" opens a sentence; it is not shouting
         right = ("An" if article == "A" else "an") if takes_an(word) else article
@@ -88,10 +88,10 @@ def article_edit(raw: str, start: int, word: str) -> Edit | None:
         right = right.capitalize()
     if right == article:
         return None
-    at = max(0, start - 8) + found.start(1)
+    at = max(0, start - 8) + match.start(1)
     return Edit(start=at, end=at + len(article), text=right)
 
 
 def capitalised(word: str) -> str:
-    """``word`` with a capital first letter, the rest as it is."""
+    """Write ``word`` with a capital first letter, the rest as it is."""
     return word[:1].upper() + word[1:]

@@ -38,6 +38,7 @@ class Dialect:
         description="US or UK spelling and vocabulary",
         version="1",
         limits=Limits(floor=0.75, words={"light": 0.3, "medium": 0.3, "heavy": 0.4}),
+        packages=("breame", "lemminflect"),
     )
 
     def __init__(self, severity: Level = "medium", direction: Direction | None = None) -> None:
@@ -48,7 +49,7 @@ class Dialect:
         self.direction = direction
 
     def __call__(self, text: Text, rng: random.Random) -> Sequence[Edit] | None:
-        """Edits, or None where no word has a counterpart. Without randomness."""
+        """Propose edits, or None where no word has a counterpart. Without randomness."""
         to_uk = self._edits(text, "us-uk") if self.direction != "uk-us" else []
         to_us = self._edits(text, "uk-us") if self.direction != "us-uk" else []
         return (to_uk if len(to_uk) >= len(to_us) else to_us) or None
@@ -79,7 +80,7 @@ def _spelling_edits(text: Text, direction: Direction) -> list[Edit]:
 
 @lru_cache(maxsize=2)
 def spelling(direction: Direction) -> Mapping[str, str]:
-    """Breame's spellings, without the denied ones and those that do not lead back."""
+    """Return Breame's spellings, without the denied ones and those that do not lead back."""
     from breame.data.spelling_constants import (
         AMERICAN_ENGLISH_SPELLINGS,
         BRITISH_ENGLISH_SPELLINGS,
@@ -97,7 +98,7 @@ def spelling(direction: Direction) -> Mapping[str, str]:
 
 @lru_cache(maxsize=8)
 def vocabulary(direction: Direction, depth: int) -> Substitutions:
-    """The entries of one direction: none but parts of speech, words, or usage too."""
+    """Return the entries of one direction: parts of speech alone, words, or usage too."""
     both = substitutions("us_uk.lexicon")
     entries = [e for group in both.values() for e in group]
     if depth == 0:

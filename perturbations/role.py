@@ -45,7 +45,7 @@ class Role:
         self.across = across
 
     def __call__(self, text: Text, rng: random.Random) -> Sequence[Edit] | None:
-        """Edits, or None where no role may be exchanged."""
+        """Propose edits, or None where no role may be exchanged."""
         mentions = role_graph().mentions(text.raw)
         if not mentions:
             return None
@@ -66,7 +66,7 @@ class Role:
 
 
 def changeable_roles(text: Text) -> list[str]:
-    """The roles all of whose mentions may be changed, whatever the other facts say."""
+    """Return the roles all of whose mentions may be changed, whatever the other facts say."""
     mentions = role_graph().mentions(text.raw)
     if not mentions:
         return []
@@ -80,7 +80,7 @@ def changeable_roles(text: Text) -> list[str]:
 
 
 def _changeable(text: Text, mention: Mention, tokens: Mapping[int, Any]) -> bool:
-    """Whether this mention is a person determined as the role needs, and not protected."""
+    """Return whether this mention is a person determined as the role needs, and not protected."""
     needs = role_graph().roles[mention.role].needs
     token = tokens.get(mention.start)
     if needs == "never" or token is None or text.is_protected(mention.start, mention.end):
@@ -103,7 +103,7 @@ def _determined(token: Any, needs: str, depth: int = 0) -> bool:
         return False
     owners = [c for c in left if c.dep_ == "poss"]
     if owners:
-        # "Her father and I", "his friend": somebody else's people are often told of elsewhere, too.
+        # "Her father and I", "his friend": other people's relatives are often mentioned elsewhere too.
         return all(c.lower_ in ("my", "our", "your") for c in owners)
     if any(c.lower_ in word_set("determiners.txt") for c in left):
         return needs == "any"

@@ -25,13 +25,13 @@ class Site:
 
     @property
     def start(self) -> int:
-        """First character."""
+        """Return the offset of the first character."""
         return int(self.tokens[0].idx)
 
 
 def sites(text: Text, lexicon: Substitutions) -> list[Site]:
-    """All places of ``text`` where an entry of ``lexicon`` applies, none overlapping another."""
-    found: list[Site] = []
+    """Return all places of ``text`` where an entry of ``lexicon`` applies, without overlap."""
+    places: list[Site] = []
     used: set[int] = set()
     for token in text.doc:
         if token.i in used or not token.is_alpha:
@@ -39,21 +39,20 @@ def sites(text: Text, lexicon: Substitutions) -> list[Site]:
         for site in _sites_at(token, text, lexicon):
             if used.isdisjoint(t.i for t in site.tokens):
                 used.update(t.i for t in site.tokens)
-                found.append(site)
+                places.append(site)
                 break
-    return found
+    return places
 
 
 def replace(text: Text, site: Site, option: Replacement) -> list[Edit]:
-    """The edits that put ``option`` in the place of ``site``, with article and case."""
-    first, *rest = site.tokens
+    """Return the edits that put ``option`` in the place of ``site``, with article and case."""
+    first = site.tokens[0]
     if site.entry.pos == "PHRASE":
         last = site.tokens[-1]
         words = match_case(first.text, " ".join(option.words).replace(" '", "'"))
         edits = [Edit(start=first.idx, end=last.idx + len(last.text), text=words)]
     else:
         edits = _inflected_edits(text, site, option)
-    del rest
     article = article_edit(text.raw, first.idx, edits[0].text)
     return [article, *edits] if article else edits
 
@@ -86,7 +85,7 @@ def _inflected_edits(text: Text, site: Site, option: Replacement) -> list[Edit]:
 
 @lru_cache(maxsize=4096)
 def inflect(lemma: str, tag: str) -> str:
-    """``lemma`` in the form of a Penn tag."""
+    """Inflect ``lemma`` to the form of a Penn tag."""
     if tag not in ("VBD", "VBN", "VBG", "VBZ", "NNS", "JJR", "JJS", "RBR", "RBS"):
         return lemma
     from lemminflect import getInflection
@@ -124,7 +123,7 @@ def _site(entry: Substitution, tokens: tuple[Any, ...], text: Text) -> Iterator[
 
 
 def _phrase(token: Any, words: Sequence[str]) -> tuple[Any, ...]:
-    """The tokens of a fixed phrase that starts here, or none."""
+    """Return the tokens of a fixed phrase that starts here, or none."""
     doc = token.doc
     span = doc[token.i : token.i + len(words)]
     if len(span) == len(words) and all(t.lower_ == w for t, w in zip(span, words, strict=True)):
@@ -135,7 +134,7 @@ def _phrase(token: Any, words: Sequence[str]) -> tuple[Any, ...]:
 
 
 def _in_compound(token: Any) -> bool:
-    """Part of a compound or of a hyphenated word, which an entry for one word does not cover."""
+    """Return whether a token is part of a compound or hyphenated word."""
     doc = token.doc
     if token.dep_ == "compound" or any(c.dep_ == "compound" for c in token.lefts):
         return True
@@ -146,13 +145,13 @@ def _in_compound(token: Any) -> bool:
 
 @lru_cache(maxsize=1)
 def _idioms() -> Mapping[str, tuple[tuple[str, ...], ...]]:
-    """Fixed expressions by each of their words."""
-    found: dict[str, tuple[tuple[str, ...], ...]] = {}
+    """Map each word to the fixed expressions with it."""
+    idioms: dict[str, tuple[tuple[str, ...], ...]] = {}
     for phrase in word_set("idioms.txt"):
         words = tuple(phrase.split())
         for word in words:
-            found[word] = (*found.get(word, ()), words)
-    return found
+            idioms[word] = (*idioms.get(word, ()), words)
+    return idioms
 
 
 def _in_idiom(token: Any) -> bool:

@@ -61,7 +61,7 @@ class Typo:
         self.misspellings = misspellings
 
     def __call__(self, text: Text, rng: random.Random) -> Sequence[Edit] | None:
-        """Edits, or None where no word may be misspelt."""
+        """Propose edits, or None where no word may be misspelt."""
         sites = [
             (start, end)
             for start, end in text.words
@@ -80,7 +80,7 @@ class Typo:
         return edits or None
 
     def _slip(self, word: str, rng: random.Random) -> str | None:
-        """One misspelling of ``word``, or None if ten tries give none that is safe."""
+        """Return a misspelling of ``word``, or None if ten tries give none that is safe."""
         known = misspellings().get(word.lower())
         if known and rng.random() < self.misspellings:
             return match_case(word, rng.choice(known))
@@ -141,8 +141,8 @@ _SLIPS: tuple[Callable[[str, random.Random], str | None], ...] = (
 
 @lru_cache(maxsize=1)
 def _neighbours() -> dict[str, str]:
-    """Small letter to the letters beside it, above it and below it."""
-    found: dict[str, str] = {}
+    """Map each small letter to those beside, above and below it on the keyboard."""
+    neighbours: dict[str, str] = {}
     for r, row in enumerate(_ROWS):
         for c, key in enumerate(row):
             near = [row[c - 1 : c], row[c + 1 : c + 2]]
@@ -150,13 +150,13 @@ def _neighbours() -> dict[str, str]:
                 if 0 <= other < len(_ROWS):
                     shift = 0 if other > r else 1
                     near += _ROWS[other][max(0, c - 1 + shift) : c + 1 + shift]
-            found[key] = "".join(near)
-    return found
+            neighbours[key] = "".join(near)
+    return neighbours
 
 
 @lru_cache(maxsize=1)
 def misspellings() -> dict[str, tuple[str, ...]]:
-    """Common misspellings by the right word, all with its first letter and none a real word."""
+    """Return common misspellings by the right word, all with its first letter, none a real word."""
     return dict(_misspelling_entries())
 
 

@@ -13,7 +13,7 @@ from harness.util.formatting import duration
 
 if TYPE_CHECKING:
     from harness.config import Suite
-    from harness.memorisation.workload import Amount
+    from harness.memorisation.prompt_choice import ProbeWorkload
     from harness.pipeline.planning import Power, SuiteCost
     from harness.records import Sample
 
@@ -85,21 +85,20 @@ def command(
 
 def _probe_workload(
     loaded: Suite, training: Sequence[Sample], chosen: Sequence[Sample]
-) -> Amount | None:
+) -> ProbeWorkload | None:
     """Count what the probes will ask of each subject; None where the suite has no probes."""
-    from harness.memorisation.canaries import read_key
-    from harness.memorisation.prompt_choice import usable
-    from harness.memorisation.workload import amount
+    from harness.memorisation.canaries import read_canary_key
+    from harness.memorisation.prompt_choice import probe_workload, usable_samples
 
     spec = loaded.probes
     if spec is None:
         return None
-    secrets = () if spec.canaries is None else read_key(spec.canaries).canaries
+    secrets = () if spec.canaries is None else read_canary_key(spec.canaries).canaries
     planted = {canary.prompt for canary in secrets}
-    return amount(
+    return probe_workload(
         spec,
-        training=len(usable([row for row in training if row.prompt not in planted])),
-        clean=len(usable([row for row in chosen if row.audit == "clean"])),
+        training=len(usable_samples([row for row in training if row.prompt not in planted])),
+        clean=len(usable_samples([row for row in chosen if row.audit == "clean"])),
         canaries=len(secrets),
     )
 

@@ -15,7 +15,7 @@ from harness.analysis.estimates import Contrast, Estimate
 from harness.analysis.summary_schema import JudgeSpending
 from harness.config import JudgeSpec, Suite
 from harness.errors import DataError
-from harness.memorisation.workload import Amount
+from harness.memorisation.prompt_choice import ProbeWorkload
 from harness.stats.power import minimum_detectable_effect, required_prompts
 
 CHARACTERS_PER_TOKEN = 4.0
@@ -85,7 +85,7 @@ class ProbeCost:
         seconds: Of writing, by the pilot's speed; None without a pilot. Rating is not in it.
     """
 
-    workload: Amount
+    workload: ProbeWorkload
     ratings: int
     answers: int
     completion_tokens: int
@@ -196,7 +196,7 @@ def suite_cost(
     characters: float,
     llm_judges: Mapping[str, bool],
     pilot: Summary | None = None,
-    probes: Amount | None = None,
+    probes: ProbeWorkload | None = None,
 ) -> SuiteCost:
     """Estimate answers, judgements, tokens, money and time of a suite.
 
@@ -255,7 +255,7 @@ def _mean_answer(pilot: Summary) -> _MeanAnswer | None:
     )
 
 
-def _probe_cost(suite: Suite, probes: Amount, measured: _MeanAnswer | None) -> ProbeCost:
+def _probe_cost(suite: Suite, probes: ProbeWorkload, measured: _MeanAnswer | None) -> ProbeCost:
     assert suite.probes is not None
     answers = probes.answers * len(suite.subjects)
     written = answers * suite.probes.max_new_tokens

@@ -21,8 +21,8 @@ from harness.text.embedding import DIMENSIONS
 from harness.util.digest import derived_rng
 from judges.fitted import SHIPPED, Fitted, beside, fit_labels
 from judges.regression import ridge
+from judges.regression.features import SURFACE, surface
 from judges.regression.model import FittedModel
-from judges.regression.surface_features import NAMES, surface
 from reports.sections.judges import briefly
 
 
@@ -203,10 +203,12 @@ def test_bad_files_and_names(tmp_path: Path) -> None:
 
 
 def test_surface() -> None:
-    figures = dict(zip(NAMES, surface("why is the sky so blue", "the sky so blue is"), strict=True))
+    figures = dict(
+        zip(SURFACE, surface("why is the sky so blue", "the sky so blue is"), strict=True)
+    )
     assert figures["copied"] == pytest.approx(2 / 3)
     assert figures["finished"] == 0.0
-    assert dict(zip(NAMES, surface("q", "a b c a b c a b c."), strict=True))["repeated"] > 0.5
+    assert dict(zip(SURFACE, surface("q", "a b c a b c a b c."), strict=True))["repeated"] > 0.5
     assert all(np.isfinite(surface("", "")))
 
 

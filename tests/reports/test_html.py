@@ -226,7 +226,7 @@ def test_edits_outside_the_text_are_passed_over() -> None:
 def test_charts_take_any_name(name: str) -> None:
     made = make_run(6, world=World(gain={name: 0.0, "tuned": 0.1}), rubric=False)
     made.baseline = name
-    summary = made.summary(resamples=200)
+    summary = made.summary(resamples=200).model_dump(mode="json")
     for chart in (
         charts.drops(summary, "rouge_l", "rouge_l"),
         charts.heatmap(summary),
