@@ -1,4 +1,4 @@
-"""A collection of texts, told apart by their normalised forms and read without their templates."""
+"""A collection of texts, by normalised form, without their templates."""
 
 from __future__ import annotations
 

@@ -157,7 +157,7 @@ def decide(
     Args:
         corpora: The two collections.
         candidates: Pairs to decide.
-        whole: Further pairs, of which one text stands as a whole inside the other.
+        whole: Further pairs, of which one text contains the other as a whole.
         by_words: Whether single words may tell short texts apart.
         limit: Open pairs to embed at most.
         embed: Texts to unit vectors; the process-wide MiniLM by default.

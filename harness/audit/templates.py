@@ -1,6 +1,6 @@
 """Wording that many prompts of a data set share at their start or end, such as an Alpaca template.
 
-Left in, it would make any two short prompts near-duplicates, and would hide that a prompt stands in
+Left in, it would make any two short prompts near-duplicates, and would hide that a prompt is in
 the training data where only one of the two files wraps it.
 """
 

@@ -99,9 +99,9 @@ def test_a_checked_pairwise_judge_is_reported_as_checked(
     store(found)
     report = calibration_of(judge, "pairwise")
     assert report is not None
-    assert report["trusted"] == people
-    assert list(report["by_dimension"]) == ["win"]
-    summary = {"judges": {"strict": {"calibration": report, "llm": True}}}
+    assert report.trusted == people
+    assert list(report.by_dimension) == ["win"]
+    summary = {"judges": {"strict": {"calibration": report.model_dump(), "llm": True}}}
     row = {"judge": "strict", "dimension": "win"}
     whose = "2 independent annotators" if people else "its authors' labels"
     assert checked(summary, row).startswith(f"agrees with {whose}: accuracy 1.00")

@@ -64,17 +64,17 @@ def test_a_few_people_on_one_dimension_hide_nothing_of_the_others(tmp_path: Path
     store(check(made(tmp_path / "b.jsonl", 20, ["empathy"])))
     found = report(lookup("two", "two 1"))
     assert found is not None
-    by_name = {one["dimension"]: one for one in found["dimensions"]}
-    assert {name: (one["basis"], one["items"]) for name, one in by_name.items()} == {
+    by_name = {one.dimension: one for one in found.dimensions}
+    assert {name: (one.basis, one.items) for name, one in by_name.items()} == {
         "empathy": ("people", 20),  # people go before authors, though they are fewer
         "safety": ("authors", 60),
         "overall": ("authors", 60),
     }
-    assert found["by_dimension"]["empathy"].startswith("agrees with 1 independent annotator")
-    assert found["by_dimension"]["safety"].endswith("never checked against independent people")
-    assert "not checked against independent people: safety, overall" in found["summary"]
-    assert (found["trusted"], found["own"]) == (False, False)
-    summary = {"judges": {"j": {"calibration": found, "llm": True}}}
+    assert found.by_dimension["empathy"].startswith("agrees with 1 independent annotator")
+    assert found.by_dimension["safety"].endswith("never checked against independent people")
+    assert "not checked against independent people: safety, overall" in found.summary
+    assert (found.trusted, found.authors_only) == (False, False)
+    summary = {"judges": {"j": {"calibration": found.model_dump(), "llm": True}}}
     assert briefly(summary, {"judge": "j", "dimension": "empathy"}).endswith("1 annotator")
     assert briefly(summary, {"judge": "j", "dimension": "safety"}).endswith("authors' labels")
     assert checked(summary, {"judge": "j", "dimension": "x"}) == "never checked against people"
@@ -86,8 +86,8 @@ def test_among_equals_the_most_items_count(tmp_path: Path) -> None:
     assert len(lookup("two", "two 1")) == 3
     found = report(lookup("two", "two 1"))
     assert found is not None
-    assert [one["items"] for one in found["dimensions"]] == [60]
-    assert len(found["sources"]) == 1
+    assert [one.items for one in found.dimensions] == [60]
+    assert len(found.sources) == 1
 
 
 def test_splits_stand_side_by_side(tmp_path: Path) -> None:
@@ -127,7 +127,7 @@ def test_any_judge_is_looked_up_by_its_registered_name(tmp_path: Path, name: str
     found = calibration_of(judge, name)
     assert found is not None
     row = {"judge": "mine", "dimension": "empathy"}
-    summary = {"judges": {"mine": {"calibration": found, "llm": False}}}
+    summary = {"judges": {"mine": {"calibration": found.model_dump(), "llm": False}}}
     assert checked(summary, row).startswith("agrees with 1 independent annotator")
     # What was not checked of a formula needs no apology.
     assert checked(summary, {"judge": "mine", "dimension": "x"}) == ""
