@@ -8,7 +8,7 @@ from typing import Any
 
 from harness.analysis import ALL
 from harness.analysis.judge_outcomes import COMPLETE
-from harness.judging.calibration import OVERALL, overall_parts
+from harness.judging.derived import OVERALL, overall_parts
 from harness.records import ORIGINAL, Dimension
 from harness.util.formatting import figure, plural
 from reports.drawing import slug

@@ -37,6 +37,7 @@ CLEAN = [
     for i, topic in enumerate(TOPICS * 2)
 ]
 RESPONSE_OF = dict(TRAINING)
+UNREWORDED = Rewording([], Gate(similarity=False))
 
 
 def write(path: Path, rows: list[tuple[str, str]]) -> Path:
@@ -110,9 +111,7 @@ def samples(rows: list[tuple[str, str]], audit: str = "unchecked") -> list[Sampl
 def drawn(**more: Any) -> list[ProbedPrompt]:
     spec = suite_probes(**more)
     clean = samples(CLEAN, "clean")
-    return choose_prompts(
-        samples(TRAINING), clean, spec, more.get("seed", 1), Rewording([], Gate(similarity=False))
-    )
+    return choose_prompts(samples(TRAINING), clean, spec, more.get("seed", 1), UNREWORDED)
 
 
 def suite_probes(**more: Any) -> Any:
@@ -126,13 +125,7 @@ def test_the_draw_is_seeded_and_takes_only_clean_prompts_with_an_answer() -> Non
     assert drawn(training=5, clean=5) != drawn(training=5, clean=5, seed=2)
     leaked = samples(CLEAN, "leaked")
     unanswered = [s.model_copy(update={"reference": " "}) for s in samples(CLEAN, "clean")]
-    items = choose_prompts(
-        samples(TRAINING),
-        [*leaked, *unanswered],
-        suite_probes(),
-        1,
-        Rewording([], Gate(similarity=False)),
-    )
+    items = choose_prompts(samples(TRAINING), [*leaked, *unanswered], suite_probes(), 1, UNREWORDED)
     assert {item.group for item in items} == {"training"}
 
 
