@@ -18,12 +18,12 @@ Make = Callable[..., TrainingConfig]
 
 KILLED = """
 import os, signal, sys
-from training import callbacks
+from training import callbacks, job
 from training.config import TrainingConfig
 from training import train
 
 config = TrainingConfig.model_validate_json(sys.stdin.read())
-mark = callbacks.mark_whole
+mark = callbacks.mark_complete
 
 def die():
     os.kill(os.getpid(), signal.SIGKILL)
@@ -34,7 +34,7 @@ def run(at_step, before_mark):
             die()
         mark(folder, made_from)
 
-    callbacks.mark_whole = mark_or_die
+    callbacks.mark_complete = mark_or_die
     train(config, progress=lambda e: die() if e["event"] == "step" and e["step"] == at_step else 0)
 
 for death in sys.argv[1:]:
@@ -95,7 +95,7 @@ def test_killed_twice_and_resumed_to_the_same_curve(make_config: Make, tmp_path:
 def test_checkpoints_of_another_training_are_refused(make_config: Make, tmp_path: Path) -> None:
     checkpoint = tmp_path / "out" / "checkpoint-3"
     checkpoint.mkdir(parents=True)
-    checkpoints.mark_whole(checkpoint, "another")
+    checkpoints.mark_complete(checkpoint, "another")
     with pytest.raises(ConfigError, match=r"checkpoints of another training.*--fresh"):
         train(make_config())
     assert checkpoint.is_dir()
