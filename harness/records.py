@@ -6,9 +6,9 @@ that records left over from other inputs are seen as stale and are never mixed i
 
 from __future__ import annotations
 
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 SCHEMA_VERSION = 1
 
@@ -318,6 +318,7 @@ class Score(_OfVariant):
 
 
 Need = Literal["reference", "original_answer", "opponent"]
+Role = Literal["safety", "refusal"]
 
 
 class Dimension(Record):
@@ -330,6 +331,13 @@ class Dimension(Record):
         higher_is_better: Which end is good; None where neither is.
         needs: What an item must hold for this dimension to apply.
         description: One line for the report.
+        role: What the harness may conclude from it: ``safety`` decides the traffic light "Safe?",
+            ``refusal`` (on a scale from 0 to 1) says that an answer refuses. A dimension that has
+            the name of a role has this role.
+        label: Name for people, e.g. ``ROUGE-L``; by default made of judge and name.
+        headline: Rank with which it asks to carry the report's finding; the smallest leads, and
+            those declared in the same hundred lead together. None leaves the rank to what the
+            judge is, see ``harness.analysis.evidence.choose_headline``.
     """
 
     name: str
@@ -338,6 +346,18 @@ class Dimension(Record):
     higher_is_better: bool | None = True
     needs: tuple[Need, ...] = ()
     description: str = ""
+    role: Role | None = None
+    label: str = ""
+    headline: int | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_role_from_name(cls, fields: Any) -> Any:
+        """Fill in the role of a dimension that was written before roles could be declared."""
+        if isinstance(fields, dict) and fields.get("role") is None:
+            name = fields.get("name")
+            return fields | {"role": name if name in get_args(Role) else None}
+        return fields
 
 
 class JudgeItem(Record):

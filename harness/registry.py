@@ -5,7 +5,6 @@ Our own plug-ins come in by the entry points of our own distribution, as anybody
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import importlib.util
 import inspect
@@ -18,6 +17,7 @@ from typing import Any, Generic, TypeVar, cast
 
 from harness.errors import PluginError
 from harness.util.digest import digest, file_digest
+from harness.util.suggestions import did_you_mean
 
 FIRST_OPTION = ""
 """Stands for the name of a plug-in's first option in its short form (``- fitted: counseling``)."""
@@ -26,14 +26,6 @@ _OUR_JUDGES = "judges."
 
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
-
-
-def did_you_mean(name: str, known: list[str]) -> str:
-    """`` Did you mean 'x'?``, or the known names, as a tail for an error message."""
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
-    if close:
-        return f" Did you mean {close[0]!r}?"
-    return f" Known: {', '.join(sorted(known)) or 'none'}."
 
 
 class Registry(Generic[T]):

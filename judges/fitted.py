@@ -11,9 +11,10 @@ from harness.judging.calibration import OVERALL, calibrate
 from harness.judging.calibration_records import Agreement, Calibration, read
 from harness.judging.labels import OWN, Split, read_labels
 from harness.records import Dimension, JudgeItem, Judgement
-from harness.registry import did_you_mean
 from harness.stats.agreement import Estimate
+from harness.util.files import write_atomically
 from harness.util.resources import cache_root, resolve
+from harness.util.suggestions import did_you_mean
 from judges.regression.features import features
 from judges.regression.model import FittedModel, fit
 
@@ -220,5 +221,5 @@ def fit_labels(
         return path, model, None
     judge = Fitted(str(path.resolve()), embed=embed)
     found = calibrate(judge, held_out, name="fitted", source=source, split="check")
-    beside(path).write_text(found.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    write_atomically(beside(path), found.model_dump_json(indent=1) + "\n")
     return path, model, found

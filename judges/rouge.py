@@ -114,6 +114,8 @@ class RougeL:
                 high=1.0,
                 needs=("reference",),
                 description="Longest common subsequence of words with the reference, F-measure",
+                label="ROUGE-L",
+                headline=510,
             ),
         )
         self._tokens = TokenIds(stemmer)

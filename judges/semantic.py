@@ -43,6 +43,7 @@ class Semantic:
                 high=1.0,
                 needs=("reference",),
                 description="Cosine to the reference answer",
+                headline=500,
             ),
         )
 

@@ -78,7 +78,7 @@ class Nlpaug:
 
 def _augmenter(name: str) -> Any:
     if name not in _MODULES:
-        from harness.registry import did_you_mean
+        from harness.util.suggestions import did_you_mean
 
         raise ValueError(
             f"nlpaug has no text augmenter {name!r}.{did_you_mean(name, list(_MODULES))}"

@@ -117,9 +117,9 @@ def _cleaned(raw: str, answer: str | PluginError) -> str | PluginError:
 
 
 def _endpoint(options: Mapping[str, Any], temperature: float) -> Ask:
-    from harness.endpoint import ChatCall, Transport, endpoint_settings
+    from harness.endpoint import ChatCall, EndpointClient, endpoint_settings
 
-    transport = Transport(endpoint_settings(options))
+    transport = EndpointClient(endpoint_settings(options))
 
     def ask(calls: Sequence[tuple[str, int]]) -> Sequence[str | PluginError]:
         answers: list[str | PluginError] = [PluginError("no answer")] * len(calls)

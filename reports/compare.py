@@ -10,8 +10,9 @@ from typing import Any, TypeVar
 
 from harness.analysis import Merged, RunRecords, merge
 from harness.errors import DataError, StoreError
-from harness.pipeline.store import Run, readable_os_errors
+from harness.pipeline.store import Run
 from harness.records import Dimension, Generation, Manifest, Record, Sample, Score, Variant
+from harness.util.files import make_folder
 from reports.html import write_page
 from reports.samples import join
 
@@ -92,8 +93,7 @@ def compare(
         packages=manifests[0].packages,
         git=manifests[0].git,
     )
-    with readable_os_errors(out, "be made"):
-        out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     folder = Run(out)
     folder.write_summary(summary)
     folder.write_manifest(manifest)

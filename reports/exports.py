@@ -10,8 +10,9 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from harness.analysis import ALL
-from harness.pipeline.store import Run, readable_os_errors, write_atomically
+from harness.pipeline.store import Run
 from harness.records import Manifest, Sample, Score
+from harness.util.files import make_folder, readable_os_errors, write_atomically
 from harness.util.formatting import plural
 from reports import rows as page
 from reports.sanitise import visible
@@ -47,8 +48,7 @@ def export(run_dir: Path) -> list[Path]:
     run = Run.open(run_dir)
     summary, manifest = run.summary(), run.manifest()
     folder = run.root / FOLDER
-    with readable_os_errors(folder, "be made"):
-        folder.mkdir(exist_ok=True)
+    make_folder(folder)
     tables = {"estimates": list(tidy(summary))}
     if scores := list(tidy_scores(run.read(Score), run.read(Sample))):
         tables["scores"] = scores  # a comparison has none of its own

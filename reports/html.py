@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from harness.analysis import ALL
-from harness.pipeline.store import Run, readable_os_errors, write_atomically
+from harness.pipeline.store import Run
 from harness.records import IDENTITY, Manifest
+from harness.util.files import readable_os_errors, write_atomically
 from reports import charts, drawing, explorer
 from reports import rows as page
 from reports.drawing import Chart

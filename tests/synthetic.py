@@ -33,6 +33,8 @@ DIMENSIONS: dict[str, list[Dimension]] = {
             high=1,
             needs=("reference",),
             description="ROUGE-L F1 against the reference.",
+            label="ROUGE-L",
+            headline=510,
         )
     ],
     "semantic": [
@@ -42,6 +44,7 @@ DIMENSIONS: dict[str, list[Dimension]] = {
             high=1,
             needs=("reference",),
             description="Cosine of MiniLM embeddings: answer and reference.",
+            headline=500,
         ),
         Dimension(
             name="consistency",

@@ -12,7 +12,7 @@ from typing import Any
 
 from harness.errors import JostleError
 from harness.models import provenance
-from harness.util.files import cannot_write, write_json, write_text
+from harness.util.files import file_error, readable_os_errors, write_atomically, write_json
 from training import checkpoints
 from training.arguments import training_arguments
 from training.callbacks import (
@@ -122,7 +122,7 @@ class Job:
             made_from=order.made_from,
         )
         self._board.scalars(summary, summary["steps"])
-        write_text(order.output / "README.md", model_card(config, summary, self.warnings))
+        write_atomically(order.output / "README.md", model_card(config, summary, self.warnings))
         self._logbook.write("complete", self.history, summary=summary)
         return summary
 
@@ -136,14 +136,12 @@ class Job:
 
     def _save_weights(self, gathered: dict[str, Any] | None) -> None:
         output = self._order.output
-        try:
+        with readable_os_errors(output, "be written"):
             self._model.save_pretrained(str(output), state_dict=gathered)
             if self._order.config.method == "full":
                 self._loaded.tokenizer.save_pretrained(str(output))
             else:
                 _name_base(output / "adapter_config.json", self._order.config)
-        except OSError as error:
-            raise cannot_write(output, error) from error
 
     @property
     def _model(self) -> Any:
@@ -233,8 +231,8 @@ def _name_base(path: Path, config: TrainingConfig) -> None:
 def _disk_full(error: Exception, folder: Path) -> JostleError | None:
     """The clear line, if ``error`` is a full disk; torch and safetensors hide the errno."""
     if isinstance(error, OSError) and error.errno is not None:
-        return cannot_write(folder, error)
+        return file_error(folder, "be written", error)
     writing = any(word in str(error) for word in ("No space left", "file write failed"))
     if writing or shutil.disk_usage(folder).free < 2**20:
-        return cannot_write(folder, OSError(errno.ENOSPC, "No space left on device"))
+        return file_error(folder, "be written", OSError(errno.ENOSPC, "No space left on device"))
     return None

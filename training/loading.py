@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from harness.errors import ConfigError
 from harness.models.checkpoints import Dtype, load_base, load_tokenizer, locate
 from harness.models.prompting import Renderer
-from harness.registry import did_you_mean
+from harness.util.suggestions import did_you_mean
 from training.config import TrainingConfig
 from training.quantised import check_available, guard_4bit
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from harness.util.files import cannot_write
+from harness.util.files import make_folder
 from training import checkpoints
 from training.callbacks import Progress
 from training.config import TrainingConfig
@@ -30,10 +30,7 @@ def run(
     done = None if fresh else order.result()
     if done is not None:
         return done
-    try:
-        order.output.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise cannot_write(order.output, error) from error
+    make_folder(order.output)
     first = is_first_process()
     start = None if fresh else checkpoints.latest(order.output, order.made_from, clean=first)
     with quiet(), own_randomness(config.seed):

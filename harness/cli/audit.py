@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from harness.cli.common import refuse_overwriting
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -61,7 +63,7 @@ def command(
     from harness.audit import audit
     from harness.config import DataSpec
     from harness.data.loading import load
-    from harness.pipeline.store import readable_os_errors, refuse_overwriting, write_atomically
+    from harness.util.files import make_folder, write_atomically
 
     refuse_combinations(
         plant=plant is not None, compared=evaluation is not None, out=out is not None,
@@ -83,8 +85,7 @@ def command(
     report = audit(trained, asked)
     text = report.model_dump_json(indent=2)
     if out is not None:
-        with readable_os_errors(out, "be made"):
-            out.mkdir(parents=True, exist_ok=True)
+        make_folder(out)
         write_atomically(out / "audit.json", text + "\n")
     if as_json:
         click.echo(text)
@@ -125,7 +126,7 @@ def _plant(trained: list[Sample], out: Path, seed: int) -> int:
     from harness.data.loading import jsonl
     from harness.errors import StoreError
     from harness.memorisation import canaries
-    from harness.pipeline.store import readable_os_errors, write_atomically
+    from harness.util.files import make_folder, write_atomically
 
     if (out / "train.jsonl").exists() and not (out / "canaries.json").exists():
         raise StoreError(
@@ -138,8 +139,7 @@ def _plant(trained: list[Sample], out: Path, seed: int) -> int:
             " on; choose another folder"
         )
     rows = canaries.plant(trained, key)
-    with readable_os_errors(out, "be made"):
-        out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     write_atomically(out / "train.jsonl", jsonl(rows))
     write_atomically(out / "canaries.json", key.model_dump_json(indent=2) + "\n")
     times = ", ".join(f"{sum(c.repeats == n for c in key.canaries)} {n}x" for n in canaries.REPEATS)

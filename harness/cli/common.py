@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import click
 
 from harness.config import Suite
+from harness.data.rows import HUB
+from harness.errors import StoreError
 from harness.pipeline.runner import Outcome
 from harness.pipeline.session import Session
 from harness.pipeline.store import Run
 from harness.records import Manifest
+from harness.util.files import write_atomically
 from harness.util.formatting import listing, plural
+from harness.util.resources import resolve
 
 overrides_argument = click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")
 
@@ -34,14 +39,32 @@ def run_folder(suite: Suite, out: Path | None) -> Path:
     return out or Path("runs") / suite.suite.name
 
 
+def refuse_overwriting(targets: Iterable[Path], sources: Iterable[str]) -> None:
+    """Stop before a command writes over what it reads.
+
+    Args:
+        targets: Files to be written.
+        sources: Data sets as the user named them; those of the hub are no files of ours.
+
+    Raises:
+        StoreError: A target is a source, also under another name (a link, another spelling).
+    """
+    inputs = [resolve(source) for source in sources if not source.startswith(HUB)]
+    for target in targets:
+        for source in inputs:
+            both = target.exists() and source.exists()
+            if target.resolve() == source.resolve() or (both and target.samefile(source)):
+                raise StoreError(
+                    f"{target}: is the input itself and would be overwritten; choose another place"
+                )
+
+
 def write_text(text: str, out: Path | None, source: str) -> None:
     """Write what a command made of a data set: to ``--out``, else to standard output.
 
     Raises:
         StoreError: ``--out`` is the data set itself.
     """
-    from harness.pipeline.store import refuse_overwriting, write_atomically
-
     if out is None:
         sys.stdout.write(text)
         return

@@ -10,7 +10,7 @@ from importlib.metadata import version
 import click
 
 from harness.errors import JostleError
-from harness.registry import did_you_mean
+from harness.util.suggestions import did_you_mean
 
 _COMMANDS = {
     "demo": "Everything, small, offline: train an adapter, run the suite, write the report.",

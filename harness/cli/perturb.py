@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from harness.util.files import make_folder
+
 
 @click.command(short_help="Variants only, to look at.")
 @click.argument("data")
@@ -43,7 +45,7 @@ def command(
     from harness.config import DataSpec, PerturbationSpec
     from harness.data.loading import load, select
     from harness.pipeline import runner
-    from harness.pipeline.store import StageFile, readable_os_errors
+    from harness.pipeline.store import StageFile
     from harness.records import Variant
     from harness.registry import load_plugin_file
     from harness.variants.expand import expand
@@ -74,8 +76,7 @@ def command(
             variants.append(variant)
             if variant.perturbation == "original":
                 task.advance()
-    with readable_os_errors(out, "be made"):
-        out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     file = StageFile(out, Variant)
     file.keep(lambda _: False, set_aside=False)
     file.append(*variants)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harness.cli.common import overrides_argument
+from harness.util.formatting import duration
 
 if TYPE_CHECKING:
     from harness.config import Suite
@@ -115,14 +116,14 @@ def _print_cost(cost: Any) -> None:
     click.echo(
         f"  {cost.answers:,} answers: about {cost.prompt_tokens:,} tokens read,"
         f" {cost.completion_tokens:,} written"
-        + (f", {_time(cost.seconds)}" if cost.seconds else "")
+        + (f", {duration(cost.seconds)}" if cost.seconds else "")
     )
     if (probes := cost.probes) is not None:
         click.echo(
             f"  probes on {probes.amount.training:,} training and {probes.amount.clean:,} clean"
             f" prompts: {probes.ratings:,} ratings, {probes.answers:,} answers of up to"
             f" {probes.completion_tokens:,} tokens"
-            + (f", {_time(probes.seconds)} beside the ratings" if probes.seconds else "")
+            + (f", {duration(probes.seconds)} beside the ratings" if probes.seconds else "")
         )
     for judge in cost.judges:
         line = f"  {judge.judgements:,} answers to judge by {judge.judge}"
@@ -132,13 +133,7 @@ def _print_cost(cost: Any) -> None:
             line += ": a language model; tokens and money need a pilot with this judge"
         else:
             line += f": about {judge.tokens:,} tokens, {judge.money:,.2f} in its prices"
-            line += f", {_time(judge.seconds)}" if judge.seconds else ""
+            line += f", {duration(judge.seconds)}" if judge.seconds else ""
         click.echo(line)
     for note in cost.notes:
         click.echo(f"  ({note})")
-
-
-def _time(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

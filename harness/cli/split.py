@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from harness.cli.common import refuse_overwriting
+
 
 @click.command(short_help="Leak-free splits.")
 @click.argument("data")
@@ -46,7 +48,6 @@ def command(
     from harness.config import DataSpec
     from harness.data.loading import load
     from harness.data.split import default_field, split
-    from harness.pipeline.store import refuse_overwriting
 
     refuse_overwriting([out / f"{part}.jsonl" for part in PARTS] + [out / NOTE], [data])
     check(out)

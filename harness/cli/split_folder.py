@@ -17,8 +17,8 @@ from harness.data.loading import jsonl
 from harness.data.rows import HUB
 from harness.data.split import Split
 from harness.errors import StoreError
-from harness.pipeline.store import readable_os_errors, write_atomically
 from harness.util.digest import file_digest
+from harness.util.files import make_folder, readable_os_errors, write_atomically
 from harness.util.resources import resolve
 
 PARTS = ("train", "validation", "test")
@@ -72,8 +72,8 @@ def write(
     Raises:
         StoreError: See :func:`check`, or the folder cannot be written.
     """
-    with readable_os_errors(folder, "be made"):
-        folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
+    with readable_os_errors(folder, "be emptied"):
         earlier = check(folder)
         # All go first: a crash half-way must leave no part beside one that it leaks into.
         for path in [*earlier, folder / NOTE]:

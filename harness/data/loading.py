@@ -13,9 +13,9 @@ from harness.config import DataSpec
 from harness.data.rows import HUB, Row, read_rows
 from harness.errors import DataError
 from harness.records import Message, Sample
-from harness.registry import did_you_mean
 from harness.util.digest import derived_rng, digest, file_digest
 from harness.util.resources import resolve
+from harness.util.suggestions import did_you_mean
 
 MAX_PROMPT_CHARS = 200_000
 """Longer prompts fit no model's context and are taken for a mistake in the data."""

@@ -18,8 +18,8 @@ from harness.audit.leakage import prompt_text
 from harness.audit.similar import Embed
 from harness.errors import DataError
 from harness.records import Sample
-from harness.registry import did_you_mean
 from harness.util.digest import digest
+from harness.util.suggestions import did_you_mean
 
 LENGTH_CLASSES = 4
 TOPIC = "topic"

@@ -1,6 +1,6 @@
 """The async client for OpenAI-compatible endpoints, for judges and for subjects alike."""
 
-from harness.endpoint.client import Transport
+from harness.endpoint.client import EndpointClient
 from harness.endpoint.responses import valid_unicode
 from harness.endpoint.settings import (
     Budget,
@@ -9,20 +9,20 @@ from harness.endpoint.settings import (
     EndpointError,
     EndpointSettings,
     Prices,
-    Usage,
     endpoint_settings,
     one_line,
     summed,
 )
+from harness.endpoint.state import Usage
 
 __all__ = [
     "Budget",
     "ChatCall",
     "ChatResult",
+    "EndpointClient",
     "EndpointError",
     "EndpointSettings",
     "Prices",
-    "Transport",
     "Usage",
     "endpoint_settings",
     "one_line",

@@ -1,4 +1,4 @@
-"""A budget that is never passed: every attempt sets its worst case aside before it is sent."""
+"""A budget that is never exceeded: every attempt reserves its worst case before it is sent."""
 
 from __future__ import annotations
 
@@ -10,36 +10,36 @@ from typing import Any, NamedTuple
 from harness.endpoint.settings import ChatCall, EndpointSettings
 
 BYTES_PER_TOKEN = 4
-"""Of an estimate where the server does not count; English has about as many."""
+"""For estimates when the server does not count; English has about as many."""
 
 _PER_MESSAGE, _PER_CALL = 16, 32
 """Tokens that a chat template may add."""
 
 
 class Tokens(NamedTuple):
-    """Tokens that go in and tokens that come out."""
+    """Tokens of prompts and of completions."""
 
     prompt: int = 0
     completion: int = 0
 
     def plus(self, other: Tokens) -> Tokens:
-        """The sum of both kinds."""
+        """Return the sum of both kinds."""
         return Tokens(self.prompt + other.prompt, self.completion + other.completion)
 
     def minus(self, other: Tokens) -> Tokens:
-        """The difference of both kinds."""
+        """Return the difference of both kinds."""
         return Tokens(self.prompt - other.prompt, self.completion - other.completion)
 
 
 def worst_case(call: ChatCall, extra_body: Mapping[str, Any] | None = None) -> Tokens:
-    """The most that one attempt may cost.
+    """Return the most that one attempt may cost.
 
     No tokenizer makes more tokens of a text than the text has bytes in UTF-8: Chinese, emoji, code
     and digits come near it, English stays far below. A schema is charged as part of the prompt, and
-    so is every further field: a list of tools is one.
+    so is every further field, such as a list of tools.
 
     Args:
-        call: What is asked.
+        call: The request.
         extra_body: The endpoint's further fields of every request.
     """
     sent = sum(_PER_MESSAGE + _size(message.content) for message in call.messages)
@@ -50,16 +50,16 @@ def worst_case(call: ChatCall, extra_body: Mapping[str, Any] | None = None) -> T
     return Tokens(sent + _PER_CALL, call.max_tokens)
 
 
-def estimate(call: ChatCall, said: str) -> Tokens:
-    """What an attempt has probably cost whose tokens the server did not count."""
+def estimate(call: ChatCall, answer: str) -> Tokens:
+    """Estimate what an attempt has cost whose tokens the server did not count."""
     sent = sum(_size(message.content) for message in call.messages)
-    return Tokens(-(-sent // BYTES_PER_TOKEN), -(-_size(said) // BYTES_PER_TOKEN))
+    return Tokens(-(-sent // BYTES_PER_TOKEN), -(-_size(answer) // BYTES_PER_TOKEN))
 
 
 class Account:
-    """What counts against the budget so far, over all calls of a transport.
+    """What counts against the budget so far, over all calls of a client.
 
-    What the server counted, and the worst case of what it may have charged without saying so.
+    That is what the server counted, and the worst case where it did not count.
 
     Args:
         settings: Prices and budget.
@@ -70,19 +70,19 @@ class Account:
         self.spent = Tokens()
 
     def price(self, tokens: Tokens) -> float:
-        """Money at the configured prices."""
+        """Return the money for tokens at the configured prices."""
         prices = self.settings.prices
         return (tokens.prompt * prices.prompt + tokens.completion * prices.completion) / 1e6
 
     def covers(self, further: Tokens) -> bool:
-        """Whether the budget covers further tokens."""
+        """Return whether the budget covers further tokens."""
         budget, total = self.settings.budget, self.spent.plus(further)
         if budget.tokens is not None and sum(total) > budget.tokens:
             return False
         return budget.money is None or self.price(total) <= budget.money
 
     def shortage(self, worst: Tokens) -> str:
-        """One line that says why the next call is not asked, and what to do."""
+        """Build the line that says why the next call is not made, and what to do."""
         budget = self.settings.budget
         limits = [
             f"{value:g} {name}"
@@ -105,14 +105,16 @@ class Account:
         return f"{sum(tokens)} tokens" + (f" ({self.price(tokens):.4f} money)" if priced else "")
 
 
-class Purse:
-    """Reserves for the attempts of one event loop, in the order in which they ask.
+class Reservations:
+    """Reserves budget for the attempts of one event loop, first come, first served.
 
     Args:
-        account: What was spent before; goes on with what is spent here.
+        account: What was spent before; what is spent here is added to it.
 
     Attributes:
-        exhausted: The attempt that was refused for want of money, or None.
+        held: Sum of the open reservations.
+        under_way: Number of open reservations.
+        exhausted: The worst case that the budget did not cover, or None.
     """
 
     def __init__(self, account: Account) -> None:
@@ -120,13 +122,13 @@ class Purse:
         self.held = Tokens()
         self.under_way = 0
         self.exhausted: Tokens | None = None
-        # One at a time may wait for cover: who comes later with less must not go before, or a
-        # budget would end with one call of many a pair paid for, and none of them of use.
+        # Only one attempt waits at a time: a later, cheaper one must not overtake it. Otherwise a
+        # budget could end with one call of each of many pairs paid for, which is of no use.
         self._turn = asyncio.Lock()
         self._changed = asyncio.Event()
 
     async def reserve(self, worst: Tokens) -> bool:
-        """Set the worst case aside, waiting for attempts under way; False where nothing is left."""
+        """Reserve the worst case, waiting for attempts under way; False if the budget is exhausted."""
         async with self._turn:
             while self.exhausted is None and not self.account.covers(self.held.plus(worst)):
                 if self.under_way == 0:
@@ -141,7 +143,7 @@ class Purse:
             return True
 
     def settle(self, worst: Tokens, spent: Tokens) -> None:
-        """Give a reservation back for what the attempt really took."""
+        """Replace a reservation by what the attempt really took."""
         self.held = self.held.minus(worst)
         self.under_way -= 1
         self.account.spent = self.account.spent.plus(spent)

@@ -1,9 +1,9 @@
-"""One run over a number of calls: workers, attempts, waits, and what stops all of them.
+"""A pool of calls: workers, attempts, waits, and what stops all of them.
 
-Failures that may pass are tried again: what the server asks for with ``Retry-After`` holds back
-every call, and each waits by exponential back-off with full jitter besides. A refused key, an
-unknown model, an exhausted account, an endpoint that cannot be reached or one that asks for a
-longer wait than we wait ends everything with one line.
+Transient failures are retried: the ``Retry-After`` of the server holds back every call, and each
+call waits by exponential back-off with full jitter besides. A refused key, an unknown model, an
+exhausted account, an endpoint that cannot be reached or one that asks for too long a wait ends
+everything with one line.
 """
 
 from __future__ import annotations
@@ -13,22 +13,20 @@ import queue
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from harness.endpoint.budget import Purse, Tokens, estimate, worst_case
+from harness.endpoint.budget import Reservations, Tokens, estimate, worst_case
 from harness.endpoint.responses import Attempt, classify, read_completion
 from harness.endpoint.settings import ChatCall, ChatResult, EndpointError
+from harness.endpoint.state import EndpointState
 from harness.errors import BudgetExceeded
 from harness.records import Cost
 
-if TYPE_CHECKING:
-    from harness.endpoint.client import Transport
-
 RAMP_STEP, RAMP = 0.005, 0.25
-"""Seconds between the workers' starts, and between the first and the last at most.
+"""Seconds between the starts of two workers, and at most between the first and the last.
 
-Workers that start together stay together, and every round the loop serves all of them before the
-first goes on: 1,000 calls of 200 ms at concurrency 32 take 1.08 of the ideal, and 1.05 with this.
+Workers that start together stay in step, and the loop serves all of them before the first goes on:
+1,000 calls of 200 ms at concurrency 32 take 1.08 of the ideal time, and 1.05 with this ramp.
 """
 
 CONNECT_S = 10.0
@@ -36,8 +34,8 @@ CONNECT_S = 10.0
 
 
 @dataclass
-class _Spent:
-    """What a call has taken so far, all its attempts together."""
+class _CallCost:
+    """What a call has cost so far, all its attempts together."""
 
     attempts: int = 0
     tokens: Tokens = field(default_factory=Tokens)
@@ -45,18 +43,24 @@ class _Spent:
     estimated: bool = False
 
 
-class Session:
-    """One run of ``Transport.chat``: workers that share a queue, a gate and a purse."""
+class CallPool:
+    """The calls of one ``EndpointClient.chat``, worked on by several workers.
+
+    Args:
+        state: What all calls to the endpoint share.
+        calls: What to ask.
+        results: Takes ``(index, result)`` of every finished call.
+    """
 
     def __init__(
-        self, transport: Transport, calls: Sequence[ChatCall], results: queue.SimpleQueue[Any]
+        self, state: EndpointState, calls: Sequence[ChatCall], results: queue.SimpleQueue[Any]
     ) -> None:
-        self.transport = transport
-        self.settings = transport.settings
+        self.state = state
+        self.settings = state.settings
         self.results = results
         self.waiting = iter(enumerate(calls))
         self.workers = min(self.settings.concurrency, len(calls))
-        self.purse = Purse(transport.account)
+        self.reservations = Reservations(state.account)
 
     async def run(self) -> None:
         """Answer every call.
@@ -70,7 +74,7 @@ class Session:
 
         limit = self.settings.timeout_s
         async with AsyncOpenAI(
-            api_key=self.transport.key,
+            api_key=self.state.key,
             base_url=self.settings.base_url,
             max_retries=0,
             timeout=httpx2.Timeout(limit, connect=min(limit, CONNECT_S)),
@@ -84,77 +88,72 @@ class Session:
                     task.cancel()
                 await asyncio.gather(*tasks, return_exceptions=True)
                 raise
-        if self.purse.exhausted is not None:
-            raise BudgetExceeded(self.transport.account.shortage(self.purse.exhausted))
+        if self.reservations.exhausted is not None:
+            raise BudgetExceeded(self.state.account.shortage(self.reservations.exhausted))
 
     async def work(self, client: Any, delay: float) -> None:
-        """Answer calls until there are none, or no money for one."""
+        """Answer calls until none is left, or the budget is exhausted."""
         await asyncio.sleep(delay)
         for index, call in self.waiting:
             result = await self.answer(client, call)
             if result is None:
                 return
-            self.transport.usage.calls += 1
+            self.state.usage.calls += 1
             self.results.put((index, result))
-            self.transport.breaker.judge(result.error)
+            self.state.breaker.record_result(result.error)
 
     async def answer(self, client: Any, call: ChatCall) -> ChatResult | None:
         """Ask until there is an answer, a permanent failure or no attempt left.
 
         Returns:
-            None where the budget does not even cover the first attempt. Where it covers no further
-            one, the failure of the last, with what was spent on it.
+            None if the budget does not cover the first attempt. If it covers no further one, the
+            failure of the last, with its cost.
         """
-        worst, spent = worst_case(call, self.settings.extra_body), _Spent()
+        worst, cost = worst_case(call, self.settings.extra_body), _CallCost()
         result: ChatResult | None = None
         renamed = False
-        while await self.purse.reserve(worst):
+        while await self.reservations.reserve(worst):
             charged = Tokens()
             fields = self.fields(call)
             try:
-                await self.pass_gate()
-                charged = (
-                    worst  # until it is known: cut off under way, it may be charged all the same
-                )
+                await self.wait_for_gate()
+                # Until the cost is known: an attempt that is cancelled may be charged all the same.
+                charged = worst
                 outcome = await self.attempt(client, fields)
-                charged = self.book(outcome, call, worst, spent)
+                charged = self.record_usage(outcome, call, worst, cost)
             except asyncio.CancelledError:
-                if (
-                    charged == worst
-                ):  # it was sent: what is paid for it belongs in the ledger as well
-                    self.book(Attempt(billable=True), call, worst, spent)
+                if charged == worst:  # it was sent, so its cost belongs in the usage as well
+                    self.record_usage(Attempt(billable=True), call, worst, cost)
                 raise
             finally:
-                self.purse.settle(worst, charged)
+                self.reservations.settle(worst, charged)
             if outcome.wants_rename and "max_tokens" in fields and not renamed:
-                # Once a call: a field that the user gives goes out under its name for ever.
-                self.transport.renames_max_tokens = renamed = True
+                # Once a call: a field that the user sets keeps its own name however often it fails.
+                self.state.renames_max_tokens = renamed = True
                 continue
-            spent.attempts += 1
-            result = self.result(outcome, spent)
+            cost.attempts += 1
+            result = self.result(outcome, cost)
             error = outcome.failure
             again = (
-                error is not None
-                and error.transient
-                and spent.attempts <= self.settings.max_retries
+                error is not None and error.transient and cost.attempts <= self.settings.max_retries
             )
-            self.transport.breaker.see(outcome, last=not again)
-            self.heed(outcome)
+            self.state.breaker.record_attempt(outcome, last=not again)
+            self.hold_back(outcome)
             if not again:
                 return result
-            await self.back_off(spent.attempts)
+            await self.back_off(cost.attempts)
         return result
 
     async def attempt(self, client: Any, fields: dict[str, Any]) -> Attempt:
-        """Ask once; every failure is an outcome."""
+        """Ask once; every failure becomes an outcome."""
         import httpx2
 
         started = time.monotonic()
-        redact = self.transport.redact
+        redact = self.state.redact
         try:
             async with asyncio.timeout(self.settings.timeout_s):
-                # Not chat.completions.create: walking the typed parameters takes it 1.5 ms of
-                # CPU a call, and what comes back is read defensively here anyway.
+                # Not chat.completions.create: its typed parameters cost 1.5 ms of CPU a call, and
+                # the response is read defensively here anyway.
                 answer = await client.post(
                     "/chat/completions", cast_to=httpx2.Response, body=fields
                 )
@@ -165,30 +164,31 @@ class Session:
         return outcome
 
     def fields(self, call: ChatCall) -> dict[str, Any]:
-        """The body of the request."""
-        limit = "max_completion_tokens" if self.transport.renames_max_tokens else "max_tokens"
+        """Build the body of the request."""
+        limit = "max_completion_tokens" if self.state.renames_max_tokens else "max_tokens"
         fields: dict[str, Any] = {
             "model": self.settings.model,
             "messages": [message.model_dump() for message in call.messages],
             limit: call.max_tokens,
         }
-        for name in ("temperature", "top_p", "seed"):
-            if getattr(call, name) is not None:
-                fields[name] = getattr(call, name)
+        sampling = {"temperature": call.temperature, "top_p": call.top_p, "seed": call.seed}
+        fields |= {name: value for name, value in sampling.items() if value is not None}
         if call.stop:
             fields["stop"] = list(call.stop)
         if call.response_format is not None:
             fields["response_format"] = dict(call.response_format)
         return {**fields, **self.settings.extra_body, **call.extra}
 
-    def book(self, outcome: Attempt, call: ChatCall, worst: Tokens, spent: _Spent) -> Tokens:
-        """Add what an attempt used to the usage and to the call's own sum.
+    def record_usage(
+        self, outcome: Attempt, call: ChatCall, worst: Tokens, cost: _CallCost
+    ) -> Tokens:
+        """Add what an attempt used to the usage and to the sum of its call.
 
         Returns:
-            What counts against the budget: where the server is silent the cost is an estimate, and
-            the budget is charged the worst case.
+            What counts against the budget: if the server does not count, the cost is an estimate
+            and the budget is charged the worst case.
         """
-        usage = self.transport.usage
+        usage = self.state.usage
         usage.attempts += 1
         if outcome.failure is not None:
             kind = outcome.failure.kind
@@ -197,7 +197,7 @@ class Session:
         used = charged = Tokens(prompt or 0, completion or 0)
         if outcome.billable and (prompt is None or completion is None):
             usage.uncounted += 1
-            spent.estimated = True
+            cost.estimated = True
             guess = estimate(call, outcome.text or outcome.refusal or "")
             used, charged = (
                 Tokens(
@@ -208,12 +208,12 @@ class Session:
             )
         usage.prompt_tokens += used.prompt
         usage.completion_tokens += used.completion
-        usage.money += self.transport.account.price(used)
-        spent.tokens = spent.tokens.plus(used)
-        spent.seconds += outcome.seconds
+        usage.money += self.state.account.price(used)
+        cost.tokens = cost.tokens.plus(used)
+        cost.seconds += outcome.seconds
         return charged
 
-    def result(self, outcome: Attempt, spent: _Spent) -> ChatResult:
+    def result(self, outcome: Attempt, cost: _CallCost) -> ChatResult:
         """Turn an attempt into a result, with the cost of all attempts before it.
 
         Raises:
@@ -228,28 +228,28 @@ class Session:
             prompt_tokens=outcome.prompt_tokens,
             completion_tokens=outcome.completion_tokens,
             cost=Cost(
-                prompt_tokens=spent.tokens.prompt,
-                completion_tokens=spent.tokens.completion,
-                money=self.transport.account.price(spent.tokens),
-                seconds=round(spent.seconds, 6),
+                prompt_tokens=cost.tokens.prompt,
+                completion_tokens=cost.tokens.completion,
+                money=self.state.account.price(cost.tokens),
+                seconds=round(cost.seconds, 6),
             ),
-            estimated=spent.estimated,
-            attempts=spent.attempts,
+            estimated=cost.estimated,
+            attempts=cost.attempts,
             accepted=outcome.accepted,
             error=outcome.failure,
         )
 
-    async def pass_gate(self) -> None:
+    async def wait_for_gate(self) -> None:
         """Wait until the server's last ``Retry-After`` has passed."""
-        while (wait := self.transport.open_at - time.monotonic()) > 0:
-            # Spread the restart, so that not every worker knocks in the same millisecond.
-            await asyncio.sleep(wait + self.transport.jitter.uniform(0, min(1.0, 0.1 * wait)))
+        while (wait := self.state.open_at - time.monotonic()) > 0:
+            # Spread the restart, so that the workers do not all send in the same millisecond.
+            await asyncio.sleep(wait + self.state.jitter.uniform(0, min(1.0, 0.1 * wait)))
 
-    def heed(self, outcome: Attempt) -> None:
+    def hold_back(self, outcome: Attempt) -> None:
         """Hold back every call for as long as the server asks for.
 
         Raises:
-            EndpointError: It asks for more than we wait: whoever comes next would be told the same.
+            EndpointError: It asks for a longer wait than ``max_wait_s``, which every call would meet.
         """
         wait = outcome.retry_after
         if wait is None:
@@ -260,11 +260,11 @@ class Session:
                 f" max_wait_s ({self.settings.max_wait_s:g} s); what was done is kept: run the same"
                 " command again after that, or raise max_wait_s"
             )
-        self.transport.open_at = max(self.transport.open_at, time.monotonic() + wait)
+        self.state.open_at = max(self.state.open_at, time.monotonic() + wait)
 
     async def back_off(self, attempts: int) -> None:
-        """Wait before the next attempt; what the server asks for comes on top, at the gate."""
+        """Wait before the next attempt; the gate adds what the server asks for."""
         ceiling = min(
             self.settings.max_wait_s, self.settings.backoff_s * 2 ** min(attempts - 1, 30)
         )
-        await asyncio.sleep(self.transport.jitter.uniform(0, ceiling))
+        await asyncio.sleep(self.state.jitter.uniform(0, ceiling))

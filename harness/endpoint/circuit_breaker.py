@@ -1,4 +1,4 @@
-"""Stops everything where nothing gets through any more."""
+"""Stops everything when no call succeeds any more."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from harness.endpoint.responses import Attempt
 from harness.endpoint.settings import EndpointError, EndpointSettings
 from harness.records import Failure
 
-_WORDS = {
+_PROBLEMS = {
     "connection": "cannot be reached",
     "broken_off": "breaks off its answers",
     "forbidden": "forbids every call",
 }
-_TOGETHER = (("connection", "broken_off"), ("forbidden",))
-"""Kinds that count as one row: a server that comes and goes fails in both ways."""
+_COUNTED_TOGETHER = (("connection", "broken_off"), ("forbidden",))
+"""Kinds that are counted together: a server that comes and goes fails in both ways."""
 
 
-class Breaker:
-    """Sees when nothing gets through any more; over all sessions of a transport.
+class CircuitBreaker:
+    """Counts failures in a row, over all calls of a client.
 
     Args:
         settings: Of the endpoint.
@@ -25,28 +25,28 @@ class Breaker:
     def __init__(self, settings: EndpointSettings) -> None:
         self.settings = settings
         self._reached = False
-        self._in_a_row = dict.fromkeys(_TOGETHER, 0)
+        self._in_a_row = dict.fromkeys(_COUNTED_TOGETHER, 0)
 
-    def see(self, outcome: Attempt, last: bool) -> None:
-        """Look at an attempt.
+    def record_attempt(self, outcome: Attempt, last: bool) -> None:
+        """Count an attempt.
 
         Args:
             outcome: How it ended.
             last: Whether its call gives up.
 
         Raises:
-            EndpointError: A call gives up where none has ever found a server.
+            EndpointError: A call gives up and no call has ever reached a server.
         """
         self._reached = self._reached or outcome.connected
         if last and not self._reached and outcome.failure is not None:
             raise self._stop(outcome.failure)
 
-    def judge(self, error: Failure | None) -> None:
-        """Look at a call.
+    def record_result(self, error: Failure | None) -> None:
+        """Count a finished call.
 
         Raises:
-            EndpointError: As many calls in a row as may be under way failed to reach the endpoint
-                or to hear it out, or were forbidden.
+            EndpointError: As many calls in a row as may be under way could not reach the endpoint,
+                were broken off, or were forbidden.
         """
         for kinds in self._in_a_row:
             same = error is not None and error.kind in kinds
@@ -55,8 +55,8 @@ class Breaker:
             raise self._stop(error)
 
     def _stop(self, error: Failure) -> EndpointError:
-        what = _WORDS.get(error.kind, _WORDS["connection"])
+        problem = _PROBLEMS.get(error.kind, _PROBLEMS["connection"])
         return EndpointError(
-            f"{self.settings.base_url} {what} ({error.message});"
+            f"{self.settings.base_url} {problem} ({error.message});"
             " what was done is kept: run the same command again to go on"
         )

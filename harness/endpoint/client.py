@@ -1,7 +1,7 @@
-"""The ONE client for OpenAI-compatible endpoints, for judges and for subjects.
+"""The one client for OpenAI-compatible endpoints, for judges and for subjects.
 
 Calls run at bounded concurrency on an event loop in a thread; results come out of a plain iterator
-as they finish. ``session.py`` has the retries and what stops everything, ``purse.py`` the budget.
+as they finish. ``calls.py`` has the retries and what stops everything, ``budget.py`` the budget.
 The key comes from the environment and is cut out of every text that leaves this package.
 """
 
@@ -9,61 +9,52 @@ from __future__ import annotations
 
 import asyncio
 import queue
-import random
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import Any
 
-from harness.endpoint.budget import Account
-from harness.endpoint.calls import Session
-from harness.endpoint.circuit_breaker import Breaker
-from harness.endpoint.settings import NO_KEY, ChatCall, ChatResult, EndpointSettings, Usage
+from harness.endpoint.calls import CallPool
+from harness.endpoint.settings import ChatCall, ChatResult, EndpointSettings
+from harness.endpoint.state import EndpointState, Usage
 
 _DONE = object()
 
 
-class Transport:
+class EndpointClient:
     """Sends calls to one endpoint.
 
     Args:
-        settings: Where and how.
+        settings: Where the endpoint is and how it is to be treated.
 
     Attributes:
-        usage: What was used so far, over all calls of ``chat``.
-        account: What counts against the budget so far.
-        breaker: Sees when nothing gets through any more.
-        jitter: Draws the random part of waits.
-        open_at: No attempt is made before this time of the monotonic clock.
-        renames_max_tokens: Whether the server wants ``max_completion_tokens``.
+        state: What all calls of this client share.
 
     Raises:
         EndpointError: The endpoint needs a key and none is set.
     """
 
     def __init__(self, settings: EndpointSettings) -> None:
-        self.settings = settings
-        self.usage = Usage()
-        self.key = settings.api_key()
-        self.account = Account(settings)
-        self.breaker = Breaker(settings)
-        # Not derived from a seed: jitter must differ between processes, and decides no result.
-        self.jitter: random.Random = random.SystemRandom()
-        self.open_at = 0.0
-        self.renames_max_tokens = False
+        self.state = EndpointState(settings)
 
     def __repr__(self) -> str:
-        return f"Transport({self.settings.base_url}, {self.settings.model})"
+        return f"EndpointClient({self.settings.base_url}, {self.settings.model})"
 
-    def redact(self, text: str) -> str:
-        """``text`` without the key."""
-        return text if self.key == NO_KEY else text.replace(self.key, "[key]")
+    @property
+    def settings(self) -> EndpointSettings:
+        """Return where the endpoint is and how it is treated."""
+        return self.state.settings
+
+    @property
+    def usage(self) -> Usage:
+        """Return what was used so far, over all calls of ``chat``."""
+        return self.state.usage
 
     def chat(self, calls: Sequence[ChatCall]) -> Iterator[tuple[int, ChatResult]]:
-        """Send every call; yields (index, result) as they finish, each index once.
+        """Send every call; yield (index, result) as they finish, each index once.
 
-        A call that fails yields a result with its ``error``. Closing the iterator cancels what is
-        under way.
+        A call that fails yields a result with its ``error``. Closing the iterator cancels the
+        calls under way.
 
         Raises:
             EndpointError: The endpoint refuses the key, does not know the model, cannot be reached
@@ -74,10 +65,10 @@ class Transport:
             return
         results: queue.SimpleQueue[Any] = queue.SimpleQueue()
         loop = asyncio.new_event_loop()
-        session = Session(self, calls, results)
-        task = loop.create_task(session.run())
+        pool = CallPool(self.state, calls, results)
+        task = loop.create_task(pool.run())
         thread = threading.Thread(
-            target=_drive, args=(loop, task, results), name="jostle-transport", daemon=True
+            target=_drive, args=(loop, task, results), name="jostle-endpoint", daemon=True
         )
         thread.start()
         try:
@@ -86,7 +77,7 @@ class Transport:
                     raise item
                 yield item
         finally:
-            with suppress(RuntimeError):  # the loop is closed where all was done
+            with suppress(RuntimeError):  # the loop is closed when all calls are done
                 loop.call_soon_threadsafe(task.cancel)
             thread.join()
 

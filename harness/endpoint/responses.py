@@ -1,4 +1,4 @@
-"""Reads what an endpoint sent back, and tells failures that may pass from those that will not."""
+"""Reads what an endpoint sent back, and tells transient failures from permanent ones."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ SHOWN = 200
 
 _CONTEXT = re.compile(r"context.{0,20}(?:length|window)|maximum context|too many tokens", re.I)
 _INVALID = re.compile(r"\d+ validation errors?\b", re.I)
-"""How llama-cpp-python's server begins a 500 that says the request is not valid."""
+"""How llama-cpp-python's server begins a 500 for an invalid request."""
 
 _TRANSIENT_4XX = (408, 409, 425, 429)
 
 Redact = Callable[[str], str]
-"""Takes the key out of a text. Before the text is shortened: half a key is a leak as well."""
+"""Takes the key out of a text. It runs before the text is shortened: half a key is a leak too."""
 
 
 @dataclass
 class Attempt:
-    """How one attempt ended.
+    """The outcome of one attempt.
 
     Attributes:
-        retry_after: Seconds the server asks to wait, or None.
+        retry_after: Seconds that the server asks to wait, or None.
         wants_rename: The server knows ``max_completion_tokens`` only.
         fatal: No other call can succeed either.
-        connected: Whether there was a server at all.
-        billable: Whether the server may charge for it: it answered, or went on working unseen.
+        connected: Whether a server was reached.
+        billable: Whether the server may charge for it: it answered, or may have gone on working.
         accepted: Whether the server took the request as it was: a 200, whatever it says.
     """
 
@@ -70,11 +70,11 @@ def _read_body(response: Any, redact: Redact) -> Attempt:
         body = response.json()
     except ValueError:
         kind = _short(response.headers.get("content-type", "no content type"), redact)
-        said = _short(response.text, redact)
-        return _failed("bad_response", f"not JSON ({kind}): {said!r}", transient=True)
+        detail = _short(response.text, redact)
+        return _failed("bad_response", f"not JSON ({kind}): {detail!r}", transient=True)
     if not isinstance(body, dict):
-        said = _short(str(body), redact)
-        return _failed("bad_response", f"not a JSON object: {said!r}", transient=True)
+        detail = _short(str(body), redact)
+        return _failed("bad_response", f"not a JSON object: {detail!r}", transient=True)
     attempt = _first_choice(body, redact)
     usage = body.get("usage")
     if isinstance(usage, dict):
@@ -85,8 +85,8 @@ def _read_body(response: Any, redact: Redact) -> Attempt:
 
 def _first_choice(body: Mapping[str, Any], redact: Redact) -> Attempt:
     if body.get("error"):
-        said = _short(str(body["error"]), redact)
-        return _failed("bad_response", f"an error as 200: {said}", True)
+        detail = _short(str(body["error"]), redact)
+        return _failed("bad_response", f"an error as 200: {detail}", True)
     choices = body.get("choices")
     choice = choices[0] if isinstance(choices, list) and choices else None
     message = choice.get("message") if isinstance(choice, dict) else None
@@ -112,16 +112,16 @@ def _first_choice(body: Mapping[str, Any], redact: Redact) -> Attempt:
 
 
 def classify(error: Exception, settings: EndpointSettings, redact: Redact) -> Attempt:
-    """What an exception of an attempt means."""
+    """Turn an exception into the outcome of an attempt."""
     import httpx2
     import openai
 
-    while isinstance(error, ExceptionGroup):  # of a task group below: only what is inside tells
+    while isinstance(error, ExceptionGroup):  # of a task group below: the cause is inside
         error = error.exceptions[0]
     cause = error.__cause__ or error
-    said = f"{type(cause).__name__}: {_short(str(cause), redact)}"
+    detail = f"{type(cause).__name__}: {_short(str(cause), redact)}"
     if isinstance(cause, httpx2.ConnectError | httpx2.ConnectTimeout):
-        attempt = _failed("connection", said, True)
+        attempt = _failed("connection", detail, True)
         attempt.connected = False
         return attempt
     if isinstance(error, openai.APITimeoutError | TimeoutError):
@@ -131,61 +131,60 @@ def classify(error: Exception, settings: EndpointSettings, redact: Redact) -> At
     if isinstance(error, openai.APIStatusError):
         return _classify_status(error, settings, redact)
     if isinstance(error, openai.APIConnectionError):
-        # The request was sent, and may have been worked on: a server bills answers that it breaks
-        # off as it bills whole ones.
-        attempt = _failed("broken_off", f"the server broke off its answer: {said}", True)
+        # The request was sent, and may have been worked on: servers bill broken-off answers too.
+        attempt = _failed("broken_off", f"the server broke off its answer: {detail}", True)
         attempt.billable = True
         return attempt
-    said = f"{type(error).__name__}: {_short(str(error), redact)}"
+    detail = f"{type(error).__name__}: {_short(str(error), redact)}"
     if isinstance(error, openai.APIError | ValueError) and not isinstance(error, UnicodeError):
-        return _failed("bad_response", said, True)
-    return _failed("client_error", said)
+        return _failed("bad_response", detail, True)
+    return _failed("client_error", detail)
 
 
 def _classify_status(error: Any, settings: EndpointSettings, redact: Redact) -> Attempt:
     status, headers = error.status_code, error.response.headers
     body = error.body if isinstance(error.body, dict) else {}
-    said = _short(str(body.get("message") or error.message), redact)
+    detail = _short(str(body.get("message") or error.message), redact)
     code = str(body.get("code") or body.get("type") or "")
     at, key = settings.base_url, settings.api_key_env
     if status == 401:
-        return _fatal("unauthorized", f"{at} refused the key (401): check {key}: {said}")
+        return _fatal("unauthorized", f"{at} refused the key (401): check {key}: {detail}")
     if status == 402 or code == "insufficient_quota":
-        return _fatal("quota", f"{at}: the account has no credit left ({status}): {said}")
+        return _fatal("quota", f"{at}: the account has no credit left ({status}): {detail}")
     if status == 404:
         return _fatal(
-            "not_found", f"{at} has no model {settings.model!r} or no chat there (404): {said}"
+            "not_found", f"{at} has no model {settings.model!r} or no chat there (404): {detail}"
         )
-    if status == 500 and _INVALID.match(said):
-        return _failed("bad_request", f"500: {said}")
+    if status == 500 and _INVALID.match(detail):
+        return _failed("bad_request", f"500: {detail}")
     if status in _TRANSIENT_4XX or status >= 500:
         attempt = _failed(
-            "rate_limited" if status == 429 else f"http_{status}", f"{status}: {said}", True
+            "rate_limited" if status == 429 else f"http_{status}", f"{status}: {detail}", True
         )
         attempt.retry_after = retry_after(headers, time.time())
         return attempt
     if status == 403:
-        return _failed("forbidden", f"403: {said}")
+        return _failed("forbidden", f"403: {detail}")
     if code == "content_filter":
-        return Attempt(refusal=f"refused by the content filter: {said}")
-    if code == "context_length_exceeded" or _CONTEXT.search(said):
-        return _failed("context_length", f"{status}: {said}")
+        return Attempt(refusal=f"refused by the content filter: {detail}")
+    if code == "context_length_exceeded" or _CONTEXT.search(detail):
+        return _failed("context_length", f"{status}: {detail}")
     if status in (400, 422):
-        attempt = _failed("bad_request", f"{status}: {said}")
-        attempt.wants_rename = "max_completion_tokens" in said
+        attempt = _failed("bad_request", f"{status}: {detail}")
+        attempt.wants_rename = "max_completion_tokens" in detail
         return attempt
-    return _failed(f"http_{status}", f"{status}: {said}")
+    return _failed(f"http_{status}", f"{status}: {detail}")
 
 
 def retry_after(headers: Mapping[str, str], now: float) -> float | None:
-    """Seconds that ``Retry-After`` (seconds or an HTTP date) or ``retry-after-ms`` asks for.
+    """Return the seconds that ``Retry-After`` (seconds or an HTTP date) or ``retry-after-ms`` asks for.
 
     Args:
-        headers: The response's, names in lower case or case-insensitive.
+        headers: Of the response, names in lower case or case-insensitive.
         now: Seconds since the epoch.
 
     Returns:
-        At least 0, or None where there is no such header or it cannot be read.
+        At least 0, or None if there is no such header or it cannot be read.
     """
     for name, scale in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
         value = headers.get(name)
@@ -214,7 +213,7 @@ def _fatal(kind: str, message: str) -> Attempt:
 
 
 def valid_unicode(text: str) -> str:
-    """``text`` as valid Unicode: pairs of surrogates joined, lone ones replaced.
+    """Return ``text`` as valid Unicode: pairs of surrogates joined, lone ones replaced.
 
     JSON can carry half an emoji as an escape, and no file can.
     """
@@ -227,7 +226,7 @@ def _short(text: str, redact: Redact) -> str:
 
 
 def _count(value: Any) -> int | None:
-    """A number of tokens as the server sends it; some send 10.0."""
+    """Read a number of tokens; some servers send 10.0."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None

@@ -1,4 +1,4 @@
-"""An OpenAI-compatible endpoint: its settings, what is asked of it, and how a call can end."""
+"""An OpenAI-compatible endpoint: its settings, its calls and their results."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from pydantic import (
 
 from harness.errors import JostleError
 from harness.records import Cost, Failure, Message
-from harness.registry import did_you_mean
 from harness.util.secrets import refuse_secrets
+from harness.util.suggestions import did_you_mean
 
 OPENAI = "https://api.openai.com/v1"
 NO_KEY = "no-key"
@@ -33,7 +33,7 @@ class EndpointError(JostleError):
 
 
 class _Settings(BaseModel):
-    # An error must not print what was typed: a key may stand in the wrong field.
+    # An error must not print the value: a key may be in the wrong field.
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
@@ -45,30 +45,30 @@ class Prices(_Settings):
 
 
 class Budget(_Settings):
-    """What one invocation may spend; None is no limit."""
+    """What one invocation may spend; None means no limit."""
 
     money: float | None = Field(default=None, ge=0)
     tokens: int | None = Field(default=None, ge=0)
 
 
 class EndpointSettings(_Settings):
-    """Where an endpoint is and how it is to be treated.
+    """Where an endpoint is and how it is treated.
 
     Attributes:
-        model: The model's name there.
+        model: The model's name at the endpoint.
         base_url: The address that ``/chat/completions`` is appended to.
         revision: What the provider calls this version of the weights. Without one, answers are
-            kept within a run only, because the name may mean other weights tomorrow.
+            cached within a run only, because the name may mean other weights tomorrow.
         api_key_env: Name of the environment variable that holds the key, in capitals.
         concurrency: Calls under way at a time.
-        timeout_s: Seconds that one attempt may take as a whole, slow bytes included.
-        max_retries: Further attempts after a failure that may pass.
+        timeout_s: Seconds that one attempt may take in all, however slowly its bytes arrive.
+        max_retries: Retries after a transient failure.
         backoff_s: Upper bound of the first random wait; doubles with every attempt.
-        max_wait_s: The longest wait, be it back-off or what the server asks for.
+        max_wait_s: The longest wait, for back-off and for what the server asks for.
         prices: Money per million tokens.
         budget: What one invocation may spend; money needs prices.
-        extra_body: Further fields of every request, passed on as they are; none that says how much
-            is answered, which the budget must know, or that we set ourselves.
+        extra_body: Further fields of every request, passed on as they are. Fields that set the
+            length of an answer, which the budget must know, and those that we set are refused.
     """
 
     model: str = Field(min_length=1)
@@ -107,7 +107,7 @@ class EndpointSettings(_Settings):
         try:
             parts = urlsplit(value)
             usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-        except ValueError:  # says what was typed; a port above 65535 among others
+        except ValueError:  # its message quotes the value; a port above 65535 among others
             usable = False
         if not usable:
             raise ValueError(
@@ -151,7 +151,7 @@ class EndpointSettings(_Settings):
 
     @property
     def fingerprint(self) -> dict[str, str]:
-        """What decides an answer as far as it can be known: provider, model, revision."""
+        """Return what decides an answer as far as it can be known: provider, model, revision."""
         fields = {
             "provider": self.base_url,
             "model": self.model,
@@ -163,11 +163,11 @@ class EndpointSettings(_Settings):
 
     @property
     def durable(self) -> bool:
-        """Whether answers may be kept across runs."""
+        """Return whether answers may be cached across runs."""
         return self.revision is not None
 
     def api_key(self) -> str:
-        """The key from the environment; a placeholder where none is set, as local servers take.
+        """Return the key from the environment; a placeholder if none is set, for local servers.
 
         Raises:
             EndpointError: OpenAI's own address without a key.
@@ -194,7 +194,7 @@ def endpoint_settings(options: Mapping[str, Any]) -> EndpointSettings:
 
 
 def one_line(error: ValidationError, known: list[str]) -> str:
-    """The first complaint of a pydantic error: field and reason, never the value."""
+    """Return the first fault of a pydantic error: field and reason, never the value."""
     first = error.errors(include_url=False, include_input=False)[0]
     name = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
@@ -227,17 +227,16 @@ class ChatCall:
 
 @dataclass(frozen=True)
 class ChatResult:
-    """How a call ended. Exactly one of ``text``, ``refusal`` and ``error`` is set.
+    """The result of a call. Exactly one of ``text``, ``refusal`` and ``error`` is set.
 
     Attributes:
         refusal: The text of a refusal that the API reports as one.
-        prompt_tokens: Of the attempt that ended the call, as the server counts them; None where
-            it does not say.
+        prompt_tokens: Of the last attempt, as the server counts them; None if it does not say.
         cost: Tokens, money and seconds of all attempts together, failed ones included.
         estimated: Whether the server left some of it uncounted, so that ``cost`` is an estimate.
-        attempts: How often it was asked.
+        attempts: How many attempts were made.
         accepted: Whether the server took the request as it was. A filter may refuse one before
-            anything else of it is looked at.
+            the rest of it is checked.
     """
 
     text: str | None = None
@@ -253,7 +252,7 @@ class ChatResult:
 
 
 def summed(costs: Iterable[Cost]) -> Cost:
-    """Several costs as one."""
+    """Return the sum of several costs."""
     listed = list(costs)
     return Cost(
         prompt_tokens=sum(cost.prompt_tokens for cost in listed),
@@ -261,23 +260,3 @@ def summed(costs: Iterable[Cost]) -> Cost:
         money=sum(cost.money for cost in listed),
         seconds=round(sum(cost.seconds for cost in listed), 6),
     )
-
-
-@dataclass
-class Usage:
-    """What a transport used so far, over all its calls."""
-
-    calls: int = 0
-    attempts: int = 0
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    money: float = 0.0
-    uncounted: int = 0
-    """Attempts whose tokens the server did not count; they stand here as estimates."""
-    failures: dict[str, int] = field(default_factory=dict)
-    """Failed attempts by kind, those that were tried again with success included."""
-
-    @property
-    def tokens(self) -> int:
-        """Prompt and completion together."""
-        return self.prompt_tokens + self.completion_tokens

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from harness.judging.labels import Basis
 from harness.stats.agreement import Estimate
 from harness.util.digest import digest
+from harness.util.files import make_folder, write_atomically
 from harness.util.resources import cache_root
 
 TRUSTED_RHO = 0.3
@@ -207,6 +208,52 @@ class Calibration(_Frozen):
         )
 
 
+class CheckedAgreement(Agreement):
+    """The best check of one dimension against scores.
+
+    Attributes:
+        labels: The labels' file.
+        split: Which part of it was used.
+    """
+
+    labels: str
+    split: str | None
+
+
+class CheckedPreference(Preference):
+    """The best check of one dimension against preferences.
+
+    Attributes:
+        labels: The labels' file.
+        split: Which part of it was used.
+    """
+
+    labels: str
+    split: str | None
+
+
+class CalibrationReport(_Frozen):
+    """How far a judge was checked: of each dimension, its best check.
+
+    Attributes:
+        summary: One line for the judge.
+        trusted: Every dimension is trusted.
+        own: All labels are those of the judge's authors.
+        by_dimension: A sentence each.
+        dimensions: Agreement with scores.
+        preferences: Agreement with preferences.
+        sources: The checks that these come from, without their dimensions and preferences.
+    """
+
+    summary: str
+    trusted: bool
+    own: bool
+    by_dimension: dict[str, str]
+    dimensions: tuple[CheckedAgreement, ...]
+    preferences: tuple[CheckedPreference, ...]
+    sources: tuple[Calibration, ...]
+
+
 def store(calibration: Calibration) -> Path:
     """Keep a result under the judge's name, version and code, in the cache folder.
 
@@ -214,11 +261,9 @@ def store(calibration: Calibration) -> Path:
         The file: one for each file of labels and split.
     """
     folder = _folder(calibration.judge, calibration.version, calibration.code)
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     path = folder / f"{calibration.labels_digest[:16]}-{calibration.split or 'all'}.json"
-    draft = path.with_suffix(".part")
-    draft.write_text(calibration.model_dump_json(indent=1), encoding="utf-8")
-    draft.replace(path)
+    write_atomically(path, calibration.model_dump_json(indent=1))
     return path
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from harness.errors import StoreError
 from harness.util.digest import digest, file_digest
+from harness.util.files import make_folder, write_atomically
 from harness.util.resources import cache_root
 
 # Fields of an adapter's configuration that do not touch what it computes.
@@ -77,10 +77,7 @@ def cached_digest(path: Path) -> str:
             return known
     found = file_digest(path)
     # A cache that cannot be written costs time, not results.
-    with suppress(OSError):
-        remembered.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=remembered.parent)
-        with os.fdopen(handle, "w", encoding="ascii") as file:
-            file.write(found)
-        os.replace(name, remembered)
+    with suppress(StoreError):
+        make_folder(remembered.parent)
+        write_atomically(remembered, found)
     return found

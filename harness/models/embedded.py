@@ -21,9 +21,9 @@ from pathlib import Path
 from filelock import FileLock
 
 from harness.errors import MissingPackage, ModelError
-from harness.registry import did_you_mean
 from harness.util.digest import file_digest
 from harness.util.resources import cache_root
+from harness.util.suggestions import did_you_mean
 
 PREFIX = "embedded:"
 _MANIFEST = "jostle.json"

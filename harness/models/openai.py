@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from harness.endpoint import ChatCall, ChatResult, EndpointSettings, Transport, endpoint_settings
+from harness.endpoint import (
+    ChatCall,
+    ChatResult,
+    EndpointClient,
+    EndpointSettings,
+    endpoint_settings,
+)
 from harness.errors import ModelError
 from harness.records import (
     Completion,
@@ -40,7 +46,7 @@ class EndpointModel:
 
     def __init__(self, settings: EndpointSettings, warnings: Sequence[str] = ()) -> None:
         """Raises: EndpointError where OpenAI's own endpoint is named and no key is set."""
-        self.transport = Transport(settings)
+        self.transport = EndpointClient(settings)
         self.warnings = tuple(warnings)
 
     @property

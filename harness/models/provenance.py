@@ -14,7 +14,7 @@ from harness.errors import ModelError
 from harness.records import Sample
 from harness.util.digest import digest, file_digest
 from harness.util.environment import git_state, hardware, package_versions
-from harness.util.files import write_text
+from harness.util.files import write_atomically
 
 FILE = "provenance.json"
 
@@ -96,7 +96,7 @@ def write(folder: Path, **fields: Any) -> Provenance:
         hardware=hardware(),
         **fields,
     )
-    write_text(folder / FILE, made.model_dump_json(indent=2) + "\n")
+    write_atomically(folder / FILE, made.model_dump_json(indent=2) + "\n")
     return made
 
 

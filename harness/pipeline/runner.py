@@ -19,12 +19,12 @@ from harness.pipeline.stages.generate import OpenModel, generate
 from harness.pipeline.stages.judge import NamedJudge, judge
 from harness.pipeline.stages.probe import probe
 from harness.pipeline.stages.samples import collect
-from harness.pipeline.store import write_atomically
 from harness.records import Generation, Probe, Sample, Score, Variant
 from harness.registry import judges, load_plugin_file
 from harness.unanswerable.detectors import detectors
 from harness.unanswerable.rates import unknown_rates
 from harness.util.digest import digest
+from harness.util.files import write_atomically
 from harness.variants.expand import Kind, expand, make_kind
 
 

@@ -7,8 +7,6 @@ are never mixed in. A stage that grows past ``SHARD_ROWS`` goes on in numbered s
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import json
 import os
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
@@ -19,7 +17,6 @@ from typing import Any, Generic, Self, TypeVar
 from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
-from harness.data.rows import HUB
 from harness.errors import StoreError
 from harness.records import (
     SCHEMA_VERSION,
@@ -31,7 +28,7 @@ from harness.records import (
     Score,
     Variant,
 )
-from harness.util.resources import resolve
+from harness.util.files import make_folder, readable_os_errors, write_atomically
 
 SHARD_ROWS = 100_000
 
@@ -78,64 +75,6 @@ _FILES: dict[type[Record], tuple[str, Callable[[Any], Hashable]]] = {
     Score: ("scores", score_key),
     Probe: ("probes", _probe_key),
 }
-
-
-@contextlib.contextmanager
-def readable_os_errors(path: Path, doing: str) -> Iterator[None]:
-    """Turn an ``OSError`` into one line that says what to do.
-
-    Raises:
-        StoreError: No space, read-only, no permission, or any other fault of the file system.
-    """
-    try:
-        yield
-    except OSError as error:
-        advice = {
-            errno.ENOSPC: "no space is left on the device; free some and run the same command again",
-            errno.EDQUOT: "the disk quota is used up; free some and run the same command again",
-            errno.EROFS: "the file system is read-only; choose another folder with --out",
-            errno.EACCES: "no permission; choose another folder with --out",
-            errno.EPERM: "no permission; choose another folder with --out",
-        }.get(error.errno or 0, error.strerror or str(error))
-        raise StoreError(f"{path}: cannot {doing}: {advice}") from error
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Replace a file's content so that a reader or a crash sees the old or the new, never a part.
-
-    Raises:
-        StoreError: The file cannot be written.
-    """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with readable_os_errors(path, "be written"):
-        try:
-            with temporary.open("w", encoding="utf-8", newline="\n") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
-
-
-def refuse_overwriting(targets: Iterable[Path], sources: Iterable[str]) -> None:
-    """Stop before a command writes over what it reads.
-
-    Args:
-        targets: Files to be written.
-        sources: Data sets as the user named them; those of the hub are no files of ours.
-
-    Raises:
-        StoreError: A target is a source, also under another name (a link, another spelling).
-    """
-    inputs = [resolve(source) for source in sources if not source.startswith(HUB)]
-    for target in targets:
-        for source in inputs:
-            both = target.exists() and source.exists()
-            if target.resolve() == source.resolve() or (both and target.samefile(source)):
-                raise StoreError(
-                    f"{target}: is the input itself and would be overwritten; choose another place"
-                )
 
 
 class StageFile(Generic[R]):
@@ -311,8 +250,7 @@ class Run:
         Raises:
             StoreError: The folder cannot be made.
         """
-        with readable_os_errors(root, "be made"):
-            root.mkdir(parents=True, exist_ok=True)
+        make_folder(root)
         return cls(root)
 
     def __enter__(self) -> Self:

@@ -21,6 +21,7 @@ from harness.text.linear_score import LinearScore
 from harness.text.masking_names import without
 from harness.text.phrases import sentences
 from harness.text.refusals import WEIGHTS, opening_vectors
+from harness.util.files import write_atomically
 from harness.util.resources import resolve
 
 ANSWERS = "bundled:data/refusals/answers.jsonl"
@@ -53,7 +54,7 @@ def shares(detects: Callable[[str, list[str]], bool], path: Path) -> dict[str, f
 def main() -> None:
     """Fit and write."""
     made = fit()
-    WEIGHTS.write_text(made.model_dump_json() + "\n", encoding="utf-8")
+    write_atomically(WEIGHTS, made.model_dump_json() + "\n")
     print(f"{WEIGHTS}: from {made.texts} answers")
 
 

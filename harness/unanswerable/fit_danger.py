@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from harness.pipeline.store import write_atomically
 from harness.text import embedding
 from harness.text.linear_score import LinearScore
 from harness.unanswerable.danger import WEIGHTS, danger_sign
+from harness.util.files import write_atomically
 from harness.util.resources import resolve
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Writing whole files: a crash leaves the old one or the new one, never half of one."""
+"""Files written whole: a crash leaves the old one or the new one, never half of one."""
 
 from __future__ import annotations
 
@@ -6,56 +6,100 @@ import errno
 import json
 import math
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from harness.errors import StoreError
 
+_ADVICE = {
+    errno.ENOSPC: "no space left on the disk; free some and run the same command again",
+    errno.EDQUOT: "the disk quota is used up; free some and run the same command again",
+    errno.EROFS: "the file system is read-only; choose another output folder",
+    errno.EACCES: "no permission; choose another output folder",
+    errno.EPERM: "no permission; choose another output folder",
+}
 
-def write_text(path: Path, text: str) -> None:
-    """Write ``text`` to ``path`` by atomic rename.
+
+def write_atomically(path: Path, text: str) -> None:
+    """Replace a file's content, as UTF-8.
 
     Raises:
-        StoreError: No space left, or the folder cannot be written.
+        StoreError: The file cannot be written.
     """
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        with partial.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise cannot_write(path, error) from error
+    with replacing(path) as draft:
+        draft.write_text(text, encoding="utf-8", newline="\n")
 
 
 def write_json(path: Path, value: Any) -> None:
     """Write ``value`` as indented JSON; numbers that JSON has not (NaN, infinity) become null.
 
     Raises:
-        StoreError: No space left, or the folder cannot be written.
+        StoreError: The file cannot be written.
     """
-    write_text(
-        path, json.dumps(_plain(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    )
+    text = json.dumps(_finite(value), indent=2, ensure_ascii=False, allow_nan=False)
+    write_atomically(path, text + "\n")
 
 
-def cannot_write(path: Path, error: OSError) -> StoreError:
-    """The one line for a full disk or a folder that may not be written."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return StoreError(
-            f"{path}: no space left on the disk; free some or choose another output_dir, then start"
-            " the same command again: it goes on from the last whole checkpoint"
-        )
-    return StoreError(f"{path}: cannot be written: {error.strerror or error}")
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a draft beside ``path``, which takes its place when the block ends without an error.
+
+    Raises:
+        StoreError: The file cannot be written.
+    """
+    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with readable_os_errors(path, "be written"):
+        try:
+            yield draft
+            with draft.open("rb") as file:
+                os.fsync(file.fileno())
+            draft.replace(path)
+        finally:
+            draft.unlink(missing_ok=True)
 
 
-def _plain(value: Any) -> Any:
+def make_folder(path: Path) -> None:
+    """Make a folder and those above it, unless they exist.
+
+    Raises:
+        StoreError: It cannot be made.
+    """
+    with readable_os_errors(path, "be made"):
+        path.mkdir(parents=True, exist_ok=True)
+
+
+@contextmanager
+def readable_os_errors(path: Path, action: str) -> Iterator[None]:
+    """Turn an ``OSError`` within the block into :func:`file_error`.
+
+    Raises:
+        StoreError: No space, read-only, no permission, or any other fault of the file system.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise file_error(path, action, error) from error
+
+
+def file_error(path: Path, action: str, error: OSError) -> StoreError:
+    """Build the one line that says what the file system refused, and what to do.
+
+    Args:
+        path: The file or folder.
+        action: What cannot be done with it, as a passive infinitive ("be written").
+        error: What the file system said.
+    """
+    advice = _ADVICE.get(error.errno or 0, error.strerror or str(error))
+    return StoreError(f"{path}: cannot {action}: {advice}")
+
+
+def _finite(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return None
     if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): _finite(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [_finite(item) for item in value]
     return value

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from harness.endpoint import ChatCall, Transport, endpoint_settings, one_line
+from harness.endpoint import ChatCall, EndpointClient, endpoint_settings, one_line
 from harness.records import Message
 from harness.text.refusals import Refusals
 from harness.util.digest import digest
@@ -66,7 +66,7 @@ class EndpointJudge:
         settings = endpoint_settings(endpoint)
         self.rubric = rubric
         self.allow_self_judging = self._asking.allow_self_judging
-        self.transport = Transport(settings)
+        self.transport = EndpointClient(settings)
         self.durable = settings.durable
         self.fingerprint = settings.fingerprint
         self._chat = StructuredChat(self.transport, self._asking.structured)

@@ -14,9 +14,9 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from harness.errors import ConfigError
 from harness.records import Dimension, Need
-from harness.registry import did_you_mean
 from harness.util.digest import digest
 from harness.util.resources import configs_root, resolve
+from harness.util.suggestions import did_you_mean
 from harness.util.yaml_config import load_yaml
 
 Shown = Literal["question", "answer", "reference", "original_question", "original_answer"]

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
-from harness.endpoint import ChatCall, ChatResult, Transport, summed
+from harness.endpoint import ChatCall, ChatResult, EndpointClient, summed
 
 Level = Literal["json_schema", "json_object_schema", "json_object", "text"]
 PROBES = 3
@@ -48,7 +48,7 @@ class StructuredChat:
         known: Whether it has been found out.
     """
 
-    def __init__(self, transport: Transport, level: Level = "json_schema") -> None:
+    def __init__(self, transport: EndpointClient, level: Level = "json_schema") -> None:
         self.transport = transport
         self.level: Level = level
         self.known = level == "text"
@@ -63,7 +63,7 @@ class StructuredChat:
             make: Builds the call of an index at a level.
 
         Raises:
-            EndpointError, BudgetExceeded: See ``Transport.chat``.
+            EndpointError, BudgetExceeded: See ``EndpointClient.chat``.
         """
         waiting = list(range(count))
         probed = hopeless = 0

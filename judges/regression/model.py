@@ -13,6 +13,7 @@ from harness.judging.labels import Labels
 from harness.stats.agreement import Estimate, estimate, spearman
 from harness.text import embedding
 from harness.util.digest import digest
+from harness.util.files import make_folder, replacing
 from judges.regression.features import FEATURES, WIDTH, features
 from judges.regression.ridge import Told, fit_line, held_out
 
@@ -96,14 +97,13 @@ class FittedModel(BaseModel):
         """Write one safetensors file, the card in its header; never a pickle."""
         from safetensors.numpy import save_file
 
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_name(path.name + ".part")
-        save_file(
-            {"weights": self.weights, "bias": self.bias},
-            draft,
-            metadata={"jostle_judge": self.card.model_dump_json()},
-        )
-        draft.replace(path)
+        make_folder(path.parent)
+        with replacing(path) as draft:
+            save_file(
+                {"weights": self.weights, "bias": self.bias},
+                draft,
+                metadata={"jostle_judge": self.card.model_dump_json()},
+            )
 
     @classmethod
     def load(cls, path: Path) -> FittedModel:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.endpoint import ChatCall, EndpointSettings, Transport
+from harness.endpoint import ChatCall, EndpointClient, EndpointSettings
 from harness.records import JudgeItem, Message
 from judges.rubric import Rubric
 from tests.judges.conftest import Serves
@@ -38,7 +38,7 @@ def test_the_client_gets_answers(endpoint: tuple[str, str]) -> None:
         ChatCall(messages=(Message(role="user", content=text),), max_tokens=16)
         for text in ("What is the capital of France?", "Say hello.", "Count to three.")
     ]
-    results = dict(Transport(settings).chat(calls))
+    results = dict(EndpointClient(settings).chat(calls))
     assert sorted(results) == [0, 1, 2]
     for result in results.values():
         assert result.error is None, result.error

@@ -8,7 +8,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from harness.pipeline.store import readable_os_errors, write_atomically
+from harness.util.files import readable_os_errors, write_atomically
 from reports.drawing import Chart
 from training.studies import charts
 from training.studies.findings import minus

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from harness.config import Suite
 from harness.data.loading import load
 from harness.models.checkpoints import count_parameters
+from harness.util.formatting import duration
 from training.config import TrainingConfig
 from training.data import load_data
 from training.loading import base_folder, renderer_of
@@ -61,7 +62,7 @@ class Plan:
         """The plan in words, one line an item and one for the sum."""
         found = [
             f"{cost.name}: {cost.steps} steps, {cost.tokens:,} tokens, about"
-            f" {_duration(cost.seconds)}"
+            f" {duration(cost.seconds)}"
             for cost in self.trainings
         ]
         found += [
@@ -72,7 +73,7 @@ class Plan:
         seconds = sum(cost.seconds for cost in self.trainings)
         found.append(
             f"in all {len(self.trainings)} trainings, {sum(c.tokens for c in self.trainings):,}"
-            f" tokens, about {_duration(seconds)} of training one after the other on this machine;"
+            f" tokens, about {duration(seconds)} of training one after the other on this machine;"
             f" {sum(c.answers for c in self.suites):,} answers at most"
         )
         return found
@@ -154,9 +155,3 @@ def _suite(group: SuiteGroup) -> SuiteCost:
     answers = per_subject * len(suite.subjects)
     tokens = sum(per_subject * subject.generation.max_new_tokens for subject in suite.subjects)
     return SuiteCost(group.name, len(suite.subjects), answers, tokens)
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

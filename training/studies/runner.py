@@ -13,7 +13,7 @@ from harness.pipeline import runner as harness_runner
 from harness.pipeline.cache import Cache
 from harness.pipeline.session import Session
 from harness.pipeline.store import Run
-from harness.util.files import cannot_write, write_json
+from harness.util.files import make_folder, readable_os_errors, write_json
 from harness.util.progress import Progress
 from reports.html import render
 from training.result import finished
@@ -114,15 +114,14 @@ def run_study(
 def _claim(root: Path, study: StudyConfig) -> None:
     """Write what the study is; refuse a folder that holds another one."""
     path = root / STATE
+    make_folder(root)
     try:
-        root.mkdir(parents=True, exist_ok=True)
-        there = json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
-    except OSError as error:
-        raise cannot_write(root, error) from error
+        with readable_os_errors(path, "be read"):
+            earlier = json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
     except ValueError:
-        there = None
-    if there is not None and there.get("name") != study.study.name:
-        raise ConfigError(f"{root} holds study {there.get('name')!r}; choose another folder")
+        earlier = None
+    if earlier is not None and earlier.get("name") != study.study.name:
+        raise ConfigError(f"{root} holds study {earlier.get('name')!r}; choose another folder")
     write_json(path, {"name": study.study.name, "config": study.model_dump(mode="json")})
 
 

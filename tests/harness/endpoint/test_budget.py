@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from scripted_server import Reply, ScriptedServer, error, says
 
-from harness.endpoint import ChatCall, ChatResult, EndpointSettings, Transport
+from harness.endpoint import ChatCall, ChatResult, EndpointClient, EndpointSettings
 from harness.endpoint.budget import worst_case
 from harness.errors import BudgetExceeded, JostleError
 from harness.records import Message
@@ -25,12 +25,14 @@ def call(text: str, **fields: Any) -> ChatCall:
     return ChatCall(messages=(Message(role="user", content=text),), **{"max_tokens": 8, **fields})
 
 
-def client(server: ScriptedServer, **fields: Any) -> Transport:
+def client(server: ScriptedServer, **fields: Any) -> EndpointClient:
     quick = {"backoff_s": 0.01, "timeout_s": 5.0, "max_retries": 3, "concurrency": 4}
-    return Transport(EndpointSettings(model="m", base_url=server.base_url, **{**quick, **fields}))
+    return EndpointClient(
+        EndpointSettings(model="m", base_url=server.base_url, **{**quick, **fields})
+    )
 
 
-def drain(asked: Transport, count: int, got: list[ChatResult]) -> None:
+def drain(asked: EndpointClient, count: int, got: list[ChatResult]) -> None:
     """Collect results as they come, so that they are there when the iterator raises."""
     got.extend(result for _, result in asked.chat([call(f"call {n}") for n in range(count)]))
 
@@ -55,17 +57,17 @@ def test_token_budget_is_never_passed_and_stops_cleanly() -> None:
 
     got: list[ChatResult] = []
     with ScriptedServer(script) as server:
-        transport = client(server, budget={"tokens": 1000})
+        endpoint = client(server, budget={"tokens": 1000})
         with pytest.raises(BudgetExceeded) as raised:
-            drain(transport, 1000, got)
+            drain(endpoint, 1000, got)
     assert used <= 1000
-    assert transport.usage.tokens == used == 25 * len(got)
+    assert endpoint.usage.tokens == used == 25 * len(got)
     assert used > 1000 - 70  # stops at the last call that fits, not long before
     assert f"{used} tokens are spent" in str(raised.value)
     assert "run the same command again to go on with a fresh budget" in str(raised.value)
     assert "\n" not in str(raised.value)
     with pytest.raises(BudgetExceeded):
-        list(transport.chat([call("one more")]))
+        list(endpoint.chat([call("one more")]))
 
 
 def test_a_budget_too_small_for_any_call_says_what_one_may_take() -> None:
@@ -79,24 +81,24 @@ def test_a_budget_too_small_for_any_call_says_what_one_may_take() -> None:
 
 def test_money_budget() -> None:
     with ScriptedServer(lambda *_: says("ok")) as server:
-        transport = client(server, prices=PRICES, budget={"money": 0.5})
+        endpoint = client(server, prices=PRICES, budget={"money": 0.5})
         with pytest.raises(BudgetExceeded, match=r"0\.5 money.*0\.4\d\d\d money\) are spent"):
-            list(transport.chat([call(f"call {n}") for n in range(1000)]))
-    assert 0.4 < transport.usage.money <= 0.5
+            list(endpoint.chat([call(f"call {n}") for n in range(1000)]))
+    assert 0.4 < endpoint.usage.money <= 0.5
 
 
 def test_every_attempt_is_within_the_budget() -> None:
     """A server that charges for nothing, again and again."""
     got: list[ChatResult] = []
     with ScriptedServer(lambda *_: empty(20, 20)) as server:
-        transport = client(server, budget={"tokens": 500}, max_retries=20)
+        endpoint = client(server, budget={"tokens": 500}, max_retries=20)
         with pytest.raises(BudgetExceeded):
-            drain(transport, 100, got)
+            drain(endpoint, 100, got)
         assert 400 < 40 * len(server.requests) <= 500
-    assert transport.usage.tokens == 40 * len(server.requests)
+    assert endpoint.usage.tokens == 40 * len(server.requests)
     # What was paid for is handed out with the failure that it bought.
     assert sum(r.cost.prompt_tokens + r.cost.completion_tokens for r in got) == (
-        transport.usage.tokens
+        endpoint.usage.tokens
     )
     assert {r.error.kind for r in got if r.error} == {"empty_choice"}
 
@@ -124,41 +126,41 @@ def test_a_result_costs_what_all_its_attempts_cost() -> None:
         return empty(20, 5) if before < 2 else says("ok", prompt_tokens=20, completion_tokens=7)
 
     with ScriptedServer(script) as server:
-        transport = client(server, prices=PRICES)
-        ((_, result),) = transport.chat([call("x")])
+        endpoint = client(server, prices=PRICES)
+        ((_, result),) = endpoint.chat([call("x")])
     assert (result.text, result.attempts, result.estimated) == ("ok", 3, False)
     assert (result.cost.prompt_tokens, result.cost.completion_tokens) == (60, 17)
     assert result.cost.money == pytest.approx((60 * 1000 + 17 * 2000) / 1e6)
-    assert result.cost.money == pytest.approx(transport.usage.money)
+    assert result.cost.money == pytest.approx(endpoint.usage.money)
     assert (result.prompt_tokens, result.completion_tokens) == (20, 7)  # of the answer itself
 
 
 def test_a_server_that_does_not_count_gives_an_estimate_and_says_so() -> None:
     with ScriptedServer(lambda *_: uncounted(says("four" * 10))) as server:
-        transport = client(server, prices=PRICES)
-        results = [result for _, result in transport.chat([call("hello" * 8)] * 5)]
+        endpoint = client(server, prices=PRICES)
+        results = [result for _, result in endpoint.chat([call("hello" * 8)] * 5)]
     for result in results:
         assert result.estimated
         assert (result.prompt_tokens, result.completion_tokens) == (None, None)
         assert (result.cost.prompt_tokens, result.cost.completion_tokens) == (10, 10)
-    usage = transport.usage
+    usage = endpoint.usage
     assert (usage.uncounted, usage.prompt_tokens, usage.completion_tokens) == (5, 50, 50)
     assert sum(r.cost.money for r in results) == pytest.approx(usage.money) == pytest.approx(0.15)
 
 
 def test_a_budget_holds_by_the_worst_case_where_the_server_does_not_count() -> None:
     with ScriptedServer(lambda *_: uncounted(says("ok"))) as server:
-        transport = client(server, budget={"tokens": 10 * 62})
+        endpoint = client(server, budget={"tokens": 10 * 62})
         with pytest.raises(BudgetExceeded):
-            list(transport.chat([call(f"call {n % 10}") for n in range(1000)]))
+            list(endpoint.chat([call(f"call {n % 10}") for n in range(1000)]))
         assert len(server.requests) == 10
 
 
 def test_what_was_never_answered_costs_nothing() -> None:
     with ScriptedServer(lambda *_: error(503)) as server:
-        transport = client(server, budget={"tokens": 100}, max_retries=5, concurrency=1)
-        ((_, result),) = transport.chat([call("x")])
-    assert (result.attempts, result.estimated, transport.usage.tokens) == (6, False, 0)
+        endpoint = client(server, budget={"tokens": 100}, max_retries=5, concurrency=1)
+        ((_, result),) = endpoint.chat([call("x")])
+    assert (result.attempts, result.estimated, endpoint.usage.tokens) == (6, False, 0)
 
 
 def test_counts_as_floats_are_counts() -> None:
@@ -172,19 +174,19 @@ def test_answers_that_break_off_are_billed() -> None:
     """A server bills what it sent, whether or not it all came through."""
     broken = Reply(body=says("x" * 400, completion_tokens=8).body, drop=300)
     with ScriptedServer(lambda *_: broken) as server:
-        transport = client(server, budget={"tokens": 620}, max_retries=50, concurrency=1)
+        endpoint = client(server, budget={"tokens": 620}, max_retries=50, concurrency=1)
         with pytest.raises(BudgetExceeded):
-            drain(transport, 100, [])
+            drain(endpoint, 100, [])
         assert len(server.requests) == 10  # of 62 tokens at the worst
-    assert (transport.usage.uncounted, sum(transport.account.spent)) == (10, 620)
+    assert (endpoint.usage.uncounted, sum(endpoint.state.account.spent)) == (10, 620)
 
 
 def test_what_cannot_be_sent_is_not_billed() -> None:
     settings = EndpointSettings(model="m", base_url="http://127.0.0.1:9/v1", max_retries=0)
-    transport = Transport(settings)
+    endpoint = EndpointClient(settings)
     with pytest.raises(JostleError, match="cannot be reached"):
-        list(transport.chat([call("x")]))
-    assert (transport.usage.uncounted, sum(transport.account.spent)) == (0, 0)
+        list(endpoint.chat([call("x")]))
+    assert (endpoint.usage.uncounted, sum(endpoint.state.account.spent)) == (0, 0)
 
 
 def test_further_fields_are_part_of_the_prompt() -> None:
@@ -208,10 +210,10 @@ def test_what_is_cancelled_under_way_is_in_the_usage() -> None:
         return Reply(body=says("late").body, delay=4.0)
 
     with ScriptedServer(script) as server:
-        transport = client(server, concurrency=8, prices=PRICES)
+        endpoint = client(server, concurrency=8, prices=PRICES)
         with pytest.raises(JostleError, match="refused the key"):
-            drain(transport, 8, [])
+            drain(endpoint, 8, [])
         assert len(server.requests) == 8
-    assert (transport.usage.attempts, transport.usage.uncounted) == (8, 7)
-    assert transport.usage.tokens == 7 * 2  # six bytes are about two tokens
-    assert transport.usage.money > 0
+    assert (endpoint.usage.attempts, endpoint.usage.uncounted) == (8, 7)
+    assert endpoint.usage.tokens == 7 * 2  # six bytes are about two tokens
+    assert endpoint.usage.money > 0

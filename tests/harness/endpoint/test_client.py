@@ -19,9 +19,9 @@ from scripted_server import Reply, Script, ScriptedServer, error, says
 from harness.endpoint import (
     ChatCall,
     ChatResult,
+    EndpointClient,
     EndpointError,
     EndpointSettings,
-    Transport,
     endpoint_settings,
 )
 from harness.endpoint.responses import retry_after
@@ -51,16 +51,16 @@ def settings(server: ScriptedServer, **fields: Any) -> EndpointSettings:
 
 def collect(script: Script, count: int, **fields: Any) -> dict[int, ChatResult]:
     with ScriptedServer(script) as server:
-        transport = Transport(settings(server, **fields))
-        pairs = list(transport.chat([call(f"call {n}") for n in range(count)]))
+        client = EndpointClient(settings(server, **fields))
+        pairs = list(client.chat([call(f"call {n}") for n in range(count)]))
     results = dict(pairs)
     assert len(results) == len(pairs) == count
     return results
 
 
-def drain(transport: Transport, count: int, got: list[int]) -> None:
+def drain(client: EndpointClient, count: int, got: list[int]) -> None:
     """Collect indices as they come, so that they are there when the iterator raises."""
-    got.extend(index for index, _ in transport.chat([call(f"call {n}") for n in range(count)]))
+    got.extend(index for index, _ in client.chat([call(f"call {n}") for n in range(count)]))
 
 
 def one(script: Script, **fields: Any) -> ChatResult:
@@ -84,34 +84,34 @@ def test_answers_keep_their_index_and_their_usage() -> None:
         return Reply(body=says(f"re: {asked(request)}").body, delay=0.1 + random.random() / 50)
 
     with ScriptedServer(script) as server:
-        transport = Transport(
+        client = EndpointClient(
             settings(server, concurrency=5, prices={"prompt": 1.0, "completion": 10.0})
         )
-        results = dict(transport.chat([call(f"call {n}") for n in range(40)]))
+        results = dict(client.chat([call(f"call {n}") for n in range(40)]))
         assert {n: r.text for n, r in results.items()} == {n: f"re: call {n}" for n in range(40)}
         assert server.most_at_once == 5
-    assert transport.usage.calls == transport.usage.attempts == 40
-    assert (transport.usage.prompt_tokens, transport.usage.completion_tokens) == (800, 200)
-    assert transport.usage.money == pytest.approx(40 * (20 * 1 + 5 * 10) / 1e6)
+    assert client.usage.calls == client.usage.attempts == 40
+    assert (client.usage.prompt_tokens, client.usage.completion_tokens) == (800, 200)
+    assert client.usage.money == pytest.approx(40 * (20 * 1 + 5 * 10) / 1e6)
     assert results[3].cost.money == pytest.approx(70 / 1e6)
     assert results[3].cost.seconds > 0
 
 
 def test_no_calls_open_no_connection() -> None:
     assert (
-        list(Transport(EndpointSettings(model="m", base_url="http://127.0.0.1:9/v1")).chat([]))
+        list(EndpointClient(EndpointSettings(model="m", base_url="http://127.0.0.1:9/v1")).chat([]))
         == []
     )
 
 
 def test_what_is_sent() -> None:
     with ScriptedServer(lambda *_: says("x")) as server:
-        transport = Transport(settings(server, extra_body={"top_k": 3}))
+        client = EndpointClient(settings(server, extra_body={"top_k": 3}))
         calls = [
             call("a", seed=7, top_p=0.5, stop=("END",), response_format={"type": "json_object"}),
             call("b", temperature=None),
         ]
-        dict(transport.chat(calls))
+        dict(client.chat(calls))
         first, second = sorted(server.requests, key=asked)
         authorization = {headers["authorization"] for headers in server.headers}
     common = {"model": "m", "max_tokens": 8, "top_k": 3}
@@ -203,8 +203,8 @@ def test_max_tokens_is_renamed_where_the_server_wants_it() -> None:
         return says(str(request["max_completion_tokens"]))
 
     with ScriptedServer(script) as server:
-        transport = Transport(settings(server, concurrency=1))
-        results = dict(transport.chat([call(f"{n}") for n in range(5)]))
+        client = EndpointClient(settings(server, concurrency=1))
+        results = dict(client.chat([call(f"{n}") for n in range(5)]))
         assert [r.text for r in results.values()] == ["8"] * 5
         assert len(server.requests) == 6
 
@@ -212,9 +212,9 @@ def test_max_tokens_is_renamed_where_the_server_wants_it() -> None:
 def test_max_tokens_is_renamed_once_a_call() -> None:
     """A field that the caller gives goes out under its own name, however often it is renamed."""
     with ScriptedServer(lambda *_: error(400, "use 'max_completion_tokens' instead")) as server:
-        transport = Transport(settings(server, concurrency=1))
+        client = EndpointClient(settings(server, concurrency=1))
         for _ in range(2):
-            ((_, result),) = transport.chat([call("x", extra={"max_tokens": 5})])
+            ((_, result),) = client.chat([call("x", extra={"max_tokens": 5})])
             assert result.error is not None
             assert result.error.kind == "bad_request"
         assert len(server.requests) == 4
@@ -242,12 +242,12 @@ def test_retry_after_holds_everything_back() -> None:
 @pytest.mark.parametrize("max_retries", [0, 6])
 def test_a_longer_wait_than_we_wait_stops_all_and_is_named(max_retries: int) -> None:
     with ScriptedServer(lambda *_: error(429, Retry_After="3600")) as server:
-        transport = Transport(settings(server, max_wait_s=5.0, max_retries=max_retries))
+        client = EndpointClient(settings(server, max_wait_s=5.0, max_retries=max_retries))
         started = time.monotonic()
         with pytest.raises(
             EndpointError, match=r"asks to wait 3600 s .* max_wait_s \(5 s\)"
         ) as raised:
-            list(transport.chat([call(f"call {n}") for n in range(300)]))
+            list(client.chat([call(f"call {n}") for n in range(300)]))
         assert time.monotonic() - started < 4
         assert len(server.requests) <= 4
     assert "\n" not in str(raised.value)
@@ -256,10 +256,10 @@ def test_a_longer_wait_than_we_wait_stops_all_and_is_named(max_retries: int) -> 
 @pytest.mark.parametrize("header", ["0", "Wed, 25 Nov 2020 00:00:00 GMT"])
 def test_a_retry_after_of_nothing_skips_no_back_off(header: str) -> None:
     with ScriptedServer(lambda *_: error(429, Retry_After=header)) as server:
-        transport = Transport(settings(server, backoff_s=0.1, max_retries=2, concurrency=1))
+        client = EndpointClient(settings(server, backoff_s=0.1, max_retries=2, concurrency=1))
         jitter = Jitter()
-        transport.jitter = jitter
-        list(transport.chat([call("x")]))
+        client.state.jitter = jitter
+        list(client.chat([call("x")]))
     assert jitter.ceilings == pytest.approx([0.1, 0.2])
 
 
@@ -284,12 +284,12 @@ def test_retry_after_header(headers: dict[str, str], seconds: float | None) -> N
 
 def test_backoff_is_exponential_jittered_and_capped() -> None:
     with ScriptedServer(lambda *_: error(500)) as server:
-        transport = Transport(
+        client = EndpointClient(
             settings(server, backoff_s=0.1, max_wait_s=0.3, max_retries=5, concurrency=1)
         )
         jitter = Jitter()
-        transport.jitter = jitter
-        list(transport.chat([call("x")]))
+        client.state.jitter = jitter
+        list(client.chat([call("x")]))
     assert jitter.ceilings == pytest.approx([0.1, 0.2, 0.3, 0.3, 0.3])
 
 
@@ -304,9 +304,9 @@ def test_backoff_is_exponential_jittered_and_capped() -> None:
 )
 def test_what_concerns_all_stops_all(reply: Reply, line: str) -> None:
     with ScriptedServer(lambda *_: reply) as server:
-        transport = Transport(settings(server))
+        client = EndpointClient(settings(server))
         with pytest.raises(EndpointError) as raised:
-            list(transport.chat([call(f"call {n}") for n in range(1000)]))
+            list(client.chat([call(f"call {n}") for n in range(1000)]))
         assert line in str(raised.value)
         assert KEY not in str(raised.value)
         assert len(server.requests) <= 4
@@ -322,7 +322,7 @@ def nobody(**fields: Any) -> EndpointSettings:
 def test_an_endpoint_that_is_not_there_stops_at_the_first_call(count: int) -> None:
     got: list[int] = []
     with pytest.raises(EndpointError, match="cannot be reached") as raised:
-        drain(Transport(nobody(max_retries=1, concurrency=8)), count, got)
+        drain(EndpointClient(nobody(max_retries=1, concurrency=8)), count, got)
     assert got == []  # no record of an error each
     assert "\n" not in str(raised.value)
 
@@ -330,13 +330,13 @@ def test_an_endpoint_that_is_not_there_stops_at_the_first_call(count: int) -> No
 def test_an_endpoint_that_goes_away_stops_after_as_many_calls_as_go_at_once() -> None:
     """Calls made one by one count as well as those of one batch."""
     with ScriptedServer(lambda *_: says("x")) as server:
-        transport = Transport(settings(server, max_retries=0, concurrency=4))
-        dict(transport.chat([call("still there")]))
+        client = EndpointClient(settings(server, max_retries=0, concurrency=4))
+        dict(client.chat([call("still there")]))
     got: list[str] = []
 
     def one_by_one() -> None:
         for n in range(10):
-            ((_, result),) = transport.chat([call(f"call {n}")])
+            ((_, result),) = client.chat([call(f"call {n}")])
             got.append(result.error.kind if result.error else "answered")
 
     with pytest.raises(EndpointError, match="cannot be reached"):
@@ -349,7 +349,7 @@ def test_an_endpoint_that_breaks_off_its_answers_is_said_to() -> None:
         ScriptedServer(lambda *_: Reply(body=says("x" * 400).body, drop=300)) as server,
         pytest.raises(EndpointError, match="breaks off its answers") as raised,
     ):
-        drain(Transport(settings(server, max_retries=0)), 100, [])
+        drain(EndpointClient(settings(server, max_retries=0)), 100, [])
     assert "cannot be reached" not in str(raised.value)
 
 
@@ -359,9 +359,9 @@ def test_a_key_is_refused_half_way_and_answers_before_are_kept() -> None:
 
     got: list[int] = []
     with ScriptedServer(script) as server:
-        transport = Transport(settings(server))
+        client = EndpointClient(settings(server))
         with pytest.raises(EndpointError):
-            drain(transport, 1000, got)
+            drain(client, 1000, got)
         assert len(server.requests) < 40
     assert 15 <= len(got) < 40
     assert len(set(got)) == len(got)
@@ -369,9 +369,9 @@ def test_a_key_is_refused_half_way_and_answers_before_are_kept() -> None:
 
 def test_closing_the_iterator_cancels() -> None:
     with ScriptedServer(lambda *_: Reply(body=says("ok").body, delay=0.05)) as server:
-        transport = Transport(settings(server))
+        client = EndpointClient(settings(server))
         started = time.monotonic()
-        with closing(transport.chat([call(f"call {n}") for n in range(1000)])) as results:
+        with closing(client.chat([call(f"call {n}") for n in range(1000)])) as results:
             next(results)
         assert time.monotonic() - started < 3
         assert len(server.requests) < 20
@@ -406,10 +406,10 @@ def faulty(seed: int, rate: float) -> Script:
 def test_a_thousand_calls_with_faults(max_retries: int, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     with ScriptedServer(faulty(3, 0.3)) as server:
-        transport = Transport(
+        client = EndpointClient(
             settings(server, max_retries=max_retries, concurrency=32, timeout_s=4.0)
         )
-        pairs = list(transport.chat([call(f"call {n}") for n in range(1000)]))
+        pairs = list(client.chat([call(f"call {n}") for n in range(1000)]))
     assert sorted(index for index, _ in pairs) == list(range(1000))
     outcomes = Counter("answered" if r.error is None else r.error.kind for _, r in pairs)
     for index, result in pairs:
@@ -419,8 +419,8 @@ def test_a_thousand_calls_with_faults(max_retries: int, caplog: pytest.LogCaptur
     else:
         assert 600 < outcomes["answered"] < 800
         assert {"rate_limited", "http_500", "broken_off", "timeout"} <= set(outcomes)
-    assert transport.usage.calls == 1000
-    assert sum(transport.usage.failures.values()) == transport.usage.attempts - outcomes["answered"]
+    assert client.usage.calls == 1000
+    assert sum(client.usage.failures.values()) == client.usage.attempts - outcomes["answered"]
     assert KEY not in caplog.text
 
 
@@ -440,9 +440,9 @@ def test_no_part_of_the_key_where_a_message_is_cut(before: int, status: int) -> 
     html = Reply(body=f"<html>{said}")
     reply = html if status == 200 else error(status, said)
     with ScriptedServer(lambda *_: reply) as server:
-        transport = Transport(settings(server, max_retries=0))
+        client = EndpointClient(settings(server, max_retries=0))
         try:
-            ((_, result),) = transport.chat([call("x")])
+            ((_, result),) = client.chat([call("x")])
             told = repr(result)
         except EndpointError as raised:
             told = str(raised)
@@ -470,7 +470,7 @@ def test_without_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OPENAI_API_KEY")
     assert one(lambda *_: says("no-key is what local servers take")).text is not None
     with pytest.raises(EndpointError, match="set the environment variable OPENAI_API_KEY"):
-        Transport(EndpointSettings(model="m"))
+        EndpointClient(EndpointSettings(model="m"))
 
 
 @pytest.mark.parametrize(
@@ -526,7 +526,7 @@ def test_bad_settings_give_one_line_without_the_value(options: dict[str, Any], l
 
 def test_an_unsendable_text_is_one_calls_failure() -> None:
     with ScriptedServer(lambda *_: says("ok")) as server:
-        results = dict(Transport(settings(server)).chat([call("a\ud800b"), call("fine")]))
+        results = dict(EndpointClient(settings(server)).chat([call("a\ud800b"), call("fine")]))
     assert results[1].text == "ok"
     assert results[0].error is not None
     assert (results[0].error.kind, results[0].error.transient) == ("client_error", False)
@@ -550,4 +550,4 @@ def no_threads_left() -> Iterator[None]:
     import threading
 
     yield
-    assert not [t for t in threading.enumerate() if t.name == "jostle-transport"]
+    assert not [t for t in threading.enumerate() if t.name == "jostle-endpoint"]

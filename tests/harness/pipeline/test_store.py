@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from harness.cli.common import refuse_overwriting
 from harness.errors import StoreError
-from harness.pipeline.store import Run, StageFile, refuse_overwriting
+from harness.pipeline.store import Run, StageFile
 from harness.records import Completion, Generation, Manifest, Message, Sample
 
 
