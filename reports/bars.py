@@ -81,9 +81,7 @@ def gains(summary: Summary, measure: Measure) -> Chart | None:
 def _ordered(bars: Sequence[Bar], summary: Summary) -> list[Bar]:
     """Sort: original, all kinds together, each kind as in the suite; subjects as in the suite."""
     kinds = [ORIGINAL, ALL, *(kind.name for kind in summary.kinds if kind.name != ORIGINAL)]
-    return sorted(
-        bars, key=lambda bar: (kinds.index(bar.row), summary.subjects.index(bar.subject))
-    )
+    return sorted(bars, key=lambda bar: (kinds.index(bar.row), summary.subjects.index(bar.subject)))
 
 
 Difference = Callable[[SubjectMemorisation], PairedDifference | None]
@@ -165,8 +163,7 @@ def _negated(estimate: PairedDifference | None) -> PairedDifference | None:
     if estimate is None:
         return None
     mean, low, high = (
-        None if end is None else -end + 0.0
-        for end in (estimate.mean, estimate.high, estimate.low)
+        None if end is None else -end + 0.0 for end in (estimate.mean, estimate.high, estimate.low)
     )
     return estimate.model_copy(update={"mean": mean, "low": low, "high": high})
 

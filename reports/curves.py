@@ -117,9 +117,7 @@ def worst_of_k(summary: Summary, measure: Measure) -> Chart | None:
         axis.set_xticks(sorted({point.k for point, _ in points}))
         page.legend(loc="outside upper left", ncols=4)
 
-    parts = (
-        f"{point.subject}, k {point.k}: {figure(worst.mean, 3)}" for point, worst in points
-    )
+    parts = (f"{point.subject}, k {point.k}: {figure(worst.mean, 3)}" for point, worst in points)
     return draw(
         f"worst-{slug(label)}",
         f"{label}: the worst of k rewordings",

@@ -17,7 +17,7 @@ from reports.rows import label_of
 
 def radar(summary: Summary, measure: Measure) -> Chart | None:
     """Draw the levels of all subjects on each kind; return None with fewer than three axes."""
-    levels = next((row for row in summary.radar if row.measure == measure), None)
+    levels = next((row for row in summary.radar if (row.judge, row.dimension) == measure), None)
     if levels is None or len(levels.axes) < 3:
         return None
     axes = levels.axes

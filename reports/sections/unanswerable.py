@@ -1,65 +1,107 @@
-"""What the page says of questions that nobody can answer."""
+"""Unanswerable questions: refusals, false answers, and the ways to find refusals."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from dataclasses import dataclass
 
+from harness.analysis.unanswerable_schema import (
+    AnswerRate,
+    AnswerRates,
+    RefusalRates,
+    Unanswerable,
+)
 from harness.records import ORIGINAL
+from reports.sections.section import PageData, PageSection
 
-Row = dict[str, Any]
-NAMES = {ORIGINAL: "as asked", "variants": "(all kinds)"}
-RATES = ("refusal", "false_answer", "uses_name", "false_refusal", "exact_match", "rouge_l")
+TOTALS = {ORIGINAL: "as asked", "variants": "(all kinds)"}
 
 
-def context(summary: Mapping[str, Any]) -> Row:
-    """What the template needs, by its names for it; nothing where the test was not made."""
-    unknown = summary.get("unknown")
-    if unknown is None:
-        return {"unknown": None}
+@dataclass(frozen=True)
+class RateRow:
+    """The rates of one subject on the originals, on all variants, or on one kind.
+
+    Attributes:
+        subject: The subject.
+        asked: How the prompts were asked, for people.
+        total: It is not about a single kind.
+        rates: The rates.
+    """
+
+    subject: str
+    asked: str
+    total: bool
+    rates: AnswerRates
+
+    @property
+    def unknown(self) -> int:
+        """Return the number of prompts that cannot be answered."""
+        return _prompts(self.rates.refusal)
+
+    @property
+    def known(self) -> int:
+        """Return the number of prompts that can be answered."""
+        return _prompts(self.rates.false_refusal)
+
+
+def _prompts(rate: AnswerRate | None) -> int:
+    return rate.prompts if rate else 0
+
+
+def rate_rows(unanswerable: Unanswerable) -> list[RateRow]:
+    """Return the rates of every subject, however the prompts were asked."""
+    return [
+        RateRow(subject, TOTALS.get(asked, asked), asked in TOTALS, rates)
+        for subject, one in unanswerable.subjects.items()
+        for asked, rates in one.asked.items()
+        if any(rate for _, rate in rates)
+    ]
+
+
+@dataclass(frozen=True)
+class DetectorRow:
+    """What one way of finding refusals found on the prompts as asked.
+
+    Attributes:
+        subject: The subject.
+        way: The way.
+        primary: The table of rates rests on it.
+        rates: The rates.
+    """
+
+    subject: str
+    way: str
+    primary: bool
+    rates: RefusalRates
+
+
+def detector_rows(unanswerable: Unanswerable) -> list[DetectorRow]:
+    """Return what each way of finding refusals found."""
+    return [
+        DetectorRow(subject, way, way == unanswerable.primary, rates)
+        for subject, one in unanswerable.subjects.items()
+        for way, rates in one.detectors.rates.items()
+    ]
+
+
+def context(page: PageData) -> dict[str, object]:
+    """Return the names that the template needs."""
+    unanswerable = page.summary.unanswerable
+    assert unanswerable is not None
     return {
-        "unknown": unknown,
-        "unknown_rates": list(_rates(unknown)),
-        "refusal_ways": list(_ways(unknown)),
-        "refusal_pairs": [
-            pair | {"subject": subject}
-            for subject, found in unknown["subjects"].items()
-            for pair in found["detectors"]["pairs"]
+        "unanswerable": unanswerable,
+        "rate_rows": rate_rows(unanswerable),
+        "detector_rows": detector_rows(unanswerable),
+        "agreement_rows": [
+            (subject, pair)
+            for subject, one in unanswerable.subjects.items()
+            for pair in one.detectors.pairs
         ],
     }
 
 
-def _rates(unknown: Mapping[str, Any]) -> Iterator[Row]:
-    for subject, found in unknown["subjects"].items():
-        for asked, rates in found["asked"].items():
-            if not any(rates.values()):
-                continue
-            yield {
-                "subject": subject,
-                "asked": NAMES.get(asked, asked),
-                "total": asked in NAMES,
-                "unknown": _prompts(rates["refusal"]),
-                "known": _prompts(rates["false_refusal"]),
-                **{name: _estimate(rates[name]) for name in RATES},
-            }
+def applies(page: PageData) -> bool:
+    """Return whether samples say which questions can be answered."""
+    return page.summary.unanswerable is not None
 
 
-def _ways(unknown: Mapping[str, Any]) -> Iterator[Row]:
-    for subject, found in unknown["subjects"].items():
-        for way, rates in found["detectors"]["rates"].items():
-            yield {
-                "subject": subject,
-                "way": way,
-                "primary": way == unknown["primary"],
-                "refusal": _estimate(rates["refusal"]),
-                "false_refusal": _estimate(rates["false_refusal"]),
-            }
-
-
-def _prompts(rate: Mapping[str, Any] | None) -> int:
-    return 0 if rate is None else int(rate["prompts"])
-
-
-def _estimate(rate: Mapping[str, Any] | None) -> Row | None:
-    """A rate by the names that the tables' macros know."""
-    return None if rate is None else {"mean": rate["value"], **rate}
+SECTION = PageSection("unknown", "Unknown", "unanswerable", context, applies)

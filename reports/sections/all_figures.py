@@ -1,0 +1,42 @@
+"""All figures: every measure, kind and subject in one table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from harness.analysis.estimates import Contrast, SummaryCell
+from harness.analysis.summary_schema import Summary
+from reports.sections.section import PageData, PageSection
+
+
+@dataclass(frozen=True)
+class FigureRow:
+    """One cell beside the contrast of the same subject, measure and kind.
+
+    Attributes:
+        cell: Levels and drop.
+        contrast: The subject against the baseline; None for the baseline itself.
+    """
+
+    cell: SummaryCell
+    contrast: Contrast | None
+
+
+def figure_rows(summary: Summary) -> list[FigureRow]:
+    """Return a row for every cell."""
+    scope = summary.headline.scope
+    contrasts = {
+        (row.subject, row.measure, row.kind): row for row in summary.contrasts if row.scope == scope
+    }
+    return [
+        FigureRow(cell, contrasts.get((cell.subject, cell.measure, cell.kind)))
+        for cell in summary.cells
+    ]
+
+
+def context(page: PageData) -> dict[str, object]:
+    """Return the names that the template needs."""
+    return {"figure_rows": figure_rows(page.summary)}
+
+
+SECTION = PageSection("figures", "All figures", "all_figures", context)

@@ -1,0 +1,50 @@
+"""The finding: the verdict in words, the traffic lights, and the leading charts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from harness.analysis.summary_schema import Summary, TrafficLight
+from reports.judge_notes import checked
+from reports.sections.section import PageData, PageSection
+
+
+@dataclass(frozen=True)
+class LightGroup:
+    """Traffic lights under one heading.
+
+    Attributes:
+        subject: The subject; None for the whole run, or for all lights together.
+        lights: The lights.
+    """
+
+    subject: str | None
+    lights: tuple[TrafficLight, ...]
+
+
+def light_groups(summary: Summary) -> list[LightGroup]:
+    """Group the lights by subject; with one compared subject they stay together."""
+    names = list(dict.fromkeys(light.subject for light in summary.lights))
+    if len(names) <= 2:
+        return [LightGroup(None, summary.lights)]
+    return [
+        LightGroup(name, tuple(light for light in summary.lights if light.subject == name))
+        for name in names
+    ]
+
+
+def context(page: PageData) -> dict[str, object]:
+    """Return the names that the template needs."""
+    summary = page.summary
+    notes = (checked(summary, measure) for measure in summary.headline.measures)
+    return {
+        "finding": summary.finding,
+        "memorisation": summary.memorisation,
+        "headline_checked": next((note for note in notes if note), ""),
+        "has_llm": any(judge.llm for judge in summary.judges.values()),
+        "has_learned": any(judge.learned for judge in summary.judges.values()),
+        "light_groups": light_groups(summary),
+    }
+
+
+SECTION = PageSection("finding", "Finding", "finding", context)
