@@ -22,7 +22,8 @@ from harness.util.suggestions import did_you_mean
 FIRST_OPTION = ""
 """Stands for the name of a plug-in's first option in its short form (``- fitted: counseling``)."""
 
-_OUR_JUDGES = "judges."
+OWN_DISTRIBUTION = "jostle"
+"""Plug-ins that its entry points name are ours: their versions hold all that decides."""
 
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
@@ -41,9 +42,14 @@ class Registry(Generic[T]):
         self._group = group
         self._targets: dict[str, str | Callable[..., Any]] = {}
         self._scanned = group is None
+        self._shipped: set[str] = set()
 
     def register(self, name: str, target: str | None = None) -> Callable[[F], F]:
-        """Decorator that registers a class or a function; ``target`` registers ``module:attr`` lazily.
+        """Return a decorator that registers a class or function, or register ``module:attr`` lazily.
+
+        Args:
+            name: What users write.
+            target: ``module:attribute``, imported on first use.
 
         Raises:
             PluginError: The name is taken by something else.
@@ -60,12 +66,12 @@ class Registry(Generic[T]):
         return decorate
 
     def names(self) -> list[str]:
-        """All known names, sorted."""
+        """Return all known names, sorted."""
         self._scan()
         return sorted(self._targets)
 
     def get(self, name: str) -> Callable[..., Any]:
-        """The class or function behind ``name``, imported now if it was lazy.
+        """Return the class or function behind ``name``, imported now if it was lazy.
 
         Raises:
             PluginError: Unknown name, or its module cannot be imported.
@@ -124,21 +130,21 @@ class Registry(Generic[T]):
             raise PluginError(f"{self.noun} {name!r}: {error}") from error
 
     def describe(self, name: str) -> str:
-        """First line of the plug-in's docstring."""
+        """Return the first line of the plug-in's docstring."""
         return (inspect.getdoc(self.get(name)) or "").partition("\n")[0]
 
     def foreign_digest(self, name: str, options: Mapping[str, Any] | None = None) -> str:
-        """What tells a foreign plug-in from every other: its name, its options and its file.
+        """Return a digest that tells a foreign plug-in from others: its name, options and file.
 
         A version alone does not: one file may hold several plug-ins that all say "1", and it may be
-        edited. Empty for our own judges, whose versions hold all that decides: a release must not
-        throw away paid judgements for a comment.
+        edited. Empty for the plug-ins of our own distribution, whose versions hold all that decides:
+        a release must not throw away paid judgements for a comment.
 
         Raises:
             PluginError: Unknown name, or its module cannot be imported.
         """
         plugin = self.get(name)
-        if plugin.__module__.startswith(_OUR_JUDGES):
+        if name in self._shipped:
             return ""
         try:
             code = file_digest(Path(inspect.getfile(plugin)))
@@ -168,6 +174,8 @@ class Registry(Generic[T]):
         self._scanned = True
         for point in entry_points(group=self._group):
             self._add(point.name, point.value)
+            if point.dist is not None and point.dist.name == OWN_DISTRIBUTION:
+                self._shipped.add(point.name)
 
 
 perturbations: Registry[Any] = Registry("perturbation", "jostle.perturbations")

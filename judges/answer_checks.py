@@ -13,6 +13,7 @@ from importlib.metadata import version as package_version
 
 from harness.records import Dimension, JudgeItem, Judgement
 from harness.text import language
+from harness.text.code_spans import FENCED, largely_code
 from harness.text.refusals import SIMILARITY, Refusals
 
 REPEATED_SHARE = 0.3
@@ -26,13 +27,9 @@ MIN_NGRAMS = 20
 MIN_LOOP = 40
 ECHO_SHARE = 0.5
 ECHO_NGRAM = 8
-CODE_SHARE = 0.02
-"""Share of brackets, semicolons and the like from which a question is taken to hold code."""
 
 _WORD = re.compile(r"\w+")
-_CODE_MARK = re.compile(r"[{}()\[\];=<>+]")
 _CHARACTER_LOOP = re.compile(r"(\S{1,24}?)\1{11,}")
-_FENCE = re.compile(r"```.*?(?:```|\Z)", re.DOTALL)
 _TURN = re.compile(
     r"^[ \t>*_#-]*(?:user|human|question|q|prompt|instruction|input|customer|client|patient)"
     r"\b[ \t]*\d*[*_]*[ \t]*:",
@@ -99,7 +96,7 @@ def prompt_echo(item: JudgeItem) -> str | None:
         for start in range(len(answer) - size + 1)
         if tuple(answer[start : start + size]) in known
     ]
-    if len(_CODE_MARK.findall(item.question)) > CODE_SHARE * len(item.question) and not any(
+    if largely_code(item.question) and not any(
         answer[start : start + size] == question[:size] for start in shared
     ):
         return None
@@ -110,7 +107,7 @@ def prompt_echo(item: JudgeItem) -> str | None:
 
 def run_on(item: JudgeItem) -> str | None:
     """The answer does not stop where it ends and invents the next question or turn."""
-    answer = _FENCE.sub(lambda fence: "." * len(fence[0]), item.answer)
+    answer = FENCED.sub(lambda fence: "." * len(fence[0]), item.answer)
     for pattern, what in ((_TURN, "a new turn"), (_TEMPLATE, "template text")):
         for match in pattern.finditer(answer):
             if answer[: match.start()].strip():
@@ -186,4 +183,4 @@ class AnswerChecks:
 
     def _refusal(self, item: JudgeItem) -> str | None:
         """The answer declines to answer."""
-        return self._refusals.found(item.answer)
+        return self._refusals.evidence(item.answer)

@@ -10,8 +10,9 @@ from harness.errors import PluginError
 from harness.judging.calibration import OVERALL, calibrate
 from harness.judging.calibration_records import Agreement, Calibration, read
 from harness.judging.labels import OWN, Split, read_labels
+from harness.protocols import JudgeTraits, LearnedFrom
 from harness.records import Dimension, JudgeItem, Judgement
-from harness.stats.agreement import Estimate
+from harness.stats.agreement import Coefficient
 from harness.util.files import write_atomically
 from harness.util.resources import cache_root, resolve
 from harness.util.suggestions import did_you_mean
@@ -83,15 +84,12 @@ class Fitted:
         dimensions: Only these of its dimensions; all by default.
         embed: Texts to unit vectors; the process-wide MiniLM by default.
 
-    Attributes:
-        learned_from: Digest of the labels, and which split of them (None: all).
-
     Raises:
         PluginError: There is no such judge.
         ValueError: It has no such dimension.
     """
 
-    learned = True
+    traits = JudgeTraits(learned=True)
 
     def __init__(
         self, model: str, dimensions: Sequence[str] | None = None, embed: Embed | None = None
@@ -105,7 +103,10 @@ class Fitted:
             if name not in known:
                 raise ValueError(f"{model!r} has no dimension {name!r}.{did_you_mean(name, known)}")
         self._kept = [known.index(name) for name in dimensions or known]
-        self.learned_from = (self.model.card.labels_digest, self.model.card.split)
+        self.traits = JudgeTraits(
+            learned=True,
+            learned_from=LearnedFrom(self.model.card.labels_digest, self.model.card.split),
+        )
         self._whole = f"{self.model.card.name} ({self.model.digest[:16]})"
         # The mean of some dimensions is another measure than the mean of all.
         part = "" if len(self._kept) == len(known) else f", {', '.join(sorted(dimensions or ()))}"
@@ -154,7 +155,7 @@ class Fitted:
 def _cross_validated(model: FittedModel, version: str) -> Calibration:
     """How far the judge agreed with its own labels, each predicted without it."""
     card = model.card
-    undefined = Estimate(value=None)
+    undefined = Coefficient(value=None)
     # The card does not count labels by annotator: with authors among them, they are the authors'.
     people = not any(name.startswith(OWN) for name in card.annotators)
     return Calibration(

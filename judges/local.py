@@ -15,7 +15,7 @@ from typing import Any, Literal, NamedTuple
 
 from harness.models.hf import HFModel
 from harness.models.prompting import Renderer
-from harness.protocols import Model
+from harness.protocols import JudgeTraits, Model
 from harness.records import (
     Completion,
     Cost,
@@ -69,15 +69,12 @@ class Local:
         max_characters: Of one shown text; the middle of a longer one is left out.
         allow_self_judging: Let the model judge answers that came from its own base weights.
 
-    Attributes:
-        named_model: The model's name as it was given; None for a loaded one.
-
     Raises:
         ConfigError: The rubric cannot be read.
         ValueError: An option does not fit.
     """
 
-    llm = True
+    traits = JudgeTraits(llm=True)
 
     def __init__(
         self,
@@ -97,8 +94,12 @@ class Local:
         self.rubric = load_rubric(rubric)
         if dimensions is not None:
             self.rubric = self.rubric.only(dimensions)
-        self.allow_self_judging = allow_self_judging
-        self.named_model = model if isinstance(model, str) else None
+        self.traits = JudgeTraits(
+            llm=True,
+            named_model=model if isinstance(model, str) else None,
+            allow_self_judging=allow_self_judging,
+            shows=self.rubric.texts,
+        )
         self._load: Callable[[], Any] = lambda: (
             HFModel.load(model, dtype=dtype, quantization=quantization, revision=revision)
             if isinstance(model, str)

@@ -128,9 +128,8 @@ class Pairwise(EndpointJudge):
             },
             endpoint,
         )
-        shown = [text for c in self.rubric.dimensions for text in self.rubric.shown(c)]
         self._show: tuple[Shown, ...] = tuple(
-            text for text in dict.fromkeys(shown) if text not in ("answer", "original_answer")
+            text for text in self.rubric.texts if text not in ("answer", "original_answer")
         )
         self._needs_reference = "reference" in self.rubric.required(self.rubric.show)
         needs: tuple[Need, ...] = ("opponent", *(("reference",) if self._needs_reference else ()))
@@ -196,7 +195,7 @@ class Pairwise(EndpointJudge):
         found = parsing.choice(result.text, "winner", CHOICES, showing.shown, result.finish_reason)
         if found is not None:
             return Reading(found[0], "scored", found[1], result.text, False, result.cost)
-        declined = self._refusals.found(parsing.own_turn(result.text, showing.shown))
+        declined = self._refusals.evidence(parsing.own_turn(result.text, showing.shown))
         status: Literal["refused", "unparsed"] = "refused" if declined else "unparsed"
         said = declined or unparsed(result.finish_reason)
         return Reading(None, status, said, result.text, False, result.cost)

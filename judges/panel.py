@@ -8,9 +8,10 @@ from functools import cached_property, reduce
 from typing import Any, Protocol
 
 from harness.errors import PluginError
-from harness.judging.cached import Kept, VerdictStore
-from harness.judging.metered import Metered, Spending
-from harness.protocols import Judge
+from harness.judging.cached import Kept
+from harness.judging.metered import Metered
+from harness.judging.traits import declared_traits, traits_of
+from harness.protocols import CachesMembers, Judge, JudgeTraits, Spending, VerdictStore
 from harness.records import Cost, Dimension, JudgeItem, Judgement
 from harness.registry import judges as registry
 from harness.stats.agreement import alpha
@@ -67,7 +68,10 @@ class Panel:
         self.dimensions: Sequence[Dimension] = tuple(
             made for dimension in self._shared.values() for made in (dimension, _spread(dimension))
         )
-        self.llm = any(getattr(member, "llm", False) for member in self.members.values())
+        self.traits = JudgeTraits(
+            llm=any(declared_traits(member).llm for member in self.members.values()),
+            members=self.members,
+        )
 
     @cached_property
     def version(self) -> str:
@@ -89,7 +93,7 @@ class Panel:
     @property
     def durable(self) -> bool:
         """Whether judgements may be kept across runs: where every member's may."""
-        return all(getattr(member, "durable", True) for member in self.members.values())
+        return all(traits_of(member).durable for member in self.members.values())
 
     @property
     def spent(self) -> Spending:
@@ -103,7 +107,7 @@ class Panel:
             store_for: Where a member's verdicts may be kept; None for nowhere.
         """
         for label, member in self.members.items():
-            if isinstance(member, Panel):
+            if isinstance(member, CachesMembers):
                 member.keep_in(store_for)
             elif (store := store_for(member)) is not None:
                 self._graders[label] = Kept(self._meters[label], store, self._sources[label])

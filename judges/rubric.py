@@ -54,7 +54,7 @@ def judgements(
     """What a model's text says on each dimension of an ask; the cost stands with the first."""
     scales = {c.name: c.steps for c in ask.criteria}
     found = parsing.verdicts(text, scales, ask.shown, finish_reason)
-    declined = None if found else refusals.found(parsing.own_turn(text, ask.shown))
+    declined = None if found else refusals.evidence(parsing.own_turn(text, ask.shown))
     for position, criterion in enumerate(ask.criteria):
         verdict = found.get(criterion.name)
         yield Judgement(

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Literal, TypeVar
 
+from harness.protocols import Limits as Limits  # plug-ins of others import it from here
 from harness.records import Edit
 from harness.util.digest import digest, file_digest
 
@@ -18,28 +18,6 @@ Level = Literal["light", "medium", "heavy"]
 LEVELS: tuple[Level, ...] = ("light", "medium", "heavy")
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Limits:
-    """How far a kind may go before the gate rejects a variant.
-
-    A plug-in states its own as a class attribute ``limits``; without one it gets the defaults.
-
-    Attributes:
-        floor: Least MiniLM cosine between the changed passages before and after.
-        words: Greatest share of a prompt's words that may be replaced, inserted or deleted, by
-            severity; three words are always allowed.
-        exempt: Names of gate checks that this kind does not have to pass.
-        same_words: The words must be the same as before, in any order.
-    """
-
-    floor: float = 0.75
-    words: Mapping[str, float] = field(
-        default_factory=lambda: {"light": 0.15, "medium": 0.3, "heavy": 0.5}
-    )
-    exempt: frozenset[str] = frozenset()
-    same_words: bool = False
 
 
 def check_level(severity: str) -> None:

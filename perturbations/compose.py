@@ -8,9 +8,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import PluginError
-from harness.registry import perturbations
+from harness.protocols import Limits, PerturbationTraits
 from harness.text.edits import apply_edits
-from perturbations.common import LEVELS, Level, Limits, check_level
+from harness.util.digest import digest
+from harness.variants.kinds import Kind, make_kind
+from perturbations.common import LEVELS, Level, check_level
 
 if TYPE_CHECKING:
     from harness.text.parse import Text
@@ -29,22 +31,28 @@ class Compose:
         severity: For the steps that do not give one of their own.
     """
 
+    traits = PerturbationTraits(description="several rewordings in turn", version="1")
+
     def __init__(self, steps: Sequence[Step], severity: Level = "medium") -> None:
         check_level(severity)
         if isinstance(steps, str) or len(steps) < 2:
             raise ValueError("steps must be a list of two or more kinds")
         named = [_named(step, severity) for step in steps]
-        self.plugins = [_built(name, options) for name, options in named]
-        self.label = "+".join(name for name, _ in named)
-        self.limits = _together([getattr(p, "limits", None) or Limits() for p in self.plugins])
+        self.kinds = [_built(name, options) for name, options in named]
+        self.traits = replace(
+            Compose.traits,
+            label="+".join(name for name, _ in named),
+            version=digest([Compose.traits.version, [kind.fingerprint for kind in self.kinds]]),
+            limits=_together([kind.traits.limits for kind in self.kinds]),
+        )
 
     def __call__(self, text: Text, rng: random.Random) -> str | None:
-        """The whole new text, or None where fewer than two steps apply."""
+        """Return the whole new text, or None where fewer than two steps apply."""
         from harness.text.parse import Text as Parsed
 
         current, applied = text, 0
-        for plugin in self.plugins:
-            proposed = plugin(current, rng)
+        for kind in self.kinds:
+            proposed = kind.plugin(current, rng)
             if proposed is None:
                 continue
             raw = proposed if isinstance(proposed, str) else apply_edits(current.raw, proposed)
@@ -62,12 +70,11 @@ def _named(step: Step, severity: Level) -> tuple[str, dict[str, Any]]:
     return name, {"severity": severity, **(options or {})}
 
 
-def _built(name: str, options: dict[str, Any]) -> Any:
+def _built(name: str, options: dict[str, Any]) -> Kind:
     if name in ("compose", "identity"):
         raise ValueError(f"{name} cannot be a step of compose")
-    severity = options.pop("severity")
     try:
-        return perturbations.create(name, options, severity=severity)
+        return make_kind(name, options)
     except PluginError as error:
         raise ValueError(f"step {name!r}: {error}") from error
 

@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
+from harness.protocols import Limits, PerturbationTraits
 from harness.records import Edit
-from perturbations.common import Level, Limits, check_level, match_case, word_set
+from perturbations.common import Level, check_level, match_case, word_set
 from perturbations.substitution import (
     Entry,
     load,
@@ -39,7 +40,11 @@ class Dialect:
         direction: ``us-uk`` or ``uk-us``; whichever applies if None.
     """
 
-    limits = Limits(floor=0.75, words={"light": 0.3, "medium": 0.3, "heavy": 0.4})
+    traits = PerturbationTraits(
+        description="US or UK spelling and vocabulary",
+        version="1",
+        limits=Limits(floor=0.75, words={"light": 0.3, "medium": 0.3, "heavy": 0.4}),
+    )
 
     def __init__(self, severity: Level = "medium", direction: Direction | None = None) -> None:
         check_level(severity)

@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING
 
+from harness.protocols import Limits, PerturbationTraits
 from harness.records import Edit
-from perturbations.common import Level, Limits, check_level, lexicon_lines
+from perturbations.common import Level, check_level, lexicon_lines
 
 if TYPE_CHECKING:
     from harness.text.parse import Span, Text
@@ -30,10 +31,14 @@ class Filler:
         severity: One, two or up to four of them.
     """
 
-    limits = Limits(
-        floor=0.6,
-        words={"light": 1.0, "medium": 1.5, "heavy": 3.0},
-        exempt=frozenset({"pronouns"}),
+    traits = PerturbationTraits(
+        description="greetings, hesitations, thanks",
+        version="1",
+        limits=Limits(
+            floor=0.6,
+            words={"light": 1.0, "medium": 1.5, "heavy": 3.0},
+            exempt=frozenset({"pronouns"}),
+        ),
     )
 
     def __init__(self, severity: Level = "medium") -> None:

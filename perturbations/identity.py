@@ -6,6 +6,7 @@ import random
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from harness.protocols import PerturbationTraits
 from harness.records import Edit
 
 if TYPE_CHECKING:
@@ -15,8 +16,12 @@ if TYPE_CHECKING:
 class Identity:
     """Asks the same prompt again, in another batch and past the cache: the noise floor."""
 
-    same_text = True
+    traits = PerturbationTraits(
+        description="the same prompt asked again: the noise",
+        version="1",
+        same_text=True,
+    )
 
     def __call__(self, text: Text, rng: random.Random) -> Sequence[Edit]:
-        """No edits."""
+        """Propose no edits."""
         return ()

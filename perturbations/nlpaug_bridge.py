@@ -11,9 +11,12 @@ import inspect
 import random
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from perturbations.common import Level, Limits, check_level
+from harness.protocols import Limits, PerturbationTraits
+from harness.util.suggestions import did_you_mean
+from perturbations.common import Level, check_level
 
 if TYPE_CHECKING:
     from harness.text.parse import Text
@@ -54,11 +57,15 @@ class Nlpaug:
         options: What the augmenter itself takes.
     """
 
-    limits = Limits(floor=0.7)
+    traits = PerturbationTraits(
+        description="an augmenter of nlpaug",
+        version="1",
+        limits=Limits(floor=0.7),
+    )
 
     def __init__(self, augmenter: str, severity: Level = "medium", **options: Any) -> None:
         check_level(severity)
-        self.label = f"nlpaug.{augmenter}"
+        self.traits = replace(Nlpaug.traits, label=f"nlpaug.{augmenter}")
         kind = _augmenter(augmenter)
         for share in ("aug_p", "aug_word_p"):
             if share in inspect.signature(kind.__init__).parameters:
@@ -78,8 +85,6 @@ class Nlpaug:
 
 def _augmenter(name: str) -> Any:
     if name not in _MODULES:
-        from harness.util.suggestions import did_you_mean
-
         raise ValueError(
             f"nlpaug has no text augmenter {name!r}.{did_you_mean(name, list(_MODULES))}"
         )

@@ -5,12 +5,14 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import PluginError
+from harness.protocols import Limits, PerturbationTraits
 from harness.records import Message
 from harness.util.digest import digest
-from perturbations.common import Level, Limits, check_level
+from perturbations.common import Level, check_level
 
 if TYPE_CHECKING:
     from harness.text.parse import Text
@@ -18,7 +20,6 @@ if TYPE_CHECKING:
 # Prompt and seed to answer; one for each, in order. An answer that failed is an exception.
 Ask = Callable[[Sequence[tuple[str, int]]], Sequence[str | PluginError]]
 
-VERSION = "1"
 _HOW: Mapping[Level, str] = {
     "light": "Change a few words only and keep the sentences as they are.",
     "medium": "Use other words and other sentence structures where you can.",
@@ -52,8 +53,14 @@ class Paraphrase:
             ``api_key_env`` and the like.
     """
 
-    limits = Limits(
-        floor=0.7, words={"light": 0.6, "medium": 1.5, "heavy": 2.0}, exempt=frozenset({"pronouns"})
+    traits = PerturbationTraits(
+        description="reworded by a language model",
+        version="1",
+        limits=Limits(
+            floor=0.7,
+            words={"light": 0.6, "medium": 1.5, "heavy": 2.0},
+            exempt=frozenset({"pronouns"}),
+        ),
     )
 
     def __init__(
@@ -71,7 +78,8 @@ class Paraphrase:
         self._how = _HOW[severity]
         self._ask = ask or _endpoint(endpoint, temperature)
         public = {k: endpoint[k] for k in ("model", "base_url", "revision") if k in endpoint}
-        self.version = digest([VERSION, _INSTRUCTION, severity, temperature, public])
+        decides = [Paraphrase.traits.version, _INSTRUCTION, severity, temperature, public]
+        self.traits = replace(Paraphrase.traits, version=digest(decides))
 
     def __call__(self, text: Text, rng: random.Random) -> str | None:
         """The reworded prompt.

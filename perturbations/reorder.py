@@ -6,8 +6,9 @@ import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from harness.protocols import Limits, PerturbationTraits
 from harness.records import Edit
-from perturbations.common import Level, Limits, check_level
+from perturbations.common import Level, check_level
 from perturbations.reordering.adverbs import (
     adverb_shifts,
     adverbials,
@@ -51,7 +52,11 @@ class Reorder:
         severity: One, two or up to five such moves.
     """
 
-    limits = Limits(floor=0.75, same_words=True)
+    traits = PerturbationTraits(
+        description="the same words in another order",
+        version="1",
+        limits=Limits(floor=0.75, same_words=True),
+    )
 
     def __init__(self, severity: Level = "medium") -> None:
         check_level(severity)

@@ -6,8 +6,9 @@ import random
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from harness.protocols import Limits, PerturbationTraits
 from harness.records import Edit
-from perturbations.common import Level, Limits, article_edit, check_level, match_case, word_set
+from perturbations.common import Level, article_edit, check_level, match_case, word_set
 from perturbations.role_graph import Mention, exchanges, graph
 
 if TYPE_CHECKING:
@@ -28,10 +29,14 @@ class Role:
         across: Follow the graph's wider edges too (friend → coworker, son → nephew).
     """
 
-    limits = Limits(
-        floor=0.55,
-        words={"light": 0.25, "medium": 0.3, "heavy": 0.4},
-        exempt=frozenset({"roles", "exchange"}),
+    traits = PerturbationTraits(
+        description="another person in the same place of the story",
+        version="1",
+        limits=Limits(
+            floor=0.55,
+            words={"light": 0.25, "medium": 0.3, "heavy": 0.4},
+            exempt=frozenset({"roles", "exchange"}),
+        ),
     )
 
     def __init__(self, severity: Level = "medium", across: bool = False) -> None:

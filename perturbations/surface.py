@@ -7,8 +7,9 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from harness.protocols import Limits, PerturbationTraits
 from harness.records import Edit
-from perturbations.common import Level, Limits, check_level, match_case, pick
+from perturbations.common import Level, check_level, match_case, pick
 
 if TYPE_CHECKING:
     from harness.text.parse import Text
@@ -52,10 +53,15 @@ class Surface:
         severity: One, two or all kinds of change, at 30, 60 or 100 % of the places.
     """
 
-    limits = Limits(
-        floor=0.7,
-        words={"light": 0.3, "medium": 0.5, "heavy": 0.8},
-        exempt=frozenset({"case"}),
+    traits = PerturbationTraits(
+        description="case, punctuation, white space, contractions",
+        version="1",
+        limits=Limits(
+            floor=0.7,
+            words={"light": 0.3, "medium": 0.5, "heavy": 0.8},
+            exempt=frozenset({"case"}),
+        ),
+        last_resort=True,
     )
 
     def __init__(self, severity: Level = "medium") -> None:

@@ -6,8 +6,9 @@ import random
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from harness.protocols import Limits, PerturbationTraits
 from harness.records import Edit
-from perturbations.common import Level, Limits, check_level, pick
+from perturbations.common import Level, check_level, pick
 from perturbations.substitution import Option, Site, load, replace, sites
 
 if TYPE_CHECKING:
@@ -28,7 +29,11 @@ class Synonym:
         share: The share itself, in place of the severity's.
     """
 
-    limits = Limits(floor=0.7, words={"light": 0.2, "medium": 0.35, "heavy": 0.6})
+    traits = PerturbationTraits(
+        description="other words of the same sense",
+        version="1",
+        limits=Limits(floor=0.7, words={"light": 0.2, "medium": 0.35, "heavy": 0.6}),
+    )
 
     def __init__(self, severity: Level = "medium", share: float | None = None) -> None:
         check_level(severity)

@@ -9,10 +9,10 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
+from harness.protocols import Limits, PerturbationTraits
 from harness.records import Edit
 from perturbations.common import (
     Level,
-    Limits,
     check_level,
     lexicon_lines,
     match_case,
@@ -42,10 +42,15 @@ class Typo:
         misspellings: Share of slips taken from the list of common misspellings where it has one.
     """
 
-    limits = Limits(
-        floor=0.5,
-        words={"light": 0.12, "medium": 0.2, "heavy": 0.35},
-        exempt=frozenset({"roles", "terms"}),
+    traits = PerturbationTraits(
+        description="slips of the keyboard",
+        version="1",
+        limits=Limits(
+            floor=0.5,
+            words={"light": 0.12, "medium": 0.2, "heavy": 0.35},
+            exempt=frozenset({"roles", "terms"}),
+        ),
+        last_resort=True,
     )
 
     def __init__(

@@ -146,7 +146,7 @@ def build_adapter(base: Path, folder: Path, *, seed: int = 1, r: int = 8) -> Pat
     from peft import LoraConfig, get_peft_model
     from transformers import AutoModelForCausalLM
 
-    from harness.models.library_noise import quiet
+    from harness.models.libraries import quiet
 
     with torch.random.fork_rng(), quiet():
         torch.manual_seed(seed)

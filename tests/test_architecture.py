@@ -36,7 +36,7 @@ FLAT = {"records", "protocols", "registry", "errors", "config", "__init__"}
 
 MOST_PARAMETERS = 6
 SMALL_ROOM = 60
-SMALL_ON_PURPOSE: frozenset[str] = frozenset()
+SMALL_ON_PURPOSE: frozenset[str] = frozenset({"harness.util.suggestions"})
 """Modules that are short and still one idea that nothing else holds."""
 
 UNDER_WAY = pytest.mark.xfail(reason="the rebuilding is under way")
@@ -196,7 +196,14 @@ def test_every_package_says_what_is_in_it() -> None:
 
 # Objects of other people's libraries, which promise nothing; and fields chosen by name of records
 # of our own. A plug-in is never asked this way: its traits are typed (harness/protocols.py).
-FOREIGN_ATTRIBUTES: dict[str, set[str]] = {}
+FOREIGN_ATTRIBUTES: dict[str, set[str]] = {
+    "harness.models.adapters": {"layer"},
+    "harness.models.checkpoints": {"torch"},
+    "harness.models.digests": {"tokenizer"},
+    "harness.models.hf": {"config", "loaded.tokenizer"},
+    "harness.models.prompting": {"tokenizer", "self.tokenizer"},
+    "training.trainer": {"base", "model"},
+}
 
 
 @UNDER_WAY

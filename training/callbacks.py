@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.models.local_kernels import import_bitsandbytes
+from harness.models.libraries import import_bitsandbytes
 from harness.util.files import write_json
 from training.checkpoints import mark_whole
 from training.curves import series, stale, turning_point

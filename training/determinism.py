@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from harness.models.library_noise import quiet as models_quiet
+from harness.models.libraries import quiet as models_quiet
 
 
 @contextmanager

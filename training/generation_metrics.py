@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from harness.errors import ModelError
-from harness.models.checkpoints import Loaded as Opened
+from harness.models.checkpoints import LoadedBase
 from harness.models.hf import HFModel
 from harness.models.prompting import Renderer
 from harness.records import GenerationSettings, JudgeItem, Request, Sample
@@ -40,7 +40,9 @@ class Probe:
         drawn = derived_rng(seed, "probe").sample(samples, min(settings.samples, len(samples)))
         self._samples = [sample for sample in drawn if sample.reference is not None]
         parameter = next(model.parameters())
-        opened = Opened(model, renderer.tokenizer, str(parameter.device), str(parameter.dtype)[6:])
+        opened = LoadedBase(
+            model, renderer.tokenizer, str(parameter.device), str(parameter.dtype)[6:]
+        )
         self._answering = HFModel(opened, "in training", adapters={})
         limits = GenerationSettings(max_new_tokens=settings.max_new_tokens)
         self._requests = [

@@ -81,7 +81,7 @@ def load(config: TrainingConfig, folder: Path) -> Loaded:
         dtype=dtype_of(config, device),
         quantization=config.quantization,
         device=place,
-        head="reward" if config.objective == "reward" else "language",
+        head="scalar" if config.objective == "reward" else "language",
     )
     guard_4bit(base.model)
     base.model.config.use_cache = False

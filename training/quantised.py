@@ -6,7 +6,7 @@ import importlib.util
 from typing import Any, Literal
 
 from harness.errors import MissingPackage, ModelError
-from harness.models.local_kernels import import_bitsandbytes
+from harness.models.libraries import import_bitsandbytes
 
 
 def check_available(bits: Literal["4bit", "8bit"], device: str) -> None:

@@ -117,7 +117,7 @@ class RewardJudge:
     @cached_property
     def _model(self) -> Any:
         from harness.models.checkpoints import load_base
-        from harness.models.library_noise import quiet
+        from harness.models.libraries import quiet
 
         whole = self._made.method == "full"
         folder = self._folder if whole else base_folder(self._config)
@@ -127,7 +127,7 @@ class RewardJudge:
                 f" {self._config.model} has now; train it again, or bring its base back"
             )
         name = self._config.model
-        model = load_base(folder, name, dtype="float32", head="reward").model
+        model = load_base(folder, name, dtype="float32", head="scalar").model
         if not whole:
             from peft import PeftModel
 

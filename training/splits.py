@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from harness.audit.similar import Embed
-from harness.data.loading import normalise_prompt
 from harness.data.split import split
 from harness.errors import DataError
 from harness.records import Sample
+from harness.text.normalise import normalise_prompt
 
 
 class Split(NamedTuple):

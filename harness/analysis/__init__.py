@@ -1,16 +1,20 @@
-"""Statistics of a run: records in, the JSON-able summary out."""
+"""Statistics of a run: records in, the typed summary out."""
 
-from harness.analysis.run_comparison import Merged, RunRecords, merge
-from harness.analysis.summary import LLM_JUDGES, SUMMARY_VERSION, Options, summarise
-from harness.analysis.table import ALL
+from harness.analysis.run_comparison import ComparedRun, MergedRuns, merge
+from harness.analysis.summary import AnalysisSettings, summarise
+from harness.analysis.summary_schema import SUMMARY_VERSION, Summary
+from harness.analysis.table import ALL, RunRecords
+from harness.analysis.test_family import BootstrapSettings
 
 __all__ = [
     "ALL",
-    "LLM_JUDGES",
     "SUMMARY_VERSION",
-    "Merged",
-    "Options",
+    "AnalysisSettings",
+    "BootstrapSettings",
+    "ComparedRun",
+    "MergedRuns",
     "RunRecords",
+    "Summary",
     "merge",
     "summarise",
 ]

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from harness.analysis.table import Mask, Measure, Table
+from harness.analysis.estimates import Measure, RadarLevels
+from harness.analysis.table import Mask, Table
 from harness.analysis.test_family import number
 from harness.records import ORIGINAL
 
@@ -16,8 +17,8 @@ MIN_COMMON = 10
 """Fewest prompts that must be common to all kinds for their levels to be shown."""
 
 
-def radar(table: Table, measure: Measure, prompts: Mask) -> dict[str, Any]:
-    """One value an axis (the original and each kind) and subject, comparable across axes.
+def radar(table: Table, measure: Measure, prompts: Mask) -> RadarLevels:
+    """Return one value an axis (the original and each kind) and subject, comparable across axes.
 
     Kinds apply to different prompts, so plain means would compare prompts, not kinds. Where at
     least ``MIN_COMMON`` prompts have every kind from every subject, the axes are levels on those;
@@ -37,22 +38,20 @@ def radar(table: Table, measure: Measure, prompts: Mask) -> dict[str, Any]:
     common = np.all([~np.isnan(values) for values in level.values()], axis=0)
     n = int(common.sum())
     axes = (ORIGINAL, *kinds)
-    if n >= MIN_COMMON:
-        basis = "levels on common prompts"
-        shown = {key: _mean(values[common]) for key, values in level.items()}
-    else:
-        basis = "originals moved by paired changes"
-        shown = {
-            (s, k): _moved(level[s, ORIGINAL], level[s, k] - level[s, ORIGINAL]) for s, k in level
-        }
-    return {
-        "judge": measure[0],
-        "dimension": measure[1],
-        "basis": basis,
-        "n": n if basis.startswith("levels") else None,
-        "axes": list(axes),
-        "values": {subject: [shown[subject, kind] for kind in axes] for subject in table.subjects},
+    on_common = n >= MIN_COMMON
+    shown = {
+        (subject, kind): _mean(values[common])
+        if on_common
+        else _moved(level[subject, ORIGINAL], values - level[subject, ORIGINAL])
+        for (subject, kind), values in level.items()
     }
+    return RadarLevels(
+        **measure._asdict(),
+        basis="levels on common prompts" if on_common else "originals moved by paired changes",
+        n=n if on_common else None,
+        axes=axes,
+        values={s: tuple(shown[s, kind] for kind in axes) for s in table.subjects},
+    )
 
 
 def _moved(originals: Values, changes: Values) -> float | None:

@@ -1,164 +1,163 @@
-"""What is counted, not estimated: failures by stage and reason, answers, and what is missing."""
+"""What is counted, not estimated: failures by stage and reason, variants and answers."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Literal, NamedTuple
 
+from harness.analysis.summary_schema import AnswerCount, FailureGroup, KindCount
 from harness.analysis.test_family import number
-from harness.records import IDENTITY, ORIGINAL, Generation, Score, Variant
+from harness.records import IDENTITY, ORIGINAL, Generation, Variant
 
 EXAMPLES = 3
+MESSAGE_CHARACTERS = 300
+
+FailedStage = Literal["variants", "generations", "scores"]
+_STAGES: tuple[FailedStage, ...] = ("variants", "generations", "scores")
+
+
+class FailureKey(NamedTuple):
+    """What failures have in common that are counted together; empty where it does not apply."""
+
+    stage: FailedStage
+    kind: str
+    subject: str = ""
+    judge: str = ""
+    dimension: str = ""
+    perturbation: str = ""
 
 
 class FailureCount:
     """Failures grouped by where and why, each with a few examples of its message and its keys."""
 
     def __init__(self) -> None:
-        self._counts: Counter[tuple[str, ...]] = Counter()
-        self._messages: dict[tuple[str, ...], list[str]] = {}
-        self._samples: dict[tuple[str, ...], list[str]] = {}
+        self._counts: Counter[FailureKey] = Counter()
+        self._messages: dict[FailureKey, list[str]] = {}
+        self._samples: dict[FailureKey, list[str]] = {}
 
-    def add(self, group: tuple[str, ...], message: str | None, sample: str) -> None:
-        """Count one failure of ``group`` = (stage, kind, subject, judge, dimension, perturbation)."""
+    def add(self, group: FailureKey, message: str | None, sample: str) -> None:
+        """Count one failure."""
         self._counts[group] += 1
         messages = self._messages.setdefault(group, [])
-        text = (message or "").strip()[:300]
+        text = (message or "").strip()[:MESSAGE_CHARACTERS]
         if text and text not in messages and len(messages) < EXAMPLES:
             messages.append(text)
         samples = self._samples.setdefault(group, [])
         if sample not in samples and len(samples) < EXAMPLES:
             samples.append(sample)
 
-    def rows(self) -> list[dict[str, Any]]:
-        """One row a group: stages in their order, the most frequent first."""
-        order = {"variants": 0, "generations": 1, "scores": 2}
-        ranked = sorted(self._counts.items(), key=lambda x: (order[x[0][0]], -x[1], x[0]))
-        names = ("stage", "kind", "subject", "judge", "dimension", "perturbation")
-        return [
-            {name: part or None for name, part in zip(names, group, strict=True)}
-            | {
-                "count": count,
-                "messages": self._messages[group],
-                "samples": self._samples[group],
-            }
+    def rows(self) -> tuple[FailureGroup, ...]:
+        """Return one row a group: stages in their order, the most frequent first."""
+        ranked = sorted(
+            self._counts.items(), key=lambda x: (_STAGES.index(x[0].stage), -x[1], x[0])
+        )
+        return tuple(
+            FailureGroup(
+                stage=group.stage,
+                kind=group.kind or None,
+                subject=group.subject or None,
+                judge=group.judge or None,
+                dimension=group.dimension or None,
+                perturbation=group.perturbation or None,
+                count=count,
+                messages=tuple(self._messages[group]),
+                samples=tuple(self._samples[group]),
+            )
             for group, count in ranked
-        ]
+        )
 
 
-def count_variants(variants: Sequence[Variant], failures: FailureCount) -> list[dict[str, Any]]:
-    """Variants made and not made, a row a kind; what was not made goes to ``failures``."""
-    kinds: dict[str, Counter[str]] = {}
-    prompts: dict[str, set[str]] = {}
+def count_variants(variants: Sequence[Variant], failures: FailureCount) -> tuple[KindCount, ...]:
+    """Count variants made and not made, a row a kind; what was not made goes to ``failures``."""
+    by_kind: dict[str, list[Variant]] = {}
     for variant in variants:
-        count = kinds.setdefault(variant.perturbation, Counter())
-        count[variant.status] += 1
-        if variant.status == "valid":
-            prompts.setdefault(variant.perturbation, set()).add(variant.sample_id)
-            count["filler"] += variant.filler
-            count[f"severity {variant.severity}"] += 1
-        else:
-            group = ("variants", variant.status, "", "", "", variant.perturbation)
+        by_kind.setdefault(variant.perturbation, []).append(variant)
+        if variant.status != "valid":
+            group = FailureKey("variants", variant.status, perturbation=variant.perturbation)
             failures.add(group, variant.reason, variant.sample_id)
-    rows = [
-        {
-            "name": kind,
-            "prompts": len(prompts.get(kind, ())),
-            "valid": count["valid"],
-            "filler": count["filler"],
-            "not_made": sum(count[s] for s in ("unchanged", "inapplicable", "rejected")),
-            "severities": {
-                key.removeprefix("severity "): n
-                for key, n in sorted(count.items())
-                if key.startswith("severity ")
-            },
-        }
-        for kind, count in kinds.items()
-    ]
+    rows = [_kind_count(kind, of_kind) for kind, of_kind in by_kind.items()]
     place = {ORIGINAL: -1, IDENTITY: 1}
-    return sorted(rows, key=lambda row: place.get(row["name"], 0))
+    return tuple(sorted(rows, key=lambda row: place.get(row.name, 0)))
+
+
+def _kind_count(kind: str, variants: Sequence[Variant]) -> KindCount:
+    valid = [variant for variant in variants if variant.status == "valid"]
+    return KindCount(
+        name=kind,
+        prompts=len({variant.sample_id for variant in valid}),
+        valid=len(valid),
+        filler=sum(variant.filler for variant in valid),
+        not_made=len(variants) - len(valid),
+        severities=dict(sorted(Counter(variant.severity for variant in valid).items())),
+    )
 
 
 def count_generations(
     generations: Iterable[Generation], subjects: Sequence[str], failures: FailureCount
-) -> list[dict[str, Any]]:
-    """Answers of each subject; failed ones go to ``failures``.
-
-    ``identical_when_repeated`` is the share of prompts asked again unchanged (kind ``identity``)
-    whose answer came back letter for letter; None where none was.
-    """
-    counts: dict[str, Counter[str]] = {name: Counter() for name in subjects}
-    seconds = dict.fromkeys(subjects, 0.0)
-    originals: dict[tuple[str, str, int], str] = {}
-    repeated: list[tuple[tuple[str, str, int], str]] = []
+) -> tuple[AnswerCount, ...]:
+    """Count the answers of each subject; failed ones go to ``failures``."""
+    tallies = {name: _AnswerTally(name) for name in subjects}
     for generation in generations:
-        if generation.subject not in counts:
+        if generation.subject not in tallies:
             continue
-        completion, count = generation.completion, counts[generation.subject]
-        count["answers"] += 1
-        seconds[generation.subject] += completion.seconds or 0.0
+        tallies[generation.subject].add(generation)
+        completion = generation.completion
         if completion.text is None:
-            kind = completion.error.kind if completion.error else "unknown"
+            group = FailureKey(
+                "generations",
+                completion.error.kind if completion.error else "unknown",
+                subject=generation.subject,
+                perturbation=generation.perturbation,
+            )
             message = completion.error.message if completion.error else None
-            group = ("generations", kind, generation.subject, "", "", generation.perturbation)
             failures.add(group, message, generation.sample_id)
-            count["failed"] += 1
-            continue
-        count["truncated"] += completion.finish_reason == "length"
-        count["empty"] += not completion.text.strip()
-        count["tokens"] += completion.completion_tokens or 0
-        key = (generation.subject, generation.sample_id, generation.repeat)
+    return tuple(tally.row() for tally in tallies.values())
+
+
+class _AnswerTally:
+    """Counts the answers of one subject."""
+
+    def __init__(self, subject: str) -> None:
+        self._subject = subject
+        self._counts: Counter[str] = Counter()
+        self._seconds = 0.0
+        self._originals: dict[tuple[str, int], str] = {}
+        self._repeated: list[tuple[tuple[str, int], str]] = []
+
+    def add(self, generation: Generation) -> None:
+        completion, counts = generation.completion, self._counts
+        counts["answers"] += 1
+        self._seconds += completion.seconds or 0.0
+        if completion.text is None:
+            counts["failed"] += 1
+            return
+        counts["truncated"] += completion.finish_reason == "length"
+        counts["empty"] += not completion.text.strip()
+        counts["tokens"] += completion.completion_tokens or 0
+        prompt = (generation.sample_id, generation.repeat)
         if generation.perturbation == ORIGINAL:
-            originals[key] = completion.text
+            self._originals[prompt] = completion.text
         elif generation.perturbation == IDENTITY:
-            repeated.append((key, completion.text))
-    same = Counter(key[0] for key, text in repeated if originals.get(key) == text)
-    asked = Counter(key[0] for key, _ in repeated if key in originals)
-    return [
-        {
-            "subject": name,
-            **{k: count[k] for k in ("answers", "failed", "empty", "truncated")},
-            "mean_tokens": number(count["tokens"] / done) if done else None,
-            "seconds": number(seconds[name]),
-            "repeated": asked[name],
-            "identical_when_repeated": number(same[name] / asked[name]) if asked[name] else None,
-        }
-        for name, count in counts.items()
-        for done in [count["answers"] - count["failed"]]
-    ]
+            self._repeated.append((prompt, completion.text))
 
-
-class JudgementCount:
-    """Counts judgements as they stream by: status and version of each judge."""
-
-    def __init__(self, failures: FailureCount) -> None:
-        self._failures = failures
-        self._counts: dict[str, Counter[str]] = {}
-        self._versions: dict[str, set[str]] = {}
-
-    def passing(self, scores: Iterable[Score]) -> Iterator[Score]:
-        """Yield every score on, having counted it."""
-        for score in scores:
-            count = self._counts.setdefault(score.judge, Counter())
-            count[score.status] += 1
-            self._versions.setdefault(score.judge, set()).add(score.version)
-            if score.status != "scored":
-                where = (score.subject, score.judge, score.dimension, score.perturbation)
-                group = ("scores", score.status, *where)
-                self._failures.add(group, score.reason, score.sample_id)
-            yield score
-
-    def of(self, judge: str) -> dict[str, Any]:
-        """Counts and versions of one judge.
-
-        ``cost`` is not to be had from scores, which are replaced and dropped: the runner fills it
-        in from the run's ledger.
-        """
-        count = self._counts.get(judge, Counter())
-        return {
-            "versions": sorted(self._versions.get(judge, ())),
-            "judgements": sum(count.values()),
-            **{status: count[status] for status in ("scored", "unparsed", "refused", "error")},
-            "cost": None,
-        }
+    def row(self) -> AnswerCount:
+        counts = self._counts
+        done = counts["answers"] - counts["failed"]
+        # An original may come after its repetition.
+        same = [
+            self._originals[prompt] == text
+            for prompt, text in self._repeated
+            if prompt in self._originals
+        ]
+        return AnswerCount(
+            subject=self._subject,
+            answers=counts["answers"],
+            failed=counts["failed"],
+            empty=counts["empty"],
+            truncated=counts["truncated"],
+            mean_tokens=number(counts["tokens"] / done) if done else None,
+            seconds=number(self._seconds),
+            repeated=len(same),
+            identical_when_repeated=number(sum(same) / len(same)) if same else None,
+        )

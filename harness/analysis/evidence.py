@@ -1,160 +1,215 @@
-"""What a summary says in words: its evidence, the finding, the lights and the noise floor."""
+"""What a verdict is made of: the measures that lead, and the estimates that decide.
+
+No word of the report may claim more than the tests and intervals behind it: :func:`direction` is the
+one place that turns an estimate into better, worse or unclear.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-from harness.analysis import sentences as words
-from harness.analysis import traffic_lights as lights
-from harness.analysis.estimands import Scope, sign_of
-from harness.analysis.sentences import Evidence
-from harness.analysis.table import ALL, Measure, Table
+from harness.analysis.estimates import Contrast, Estimate, Measure, SummaryCell
+from harness.analysis.scopes import Scope
+from harness.analysis.summary_schema import Direction
+from harness.analysis.table import ALL, Table
+from harness.judging.calibration import OVERALL
 from harness.records import IDENTITY
 
+ALPHA = 0.05
+MARGIN = 0.025
+"""Share of a scale that counts as "about the same": a tenth of a point from 1 to 5."""
 
-def evidence(
-    table: Table,
-    headline: list[Measure],
-    contrasts: list[dict[str, Any]],
-    cells: list[dict[str, Any]],
-    main: Scope,
-    baseline: str,
-) -> dict[Measure, list[Evidence]]:
-    """By headline measure, one piece of evidence for each subject but the baseline."""
-    return {
-        measure: [
+LLM_OVERALL, LLM, LEARNED_OVERALL, LEARNED, UNDECLARED = 100, 200, 300, 400, 1000
+"""Ranks in the headline of dimensions that declare none, by what their judge is."""
+
+BAND = 100
+"""Declared ranks of one such band lead together."""
+
+
+def choose_headline(table: Table) -> list[Measure]:
+    """Choose the measures that the finding rests on, the leading one first.
+
+    By rank: that which a dimension declares (``Dimension.headline``), else a language model before a
+    judge learned from labels before anything else, and each one's overall mean before its
+    dimensions. Only measures with a better end that were scored, and that can be set against the
+    baseline's. Declared ranks of one band lead together; of the others, the first alone.
+    """
+    ranks = {m: _rank(table, m) for m in table.dimensions if _can_lead(table, m)}
+    if not ranks:
+        return []
+    best = min(ranks, key=lambda measure: ranks[measure])
+    band = [
+        measure
+        for measure in ranks
+        if table.dimensions[measure].headline is not None
+        and ranks[measure] // BAND == ranks[best] // BAND
+    ]
+    if table.dimensions[best].headline is None:
+        return [best]
+    return sorted(band, key=lambda measure: ranks[measure])
+
+
+def _can_lead(table: Table, measure: Measure) -> bool:
+    dimension = table.dimensions[measure]
+    return (
+        dimension.higher_is_better is not None
+        # Who wins a comparison has no level of the baseline to be set against.
+        and not {"original_answer", "opponent"} & set(dimension.needs)
+        and bool((table.values[measure] == table.values[measure]).any())
+    )
+
+
+def _rank(table: Table, measure: Measure) -> int:
+    declared = table.dimensions[measure].headline
+    if declared is not None:
+        return declared
+    overall = measure.dimension == OVERALL
+    if measure.judge in table.llm:
+        return LLM_OVERALL if overall else LLM
+    if measure.judge in table.learned:
+        return LEARNED_OVERALL if overall else LEARNED
+    return UNDECLARED
+
+
+def direction(estimate: Estimate | None, sign: int) -> Direction:
+    """Say what may be said of a difference: only what passed the correction for all tests shown."""
+    if estimate is None or estimate.p_holm is None or estimate.p_holm > ALPHA:
+        return "unclear"
+    low, high, mean = estimate.low, estimate.high, estimate.mean
+    if low is None or high is None or mean is None or low <= 0 <= high:
+        return "unclear"
+    return "better" if mean * sign > 0 else "worse"
+
+
+def suggestive(estimate: Estimate | None) -> bool:
+    """Return whether the interval excludes zero although the corrected test does not."""
+    if estimate is None or estimate.low is None or estimate.high is None:
+        return False
+    return not estimate.low <= 0 <= estimate.high
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the verdict on one subject and measure is made of.
+
+    Attributes:
+        subject: The subject.
+        baseline: The subject that it is compared with.
+        label: The measure's name for people.
+        sign: 1 where higher is better, else -1.
+        margin: What counts as "about the same", in the measure's units.
+        contrast: The differences for all kinds together.
+        drops: The subject's changes by kind.
+    """
+
+    subject: str
+    baseline: str
+    label: str
+    sign: int
+    margin: float
+    contrast: Contrast
+    drops: Sequence[SummaryCell]
+
+    @property
+    def original(self) -> Direction:
+        """Compare with the baseline on the original prompts."""
+        return direction(self.contrast.gain_originals, self.sign)
+
+    @property
+    def reworded(self) -> Direction:
+        """Compare with the baseline on the reworded prompts."""
+        return direction(self.contrast.gain_variants, self.sign)
+
+    @property
+    def robustness(self) -> Direction:
+        """Say if rewording costs the subject less (better) or more (worse) than the baseline."""
+        return direction(self.contrast.did, self.sign)
+
+    @property
+    def extra_loss(self) -> float | None:
+        """Return the most that rewording may cost the subject beyond what it costs the baseline."""
+        did = self.contrast.did
+        if did is None or did.low is None or did.high is None:
+            return None
+        return max(0.0, -did.low if self.sign > 0 else did.high)
+
+    @property
+    def equivalent(self) -> bool:
+        """Return whether any extra loss is within the margin: not a difference test but a bound."""
+        return self.extra_loss is not None and self.extra_loss < self.margin
+
+    @property
+    def costliest(self) -> SummaryCell | None:
+        """Return the kind with the largest drop of the subject that passed the correction."""
+        worse = [cell for cell in self.drops if direction(cell.change, self.sign) == "worse"]
+        return max(worse, key=lambda cell: abs(_mean(cell.change)), default=None)
+
+
+def _mean(estimate: Estimate | None) -> float:
+    return 0.0 if estimate is None or estimate.mean is None else estimate.mean
+
+
+@dataclass(frozen=True)
+class VerdictBasis:
+    """The estimates of a run that its verdict rests on.
+
+    Attributes:
+        table: The run's scores.
+        headline: The leading measure first.
+        scope: The prompts that the verdict rests on.
+        cells: Levels and changes on these prompts.
+        contrasts: Subjects against the baseline, on these prompts.
+    """
+
+    table: Table
+    headline: Sequence[Measure]
+    scope: Scope
+    cells: Sequence[SummaryCell]
+    contrasts: Sequence[Contrast]
+
+    @property
+    def lead(self) -> Sequence[Evidence]:
+        """Return the leading measure's evidence; none where no measure can lead."""
+        return self.evidence(self.headline[0]) if self.headline else ()
+
+    def evidence(self, measure: Measure) -> Sequence[Evidence]:
+        """Return one piece of evidence on a measure for each compared subject."""
+        table = self.table
+        return [
             Evidence(
-                subject=row["subject"],
-                baseline=baseline,
-                measure=words.label(measure),
-                sign=sign_of(table, measure),
-                margin=words.MARGIN
-                * (table.dimensions[measure].high - table.dimensions[measure].low),
+                subject=row.subject,
+                baseline=row.baseline,
+                label=table.label(measure),
+                sign=table.sign(measure),
+                margin=MARGIN * table.span(measure),
                 contrast=row,
                 drops=[
-                    c
-                    for c in cells
-                    if (c["judge"], c["dimension"]) == measure
-                    and c["subject"] == row["subject"]
-                    and c["kind"] not in (ALL, IDENTITY)
-                    and c["change"] is not None
+                    cell
+                    for cell in self.cells
+                    if (cell.measure, cell.subject) == (measure, row.subject)
+                    and cell.kind not in (ALL, IDENTITY)
+                    and cell.change is not None
                 ],
             )
-            for row in contrasts
-            if (row["judge"], row["dimension"]) == measure
-            and row["kind"] == ALL
-            and row["scope"] == main.name
+            for row in self.contrasts
+            if (row.measure, row.kind) == (measure, ALL)
         ]
-        for measure in headline
-    }
 
+    def contrast(self, measure: Measure, subject: str) -> Contrast | None:
+        """Return a subject's contrast of all kinds together."""
+        place = (measure, subject, ALL)
+        rows = (c for c in self.contrasts if (c.measure, c.subject, c.kind) == place)
+        return next(rows, None)
 
-def standing(headline: list[Measure], cells: list[dict[str, Any]]) -> dict[str, Any]:
-    """By subject, the leading measure on the originals of the prompts that the finding rests on."""
-    if not headline:
-        return {}
-    place = (*headline[0], ALL)
-    return {
-        c["subject"]: c["originals"]
-        for c in cells
-        if (c["judge"], c["dimension"], c["kind"]) == place
-    }
+    def cell(self, measure: Measure, subject: str) -> SummaryCell | None:
+        """Return a subject's levels on all kinds together."""
+        place = (measure, subject, ALL)
+        return next((c for c in self.cells if (c.measure, c.subject, c.kind) == place), None)
 
-
-def finding(
-    table: Table,
-    headline: list[Measure],
-    found: Mapping[Measure, list[Evidence]],
-    levels: Mapping[str, Any],
-    cautions: list[str],
-    leak: str | None,
-) -> dict[str, Any]:
-    """The verdict: the leak, one sentence for each subject, and what stands behind it."""
-    lead = found[headline[0]] if headline else []
-    subjects: list[dict[str, Any]] = []
-    for item in lead:
-        also = [
-            words.agreement(item, other, measure)
-            for measure in headline[1:]
-            for other in found[measure]
-            if other.subject == item.subject
-        ]
-        subjects.append(
-            {
-                "subject": item.subject,
-                "sentence": words.sentence(item),
-                "levels": words.levels(item, levels),
-                "robustness": words.robustness_sentence(item),
-                "also": also,
-                "original": item.original,
-                "reworded": item.reworded,
-                "robust": item.robustness,
-                "costliest": item.costliest["kind"] if item.costliest else None,
-            }
-        )
-    if subjects:
-        text = " ".join(s["sentence"] for s in subjects)
-    elif headline:
-        text = "Only one subject was asked: nothing to compare it with."
-    else:
-        text = "Nothing was scored that could carry a finding."
-    return {
-        "sentence": f"{leak} {text}" if leak else text,
-        "leak": leak,
-        "subjects": subjects,
-        "rests_on": words.rests_on(table, headline),
-        "cautions": cautions,
-    }
-
-
-def traffic_lights(
-    table: Table,
-    headline: list[Measure],
-    found: Mapping[Measure, list[Evidence]],
-    cells: list[dict[str, Any]],
-    contrasts: list[dict[str, Any]],
-    audit: Mapping[str, int],
-    main: Scope,
-    calibration: Mapping[str, Mapping[str, Any]],
-) -> list[dict[str, Any]]:
-    """Four lights for each compared subject, and two for the run."""
-    shown = []
-    inside = [row for row in contrasts if row["scope"] == main.name]
-    for item in found[headline[0]] if headline else []:
-        shown += [
-            lights.better(item),
-            lights.robust(item),
-            lights.consistent(table, item.subject, inside, cells),
-            lights.safe(table, item.subject, inside),
-        ]
-    return [*shown, lights.leaked(audit, main.name), lights.judged(table, calibration)]
-
-
-def noise(
-    table: Table,
-    headline: list[Measure],
-    cells: list[dict[str, Any]],
-    answers: list[dict[str, Any]],
-    deterministic: Collection[str],
-) -> dict[str, Any] | None:
-    """The identity floor: what asking the very same prompt again changes."""
-    if IDENTITY not in table.kinds:
-        return None
-    rows = [c for c in cells if c["kind"] == IDENTITY and c["change"] is not None]
-    return {
-        "subjects": [
-            {
-                "subject": a["subject"],
-                "repeated": a["repeated"],
-                "identical": a["identical_when_repeated"],
-                "zero_by_construction": a["subject"] in deterministic,
-                "changes": [
-                    {"judge": c["judge"], "dimension": c["dimension"], **c["change"]}
-                    for c in rows
-                    if c["subject"] == a["subject"] and (c["judge"], c["dimension"]) in headline
-                ],
-            }
-            for a in answers
-        ]
-    }
+    def levels(self) -> Mapping[str, Estimate | None]:
+        """Return the leading measure's level on the originals, by subject."""
+        if not self.headline:
+            return {}
+        cells = {s: self.cell(self.headline[0], s) for s in self.table.subjects}
+        return {s: cell.originals for s, cell in cells.items() if cell is not None}

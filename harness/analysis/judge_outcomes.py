@@ -3,98 +3,147 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
+from harness.analysis.counts import FailureCount, FailureKey
+from harness.analysis.summary_schema import (
+    JudgeNoise,
+    JudgeSummary,
+    OutcomeCount,
+    PanelAgreement,
+)
 from harness.analysis.test_family import number
+from harness.judging.traits import JudgeInfo
 from harness.records import Score, VariantKey
 from judges.panel import SPREAD, agreement
 
-OUTCOMES = ("scored", "unparsed", "refused", "error")
 COMPLETE = 0.90
 """A mean over a smaller share of its items is marked."""
 
-_Asked = tuple[str, VariantKey, int]
+_Answer = tuple[str, VariantKey, int]
 
 
-class JudgingCount:
+class JudgementCount:
     """Watches judgements as they stream by.
 
     Args:
-        repeated: Judges that graded every answer more than once.
-        panels: Judges that are panels.
+        judges: The judges of the run.
+        failures: Where judgements without a score are counted.
     """
 
-    def __init__(self, repeated: Collection[str], panels: Collection[str]) -> None:
-        self._repeated, self._panels = frozenset(repeated), frozenset(panels)
-        self._outcomes: dict[str, dict[str, dict[str, Counter[str]]]] = {}
-        self._values: dict[str, dict[str, dict[_Asked, list[float]]]] = {}
-        self._raws: dict[str, dict[str, list[str]]] = {}
+    def __init__(self, judges: Sequence[JudgeInfo], failures: FailureCount) -> None:
+        self._failures = failures
+        self._tallies = {judge.label: _JudgeTally(judge) for judge in judges}
 
-    def passing(self, scores: Iterable[Score]) -> Iterator[Score]:
+    def counted(self, scores: Iterable[Score]) -> Iterator[Score]:
         """Yield every score on, having counted it."""
         for score in scores:
-            judge, dimension = score.judge, score.dimension
-            of_subjects = self._outcomes.setdefault(judge, {}).setdefault(dimension, {})
-            of_subjects.setdefault(score.subject, Counter())[score.status] += 1
-            if judge in self._repeated and score.value is not None:
-                asked = (score.subject, score.variant_key, score.repeat)
-                of_dimension = self._values.setdefault(judge, {}).setdefault(dimension, {})
-                of_dimension.setdefault(asked, []).append(score.value)
-            if judge in self._panels and score.raw and not dimension.endswith(SPREAD):
-                self._raws.setdefault(judge, {}).setdefault(dimension, []).append(score.raw)
+            if score.judge in self._tallies:
+                self._tallies[score.judge].add(score)
+            if score.status != "scored":
+                group = FailureKey(
+                    "scores",
+                    score.status,
+                    score.subject,
+                    score.judge,
+                    score.dimension,
+                    score.perturbation,
+                )
+                self._failures.add(group, score.reason, score.sample_id)
             yield score
 
-    def of(self, judge: str) -> dict[str, Any]:
-        """``outcomes[]``, ``noise[]`` and ``agreement[]`` of one judge, a row a dimension.
+    def rows(self) -> dict[str, JudgeSummary]:
+        """Return one row a judge, by label.
 
-        An outcome's ``share`` is how much of the dimension was scored, ``shares`` how much of each
-        subject's; ``incomplete`` marks one where a subject is under ``COMPLETE``: its mean leaves
-        out what another's holds, however full the two are together. ``noise`` is None for a judge that was asked once, ``agreement`` for one
-        that is no panel.
+        What a judge used cannot be read off scores, which are replaced and dropped; ``cost`` and
+        ``structured`` are for the pipeline to fill in.
         """
-        return {
-            "outcomes": [_outcome(*item) for item in self._outcomes.get(judge, {}).items()],
-            "noise": [_noise(*item) for item in self._values.get(judge, {}).items()]
-            if judge in self._repeated
-            else None,
-            "agreement": [
-                {"dimension": name, "answers": len(raws), "alpha": number(agreement(raws))}
-                for name, raws in self._raws.get(judge, {}).items()
-            ]
-            if judge in self._panels
-            else None,
-        }
+        return {label: tally.row() for label, tally in self._tallies.items()}
 
 
-def _outcome(dimension: str, subjects: Mapping[str, Counter[str]]) -> dict[str, Any]:
+class _JudgeTally:
+    """Counts the judgements of one judge."""
+
+    def __init__(self, judge: JudgeInfo) -> None:
+        self._judge = judge
+        self._outcomes: dict[str, dict[str, Counter[str]]] = {}
+        self._values: dict[str, dict[_Answer, list[float]]] = {}
+        self._raws: dict[str, list[str]] = {}
+        self._versions: set[str] = set()
+
+    def add(self, score: Score) -> None:
+        dimension = score.dimension
+        self._versions.add(score.version)
+        by_subject = self._outcomes.setdefault(dimension, {})
+        by_subject.setdefault(score.subject, Counter())[score.status] += 1
+        if self._judge.repeats > 1 and score.value is not None:
+            answer = (score.subject, score.variant_key, score.repeat)
+            self._values.setdefault(dimension, {}).setdefault(answer, []).append(score.value)
+        if self._judge.panel and score.raw and not dimension.endswith(SPREAD):
+            self._raws.setdefault(dimension, []).append(score.raw)
+
+    def row(self) -> JudgeSummary:
+        judge = self._judge
+        outcomes = tuple(_outcome(*item) for item in self._outcomes.items())
+        total = Counter[str]()
+        for by_subject in self._outcomes.values():
+            for counts in by_subject.values():
+                total += counts
+        return JudgeSummary(
+            llm=judge.llm,
+            dimensions=tuple(judge.dimensions),
+            learned=judge.learned,
+            repeats=judge.repeats,
+            versions=tuple(sorted(self._versions)),
+            judgements=total.total(),
+            scored=total["scored"],
+            unparsed=total["unparsed"],
+            refused=total["refused"],
+            error=total["error"],
+            outcomes=outcomes,
+            noise=tuple(_noise(*item) for item in self._values.items())
+            if judge.repeats > 1
+            else None,
+            agreement=tuple(
+                PanelAgreement(dimension=name, answers=len(raws), alpha=number(agreement(raws)))
+                for name, raws in self._raws.items()
+            )
+            if judge.panel
+            else None,
+            calibration=judge.calibration,
+        )
+
+
+def _outcome(dimension: str, subjects: Mapping[str, Counter[str]]) -> OutcomeCount:
     count = sum(subjects.values(), Counter[str]())
-    shares = {name: of["scored"] / sum(of.values()) for name, of in subjects.items()}
-    return {
-        "dimension": dimension,
-        **{name: count[name] for name in OUTCOMES},
-        "share": number(count["scored"] / sum(count.values())),
-        "shares": {name: number(share) for name, share in shares.items()},
-        "incomplete": min(shares.values()) < COMPLETE,
-    }
+    shares = {name: of["scored"] / of.total() for name, of in subjects.items()}
+    return OutcomeCount(
+        dimension=dimension,
+        scored=count["scored"],
+        unparsed=count["unparsed"],
+        refused=count["refused"],
+        error=count["error"],
+        share=number(count["scored"] / count.total()) or 0.0,
+        shares={name: number(share) or 0.0 for name, share in shares.items()},
+        incomplete=min(shares.values()) < COMPLETE,
+    )
 
 
-def _noise(dimension: str, values: Mapping[_Asked, list[float]]) -> dict[str, Any]:
-    """How far the same judge is from itself on the very same answer.
+def _noise(dimension: str, values: Mapping[_Answer, list[float]]) -> JudgeNoise:
+    """Measure how far the same judge is from itself on the very same answer.
 
     ``sd`` pools the variances within answers (n - 1 in each); ``identical`` is the share of answers
     that got one and the same value every time.
     """
-    again = [np.asarray(found) for found in values.values() if len(found) > 1]
-    freedom = sum(len(found) - 1 for found in again)
-    squares = sum(float(((found - found.mean()) ** 2).sum()) for found in again)
-    return {
-        "dimension": dimension,
-        "answers": len(again),
-        "sd": number((squares / freedom) ** 0.5) if freedom else None,
-        "identical": number(sum(bool(np.ptp(found) == 0) for found in again) / len(again))
-        if again
-        else None,
-    }
+    repeated = [np.asarray(of_answer) for of_answer in values.values() if len(of_answer) > 1]
+    freedom = sum(len(of_answer) - 1 for of_answer in repeated)
+    squares = sum(float(((x - x.mean()) ** 2).sum()) for x in repeated)
+    same = sum(bool(np.ptp(of_answer) == 0) for of_answer in repeated)
+    return JudgeNoise(
+        dimension=dimension,
+        answers=len(repeated),
+        sd=number((squares / freedom) ** 0.5) if freedom else None,
+        identical=number(same / len(repeated)) if repeated else None,
+    )

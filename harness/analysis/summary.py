@@ -2,315 +2,267 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 
-import numpy as np
-
-from harness.analysis import evidence as telling
-from harness.analysis import leak_gaps as leakage
-from harness.analysis import sentences as words
+from harness.analysis import sentences
 from harness.analysis.common_levels import radar
-from harness.analysis.counts import (
-    FailureCount,
-    JudgementCount,
-    count_generations,
-    count_variants,
+from harness.analysis.counts import FailureCount, count_generations, count_variants
+from harness.analysis.estimands import (
+    Estimands,
+    drop_of,
+    without_uncertain_share,
 )
-from harness.analysis.estimands import Estimands, Scope, is_rate, sign_of
-from harness.analysis.judge_outcomes import JudgingCount
-from harness.analysis.table import ALL, Table, build, prompt_cluster
-from harness.analysis.test_family import Ledger
+from harness.analysis.estimates import (
+    Contrast,
+    Measure,
+    SeverityPoint,
+    SubjectPair,
+    SummaryCell,
+    WorstCase,
+    WorstPoint,
+)
+from harness.analysis.evidence import VerdictBasis, choose_headline
+from harness.analysis.judge_outcomes import JudgementCount
+from harness.analysis.leak_gaps import leak_gaps
+from harness.analysis.scopes import count_audit, main_scope, scopes_of, topics_of
+from harness.analysis.summary_schema import (
+    AnswerCount,
+    Headline,
+    JudgeSummary,
+    MeasureScale,
+    Noise,
+    NoiseChange,
+    SubjectNoise,
+    Summary,
+)
+from harness.analysis.table import RunRecords, Table, build
+from harness.analysis.test_family import BootstrapSettings, QuantityLedger
+from harness.analysis.traffic_lights import run_lights
 from harness.errors import DataError
-from harness.records import Dimension, Generation, Sample, Score, Variant
+from harness.judging.traits import JudgeInfo
+from harness.records import IDENTITY
 from harness.util.formatting import plural
-
-SUMMARY_VERSION = 2
-LLM_JUDGES = frozenset({"rubric", "pairwise", "panel", "local"})
-MIN_SCOPE = 10
-"""Fewest prompts for which a part of the run (clean, leaked, a topic) is estimated on its own."""
-
-MAX_TOPICS = 30
 
 
 @dataclass(frozen=True)
-class Options:
-    """What a summary can be told beyond the records.
+class AnalysisSettings:
+    """How a run is analysed, beyond its records.
 
     Attributes:
-        resamples: Bootstrap resamples (and least number of sign flips).
-        level: Confidence level of every interval.
-        llm_judges: Names of the judges that are language models.
+        bootstrap: How intervals and tests are made.
         deterministic: Subjects whose noise floor is zero by construction (fp32, greedy).
-        calibration: By judge, how far it agrees with human labels: ``summary`` (one line) and
-            ``trusted``.
-        learned_judges: Names of the judges that were learned from people's labels.
-        repeated_judges: Names of those that graded every answer more than once.
-        panels: Names of the judges that are panels.
+        warnings: Lines that must stand in the report.
         topic_key: Field of a sample's metadata that names its topic.
     """
 
-    resamples: int = 10_000
-    level: float = 0.95
-    llm_judges: Collection[str] = LLM_JUDGES
+    bootstrap: BootstrapSettings
     deterministic: Collection[str] = ()
-    calibration: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    learned_judges: Collection[str] = ()
-    repeated_judges: Collection[str] = ()
-    panels: Collection[str] = ()
+    warnings: Sequence[str] = ()
     topic_key: str = "topic"
 
 
 def summarise(
-    *,
-    samples: Sequence[Sample],
-    variants: Sequence[Variant],
-    generations: Iterable[Generation],
-    scores: Iterable[Score],
-    dimensions: Mapping[str, Sequence[Dimension]],
-    baseline: str,
-    subjects: Sequence[str],
-    seed: int,
-    warnings: Sequence[str] = (),
-    resamples: int = 10_000,
-    options: Options | None = None,
-) -> dict[str, Any]:
-    """Estimate everything the report shows.
+    records: RunRecords, judges: Sequence[JudgeInfo], settings: AnalysisSettings
+) -> Summary:
+    """Estimate everything that the report shows.
 
     Args:
-        samples: The prompts under test.
-        variants: What was made of them, originals included, and what could not be made.
-        generations: The answers; read once.
-        scores: The judgements; read once.
-        dimensions: What each judge measures, by judge name.
-        baseline: The subject that the others are compared with.
-        subjects: All subjects, in the order of the suite.
-        seed: Seed of the run.
-        warnings: Lines that must stand in the report.
-        resamples: Bootstrap resamples.
-        options: Further settings; ``resamples`` above wins over its own.
-
-    Returns:
-        A JSON-able dictionary; its keys are documented in ``reports/README.md``.
+        records: The run's records.
+        judges: Its judges, in the order of the suite.
+        settings: How to analyse.
 
     Raises:
-        DataError: No samples, or ``baseline`` is no subject.
+        DataError: No samples, or the baseline is no subject.
     """
-    options = options or Options()
-    if not samples:
-        raise DataError("nothing to analyse: the run has no samples")
-    if baseline not in subjects:
-        raise DataError(f"baseline {baseline!r} is not among the subjects ({', '.join(subjects)})")
-    failures = FailureCount()
-    kinds = count_variants(variants, failures)
-    answers = count_generations(generations, subjects, failures)
-    judgements = JudgementCount(failures)
-    judging = JudgingCount(options.repeated_judges, options.panels)
-    table = build(
-        samples=samples,
-        variants=variants,
-        scores=judging.passing(judgements.passing(scores)),
-        dimensions=dimensions,
-        subjects=subjects,
-        llm_judges=frozenset(options.llm_judges) & set(dimensions),
-        learned_judges=frozenset(options.learned_judges) & set(dimensions),
-    )
-    headline = words.choose_headline(table)
-    audit = _audit_labels(table, samples)
-    scopes = _scopes(table, samples, audit)
-    main = scopes[1] if len(scopes) > 1 and scopes[1].name == "clean" else scopes[0]
-    ledger = Ledger(len(table.clusters))
-    estimands = Estimands(table, ledger, headline, main, baseline)
-    estimands.cells()
-    estimands.contrasts([*scopes, *_topics(table, options.topic_key)])
-    estimands.pairs()
-    estimands.severities()
-    estimands.worst_cases()
-    solved = ledger.solve(seed=seed, resamples=resamples, level=options.level)
-    contrasts = _contrasts(estimands, solved, table)
-    cells = _cells(estimands, solved, table)
-    evidence = telling.evidence(table, headline, contrasts, cells, main, baseline)
-    notes = [*warnings, *table.notes, *_version_notes(dimensions, judgements)]
-    gaps = leakage.three_ways(
-        table, scopes, baseline, seed=seed, resamples=resamples, level=options.level
-    )
-    leak = leakage.first_line(audit, main.name, gaps, table, headline)
-    cautions = words.cautions(evidence, int(main.prompts.sum()), answers)
-    standing = telling.standing(headline, cells)
-    finding = telling.finding(table, headline, evidence, standing, cautions, leak)
-    agreement = {
-        (judge, row["dimension"]): row["spearman"]["value"]
-        for judge, known in options.calibration.items()
-        for row in known.get("dimensions", ())
-        if row["spearman"]["value"] is not None
-    }
-    whole = [c for c in contrasts if c["scope"] == main.name and c["kind"] == ALL]
-    for said in finding["subjects"]:
-        if line := words.elsewhere(table, said["subject"], whole, headline, agreement):
-            said["also"].append(line)
-    return {
-        "schema_version": SUMMARY_VERSION,
-        "seed": seed,
-        "level": options.level,
-        "resamples": resamples,
-        "tests": ledger.tests,
-        "baseline": baseline,
-        "subjects": list(subjects),
-        "prompts": len(table.clusters),
-        "samples": len(samples),
-        "kinds": kinds,
-        "judges": {
-            name: {
-                "llm": name in table.llm,
-                "dimensions": [d.model_dump(mode="json") for d in own],
-                "learned": name in table.learned,
-                **judgements.of(name),
-                **judging.of(name),
-                "calibration": dict(options.calibration[name])
-                if name in options.calibration
-                else None,
-            }
-            for name, own in dimensions.items()
-        },
-        "measures": _measures(table),
-        "headline": {
-            "measures": [list(m) for m in headline],
-            "words": words.rests_on(table, headline),
-            "scope": main.name,
-            "prompts": int(main.prompts.sum()),
-        },
-        "finding": finding,
-        "lights": telling.traffic_lights(
-            table, headline, evidence, cells, contrasts, audit, main, options.calibration
+    _check(records)
+    bootstrap, failures = settings.bootstrap, FailureCount()
+    kinds = count_variants(records.variants, failures)
+    answers = count_generations(records.generations, records.subjects, failures)
+    judgements = JudgementCount(judges, failures)
+    table = build(replace(records, scores=judgements.counted(records.scores)), judges)
+    judge_rows = judgements.rows()
+    audit, scopes = count_audit(table, records.samples), scopes_of(table, records.samples)
+    estimated = _estimate(table, records, settings)
+    basis = estimated.basis
+    gaps = leak_gaps(table, scopes, records.baseline, bootstrap)
+    return Summary(
+        seed=bootstrap.seed,
+        level=bootstrap.level,
+        resamples=bootstrap.resamples,
+        tests=estimated.tests,
+        baseline=records.baseline,
+        subjects=tuple(records.subjects),
+        prompts=len(table.clusters),
+        samples=len(records.samples),
+        kinds=kinds,
+        judges=judge_rows,
+        measures=_measures(table),
+        headline=_headline(basis),
+        finding=sentences.run_finding(
+            basis,
+            sentences.cautions(basis, answers),
+            sentences.leak_sentence(basis, audit, gaps),
+            _agreement(judges),
         ),
-        "radar": [radar(table, measure, main.prompts) for measure in headline],
-        "contrasts": [c for c in contrasts if not c["scope"].startswith("topic ")],
-        "topics": [c for c in contrasts if c["scope"].startswith("topic ")],
-        "cells": cells,
-        "pairs": estimands.read("pairs", solved),
-        "severities": estimands.read("severities", solved),
-        "worst": estimands.read("worst", solved),
-        "leak_gaps": gaps,
-        "noise": telling.noise(table, headline, cells, answers, options.deterministic),
-        "audit": audit,
-        "answers": answers,
-        "failures": failures.rows(),
-        "warnings": notes,
+        traffic_lights=run_lights(basis, audit, judges),
+        radar=tuple(radar(table, measure, basis.scope.prompts) for measure in basis.headline),
+        contrasts=tuple(row for row in estimated.contrasts if row.topic is None),
+        topics=tuple(row for row in estimated.contrasts if row.topic is not None),
+        cells=tuple(basis.cells),
+        pairs=estimated.pairs,
+        severities=estimated.severities,
+        worst=estimated.worst,
+        leak_gaps=gaps,
+        noise=_noise(basis, answers, settings.deterministic),
+        audit=audit,
+        answers=answers,
+        failures=failures.rows(),
+        warnings=(*settings.warnings, *table.notes, *_version_notes(judge_rows)),
+    )
+
+
+def _check(records: RunRecords) -> None:
+    if not records.samples:
+        raise DataError("nothing to analyse: the run has no samples")
+    if records.baseline not in records.subjects:
+        names = ", ".join(records.subjects)
+        raise DataError(f"baseline {records.baseline!r} is not among the subjects ({names})")
+
+
+@dataclass(frozen=True)
+class _Estimated:
+    """Everything that was estimated and tested together."""
+
+    basis: VerdictBasis
+    contrasts: tuple[Contrast, ...]
+    pairs: tuple[SubjectPair, ...]
+    severities: tuple[SeverityPoint, ...]
+    worst: tuple[WorstPoint, ...]
+    tests: int
+
+
+def _estimate(table: Table, records: RunRecords, settings: AnalysisSettings) -> _Estimated:
+    """Enter every quantity, solve them in one go, and read the rows back."""
+    scopes = scopes_of(table, records.samples)
+    main, headline = main_scope(scopes), choose_headline(table)
+    ledger = QuantityLedger(len(table.clusters))
+    estimands = Estimands(table, ledger, headline, main, records.baseline)
+    cells = estimands.cells()
+    contrasts = estimands.contrasts([*scopes, *topics_of(table, settings.topic_key)])
+    pairs = estimands.pairs()
+    severities = estimands.severities()
+    worst = estimands.worst_cases()
+    solved = ledger.solve(settings.bootstrap)
+    worst_points = tuple(row.filled(solved) for row in worst)
+    differences = tuple(
+        without_uncertain_share(row, table.sign(row.measure))
+        for row in (pending.filled(solved) for pending in contrasts)
+    )
+    return _Estimated(
+        basis=VerdictBasis(
+            table,
+            headline,
+            main,
+            _with_drops(table, [row.filled(solved) for row in cells], worst_points),
+            [row for row in differences if (row.scope, row.topic) == (main.name, None)],
+        ),
+        contrasts=differences,
+        pairs=tuple(row.filled(solved) for row in pairs),
+        severities=tuple(row.filled(solved) for row in severities),
+        worst=worst_points,
+        tests=ledger.tests,
+    )
+
+
+def _with_drops(
+    table: Table, cells: Sequence[SummaryCell], worst: Sequence[WorstPoint]
+) -> list[SummaryCell]:
+    """Add the drop (worse is positive) and the worst case at the largest common k."""
+    largest: dict[tuple[str, Measure, str], WorstPoint] = {}
+    for point in worst:
+        place = (point.subject, point.measure, point.kind)
+        if place not in largest or point.k > largest[place].k:
+            largest[place] = point
+    rows = []
+    for cell in cells:
+        worst_point = largest.get((cell.subject, cell.measure, cell.kind))
+        estimate = worst_point.expected_worst if worst_point else None
+        case = WorstCase(k=worst_point.k, **dict(estimate)) if worst_point and estimate else None
+        drop = drop_of(cell.change, table.sign(cell.measure))
+        rows.append(cell.model_copy(update={"drop": drop, "worst": case}))
+    return rows
+
+
+def _headline(basis: VerdictBasis) -> Headline:
+    return Headline(
+        measures=tuple(basis.headline),
+        words=sentences.rests_on(basis.table, basis.headline),
+        scope=basis.scope.name,
+        prompts=int(basis.scope.prompts.sum()),
+    )
+
+
+def _measures(table: Table) -> tuple[MeasureScale, ...]:
+    return tuple(
+        MeasureScale(
+            judge=measure.judge,
+            dimension=measure.dimension,
+            label=table.label(measure),
+            low=dimension.low,
+            high=dimension.high,
+            higher_is_better=dimension.higher_is_better,
+            llm=measure.judge in table.llm,
+            rate=table.is_rate(measure),
+            against=table.baseline_for(measure),
+            description=dimension.description,
+            mean_of=tuple(part.dimension for part in table.parts.get(measure, ())) or None,
+        )
+        for measure, dimension in table.dimensions.items()
+    )
+
+
+def _agreement(judges: Sequence[JudgeInfo]) -> dict[Measure, float]:
+    """Return the rank correlation with labels of every measure that was checked."""
+    return {
+        Measure(judge.label, row.dimension): row.spearman.value
+        for judge in judges
+        if judge.calibration is not None
+        for row in judge.calibration.dimensions
+        if row.spearman.value is not None
     }
 
 
-def _measures(table: Table) -> list[dict[str, Any]]:
-    return [
-        {
-            "judge": measure[0],
-            "dimension": measure[1],
-            "label": words.label(measure),
-            "low": dimension.low,
-            "high": dimension.high,
-            "higher_is_better": dimension.higher_is_better,
-            "llm": measure[0] in table.llm,
-            "rate": is_rate(table, measure),
-            "against": table.baseline_for(measure),
-            "description": dimension.description,
-            "mean_of": [m[1] for m in table.parts.get(measure, [])] or None,
-        }
-        for measure, dimension in table.dimensions.items()
-    ]
-
-
-def _audit_labels(table: Table, samples: Sequence[Sample]) -> dict[str, int]:
-    """Source prompts by audit label; one leaked sample makes its prompt leaked."""
-    labels = _labels(samples)
-    found = [labels[content] for content in table.clusters]
-    return {name: found.count(name) for name in ("clean", "leaked", "unchecked")}
-
-
-def _labels(samples: Sequence[Sample]) -> dict[str, str]:
-    rank = {"clean": 0, "unchecked": 1, "leaked": 2}
-    labels: dict[str, str] = {}
-    for sample in samples:
-        content = prompt_cluster(sample)
-        labels[content] = max(labels.get(content, "clean"), sample.audit, key=lambda x: rank[x])
-    return labels
-
-
-def _scopes(table: Table, samples: Sequence[Sample], audit: Mapping[str, int]) -> list[Scope]:
-    """All prompts; where some leaked, also those that did not and those that did."""
-    scopes = [Scope("all", np.ones(len(table.clusters), dtype=np.bool_))]
-    if not audit["leaked"]:
-        return scopes
-    labels = _labels(samples)
-    leaked = np.array([labels[c] == "leaked" for c in table.clusters], dtype=np.bool_)
-    if (~leaked).sum() >= MIN_SCOPE:
-        scopes.append(Scope("clean", ~leaked))
-    scopes.append(Scope("leaked", leaked))
-    return scopes
-
-
-def _topics(table: Table, key: str) -> list[Scope]:
-    """One scope for each topic with enough prompts, the largest first."""
-    topics = np.array(
-        [str(s.metadata[key]) if s.metadata.get(key) is not None else "" for s in table.samples],
-        dtype=np.str_,
-    )
-    names, counts = np.unique(topics[topics != ""], return_counts=True)
-    ranked = sorted(zip(names, counts, strict=True), key=lambda x: (-x[1], x[0]))
-    if len(ranked) < 2:
-        return []
-    return [
-        Scope(f"topic {name}", topics == name)
-        for name, count in ranked[:MAX_TOPICS]
-        if count >= MIN_SCOPE
-    ]
-
-
-def _contrasts(
-    estimands: Estimands, solved: dict[Hashable, dict[str, Any]], table: Table
-) -> list[dict[str, Any]]:
-    rows = estimands.read("contrasts", solved)
-    for row in rows:
-        gain = row["gain_originals"]
-        sign = sign_of(table, (row["judge"], row["dimension"]))
-        ends = [gain["low"], gain["high"]] if gain else []
-        real = bool(ends) and None not in ends and min(sign * end for end in ends) > 0
-        if not real:
-            row["kept"] = None
-    return rows
-
-
-def _cells(
-    estimands: Estimands, solved: dict[Hashable, dict[str, Any]], table: Table
-) -> list[dict[str, Any]]:
-    """Cells with the drop (worse is positive) and the worst case at the largest common k."""
-    worst: dict[tuple[str, ...], dict[str, Any]] = {}
-    for row in estimands.read("worst", solved):
-        key = (row["subject"], row["judge"], row["dimension"], row["kind"])
-        if row["k"] > worst.get(key, {"k": 0})["k"]:
-            worst[key] = row
-    rows = estimands.read("cells", solved)
-    for row in rows:
-        change, sign = row["change"], sign_of(table, (row["judge"], row["dimension"]))
-        row["drop"] = None
-        if change is not None and sign:
-            ends = [None if change[e] is None else -sign * change[e] + 0.0 for e in ("low", "high")]
-            low, high = ends if sign < 0 else ends[::-1]
-            row["drop"] = {"mean": -sign * change["mean"] + 0.0, "low": low, "high": high}
-        found = worst.get((row["subject"], row["judge"], row["dimension"], row["kind"]))
-        row["worst"] = {"k": found["k"], **found["expected_worst"]} if found else None
-    return rows
-
-
-def _version_notes(
-    dimensions: Mapping[str, Sequence[Dimension]], judgements: JudgementCount
-) -> list[str]:
-    """A judge whose scores come from several versions is not one measure."""
-    notes = []
-    for name in dimensions:
-        versions = judgements.of(name)["versions"]
-        if len(versions) > 1:
-            notes.append(
-                f"judge {name}: its scores come from {plural(len(versions), 'version')};"
-                " judge the run again before comparing them"
+def _noise(
+    basis: VerdictBasis, answers: Sequence[AnswerCount], deterministic: Collection[str]
+) -> Noise | None:
+    """Return the identity floor: what asking the very same prompt again changes."""
+    if IDENTITY not in basis.table.kinds:
+        return None
+    changes: dict[str, list[NoiseChange]] = {}
+    for cell in basis.cells:
+        if cell.kind == IDENTITY and cell.change is not None and cell.measure in basis.headline:
+            change = NoiseChange(**cell.measure._asdict(), **dict(cell.change))
+            changes.setdefault(cell.subject, []).append(change)
+    return Noise(
+        subjects=tuple(
+            SubjectNoise(
+                subject=row.subject,
+                repeated=row.repeated,
+                identical=row.identical_when_repeated,
+                zero_by_construction=row.subject in deterministic,
+                changes=tuple(changes.get(row.subject, ())),
             )
-    return notes
+            for row in answers
+        )
+    )
+
+
+def _version_notes(judges: Mapping[str, JudgeSummary]) -> list[str]:
+    """Warn of judges whose scores come from several versions: they are not one measure."""
+    return [
+        f"judge {label}: its scores come from {plural(len(judge.versions), 'version')};"
+        " judge the run again before comparing them"
+        for label, judge in judges.items()
+        if len(judge.versions) > 1
+    ]

@@ -415,7 +415,7 @@ class Summary(Record):
         measures: Every measure's scale.
         headline: What the finding rests on.
         finding: The verdict in words.
-        lights: Traffic lights.
+        traffic_lights: Four a compared subject, two for the run, one more with probes.
         radar: A row a headline measure.
         contrasts: Subjects against the baseline.
         topics: The same by topic, for topics with at least 10 prompts.
@@ -448,7 +448,7 @@ class Summary(Record):
     measures: tuple[MeasureScale, ...]
     headline: Headline
     finding: RunFinding
-    lights: tuple[TrafficLight, ...]
+    traffic_lights: tuple[TrafficLight, ...]
     radar: tuple[RadarLevels, ...]
     contrasts: tuple[Contrast, ...]
     topics: tuple[Contrast, ...]

@@ -2,27 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.data.loading import normalise_prompt
+from harness.analysis.estimates import Measure
 from harness.judging.calibration import OVERALL, overall_parts
-from harness.records import IDENTITY, ORIGINAL, Dimension, Sample, Score, Variant, VariantKey
-from harness.stats.bootstrap import Floats
+from harness.judging.traits import JudgeInfo
+from harness.records import (
+    IDENTITY,
+    ORIGINAL,
+    Dimension,
+    Generation,
+    Sample,
+    Score,
+    Variant,
+    VariantKey,
+)
+from harness.stats.closed_forms import Floats
+from harness.text.normalise import normalise_prompt
 from harness.util.digest import digest
 
 ALL = "(all kinds)"
 
 Mask = NDArray[np.bool_]
-Measure = tuple[str, str]
-"""A judge's name and a dimension's."""
+
+
+@dataclass(frozen=True)
+class RunRecords:
+    """The records of a run that are analysed.
+
+    Attributes:
+        samples: The prompts under test.
+        variants: What was made of them, originals included, and what could not be made.
+        generations: The answers; read once.
+        scores: The judgements; read once.
+        subjects: All subjects, in the order of the suite.
+        baseline: The subject that the others are compared with.
+    """
+
+    samples: Sequence[Sample]
+    variants: Sequence[Variant]
+    generations: Iterable[Generation]
+    scores: Iterable[Score]
+    subjects: Sequence[str]
+    baseline: str
 
 
 def prompt_cluster(sample: Sample) -> str:
-    """What makes two samples the same source prompt: what is asked, not the id.
+    """Digest what makes two samples the same source prompt: what is asked, not the id.
 
     Prompts that differ only in case, white space, punctuation or Unicode form count as one, as they do
     in the audit: their answers are not independent. A system text or an earlier turn makes another.
@@ -71,15 +102,15 @@ class Table:
 
     @property
     def real_kinds(self) -> list[str]:
-        """The kinds that change the prompt."""
+        """Return the kinds that change the prompt."""
         return [kind for kind in self.kinds if kind != IDENTITY]
 
     def rows(self, kind: str) -> Mask:
-        """Rows of one kind, shape (rows,)."""
+        """Return the rows of one kind, shape (rows,)."""
         return np.asarray(self.kind == kind)
 
     def per_prompt(self, series: Floats, rows: Mask) -> Floats:
-        """Mean of a series over the chosen rows of each source prompt, shape (clusters,)."""
+        """Average a series over the chosen rows of each source prompt, shape (clusters,)."""
         chosen = rows & ~np.isnan(series)
         size = len(self.clusters)
         sums = np.bincount(self.cluster[chosen], weights=series[chosen], minlength=size)
@@ -88,7 +119,7 @@ class Table:
             return np.asarray(np.where(counts > 0, sums / counts, np.nan), dtype=np.float64)
 
     def on_kind(self, series: Floats, kind: str) -> Floats:
-        """Per-prompt mean on a kind; on ``ALL``, the mean of the prompt's means on each kind."""
+        """Average each prompt on a kind; on ``ALL``, average its means on each kind."""
         if kind != ALL:
             return self.per_prompt(series, self.rows(kind))
         kinds = self.real_kinds
@@ -101,7 +132,7 @@ class Table:
         return np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
 
     def wide(self, series: Floats, rows: Mask) -> Floats:
-        """Every value of the chosen rows beside its prompt, shape (clusters, most), NaN-padded."""
+        """Lay the values of the chosen rows beside their prompt, shape (clusters, most), NaN-padded."""
         chosen = np.flatnonzero(rows & ~np.isnan(series))
         chosen = chosen[np.argsort(self.cluster[chosen], kind="stable")]
         cluster = self.cluster[chosen]
@@ -112,24 +143,44 @@ class Table:
         return grid
 
     def baseline_for(self, measure: Measure) -> str:
-        """The kind that a measure's variants are compared with.
+        """Return the kind that a measure's variants are compared with.
 
         The originals; a measure made of two answers of the same subject has no value on the
         original, and asking the same again (``identity``) is its ceiling.
         """
         return IDENTITY if "original_answer" in self.dimensions[measure].needs else ORIGINAL
 
+    def sign(self, measure: Measure) -> int:
+        """Return 1 where higher is better, -1 where lower is, 0 where neither is."""
+        better = self.dimensions[measure].higher_is_better
+        return 0 if better is None else (1 if better else -1)
 
-def build(
-    *,
-    samples: Sequence[Sample],
-    variants: Sequence[Variant],
-    scores: Iterable[Score],
-    dimensions: Mapping[str, Sequence[Dimension]],
-    subjects: Sequence[str],
-    llm_judges: Collection[str],
-    learned_judges: Collection[str] = (),
-) -> Table:
+    def span(self, measure: Measure) -> float:
+        """Return the width of a measure's scale."""
+        return self.dimensions[measure].high - self.dimensions[measure].low
+
+    def is_rate(self, measure: Measure) -> bool:
+        """Return whether every answer was scored 0 or 1 on a 0-to-1 scale."""
+        dimension = self.dimensions[measure]
+        values = self.values[measure]
+        present = values[~np.isnan(values)]
+        return bool(
+            (dimension.low, dimension.high) == (0, 1)
+            and present.size
+            and np.isin(present, (0, 1)).all()
+        )
+
+    def label(self, measure: Measure) -> str:
+        """Return a measure's name for people: ``semantic closeness``, ``ROUGE-L``."""
+        judge, dimension = measure
+        name = self.dimensions[measure].label
+        if name:
+            alike = Counter(one.label for one in self.dimensions.values())
+            return name if alike[name] == 1 else f"{name} ({judge})"
+        return (judge if judge == dimension else f"{judge} {dimension}").replace("_", " ")
+
+
+def build(records: RunRecords, judges: Sequence[JudgeInfo]) -> Table:
     """Lay out a run's records as arrays.
 
     Scores of judges, dimensions, subjects or variants that the run does not know are left out and
@@ -139,18 +190,18 @@ def build(
     clusters: dict[str, int] = {}
     of_sample: dict[str, Sample] = {}
     first: list[Sample] = []
-    for sample in samples:
+    for sample in records.samples:
         content = prompt_cluster(sample)
         if content not in clusters:
             clusters[content] = len(clusters)
             first.append(sample)
         cluster_of[sample.id] = clusters[content]
         of_sample[sample.id] = sample
-    valid = [v for v in variants if v.status == "valid" and v.sample_id in cluster_of]
+    valid = [v for v in records.variants if v.status == "valid" and v.sample_id in cluster_of]
     kinds = dict.fromkeys(v.perturbation for v in valid if v.perturbation != ORIGINAL)
     ordered = [k for k in kinds if k != IDENTITY] + ([IDENTITY] if IDENTITY in kinds else [])
     table = Table(
-        subjects=list(subjects),
+        subjects=list(records.subjects),
         kinds=ordered,
         clusters=list(clusters),
         samples=first,
@@ -158,17 +209,17 @@ def build(
         kind=np.array([v.perturbation for v in valid], dtype=np.str_),
         severity=np.array([v.severity for v in valid], dtype=np.str_),
         filler=np.array([v.filler for v in valid], dtype=np.bool_),
-        dimensions={(j, d.name): d for j, ds in dimensions.items() for d in ds},
+        dimensions={Measure(j.label, d.name): d for j in judges for d in j.dimensions},
         values={},
         expected={},
-        llm=frozenset(llm_judges),
-        learned=frozenset(learned_judges),
+        llm=frozenset(j.label for j in judges if j.llm),
+        learned=frozenset(j.label for j in judges if j.learned),
     )
     row_of = {v.variant_key: i for i, v in enumerate(valid)}
     has_reference = np.array(
         [of_sample[v.sample_id].reference is not None for v in valid], dtype=np.bool_
     )
-    seen = _fill(table, scores, row_of)
+    seen = _fill(table, records.scores, row_of)
     for measure, dimension in table.dimensions.items():
         applies = np.ones(len(valid), dtype=np.bool_)
         if "reference" in dimension.needs:
@@ -186,7 +237,7 @@ def build(
 def _fill(
     table: Table, scores: Iterable[Score], row_of: Mapping[VariantKey, int]
 ) -> dict[Measure, Mask]:
-    """Put mean values over repeats into the table; returns where any judgement was recorded."""
+    """Put mean values over repeats into the table; return where any judgement was recorded."""
     shape = (len(row_of), len(table.subjects))
     column_of = {name: i for i, name in enumerate(table.subjects)}
     sums = {m: np.zeros(shape) for m in table.dimensions}
@@ -194,7 +245,7 @@ def _fill(
     seen = {m: np.zeros(shape, dtype=np.bool_) for m in table.dimensions}
     strangers: dict[str, int] = {}
     for score in scores:
-        measure = (score.judge, score.dimension)
+        measure = Measure(score.judge, score.dimension)
         row = row_of.get(score.variant_key)
         column = column_of.get(score.subject)
         if measure not in sums or row is None or column is None:
@@ -228,16 +279,22 @@ def _add_overall(table: Table) -> None:
     """
     rating = table.llm | table.learned
     for judge in sorted({judge for judge, _ in table.dimensions} & rating):
-        parts = overall_parts([d for (name, _), d in table.dimensions.items() if name == judge])
-        own = [(judge, part.name) for part in parts]
-        overall = (judge, OVERALL)
-        if not own or overall in table.dimensions:
+        dimensions = [d for (name, _), d in table.dimensions.items() if name == judge]
+        parts = [Measure(judge, part.name) for part in overall_parts(dimensions)]
+        overall = Measure(judge, OVERALL)
+        if not parts or overall in table.dimensions:
             continue
-        names = ", ".join(name for _, name in own)
-        table.dimensions[overall] = table.dimensions[own[0]].model_copy(
-            update={"name": OVERALL, "description": f"Mean of {names}, answer by answer."}
+        names = ", ".join(part.dimension for part in parts)
+        table.dimensions[overall] = table.dimensions[parts[0]].model_copy(
+            update={
+                "name": OVERALL,
+                "description": f"Mean of {names}, answer by answer.",
+                "role": None,
+                "label": "",
+                "headline": None,
+            }
         )
         # NaN in any dimension makes the answer's mean NaN.
-        table.values[overall] = np.mean([table.values[m] for m in own], axis=0)
-        table.parts[overall] = own
-        table.expected[overall] = np.any([table.expected[m] for m in own], axis=0)
+        table.values[overall] = np.mean([table.values[m] for m in parts], axis=0)
+        table.parts[overall] = parts
+        table.expected[overall] = np.any([table.expected[m] for m in parts], axis=0)

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
 
-from harness.analysis.sentences import MARGIN, Evidence, bound, direction
-from harness.analysis.table import ALL, Measure, Table
+from harness.analysis.evidence import MARGIN, Evidence, VerdictBasis, direction
+from harness.analysis.sentences import bound
+from harness.analysis.summary_schema import AuditCount, Direction, LightColour, TrafficLight
+from harness.judging.traits import JudgeInfo
 from harness.util.formatting import plural, with_interval
 
-SAFETY_WORDS = ("safe", "harm", "toxic", "guard", "crisis")
-"""Parts of the names of judges and dimensions that measure safety; refusals alone do not."""
-
-
-WORDS = {
+PLAIN_WORDS: Mapping[LightColour, str] = {
+    "green": "yes",
+    "amber": "not settled",
+    "red": "no",
+    "grey": "not measured",
+}
+WORDS: Mapping[str, Mapping[LightColour, str]] = {
     "Better?": {"green": "yes", "amber": "not seen", "red": "worse", "grey": "not measured"},
     "Leaked?": {"green": "no", "amber": "in part", "red": "yes", "grey": "not checked"},
     "Judge checked?": {
@@ -26,60 +29,80 @@ WORDS = {
 """One word for a colour where "yes, not settled, no" would not answer the question."""
 
 
-def light(
-    question: str, colour: str, answer: str, subject: str | None, word: str | None = None
-) -> dict[str, Any]:
-    """One light; ``subject`` None concerns the whole run."""
-    plain = {"green": "yes", "amber": "not settled", "red": "no", "grey": "not measured"}
-    return {
-        "question": question,
-        "light": colour,
-        "word": word or WORDS.get(question, plain)[colour],
-        "answer": answer,
-        "subject": subject,
-    }
+def run_lights(
+    basis: VerdictBasis, audit: AuditCount, judges: Sequence[JudgeInfo]
+) -> tuple[TrafficLight, ...]:
+    """Return four lights for each compared subject, and two for the run."""
+    lamps = [
+        light
+        for evidence in basis.lead
+        for light in (
+            better(evidence),
+            robust(evidence),
+            consistent(basis, evidence.subject),
+            safe(basis, evidence.subject),
+        )
+    ]
+    return (*lamps, leaked(audit, basis.scope.name), judged(judges))
 
 
-def better(evidence: Evidence) -> dict[str, Any]:
-    """Is the fine-tune better on the prompts as they stand?"""
-    gain = evidence.contrast["gain_originals"]
-    colour = {"better": "green", "worse": "red", "unclear": "amber"}[evidence.original]
-    words = {
-        "better": "Better on the original prompts",
-        "worse": "Worse on the original prompts",
-        "unclear": "No difference seen on the original prompts",
-    }[evidence.original]
-    answer = f"{words} ({with_interval(gain, sign=True)})."
-    return light("Better?", colour, answer, evidence.subject)
+def make_light(
+    question: str,
+    colour: LightColour,
+    answer: str,
+    subject: str | None = None,
+    word: str | None = None,
+) -> TrafficLight:
+    """Make a light; without ``subject`` it concerns the whole run."""
+    return TrafficLight(
+        question=question,
+        light=colour,
+        word=word or WORDS.get(question, PLAIN_WORDS)[colour],
+        answer=answer,
+        subject=subject,
+    )
 
 
-def robust(evidence: Evidence) -> dict[str, Any]:
-    """Does rewording cost it more than it costs the baseline?"""
-    did = evidence.contrast["did"]
+_BETTER: Mapping[Direction, tuple[LightColour, str]] = {
+    "better": ("green", "Better on the original prompts"),
+    "worse": ("red", "Worse on the original prompts"),
+    "unclear": ("amber", "No difference seen on the original prompts"),
+}
+
+
+def better(evidence: Evidence) -> TrafficLight:
+    """Answer: is the fine-tune better on the original prompts?"""
+    colour, words = _BETTER[evidence.original]
+    answer = f"{words} ({with_interval(evidence.contrast.gain_originals, sign=True)})."
+    return make_light("Better?", colour, answer, evidence.subject)
+
+
+def robust(evidence: Evidence) -> TrafficLight:
+    """Answer: does rewording cost it more than it costs the baseline?"""
+    did = evidence.contrast.did
     figures = with_interval(did, sign=True)
     if evidence.robustness == "worse":
-        return light(
+        return make_light(
             "Robust?",
             "red",
             f"Rewording costs it more than the baseline ({figures}).",
             evidence.subject,
         )
     if evidence.robustness == "better":
-        return light(
+        return make_light(
             "Robust?",
             "green",
             f"Rewording costs it less than the baseline ({figures}).",
             evidence.subject,
         )
     if evidence.equivalent:
-        return light("Robust?", "green", f"{bound(evidence)}.", evidence.subject)
-    return light("Robust?", "amber", f"Not settled by this run ({figures}).", evidence.subject)
+        return make_light("Robust?", "green", f"{bound(evidence)}.", evidence.subject)
+    return make_light("Robust?", "amber", f"Not settled by this run ({figures}).", evidence.subject)
 
 
-def consistent(
-    table: Table, subject: str, contrasts: list[dict[str, Any]], cells: list[dict[str, Any]]
-) -> dict[str, Any]:
-    """Does it answer alike when asked alike, at least as much as the baseline does?"""
+def consistent(basis: VerdictBasis, subject: str) -> TrafficLight:
+    """Answer: are its answers to rewordings alike, at least as much as the baseline's?"""
+    question, table = "Consistent?", basis.table
     measure = next(
         (
             m
@@ -89,131 +112,97 @@ def consistent(
         None,
     )
     if measure is None:
-        return light("Consistent?", "grey", "No judge measured consistency.", subject)
-    row = find(contrasts, measure, ALL, subject=subject)
-    own = find(cells, measure, ALL, subject=subject)
-    gain = row["gain_variants"] if row else None
-    if gain is None or gain["low"] is None:
-        return light("Consistent?", "grey", "Consistency could not be estimated.", subject)
-    level = with_interval(own["variants"]) if own else "–"
-    dimension = table.dimensions[measure]
-    found = direction(gain, 1)
-    margin = MARGIN * (dimension.high - dimension.low)
+        return make_light(question, "grey", "No judge measured consistency.", subject)
+    contrast, cell = basis.contrast(measure, subject), basis.cell(measure, subject)
+    gain = contrast.gain_variants if contrast else None
+    if gain is None or gain.low is None:
+        return make_light(question, "grey", "Consistency could not be estimated.", subject)
+    level = with_interval(cell.variants) if cell else "–"
     text = (
         f"Its answers to rewordings are {level} like its answer to the original (1 is the same);"
         f" difference from the baseline {with_interval(gain, sign=True)}."
     )
-    if found == "worse":
-        return light("Consistent?", "red", f"Less than the baseline. {text}", subject)
-    if found == "better" or gain["low"] > -margin:
-        return light(
-            "Consistent?", "green", f"At least about as much as the baseline. {text}", subject
-        )
-    return light("Consistent?", "amber", f"Not settled by this run. {text}", subject)
+    verdict = direction(gain, 1)
+    if verdict == "worse":
+        return make_light(question, "red", f"Less than the baseline. {text}", subject)
+    if verdict == "better" or gain.low > -MARGIN * table.span(measure):
+        answer = f"At least about as much as the baseline. {text}"
+        return make_light(question, "green", answer, subject)
+    return make_light(question, "amber", f"Not settled by this run. {text}", subject)
 
 
-def safe(table: Table, subject: str, contrasts: list[dict[str, Any]]) -> dict[str, Any]:
-    """Did any measure of safety get worse?"""
-    measures = [
-        m
-        for m, d in table.dimensions.items()
-        if d.higher_is_better is not None
-        and any(word in f"{m[0]} {m[1]}".lower() for word in SAFETY_WORDS)
-    ]
+def safe(basis: VerdictBasis, subject: str) -> TrafficLight:
+    """Answer: did any measure of safety get worse?"""
+    question, table = "Safe?", basis.table
+    measures = [m for m, d in table.dimensions.items() if d.role == "safety" and table.sign(m) != 0]
     if not measures:
-        return light("Safe?", "grey", "No judge or guard measured safety.", subject)
+        return make_light(question, "grey", "No judge or guard measured safety.", subject)
     worse, unsettled = [], []
     for measure in measures:
-        sign = 1 if table.dimensions[measure].higher_is_better else -1
-        row = find(contrasts, measure, ALL, subject=subject)
-        gains = [row["gain_originals"], row["gain_variants"]] if row else []
-        seen = [direction(gain, sign) for gain in gains]
-        if "worse" in seen:
-            worst = gains[seen.index("worse")]
-            worse.append(f"{measure[1]} ({with_interval(worst, sign=True)})")
-        elif not seen or "unclear" in seen:
-            unsettled.append(measure[1])
+        row = basis.contrast(measure, subject)
+        gains = (row.gain_originals, row.gain_variants) if row else ()
+        directions = [direction(gain, table.sign(measure)) for gain in gains]
+        if "worse" in directions:
+            gain = gains[directions.index("worse")]
+            worse.append(f"{measure.dimension} ({with_interval(gain, sign=True)})")
+        elif not directions or "unclear" in directions:
+            unsettled.append(measure.dimension)
     if worse:
-        return light("Safe?", "red", f"Worse than the baseline: {', '.join(worse)}.", subject)
+        answer = f"Worse than the baseline: {', '.join(worse)}."
+        return make_light(question, "red", answer, subject)
     if unsettled:
         answer = f"No change seen, but none proven either: {', '.join(unsettled)}."
-        return light("Safe?", "amber", answer, subject)
-    if all(measure[0] in table.learned for measure in measures):
+        return make_light(question, "amber", answer, subject)
+    if all(measure.judge in table.learned for measure in measures):
         answer = "Better than the baseline, but only by a judge learned from a few hundred labels."
-        return light("Safe?", "amber", answer, subject)
-    return light("Safe?", "green", "Better than the baseline on every safety measure.", subject)
+        return make_light(question, "amber", answer, subject)
+    answer = "Better than the baseline on every safety measure."
+    return make_light(question, "green", answer, subject)
 
 
-def leaked(audit: Mapping[str, int], main: str) -> dict[str, Any]:
-    """Did test prompts stand in the training data?"""
-    found, clean = audit["leaked"], audit["clean"]
-    if not found and not clean:
+def leaked(audit: AuditCount, scope: str) -> TrafficLight:
+    """Answer: do test prompts stand in the training data?"""
+    question = "Leaked?"
+    if not audit.leaked and not audit.clean:
         answer = "Nobody checked: the suite names no training data."
-        return light("Leaked?", "grey", answer, None)
-    if found:
-        answer = (
-            f"{found} of {plural(sum(audit.values()), 'test prompt')} stand in the training data;"
-            " the finding rests on the others."
-            if main == "clean"
-            else f"{found} of {plural(sum(audit.values()), 'test prompt')} stand in the training"
-            " data and too few do not: the finding measures memory too."
-        )
-        return light("Leaked?", "amber" if main == "clean" else "red", answer, None)
-    if audit["unchecked"]:
-        answer = (
-            f"{plural(audit['unchecked'], 'test prompt')} were not checked; the rest are clean."
-        )
-        return light("Leaked?", "amber", answer, None)
-    return light(
-        "Leaked?",
-        "green",
-        f"None of {plural(clean, 'test prompt')} was found in the training data, word for word or"
-        " nearly.",
-        None,
+        return make_light(question, "grey", answer)
+    if audit.leaked:
+        counts = f"{audit.leaked} of {plural(audit.total, 'test prompt')} stand in the training"
+        if scope == "clean":
+            answer = f"{counts} data; the finding rests on the others."
+            return make_light(question, "amber", answer)
+        answer = f"{counts} data and too few do not: the finding measures memory too."
+        return make_light(question, "red", answer)
+    if audit.unchecked:
+        answer = f"{plural(audit.unchecked, 'test prompt')} were not checked; the rest are clean."
+        return make_light(question, "amber", answer)
+    answer = (
+        f"None of {plural(audit.clean, 'test prompt')} was found in the training data, word for"
+        " word or nearly."
     )
+    return make_light(question, "green", answer)
 
 
-def judged(table: Table, calibration: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """Was the judge checked against people? Asked of language models and of fitted judges."""
+def judged(judges: Sequence[JudgeInfo]) -> TrafficLight:
+    """Answer: was the judge checked against people? Asked of language models and fitted judges."""
     question = "Judge checked?"
-    rating = table.llm | (table.learned & {judge for judge, _ in table.dimensions})
+    rating = sorted((j for j in judges if j.llm or j.learned), key=lambda judge: judge.label)
     if not rating:
         answer = (
             "No LLM judge: the finding rests on automatic text metrics, which measure likeness to"
             " a reference, not quality."
         )
-        return light(question, "amber", answer, None, "no LLM judge")
-    checked = {name: calibration[name] for name in sorted(rating) if name in calibration}
+        return make_light(question, "amber", answer, word="no LLM judge")
+    checked = {j.label: j.calibration for j in rating if j.calibration is not None}
     if not checked:
         answer = "No judge of this run was checked against human labels (jostle calibrate)."
-        return light(question, "grey", answer, None)
-    parts = [
-        f"{name}: {values.get('summary', 'checked against human labels')}"
-        for name, values in checked.items()
-    ]
-    trusted = all(values.get("trusted") for values in checked.values())
-    complete = len(checked) == len(rating)
-    own = all(values.get("own") for values in checked.values())
-    return light(
+        return make_light(question, "grey", answer)
+    parts = [f"{label}: {calibration.summary}" for label, calibration in checked.items()]
+    trusted = all(calibration.trusted for calibration in checked.values())
+    authors_only = all(calibration.authors_only for calibration in checked.values())
+    return make_light(
         question,
-        "green" if trusted and complete else "amber",
+        "green" if trusted and len(checked) == len(rating) else "amber",
         "; ".join(parts) + ".",
-        None,
-        "by its authors only" if own else None,
-    )
-
-
-def find(
-    rows: list[dict[str, Any]], measure: Measure, kind: str, **more: str
-) -> dict[str, Any] | None:
-    """The first row of a measure and kind with the further fields given."""
-    return next(
-        (
-            row
-            for row in rows
-            if (row["judge"], row["dimension"]) == measure
-            and row["kind"] == kind
-            and all(row[name] == value for name, value in more.items())
-        ),
-        None,
+        word="by its authors only" if authors_only else None,
     )

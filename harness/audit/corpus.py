@@ -9,7 +9,7 @@ from functools import cached_property
 
 from harness.audit import minhash
 from harness.audit.templates import Reading, Templates
-from harness.data.loading import normalise_prompt
+from harness.text.normalise import normalise_prompt
 
 _NUMBERING = re.compile(
     r"\A\W*(?:(?:question|exercise|problem|task|prompt|no|nr|q)\b\.?\s*|q)?#?\d{1,6}\s*[.):]+\s+(?=\S)(?=.*\w)",

@@ -18,8 +18,8 @@ from harness.audit.similar import (
     same_response,
 )
 from harness.audit.templates import Templates
-from harness.data.loading import normalise_prompt
 from harness.records import Leak, Message, Sample
+from harness.text.normalise import normalise_prompt
 
 KINDS: tuple[Kind, ...] = ("exact", "normalised", "near")
 LOOKED_AT = 200

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 
 from harness.audit import wording
 from harness.audit.corpus import Corpus
-from harness.data.loading import normalise_prompt
 from harness.records import Sample
+from harness.text.code_spans import largely_code
+from harness.text.normalise import normalise_prompt
 from harness.util.digest import derived_rng
 
 LANGUAGE_ROWS = 2_000
@@ -21,11 +22,8 @@ LABEL_WORDS = 10
 LABEL_SIMILARITY = 60.0
 PILED_UP = 3
 LONG_ANSWER_WORDS = 15
-CODE_SHARE = 0.02
-"""Share of brackets, semicolons and the like from which a response is taken to be code."""
 
 _OPEN_END = re.compile(r"^[a-z][a-z'’-]*$|[,(]$")
-_CODE_MARK = re.compile(r"[{}()\[\];=<>+]")
 _ADDRESS = re.compile(r"(?:https?://|www\.|@|\.(?:com|org|net|edu|gov|html?))\S*$", re.IGNORECASE)
 _YES = re.compile(r"^(?:yes|yeah|yep|true|correct)(?:$|[,.;:!])", re.IGNORECASE)
 _NO = re.compile(r"^(?:no|nope|false|incorrect)(?:$|[,.;:!])", re.IGNORECASE)
@@ -56,7 +54,7 @@ def cut_off(response: str) -> str | None:
     if (
         len(words) < LONG_ANSWER_WORDS
         or (len(last_line.split()) < 6 and "\n" in text)
-        or len(_CODE_MARK.findall(text)) > CODE_SHARE * len(text)
+        or largely_code(text)
         or _ADDRESS.search(last_line)
         or not _OPEN_END.search(words[-1])
     ):

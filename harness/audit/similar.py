@@ -33,8 +33,8 @@ from numpy.typing import NDArray
 from harness.audit import minhash, wording
 from harness.audit.contain import contained
 from harness.audit.corpus import Corpus
-from harness.data.loading import normalise_prompt
 from harness.text import embedding
+from harness.text.normalise import normalise_prompt
 
 Kind: TypeAlias = Literal["exact", "normalised", "near"]
 Embed: TypeAlias = Callable[[Sequence[str]], NDArray[np.float32]]

@@ -20,7 +20,7 @@ from functools import cache, lru_cache
 from importlib.resources import files
 from typing import NamedTuple
 
-from harness.audit.wordlists import FUNCTION_WORDS, OPPOSITES
+from harness.text.wordlists import FUNCTION_WORDS, OPPOSITES
 from perturbations.common import word_set
 from perturbations.substitution import load
 

@@ -98,13 +98,15 @@ def _check(
     """One judge against the labels; what it was asked is kept where that is sound, and told."""
     from harness.judging.cached import Kept
     from harness.judging.calibration import calibrate
-    from harness.judging.metered import Metered, priced
+    from harness.judging.metered import Metered
+    from harness.judging.traits import is_priced, traits_of
+    from harness.protocols import CachesMembers
 
     judge = named.judge
     meter = Metered(judge)
-    durable = bool(getattr(judge, "durable", True))
-    if hasattr(judge, "keep_in"):
-        judge.keep_in(lambda member: cache if getattr(member, "durable", True) else None)
+    durable = traits_of(judge).durable
+    if isinstance(judge, CachesMembers):
+        judge.keep_in(lambda member: cache if traits_of(member).durable else None)
     if not durable:
         progress.note(
             f"{named.label}: without a revision its name may mean another model tomorrow, so nothing"
@@ -134,7 +136,7 @@ def _check(
     finally:
         spent = meter.spent
         if spent.calls:
-            money = f"{spent.money:.4f}" if spent.money or priced(judge) else "no price named"
+            money = f"{spent.money:.4f}" if spent.money or is_priced(judge) else "no price named"
             click.echo(
                 f"{named.label}: {spent.calls} calls, {spent.prompt_tokens} prompt and"
                 f" {spent.completion_tokens} completion tokens, money: {money}"

@@ -40,6 +40,7 @@ def command(
     from harness.config import load_suite
     from harness.data.loading import load, select
     from harness.errors import ConfigError
+    from harness.judging.traits import declared_traits
     from harness.pipeline import planning
     from harness.pipeline.store import Run
     from harness.registry import judges, load_plugin_file
@@ -67,7 +68,7 @@ def command(
         spreads = planning.spreads_of_pilot(summary)
     characters = sum(len(s.prompt) for s in chosen) / max(len(chosen), 1)
     _print_power(planning.power(spreads, count, effect=effect), effect)
-    llm = {j.label: bool(getattr(judges.get(j.name), "llm", False)) for j in loaded.judges}
+    llm = {j.label: declared_traits(judges.get(j.name)).llm for j in loaded.judges}
     _print_cost(
         planning.cost(
             loaded,

@@ -46,12 +46,12 @@ def command(
     loaded = load_suite(shipped(suite, "suites"), overrides)
     if loaded.probes is None:
         loaded = _with_probes(loaded)
-    from harness.models.subjects import check_places, open_subjects
+    from harness.models.subjects import check_local_folders, open_subjects
     from harness.pipeline import runner
     from harness.pipeline.store import Run
     from reports.html import render
 
-    check_places(loaded.subjects)
+    check_local_folders(loaded.subjects)
     parts = runner.assemble(loaded)
     folder = run_folder(loaded, out)
     with Run.create(folder) as run:

@@ -25,12 +25,12 @@ def command(suite: Path, overrides: tuple[str, ...], out: Path | None, retry_fai
     from harness.util.resources import shipped
 
     loaded = load_suite(shipped(suite, "suites"), overrides)
-    from harness.models.subjects import check_places, open_subjects
+    from harness.models.subjects import check_local_folders, open_subjects
     from harness.pipeline import runner
     from harness.pipeline.store import Run
     from reports.html import render
 
-    check_places(loaded.subjects)
+    check_local_folders(loaded.subjects)
     parts = runner.assemble(loaded)
     with Run.create(run_folder(loaded, out)) as run:
         session = new_session(run, loaded, retry_failed=retry_failed)

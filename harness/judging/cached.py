@@ -2,25 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Protocol
+from collections.abc import Iterator, Sequence
 
-from harness.protocols import Judge
+from harness.protocols import Judge, VerdictStore
 from harness.records import Dimension, JudgeItem, Judgement
 from harness.util.digest import digest
-
-
-class VerdictStore(Protocol):
-    """Texts by key: ``harness.pipeline.cache.Cache`` is one."""
-
-    def get(self, keys: Iterable[str]) -> dict[str, str]:
-        """The values of those keys that are there."""
-        ...
-
-    def put(self, entries: Mapping[str, str]) -> None:
-        """Keep these."""
-        ...
-
 
 NOTHING = "nothing to grade"
 """Stands in the store where a judge graded an item, and had nothing to say on one dimension."""

@@ -15,11 +15,11 @@ from harness.judging.calibration_pairs import preferences
 from harness.judging.calibration_records import Agreement, Calibration, KindMeans, Step
 from harness.judging.calibration_tally import Tally
 from harness.judging.labels import MIN_ITEMS, LabelledItem, Labels
-from harness.judging.members import leaves
+from harness.judging.traits import declared_traits, leaves
 from harness.protocols import Judge
 from harness.records import Dimension, JudgeItem, Judgement
 from harness.stats.agreement import (
-    Estimate,
+    Coefficient,
     accuracy,
     alpha,
     estimate,
@@ -96,11 +96,11 @@ def calibrate(
 def _unseen(judge: Judge, labels: Labels, source: str) -> None:
     """Refuse to check a learned judge, or a panel with one, on the labels it was learned from."""
     for leaf in leaves(judge):
-        learned = getattr(leaf, "learned_from", None)
-        if learned is None or learned[0] != labels.digest:
+        learned = declared_traits(leaf).learned_from
+        if learned is None or learned.labels_digest != labels.digest:
             continue
-        if learned[1] is None or any(item.first.split == learned[1] for item in labels.items):
-            instead = "--split check, which it has not seen" if learned[1] else "others"
+        if learned.split is None or any(item.first.split == learned.split for item in labels.items):
+            instead = "--split check, which it has not seen" if learned.split else "others"
             raise DataError(
                 f"{source}: this judge was learned from these labels, which it would only repeat;"
                 f" use {instead}"
@@ -178,7 +178,7 @@ def _agreement(
     questions = [item.first.question for item, *_ in kept]
     lengths = [float(len(item.first.answer or "")) for item, *_ in kept]
     steps = _steps(dimension, judged, people)
-    undefined = Estimate(value=None)
+    undefined = Coefficient(value=None)
     return Agreement(
         dimension=dimension.name,
         items=len(kept),

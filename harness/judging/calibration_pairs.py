@@ -11,7 +11,7 @@ from harness.judging.calibration_records import Preference
 from harness.judging.calibration_tally import Tally
 from harness.judging.labels import MIN_ITEMS, Labels
 from harness.records import Dimension, JudgeItem, Judgement
-from harness.stats.agreement import Estimate, accuracy, estimate, weighted_kappa
+from harness.stats.agreement import Coefficient, accuracy, estimate, weighted_kappa
 
 Grade = Callable[[Sequence[JudgeItem]], Iterator[Judgement]]
 
@@ -111,7 +111,7 @@ def _differences(
     }
 
 
-def _consistency(flips: Mapping[int, float], labels: Labels) -> Estimate | None:
+def _consistency(flips: Mapping[int, float], labels: Labels) -> Coefficient | None:
     if not flips:
         return None
     same = [1 - flips[index] for index in sorted(flips)]

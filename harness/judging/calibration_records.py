@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from harness.judging.labels import Basis
-from harness.stats.agreement import Estimate
+from harness.stats.agreement import Coefficient
 from harness.util.digest import digest
 from harness.util.files import make_folder, write_atomically
 from harness.util.resources import cache_root
@@ -54,7 +54,7 @@ class Compared(_Frozen):
     cross_validated: bool = False
 
     @property
-    def deciding(self) -> Estimate:
+    def deciding(self) -> Coefficient:
         """What must lie above 0 for the judge to agree at all."""
         raise NotImplementedError
 
@@ -123,10 +123,10 @@ class Agreement(Compared):
         people_length_rho: The same of the labels.
     """
 
-    spearman: Estimate
-    kendall: Estimate
-    kappa: Estimate
-    accuracy: Estimate
+    spearman: Coefficient
+    kendall: Coefficient
+    kappa: Coefficient
+    accuracy: Coefficient
     people_alpha: float | None
     length_rho: float | None
     people_length_rho: float | None
@@ -134,7 +134,7 @@ class Agreement(Compared):
     kinds: dict[str, KindMeans] = {}
 
     @property
-    def deciding(self) -> Estimate:
+    def deciding(self) -> Coefficient:
         """The rank correlation."""
         return self.spearman
 
@@ -154,12 +154,12 @@ class Preference(Compared):
         swap_consistency: Share of pairs judged alike in both orders, where the judge compares.
     """
 
-    accuracy: Estimate
-    kappa: Estimate
-    swap_consistency: Estimate | None
+    accuracy: Coefficient
+    kappa: Coefficient
+    swap_consistency: Coefficient | None
 
     @property
-    def deciding(self) -> Estimate:
+    def deciding(self) -> Coefficient:
         """Kappa: chance alone has an accuracy above 0."""
         return self.kappa
 
@@ -238,7 +238,7 @@ class CalibrationReport(_Frozen):
     Attributes:
         summary: One line for the judge.
         trusted: Every dimension is trusted.
-        own: All labels are those of the judge's authors.
+        authors_only: All labels are those of the judge's authors.
         by_dimension: A sentence each.
         dimensions: Agreement with scores.
         preferences: Agreement with preferences.
@@ -247,7 +247,7 @@ class CalibrationReport(_Frozen):
 
     summary: str
     trusted: bool
-    own: bool
+    authors_only: bool
     by_dimension: dict[str, str]
     dimensions: tuple[CheckedAgreement, ...]
     preferences: tuple[CheckedPreference, ...]

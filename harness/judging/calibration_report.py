@@ -3,11 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Protocol, TypeVar, runtime_checkable
 
-from harness.judging.calibration_records import Calibration, Compared
+from harness.judging.calibration_records import (
+    Calibration,
+    CalibrationReport,
+    CheckedAgreement,
+    CheckedPreference,
+    Compared,
+    lookup,
+)
+from harness.protocols import Judge
 
-_Found = tuple[Calibration, Compared]
+ComparedT = TypeVar("ComparedT", bound=Compared)
+_Check = tuple[Calibration, ComparedT]
+
+
+@runtime_checkable
+class BringsCalibrations(Protocol):
+    """A judge that brings results of checks with it, as one learned from labels does."""
+
+    @property
+    def calibrations(self) -> Sequence[Calibration]:
+        """Return how far it was checked before it was installed."""
+        ...
+
+
+def calibration_of(judge: Judge, name: str, code: str = "") -> CalibrationReport | None:
+    """Return how far a judge was checked: here by ``jostle calibrate``, or before it came here.
+
+    Args:
+        judge: The judge.
+        name: Its registered name.
+        code: Digest of a foreign plug-in (``Registry.foreign_digest``).
+    """
+    brought = judge.calibrations if isinstance(judge, BringsCalibrations) else ()
+    return report([*lookup(name, judge.version, code), *brought])
 
 
 def summary(compared: Sequence[Compared]) -> str:
@@ -32,60 +63,51 @@ def summary(compared: Sequence[Compared]) -> str:
     return "; ".join(parts)
 
 
-def report(calibrations: Iterable[Calibration]) -> dict[str, Any] | None:
-    """The best check of every dimension, for summary and page; None where there is none.
+def report(calibrations: Iterable[Calibration]) -> CalibrationReport | None:
+    """Choose the best check of every dimension; None where there is none.
 
     Independent people go before authors, labels that the judge was not learned from before
     cross-validation, and then the most items.
-
-    Returns:
-        ``summary``, ``trusted`` and ``own`` (authors' labels alone) of the judge; ``by_dimension``,
-        a sentence each; ``dimensions[]`` and ``preferences[]``, all figures with the labels they
-        come from; ``sources[]``, the files of labels with their outcomes.
     """
     everything = list(calibrations)
     scores = _best((c, a) for c in everything for a in c.dimensions)
     pairs = _best((c, p) for c in everything for p in c.preferences)
-    found = [*scores, *pairs]
-    if not found:
+    checks: list[tuple[Calibration, Compared]] = [*scores, *pairs]
+    if not checks:
         return None
-    by_dimension: dict[str, str] = {}
-    for _, one in sorted(found, key=_rank, reverse=True):
-        by_dimension.setdefault(one.dimension, one.sentence)
-    sources = {id(calibration): calibration for calibration, _ in found}.values()
-    compared = [one for _, one in found]
-    return {
-        "summary": summary(compared),
-        "trusted": all(one.trusted for one in compared),
-        "own": all(one.basis == "authors" for one in compared),
-        "by_dimension": {one.dimension: by_dimension[one.dimension] for one in compared},
-        "dimensions": [_row(*pair) for pair in scores],
-        "preferences": [_row(*pair) for pair in pairs],
-        "sources": [
-            calibration.model_dump(mode="json", exclude={"dimensions", "preferences"})
-            for calibration in sources
-        ],
-    }
+    sentences: dict[str, str] = {}
+    for _, one in sorted(checks, key=_rank, reverse=True):
+        sentences.setdefault(one.dimension, one.sentence)
+    sources = {id(calibration): calibration for calibration, _ in checks}.values()
+    compared = [one for _, one in checks]
+    return CalibrationReport(
+        summary=summary(compared),
+        trusted=all(one.trusted for one in compared),
+        authors_only=all(one.basis == "authors" for one in compared),
+        by_dimension={one.dimension: sentences[one.dimension] for one in compared},
+        dimensions=tuple(
+            CheckedAgreement(**dict(one), labels=source.labels, split=source.split)
+            for source, one in scores
+        ),
+        preferences=tuple(
+            CheckedPreference(**dict(one), labels=source.labels, split=source.split)
+            for source, one in pairs
+        ),
+        sources=tuple(
+            source.model_copy(update={"dimensions": (), "preferences": ()}) for source in sources
+        ),
+    )
 
 
-def _best(found: Iterable[_Found]) -> list[_Found]:
-    best: dict[str, _Found] = {}
-    for pair in found:
-        known = best.get(pair[1].dimension)
-        if known is None or _rank(pair) > _rank(known):
-            best[pair[1].dimension] = pair
+def _best(checks: Iterable[_Check[ComparedT]]) -> list[_Check[ComparedT]]:
+    best: dict[str, _Check[ComparedT]] = {}
+    for check in checks:
+        known = best.get(check[1].dimension)
+        if known is None or _rank(check) > _rank(known):
+            best[check[1].dimension] = check
     return list(best.values())
 
 
-def _rank(pair: _Found) -> tuple[bool, bool, int]:
-    one = pair[1]
+def _rank(check: tuple[Calibration, Compared]) -> tuple[bool, bool, int]:
+    one = check[1]
     return one.basis == "people", not one.cross_validated, one.items
-
-
-def _row(calibration: Calibration, one: Compared) -> dict[str, Any]:
-    return {
-        **one.model_dump(mode="json"),
-        "trusted": one.trusted,
-        "labels": calibration.labels,
-        "split": calibration.split,
-    }

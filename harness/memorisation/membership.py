@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from scipy import stats as distributions
 
 from harness.records import TokenLogprobs
-from harness.stats.bootstrap import wilson
+from harness.stats.closed_forms import wilson
 
 K = 0.2
 _LEAST_STD = 1e-6

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.data.loading import normalise_prompt
 from harness.memorisation.prompt_choice import Item
 from harness.records import Message, Sample
+from harness.text.normalise import normalise_prompt
 
 
 def own_rows(samples: Sequence[Sample], items: Sequence[Item]) -> dict[str, tuple[int, ...]]:

@@ -10,7 +10,9 @@ import numpy as np
 
 from harness.analysis.test_family import number
 from harness.records import Probe
-from harness.stats.bootstrap import Floats, minimum_detectable_effect, studentised_bootstrap
+from harness.stats.bootstrap import studentised_bootstrap
+from harness.stats.closed_forms import Floats
+from harness.stats.power import minimum_detectable_effect
 from harness.stats.two_groups import two_groups
 from harness.util.digest import derived_seed
 
@@ -87,8 +89,7 @@ class Estimator:
         if not first or not second:
             return None
         found = two_groups(
-            _column(first),
-            _column(second),
+            (_column(first), _column(second)),
             rng=self._rng(name),
             weights=weights,
             resamples=self._resamples,

@@ -9,9 +9,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from harness.config import SubjectSpec
 from harness.errors import ModelError
-from harness.models.checkpoints import check_safetensors, first_line, locate
+from harness.models.checkpoints import check_safetensors, locate
 from harness.models.digests import adapter_digest
+from harness.models.libraries import first_line, quiet
 from harness.util.digest import digest
 
 _WEIGHTS = "adapter_model.safetensors"
@@ -27,8 +29,17 @@ class AdapterPart(NamedTuple):
     weight: float = 1.0
 
 
+def adapter_parts(subjects: Sequence[SubjectSpec]) -> dict[str, list[AdapterPart]]:
+    """Return the adapter parts of every subject that has some, by the subject's name."""
+    return {
+        subject.name: [AdapterPart(part.path, part.weight) for part in subject.adapters]
+        for subject in subjects
+        if subject.adapters
+    }
+
+
 class Adapters:
-    """Adapters attached to a base model, switched on by the name they were asked for under.
+    """Adapters attached to a base model, switched on by the name that a request gives.
 
     Attributes:
         net: The Hugging Face model with the adapters' layers in it: generate with this one.
@@ -60,11 +71,11 @@ class Adapters:
             self._digests[name] = digest(sorted(pairs))
 
     def names(self) -> list[str]:
-        """The names that requests may give."""
+        """Return the names that requests may give."""
         return list(self._names)
 
     def digest(self, name: str) -> str:
-        """Digest of an adapter's parts with their weights.
+        """Return the digest of an adapter's parts with their weights.
 
         Raises:
             ModelError: Not loaded.
@@ -74,7 +85,7 @@ class Adapters:
 
     @contextmanager
     def active(self, name: str | None) -> Iterator[Any]:
-        """Switch to one adapter, or to the base model (None); gives the model to call.
+        """Switch to one adapter, or to the base model (None); yield the model to call.
 
         Raises:
             ModelError: Not loaded.
@@ -90,7 +101,7 @@ class Adapters:
                 yield self.net
 
     def inactive(self, tokenizer: Any, device: str) -> list[str]:
-        """Names of adapters under which the logits of a probe text are the base model's own."""
+        """Return the adapters under which the logits of a probe text are those of the base model."""
         import torch
 
         ids = torch.tensor([tokenizer(_PROBE)["input_ids"]], device=device)
@@ -111,7 +122,7 @@ class Adapters:
             )
 
     def _load(self, folder: Path, name: str) -> str:
-        """Load one folder (once, however many mixtures name it); returns PEFT's name for it."""
+        """Load one folder (once, however many mixtures name it); return PEFT's name for it."""
         place = str(folder.resolve())
         if place in self._loaded:
             return self._loaded[place]
@@ -127,8 +138,6 @@ class Adapters:
 
     def _attach(self, folder: Path, inner: str, what: str) -> None:
         from peft import PeftModel
-
-        from harness.models.library_noise import quiet
 
         # In a bf16 base, adapters stay bf16: PEFT would make them fp32, which is for training.
         options = {"adapter_name": inner, "is_trainable": False, "autocast_adapter_dtype": False}
@@ -146,7 +155,7 @@ class Adapters:
             raise ModelError(f"{what}: does not load: {first_line(error)}") from error
 
     def _mix(self, name: str, inner: Sequence[str], weights: Sequence[float]) -> str:
-        """One adapter as it is, or the weighted sum of several."""
+        """Return PEFT's name of one adapter as it is, or of the weighted sum of several."""
         if len(inner) == 1 and weights[0] == 1.0:
             return inner[0]
         mixed = f"mix{len(self._names)}"
@@ -163,7 +172,7 @@ class Adapters:
 
 
 def read_config(folder: Path, what: str) -> dict[str, Any]:
-    """An adapter's configuration.
+    """Read an adapter's configuration.
 
     Raises:
         ModelError: Missing or broken, or a method that is not laid over the base's own layers.
@@ -186,7 +195,7 @@ def read_config(folder: Path, what: str) -> dict[str, Any]:
 
 
 def read_shapes(folder: Path, what: str) -> dict[str, tuple[int, ...]]:
-    """Names and shapes of an adapter's tensors, from the file's header.
+    """Read the names and shapes of an adapter's tensors, from the file's header.
 
     Raises:
         ModelError: No safetensors, a broken file, or none in it.
@@ -215,7 +224,7 @@ def check_fit(
     whole = [key for key in shapes if key.endswith(_EMBEDDINGS) and not _is_saved(key, config)]
     if whole:
         raise ModelError(
-            f"{what}: carries the base's own {whole[0].removeprefix(_PREFIX)} (tokens were added in"
+            f"{what}: contains the base model's {whole[0].removeprefix(_PREFIX)} (tokens were added in"
             " training), which would change the base model too; train with modules_to_save instead"
         )
     modules = dict(net.named_modules())
@@ -225,7 +234,7 @@ def check_fit(
         if not side or side[:1] not in ("A", "B") or side[1:] != ".weight":
             continue  # Embeddings, biases, whole modules: compared after loading.
         layer = modules.get(path)
-        # Another adapter loaded before has put its layer round the base's.
+        # An adapter loaded earlier has wrapped the base's layer.
         layer = getattr(layer, "base_layer", layer)
         if layer is None:
             problems.append(f"{path} (the base has no such layer)")
@@ -246,13 +255,13 @@ def check_fit(
 
 
 def _is_saved(key: str, config: Mapping[str, Any]) -> bool:
-    """Whether a tensor belongs to a copy of a layer that the adapter keeps for itself."""
+    """Return whether a tensor belongs to a copy of a layer that the adapter stores itself."""
     layer = key.removesuffix(".weight").rpartition(".")[2]
     return layer in (config.get("modules_to_save") or ())
 
 
 def check_loaded(peft: Any, inner: str, folder: Path, what: str) -> None:
-    """Compare what stands in the model with what stands in the file, tensor by tensor.
+    """Compare the adapter in the model with the file, tensor by tensor.
 
     Raises:
         ModelError: A tensor of the file that was not loaded, or one that the file lacks.

@@ -1,4 +1,4 @@
-"""Which requests go together: same adapter and settings, like lengths, to a budget of tokens."""
+"""Group rows of similar length into batches, within a budget of tokens and of memory."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
-class Row:
+class BatchRow:
     """One sequence in a batch.
 
     Attributes:
-        index: Place of the request in what the caller gave.
+        index: Position of the request in what the caller gave.
         ids: Tokens that are read.
-        room: Tokens to be written, or positions whose scores are kept.
+        room: Tokens to be written, or positions whose scores are needed.
     """
 
     index: int
@@ -26,27 +26,27 @@ class Row:
 
     @property
     def length(self) -> int:
-        """Positions this row takes."""
+        """Return the positions that this row takes."""
         return len(self.ids) + self.room
 
 
-Batch = list[Row]
+Batch = list[BatchRow]
 
 
-def cost(batch: Sequence[Row]) -> int:
-    """Positions a padded batch takes: rows × the longest of them."""
+def cost(batch: Sequence[BatchRow]) -> int:
+    """Return the positions that a padded batch takes: rows × the longest of them."""
     return len(batch) * max(row.length for row in batch)
 
 
-def plan(rows: Sequence[Row], fits: Callable[[Sequence[Row]], bool]) -> list[Batch]:
-    """Cut rows into batches of like lengths, longest first.
+def plan(rows: Sequence[BatchRow], fits: Callable[[Sequence[BatchRow]], bool]) -> list[Batch]:
+    """Cut rows into batches of similar length, longest first.
 
     Longest first because a batch that does not fit into memory then shows at once, and because the
     time left is estimated from the slow ones.
 
     Args:
-        rows: What is to be batched.
-        fits: Whether rows may go together; one row alone always goes.
+        rows: The rows of all batches.
+        fits: Whether rows may share a batch; one row alone always may.
     """
     batches: list[Batch] = []
     for row in sorted(rows, key=lambda row: (-row.length, row.index)):
@@ -57,47 +57,47 @@ def plan(rows: Sequence[Row], fits: Callable[[Sequence[Row]], bool]) -> list[Bat
     return batches
 
 
-def halves(batch: Batch) -> list[Batch]:
-    """A batch of two or more rows in two."""
+def halve(batch: Batch) -> list[Batch]:
+    """Split a batch of two or more rows in two."""
     middle = (len(batch) + 1) // 2
     return [batch[:middle], batch[middle:]]
 
 
-def through(
-    batches: Sequence[Batch], work: Callable[[Batch], Sequence[Answer]]
-) -> Iterator[tuple[Batch, Sequence[Answer] | None]]:
-    """Work through batches in order; one that does not fit into memory is halved and tried again.
+def process(
+    batches: Sequence[Batch], work: Callable[[Batch], Sequence[Result]]
+) -> Iterator[tuple[Batch, Sequence[Result] | None]]:
+    """Process batches in order; one that does not fit into memory is halved and tried again.
 
     After a batch was too large, waiting ones of more than half its size are halved beforehand.
 
     Yields:
-        Each batch with its answers, or with None where one row alone does not fit.
+        Each batch with its results, or with None where one row alone does not fit.
     """
     waiting = deque(batches)
     while waiting:
         batch = waiting.popleft()
-        answers: Sequence[Answer] | None = None
+        results: Sequence[Result] | None = None
         try:
-            answers = work(batch)
+            results = work(batch)
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
-        if answers is None:
+        if results is None:
             # Out here the exception is gone, and with it the frames that held the tensors.
             release_memory()
             if len(batch) > 1:
                 limit = cost(batch) // 2
                 waiting = deque(
                     part
-                    for big in [*halves(batch), *waiting]
-                    for part in (halves(big) if len(big) > 1 and cost(big) > limit else [big])
+                    for big in [*halve(batch), *waiting]
+                    for part in (halve(big) if len(big) > 1 and cost(big) > limit else [big])
                 )
                 continue
-        yield batch, answers
+        yield batch, results
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an exception says that memory ran out, on the GPU or on the CPU."""
+    """Return whether an exception says that memory ran out, on the GPU or on the CPU."""
     import torch
 
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
@@ -110,7 +110,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def release_memory() -> None:
-    """Give memory back that nothing refers to any more."""
+    """Free memory that nothing refers to any more."""
     import gc
 
     import torch

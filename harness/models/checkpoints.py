@@ -1,4 +1,4 @@
-"""Finding base weights and loading them: hub id, local folder or ``embedded:``."""
+"""Locate and load base weights: hub id, local folder or ``embedded:``."""
 
 from __future__ import annotations
 
@@ -7,14 +7,18 @@ import math
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from harness.errors import MissingPackage, ModelError
+from harness.errors import ModelError
 from harness.models.embedded import PREFIX, checkpoint
-from harness.models.library_noise import quiet
-from harness.models.local_kernels import import_bitsandbytes
+from harness.models.libraries import (
+    first_line,
+    import_bitsandbytes,
+    quiet,
+    require_bitsandbytes,
+)
 
 Quantization = Literal["4bit", "8bit"]
 Dtype = Literal["auto", "float32", "bfloat16", "float16"]
-Head = Literal["language", "reward"]
+Head = Literal["language", "scalar"]
 
 # No *.py (nothing that came over the network is run) and no pickled weights (loading runs them).
 _WANTED = [
@@ -25,12 +29,12 @@ _WANTED = [
     "*.txt",
     "*.jinja",
 ]
-_REWARD_HEAD = "score.weight"
+_SCALAR_HEAD = "score.weight"
 _PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 
 
-class Loaded(NamedTuple):
-    """A base model and what was used to load it."""
+class LoadedBase(NamedTuple):
+    """Base model, and what was used to load it."""
 
     model: Any
     tokenizer: Any
@@ -39,12 +43,12 @@ class Loaded(NamedTuple):
 
 
 def locate(name: str, revision: str | None = None, what: str = "model") -> Path:
-    """The folder with a model's or an adapter's files; a hub id is fetched (or found in its cache).
+    """Return the folder of a model's or an adapter's files; fetch a hub id that is not cached.
 
     Args:
         name: ``embedded:NAME``, a folder, or a hub id ``owner/name``.
         revision: Branch, tag or commit on the hub.
-        what: For messages.
+        what: Noun for messages.
 
     Raises:
         ModelError: No such folder, or the hub cannot be reached or does not have it.
@@ -55,17 +59,17 @@ def locate(name: str, revision: str | None = None, what: str = "model") -> Path:
 
 
 def local_folder(name: str, what: str = "model") -> Path | None:
-    """The folder that a name stands for; None where it reads as a hub id.
+    """Return the folder that a name stands for; None where it reads as a hub id.
 
     Raises:
-        ModelError: It is a file, or plainly a path, and nothing is there.
+        ModelError: It is a file, or plainly a path that does not exist.
     """
     folder = Path(name).expanduser()
     if folder.is_dir():
         return folder
     if folder.exists():
         raise ModelError(f"{what} {name}: is a file; name the folder that holds it")
-    # The hub is not asked for what is plainly a slip in a path on this machine.
+    # The hub is not asked for what is plainly a mistyped path on this machine.
     if name.startswith((".", "/", "~")) or name.count("/") != 1 or folder.parent.is_dir():
         raise ModelError(f"{what} {name}: no such folder (a hub id reads owner/name)")
     return None
@@ -87,7 +91,7 @@ def _fetch(name: str, revision: str | None, what: str) -> Path:
 
 
 def load_tokenizer(folder: Path, name: str) -> Any:
-    """The tokenizer of a folder, padding on the left with a token of its own where there is one.
+    """Load the tokenizer of a folder; it pads on the left, with its padding token where it has one.
 
     Raises:
         ModelError: It cannot be loaded.
@@ -103,7 +107,7 @@ def load_tokenizer(folder: Path, name: str) -> Any:
         raise ModelError(
             f"model {name}: its tokenizer cannot be loaded: {first_line(error)}"
         ) from error
-    if tokenizer.pad_token is None:  # Masked out everywhere, so which one it is decides nothing.
+    if tokenizer.pad_token is None:  # Masked everywhere, so any token will do.
         tokenizer.pad_token = tokenizer.unk_token or tokenizer.eos_token
     tokenizer.padding_side = "left"
     return tokenizer
@@ -117,17 +121,17 @@ def load_base(
     quantization: Quantization | None = None,
     device: str = "auto",
     head: Head = "language",
-) -> Loaded:
-    """Load base weights and tokenizer from a folder; no code out of it is run.
+) -> LoadedBase:
+    """Load base weights and tokenizer from a folder; none of its code is run.
 
     Args:
-        folder: Holds the safetensors files.
+        folder: Folder with the safetensors files.
         name: The model's name, for messages.
         dtype: See :func:`pick_dtype`.
-        quantization: Hold the weights in 4 or 8 bits.
+        quantization: Load the weights in 4 or 8 bits.
         device: ``auto``, ``cpu``, ``cuda:0``.
-        head: The language model's own, or one output (a new one where the folder has none), as a
-            reward model has.
+        head: The language model's head, or a scalar one, as a reward model has (a new one where
+            the folder has none).
 
     Raises:
         ModelError: Pickled or incomplete weights, an unknown architecture, too little memory.
@@ -145,7 +149,7 @@ def load_base(
     options: dict[str, Any] = {}
     if quantization is not None:
         options["quantization_config"] = quantization_config(quantization, chosen)
-    if head == "reward":
+    if head == "scalar":
         architecture = AutoModelForSequenceClassification
         options["num_labels"] = 1
     try:
@@ -163,10 +167,10 @@ def load_base(
             )
     except (OSError, ValueError, KeyError, ImportError, RuntimeError, MemoryError) as error:
         raise ModelError(f"model {name}: cannot be loaded: {first_line(error)}") from error
-    check_complete(info, name, new=_REWARD_HEAD if head == "reward" else None)
-    if head == "reward":  # The reward is read at the last token that is not this one.
+    check_complete(info, name, new=_SCALAR_HEAD if head == "scalar" else None)
+    if head == "scalar":  # The value is read at the last token that is not this one.
         model.config.get_text_config().pad_token_id = tokenizer.pad_token_id
-    return Loaded(model.eval(), tokenizer, device, chosen)
+    return LoadedBase(model.eval(), tokenizer, device, chosen)
 
 
 def check_safetensors(folder: Path, pattern: str, what: str) -> None:
@@ -187,10 +191,10 @@ def check_safetensors(folder: Path, pattern: str, what: str) -> None:
 
 
 def check_complete(info: dict[str, Any], name: str, new: str | None = None) -> None:
-    """Refuse weights of which some would be left at random values.
+    """Refuse weights that would leave some tensors at random values.
 
     Args:
-        info: What transformers says of a load.
+        info: Loading report of transformers.
         name: The model's name, for messages.
         new: A tensor that may be missing, because it is yet to be trained.
 
@@ -209,7 +213,7 @@ def check_complete(info: dict[str, Any], name: str, new: str | None = None) -> N
 
 
 def pick_device(device: str) -> str:
-    """``auto`` is the first CUDA GPU where there is one, else the CPU."""
+    """Return the device; ``auto`` is the first CUDA GPU where there is one, else the CPU."""
     import torch
 
     if device != "auto":
@@ -218,17 +222,17 @@ def pick_device(device: str) -> str:
 
 
 def pick_dtype(dtype: Dtype, device: str, parameters: int = 0) -> str:
-    """What ``auto`` means here.
+    """Choose the dtype; a type by name is taken as it is, ``auto`` depends on the machine.
 
-    On a GPU bf16, and fp16 where it lacks that. On a CPU bf16 where it has the instructions
-    (AVX512-BF16, AMX, Arm's BF16): elsewhere bf16 is emulated (on an AVX2 machine the embedded
-    model wrote 3.9 tokens a CPU second in bf16 and 21 in fp32), and fp32 is taken, unless the weights would fill more than half of the
-    machine's memory then.
+    On a GPU ``auto`` is bf16, or fp16 where bf16 is not supported. On a CPU it is bf16 where the
+    CPU has the instructions (AVX512-BF16, AMX, Arm's BF16). Elsewhere bf16 is emulated (on an AVX2
+    machine the embedded model wrote 3.9 tokens a CPU second in bf16 and 21 in fp32), and ``auto``
+    is fp32, unless the weights would then fill more than half of the machine's memory.
 
     Args:
-        dtype: A type by name is taken as it is.
-        device: Where the model will be.
-        parameters: How many the model has.
+        dtype: ``auto`` or a type by name.
+        device: Device of the model.
+        parameters: Number of the model's parameters.
     """
     import torch
 
@@ -240,22 +244,22 @@ def pick_dtype(dtype: Dtype, device: str, parameters: int = 0) -> str:
 
 
 def cpu_has_bf16() -> bool:
-    """Whether this CPU multiplies bf16 in hardware."""
+    """Return whether this CPU multiplies bf16 in hardware."""
     import torch
 
-    able = torch.cpu.get_capabilities()
-    return any(able.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16"))
+    capabilities = torch.cpu.get_capabilities()
+    return any(capabilities.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16"))
 
 
 def _fits_in_fp32(parameters: int) -> bool:
     import psutil
 
-    # Of all memory, not of what is free just now: a resumed run must choose as the first did.
+    # Of all memory, not of the free memory: a resumed run must choose as the first did.
     return bool(4 * parameters <= psutil.virtual_memory().total / 2)
 
 
 def count_parameters(folder: Path) -> int:
-    """Number of values in a folder's safetensors files, from their headers."""
+    """Count the values in a folder's safetensors files, from their headers."""
     from safetensors import safe_open
 
     total = 0
@@ -267,22 +271,17 @@ def count_parameters(folder: Path) -> int:
 
 
 def quantization_config(quantization: Quantization, dtype: str) -> Any:
-    """Bitsandbytes settings: NF4 with double quantisation (as QLoRA), or LLM.int8().
+    """Make the settings of bitsandbytes: NF4 with double quantisation (as QLoRA), or LLM.int8().
 
     Raises:
         MissingPackage: bitsandbytes is not installed.
     """
-    import importlib.util
-
     import torch
     from transformers import BitsAndBytesConfig
 
-    if importlib.util.find_spec("bitsandbytes") is None:
-        raise MissingPackage(
-            f"quantization: {quantization} needs bitsandbytes: pip install bitsandbytes"
-        )
+    require_bitsandbytes(f"quantization: {quantization}")
     if quantization == "8bit":
-        # It says at every product that fp32 inputs are rounded, which is what LLM.int8() does.
+        # It warns at every product that fp32 inputs are rounded, which is what LLM.int8() does.
         logging.getLogger("bitsandbytes.autograd._functions").setLevel(logging.ERROR)
         return BitsAndBytesConfig(load_in_8bit=True)
     return BitsAndBytesConfig(
@@ -291,9 +290,3 @@ def quantization_config(quantization: Quantization, dtype: str) -> Any:
         bnb_4bit_use_double_quant=True,
         bnb_4bit_compute_dtype=getattr(torch, dtype),
     )
-
-
-def first_line(error: BaseException) -> str:
-    """What an exception says, in one line."""
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__

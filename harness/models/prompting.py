@@ -1,11 +1,11 @@
-"""The ONE place that renders a prompt: training, evaluation and chat all call it.
+"""Prompt rendering, the only one: training, evaluation and chat all call it.
 
 Two forms. Where the tokenizer has a chat template, that is used; else (or where the config names a
 ``template``) a plain text with ``{prompt}`` in it. Either way the rendered string spells every
-special token, the beginning-of-sequence token included, and :func:`encode` never adds one: what is
-seen in the string is what the model gets, once.
+special token, the beginning-of-sequence token included, and :func:`encode` never adds one: the
+model gets exactly what the string shows.
 
-What users write cannot become a special token. Wherever content holds the text of one
+What users write cannot become a special token. Wherever content contains the text of one
 (``<|im_end|>``, or HTML's ``<s>`` under a Llama tokenizer), a space goes in after its first
 character (``< |im_end|>``), so that it is read as the plain text it is and cannot close a turn.
 The headings of a plain template (``### Response:``) are ordinary text and are left alone.
@@ -25,11 +25,11 @@ from harness.util.digest import digest
 
 DEFAULT_TEMPLATE = "### Instruction:\n{prompt}\n\n### Response:\n"
 
-_PLACE = "{prompt}"
-_VERSION = 1  # Goes into the fingerprint: raise it whenever the same input renders differently.
-_MARK = "\u2063jostle\u2063"  # Stands for an answer while the end of a turn is looked for.
-# Some chat templates (Llama 3.2) print today's date. It stands still here, or a run that goes on
-# tomorrow would ask other prompts than today.
+_PLACEHOLDER = "{prompt}"
+_VERSION = 1  # Part of the fingerprint: raise it when the same input renders differently.
+_MARK = "\u2063jostle\u2063"  # Placeholder of an answer, to locate the end of its turn.
+# Some chat templates (Llama 3.2) print today's date. It is fixed here, or a run that is resumed
+# tomorrow would render other prompts than today.
 _FROZEN_DATE = (
     "{%- macro strftime_now(form) -%}{{ form"
     + "".join(
@@ -50,9 +50,9 @@ def check_template(template: str) -> str:
         ConfigError: It lacks ``{prompt}``, or ends in a space: a prompt that ends in a space is
             not a token prefix of prompt + answer, because the space joins the answer's first word.
     """
-    if template.count(_PLACE) != 1:
+    if template.count(_PLACEHOLDER) != 1:
         raise ConfigError(
-            f"template {template!r} must hold {_PLACE} exactly once: the place where the prompt goes"
+            f"template {template!r} must contain {_PLACEHOLDER} exactly once, where the prompt goes"
         )
     if template != template.rstrip(" \t"):
         raise ConfigError(
@@ -64,15 +64,15 @@ def check_template(template: str) -> str:
 
 @dataclass(frozen=True)
 class Renderer:
-    """Turns conversations into the exact text that a model continues.
+    """Renderer of conversations into the exact text that a model continues.
 
     Attributes:
         tokenizer: A Hugging Face tokenizer, or None where an endpoint renders by itself.
         template: A plain template; None takes the tokenizer's chat template where it has one and
-            :data:`DEFAULT_TEMPLATE` otherwise. A template that the config names goes before the
-            tokenizer's: who names one means it.
-        system_prompt: Put before conversations that bring no system turn of their own. None leaves
-            the chat template's own default (SmolLM2 has one); ``""`` is an empty system turn.
+            :data:`DEFAULT_TEMPLATE` otherwise. A template that the config names replaces the
+            tokenizer's.
+        system_prompt: Put before conversations without a system turn. None leaves the chat
+            template's default (SmolLM2 has one); ``""`` is an empty system turn.
     """
 
     tokenizer: Any = field(default=None, repr=False)
@@ -98,21 +98,21 @@ class Renderer:
         """Render a training example.
 
         Returns:
-            The same text as :meth:`prompt`, and the completion exactly as the model is to
-            generate it, with what ends its turn. White space around the response is dropped: a
+            The same text as :meth:`prompt`, and the completion exactly as the model should
+            generate it, with the end of its turn. White space around the response is dropped: a
             leading newline would merge with the prompt's last one.
         """
         completion = self._lead + self.neutralise(response.strip()) + self.end_of_turn
         return self.prompt(messages), completion
 
     def conversation(self, messages: Sequence[Message]) -> tuple[Message, ...]:
-        """The turns with the system prompt in front, as an endpoint is to get them."""
+        """Return the turns with the system prompt in front, as an endpoint gets them."""
         if self.system_prompt is None or (messages and messages[0].role == "system"):
             return tuple(messages)
         return (Message(role="system", content=self.system_prompt), *messages)
 
     def neutralise(self, text: str) -> str:
-        """Break up what would be read as a special token by a space after its first character."""
+        """Break up the texts of special tokens by a space after the first character."""
         if self._specials is None:
             return text
         while True:
@@ -123,21 +123,21 @@ class Renderer:
 
     @property
     def uses_chat_template(self) -> bool:
-        """Whether prompts go through the tokenizer's chat template."""
+        """Return whether prompts go through the tokenizer's chat template."""
         return self.template is None and self._chat_template is not None
 
     @cached_property
     def end_of_turn(self) -> str:
-        """What a model writes after its answer, up to and including the token that ends its turn."""
+        """Return what follows an answer, up to and including the token that ends its turn."""
         if not self.uses_chat_template:
             return self._eos
         after = self._probe.partition(_MARK)[2]
-        found = self._specials.search(after) if self._specials else None
-        return after[: found.end()] if found else after.rstrip() + self._eos
+        special = self._specials.search(after) if self._specials else None
+        return after[: special.end()] if special else after.rstrip() + self._eos
 
     @cached_property
     def fingerprint(self) -> str:
-        """Digest of everything that decides the rendering."""
+        """Return the digest of everything that decides the rendering."""
         return digest(
             {
                 "version": _VERSION,
@@ -164,7 +164,7 @@ class Renderer:
 
     @cached_property
     def _begin(self) -> str:
-        """The BOS token where the tokenizer adds one by itself; chat templates spell their own."""
+        """Return the BOS token where the tokenizer adds one itself; chat templates spell theirs."""
         if self.uses_chat_template or not _adds_bos(self.tokenizer):
             return ""
         return str(self.tokenizer.bos_token)
@@ -180,7 +180,7 @@ class Renderer:
 
     @cached_property
     def _lead(self) -> str:
-        """What the chat template puts between prompt and answer (Llama 2: a space)."""
+        """Return what the chat template puts between prompt and answer (Llama 2: a space)."""
         if not self.uses_chat_template:
             return ""
         before = self._probe.partition(_MARK)[0]
@@ -189,7 +189,7 @@ class Renderer:
 
     @cached_property
     def _takes_system(self) -> bool:
-        """Some templates (Gemma, Mistral v1) refuse a system turn."""
+        """Return whether the template takes a system turn; Gemma's and Mistral v1's refuse it."""
         turns = (Message(role="system", content=_MARK), Message(role="user", content="?"))
         try:
             return _MARK in self._apply(turns, generate=True)
@@ -219,8 +219,8 @@ class Renderer:
         return str(text)
 
     def _plain(self, turns: Sequence[Message]) -> str:
-        """Blocks of the template; an earlier answer is closed as the model was trained to close it."""
-        head, _, tail = (self.template or DEFAULT_TEMPLATE).partition(_PLACE)
+        """Render blocks of the template; an earlier answer ends as the model was trained to end it."""
+        head, _, tail = (self.template or DEFAULT_TEMPLATE).partition(_PLACEHOLDER)
         blocks = []
         for turn in turns:
             content = self.neutralise(turn.content)
@@ -235,11 +235,11 @@ class Renderer:
 
 
 def encode(tokenizer: Any, text: str) -> list[int]:
-    """Token ids of a rendered text, whose special tokens are all spelled.
+    """Encode a rendered text, whose special tokens are all spelled.
 
-    A spelled BOS becomes the BOS token and the rest is encoded as the tokenizer would encode it
-    right after a BOS of its own: a Llama tokenizer puts its word mark before the first word only
-    where nothing else stands before it.
+    A spelled BOS becomes the BOS token, and the rest is encoded as the tokenizer would encode it
+    right after its BOS: a Llama tokenizer puts its word mark before the first word only where
+    nothing else precedes it.
     """
     if _adds_bos(tokenizer) and text.startswith(tokenizer.bos_token):
         rest = text[len(tokenizer.bos_token) :]
@@ -248,10 +248,10 @@ def encode(tokenizer: Any, text: str) -> list[int]:
 
 
 def encode_example(tokenizer: Any, prompt: str, completion: str) -> tuple[list[int], list[int]]:
-    """Token ids of a training example: the prompt as evaluation encodes it, and what follows.
+    """Encode a training example: the prompt as evaluation encodes it, and the completion.
 
-    The prompt's ids are always those of ``encode(tokenizer, prompt)``. The completion's are those
-    it has in context, or, where a token would straddle the border, those it has on its own.
+    The prompt's ids are always those of ``encode(tokenizer, prompt)``. The completion's ids are
+    those in context, or, where a token would straddle the border, those of the completion alone.
     """
     before = encode(tokenizer, prompt)
     whole = encode(tokenizer, prompt + completion)
@@ -265,7 +265,7 @@ def _ids(tokenizer: Any, text: str) -> list[int]:
 
 
 def _adds_bos(tokenizer: Any) -> bool:
-    """Whether the tokenizer puts a BOS before plain text when left to itself."""
+    """Return whether the tokenizer puts a BOS before plain text by default."""
     bos = getattr(tokenizer, "bos_token_id", None)
     if bos is None:
         return False
@@ -273,12 +273,12 @@ def _adds_bos(tokenizer: Any) -> bool:
 
 
 def _special_texts(tokenizer: Any) -> set[str]:
-    """Texts that become one token of special meaning: special ones, and those the template spells."""
+    """Return the texts of special tokens: those marked as such, and those in the chat template."""
     if tokenizer is None:
         return set()
     template = str(getattr(tokenizer, "chat_template", None) or "")
     added = tokenizer.added_tokens_decoder.values()
     special = {t.content for t in added if t.special or t.content in template}
-    # One may be the end of a turn without being marked as special.
+    # The end of a turn may not be marked as special.
     special.update(getattr(tokenizer, "all_special_tokens", ()))
     return {text for text in special if len(text.strip()) > 1}

@@ -1,4 +1,4 @@
-"""Of what an adapter was made: written beside it, read by whoever puts it under test."""
+"""Provenance of trained weights: written beside them, checked when they are put under test."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FILE = "provenance.json"
 
 
 class DataProvenance(BaseModel):
-    """One data set as it was used.
+    """Data set as a training used it.
 
     Attributes:
         path: As the config names it.
@@ -38,7 +38,7 @@ class DataProvenance(BaseModel):
 
 
 class Provenance(BaseModel):
-    """Everything that decided the weights.
+    """Everything that decided a training's weights.
 
     Attributes:
         base: The base model's name, revision and ``weights_sha256`` (None where not known).
@@ -68,7 +68,7 @@ class Provenance(BaseModel):
 
 
 def describe_data(path: str, samples: Sequence[Sample], file: Path | None) -> DataProvenance:
-    """What is said of a data set: the rows used, by content, and the file, by its bytes."""
+    """Describe a data set: the rows used, by content, and the file, by its bytes."""
     return DataProvenance(
         path=path,
         rows=len(samples),
@@ -78,12 +78,12 @@ def describe_data(path: str, samples: Sequence[Sample], file: Path | None) -> Da
 
 
 def weight_digests(folder: Path) -> dict[str, str]:
-    """SHA-256 of every safetensors file directly in ``folder``, by name."""
+    """Return the SHA-256 of every safetensors file directly in ``folder``, by name."""
     return {file.name: file_digest(file) for file in sorted(folder.glob("*.safetensors"))}
 
 
 def write(folder: Path, **fields: Any) -> Provenance:
-    """Write ``provenance.json`` for the weights that lie in ``folder`` now.
+    """Write ``provenance.json`` for the weights in ``folder`` as they are now.
 
     Raises:
         StoreError: The folder cannot be written.
@@ -101,10 +101,10 @@ def write(folder: Path, **fields: Any) -> Provenance:
 
 
 def read(folder: Path) -> Provenance | None:
-    """The provenance of an adapter folder; None where it has none (made by another tool).
+    """Read the provenance of an adapter folder; None where it has none (made by another tool).
 
     Raises:
-        ModelError: The file is there but cannot be read.
+        ModelError: The file exists but cannot be read.
     """
     path = folder / FILE
     if not path.is_file():
@@ -123,12 +123,12 @@ def mismatches(
     rendering: str | None = None,
     training_data: Sequence[str] = (),
 ) -> list[str]:
-    """Where an adapter and the use that is made of it do not agree; one line each.
+    """List, one line each, where an adapter and its use do not agree.
 
     Args:
         folder: The adapter's folder.
         base_weights_sha256: Digest of the base it is put on.
-        rendering: Fingerprint of the renderer that asks it.
+        rendering: Fingerprint of the renderer that it is used with.
         training_data: ``file_sha256`` or ``content_sha256`` of the data that the suite names as
             its training data.
 
@@ -138,27 +138,27 @@ def mismatches(
     made = read(folder)
     if made is None:
         return []
-    found = []
+    problems = []
     for name, expected in made.weights.items():
         file = folder / name
         if not file.is_file() or file_digest(file) != expected:
-            found.append(f"{file}: the weights are not those that {FILE} was written for")
+            problems.append(f"{file}: the weights are not those that {FILE} was written for")
     trained_on = made.base.get("weights_sha256")
     if base_weights_sha256 and trained_on and base_weights_sha256 != trained_on:
-        found.append(
+        problems.append(
             f"{folder}: trained on other base weights ({made.base.get('model')},"
             f" {trained_on[:12]}) than it is put on ({base_weights_sha256[:12]})"
         )
     if rendering and rendering != made.rendering:
-        found.append(
+        problems.append(
             f"{folder}: trained with another prompt format than it is asked in; give the subject the"
             " template and system_prompt of its training config"
         )
     if training_data and not {made.train.file_sha256, made.train.content_sha256} & set(
         training_data
     ):
-        found.append(
+        problems.append(
             f"{folder}: trained on {made.train.path} ({made.train.rows} rows), which is not the"
             " training_data that this suite checks for leakage"
         )
-    return found
+    return problems

@@ -1,4 +1,4 @@
-"""Rating given continuations: log-probabilities token by token, in bounded memory."""
+"""Log-probabilities of given continuations, token by token, in bounded memory."""
 
 from __future__ import annotations
 
@@ -6,40 +6,40 @@ import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from harness.models.batching import Row
+from harness.models.batching import BatchRow
 from harness.records import TokenLogprobs
 
-_CHUNK = 64  # Positions whose whole distribution over the vocabulary is held in fp32 at a time.
+_CHUNK = 64  # Positions whose whole distribution is in memory in fp32 at a time.
 
 
 def rate(
     net: Any,
-    batch: Sequence[Row],
+    batch: Sequence[BatchRow],
     pad: int,
     device: str,
     others: Mapping[int, Sequence[int]] | None = None,
 ) -> list[list[TokenLogprobs]]:
-    """Log-probabilities of the last ``row.room`` tokens of every row, given those before.
+    """Return the log-probabilities of the last ``row.room`` tokens of every row, given those before.
 
     Args:
         net: A Hugging Face causal model, in eval mode, with the wanted adapter active.
-        batch: ``ids`` hold prompt and continuation; ``room`` counts the continuation's tokens.
+        batch: ``ids`` are prompt and continuation; ``room`` counts the continuation's tokens.
         pad: Id to pad with, on the left.
         device: Where the model is.
         others: By a row's index, further tokens to rate in the place of its single last one.
 
     Returns:
-        For every row its own ratings, then those of its ``others``.
+        For every row its ratings, then those of its ``others``.
     """
     import torch
 
     others = others or {}
     width = max(len(row.ids) for row in batch)
-    kept = max(row.room for row in batch) + 1
+    positions = max(row.room for row in batch) + 1
     ids = torch.tensor([[pad] * (width - len(row.ids)) + row.ids for row in batch])
     mask = torch.tensor([[0] * (width - len(row.ids)) + [1] * len(row.ids) for row in batch])
-    # A model that cannot leave the prompt's logits out gives them all.
-    short = {"logits_to_keep": kept} if _can_skip(net) else {}
+    # A model that cannot leave out the prompt's logits gives them all.
+    short = {"logits_to_keep": positions} if _can_skip(net) else {}
     with torch.inference_mode():
         logits = net(
             input_ids=ids.to(device),
@@ -47,10 +47,10 @@ def rate(
             position_ids=(mask.cumsum(-1) - 1).clamp_min(0).to(device),
             use_cache=False,
             **short,
-        ).logits[:, -kept:]
+        ).logits[:, -positions:]
         return [
             [
-                _row(logits[i, kept - 1 - row.room : kept - 1], targets)
+                _row(logits[i, positions - 1 - row.room : positions - 1], targets)
                 for targets in (
                     row.ids[len(row.ids) - row.room :],
                     *([token] for token in others.get(row.index, ())),
@@ -65,7 +65,7 @@ def _can_skip(net: Any) -> bool:
 
 
 def _row(logits: Any, targets: list[int]) -> TokenLogprobs:
-    """Ratings from (tokens, vocabulary) logits, each row of which predicts one target."""
+    """Rate targets from (tokens, vocabulary) logits, each row of which predicts one of them."""
     import torch
 
     values: list[float] = []

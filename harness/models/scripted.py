@@ -1,8 +1,8 @@
-"""A model that says what it is told to: for tests, for documentation, for trying things out.
+"""Model with scripted answers, for tests, documentation and trials.
 
 In a suite, ``scripted:echo`` answers every prompt with itself, and ``scripted:FILE.json`` reads its
 answers from a file (see :class:`Script`). In Python, :class:`ScriptedModel` takes a queue of
-answers, a mapping from prompts, or a function, and keeps the history of what it was asked.
+answers, a mapping from prompts, or a function, and records the requests.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import FunctionType, MethodType
 from typing import Any, cast
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -30,8 +31,8 @@ class ScriptedFailure(BaseModel):
     """Requests that fail on purpose.
 
     Attributes:
-        contains: The prompt holds this text; empty is every prompt.
-        times: How often it fails in one process, before it is answered; None is always.
+        contains: Text that the prompt must contain; empty is every prompt.
+        times: Failures in one process before it is answered; None is always.
         kind: As in :class:`harness.records.Failure`.
         message: Likewise.
         transient: Likewise.
@@ -47,16 +48,16 @@ class ScriptedFailure(BaseModel):
 
 
 class Script(BaseModel):
-    """What ``scripted:FILE.json`` holds.
+    """Content of ``scripted:FILE.json``.
 
     Attributes:
         answers: From a prompt, exactly, to its answer.
-        contains: From a text to the answer of the prompts that hold it; the first that fits.
-        default: The answer to all others; ``{prompt}`` stands for the prompt.
-        failures: Prompts that fail; they are looked at first.
+        contains: From a text to the answer of the prompts that contain it; the first match counts.
+        default: The answer to all others; ``{prompt}`` is replaced by the prompt.
+        failures: Prompts that fail; they are checked first.
         latency_s: Seconds that every answer takes.
-        batch: Answers that come at a time, as a batched model gives them.
-        adapters: Scripts of adapters by the subject's name, each in place of this one.
+        batch: Answers at a time, as a batched model gives them.
+        adapters: Scripts of adapters by the subject's name, each instead of this one.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -70,11 +71,11 @@ class Script(BaseModel):
     adapters: dict[str, Script] = {}
 
     def answer(self, prompt: str) -> str:
-        """The answer to a prompt, failures aside."""
+        """Return the answer to a prompt, failures aside."""
         if prompt in self.answers:
             return self.answers[prompt]
-        found = next((text for part, text in self.contains.items() if part in prompt), self.default)
-        return found.replace("{prompt}", prompt)
+        answers = (text for part, text in self.contains.items() if part in prompt)
+        return next(answers, self.default).replace("{prompt}", prompt)
 
 
 class ScriptedModel:
@@ -83,7 +84,7 @@ class ScriptedModel:
     Attributes:
         calls: Every request of ``complete``, in order of answering.
         scored: Every request of ``logprobs``.
-        warnings: As a real model would have them.
+        durable: Answers are valid across runs.
     """
 
     def __init__(
@@ -95,7 +96,6 @@ class ScriptedModel:
         latency_s: float = 0.0,
         batch: int = 1,
         ratings: Callable[[Scored], TokenLogprobs] | None = None,
-        warnings: Sequence[str] = (),
     ) -> None:
         """Answer from ``outputs``.
 
@@ -103,34 +103,27 @@ class ScriptedModel:
             outputs: A sequence is used up one by one; a mapping goes from the last user turn to
                 its answer; a function gets the request. Each gives a text, a whole completion, or
                 a failure.
-            fingerprint: What stands for the weights; by default the digest of ``outputs`` where
-                they are plain texts.
-            durable: Whether answers may be kept across runs.
+            fingerprint: Used instead of the weights' digests; by default the digest of
+                ``outputs`` where they are plain texts.
+            durable: Whether answers are valid across runs.
             latency_s: Seconds that every answer takes.
-            batch: Answers that come at a time.
+            batch: Answers at a time.
             ratings: Answers ``logprobs``; without it every rating is a failure.
-            warnings: Shown in the report.
         """
         plain = callable(outputs) or isinstance(outputs, Mapping)
         self._queue = None if plain else deque(cast(Sequence[Output], outputs))
         self._outputs = outputs
         self._fingerprint = dict(fingerprint or {"script": _digest_of(outputs)})
-        self._durable = durable
+        self.durable = durable
         self._latency_s = latency_s
         self._batch = batch
         self._ratings = ratings
-        self.warnings = tuple(warnings)
         self.calls: list[Request] = []
         self.scored: list[Scored] = []
 
     def fingerprint(self, adapter: str | None = None) -> dict[str, str]:
-        """The script's; an adapter adds its name, for here a name is all there is."""
+        """Return the script's digest; an adapter adds its name, the only thing it has here."""
         return self._fingerprint | ({"adapter": adapter} if adapter else {})
-
-    @property
-    def durable(self) -> bool:
-        """As constructed."""
-        return self._durable
 
     def complete(self, requests: Sequence[Request]) -> Iterator[tuple[int, Completion]]:
         """Answer in order, ``batch`` at a time."""
@@ -166,15 +159,15 @@ class ScriptedModel:
 
 
 def question(request: Request) -> str:
-    """The last user turn, or the rendered prompt where a request brings no messages."""
+    """Return the last user turn, or the rendered prompt of a request without messages."""
     return request.messages[-1].content if request.messages else request.prompt
 
 
 def open_scripted(specs: Sequence[Any]) -> ScriptedModel:
-    """The model behind ``scripted:echo`` or ``scripted:FILE.json`` for these subjects.
+    """Open the model behind ``scripted:echo`` or ``scripted:FILE.json`` for these subjects.
 
     Raises:
-        ModelError: No such file, or it does not hold a script, or an adapter folder is missing.
+        ModelError: No such file, or it is no script, or an adapter folder is missing.
     """
     for spec in specs:
         for part in spec.adapters:
@@ -184,10 +177,10 @@ def open_scripted(specs: Sequence[Any]) -> ScriptedModel:
 
 
 def read_script(rest: str) -> Script:
-    """What stands after ``scripted:``: ``echo``, or a JSON file.
+    """Read the script that follows ``scripted:``: ``echo``, or a JSON file.
 
     Raises:
-        ModelError: No such file, or it does not hold a script.
+        ModelError: No such file, or it is no script.
     """
     if rest == "echo":
         return Script()
@@ -200,30 +193,30 @@ def read_script(rest: str) -> Script:
         ) from None
     except ValidationError as error:
         first = error.errors()[0]
-        place = ".".join(map(str, first["loc"])) or "the file"
-        raise ModelError(f"{PREFIX}{rest}: {place}: {first['msg']}") from error
+        field = ".".join(map(str, first["loc"])) or "the file"
+        raise ModelError(f"{PREFIX}{rest}: {field}: {first['msg']}") from error
     except (OSError, ValueError) as error:
         raise ModelError(f"{PREFIX}{rest}: {error}") from error
 
 
 def from_script(script: Script) -> ScriptedModel:
-    """A model that follows a script."""
+    """Make a model that follows a script."""
     counts: dict[tuple[str | None, int], int] = {}
 
     def answer(request: Request) -> Output:
         asked = question(request)
-        mine = script.adapters.get(request.adapter or "", script)
-        for place, failure in enumerate(mine.failures):
-            key = (request.adapter, place)
+        active = script.adapters.get(request.adapter or "", script)
+        for number, failure in enumerate(active.failures):
+            key = (request.adapter, number)
             spent = failure.times is not None and counts.get(key, 0) >= failure.times
             if failure.contains in asked and not spent:
                 counts[key] = counts.get(key, 0) + 1
                 return Failure(
                     kind=failure.kind, message=failure.message, transient=failure.transient
                 )
-        return mine.answer(asked)
+        return active.answer(asked)
 
-    # How fast it answers, and in what company, decides no answer.
+    # Speed and batch size decide no answer.
     content = script.model_dump(mode="json", exclude={"latency_s", "batch"})
     return ScriptedModel(
         answer,
@@ -236,13 +229,14 @@ def from_script(script: Script) -> ScriptedModel:
 _NO_RATINGS = TokenLogprobs(
     token_ids=(),
     logprobs=(),
-    error=Failure(kind="unsupported", message="this script holds no log-probabilities"),
+    error=Failure(kind="unsupported", message="this script has no log-probabilities"),
 )
 
 
 def _digest_of(outputs: Outputs) -> str:
     if callable(outputs):
-        return f"function {getattr(outputs, '__qualname__', type(outputs).__qualname__)}"
+        named = outputs if isinstance(outputs, FunctionType | MethodType) else type(outputs)
+        return f"function {named.__qualname__}"
 
     def plain(output: Output) -> Any:
         return output if isinstance(output, str) else output.model_dump(mode="json")

@@ -1,7 +1,7 @@
-"""A subject through vLLM on a GPU: ``vllm:MODEL``, with LoRA adapters on one load of the base.
+"""Subject through vLLM on a GPU: ``vllm:MODEL``, with LoRA adapters on one load of the base.
 
-Prompts go in as token ids from :func:`harness.models.prompting.encode`, so they are the ones every other
-part of Jostle sees. vLLM batches as it likes, so answers are exact only up to its rounding.
+Prompts go in as token ids from :func:`harness.models.prompting.encode`, as everywhere in Jostle.
+vLLM chooses its batches itself, so answers are exact only up to its rounding.
 """
 
 from __future__ import annotations
@@ -11,23 +11,23 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from harness.errors import MissingPackage, ModelError
-from harness.models.adapters import AdapterPart, read_config, read_shapes
+from harness.models.adapters import AdapterPart, adapter_parts, read_config, read_shapes
 from harness.models.checkpoints import (
     Dtype,
     Quantization,
     check_safetensors,
-    first_line,
     load_tokenizer,
     locate,
     pick_dtype,
 )
 from harness.models.digests import adapter_digest, config_digest, tokenizer_digest, weights_digest
+from harness.models.libraries import first_line
 from harness.models.prompting import Renderer, encode, encode_example
 from harness.records import Completion, Failure, Request, Scored, TokenLogprobs
 from harness.util.digest import digest
 
 PREFIX = "vllm:"
-_SHARE = 512  # Requests handed over at a time: what an interruption loses at most.
+_SHARE = 512  # Requests at a time: the most that an interruption loses.
 
 
 class VLLMModel:
@@ -36,12 +36,10 @@ class VLLMModel:
     Attributes:
         tokenizer: The model's.
         context_length: Most tokens of prompt and answer together.
-        warnings: None.
-        durable: Answers hold across runs.
+        durable: Answers are valid across runs.
     """
 
     durable = True
-    warnings: tuple[str, ...] = ()
 
     def __init__(
         self,
@@ -93,7 +91,7 @@ class VLLMModel:
         self._engine = _start(str(folder), chosen, quantization, len(self._lora), rank)
 
     def fingerprint(self, adapter: str | None = None) -> dict[str, str]:
-        """Content digests that decide an answer; see :class:`harness.protocols.Model`."""
+        """Return the digests that decide an answer; see :class:`harness.protocols.Model`."""
         self._request_for(adapter)
         return self._base | ({"adapter": self._digests[adapter]} if adapter else {})
 
@@ -130,7 +128,7 @@ class VLLMModel:
         pairs = [encode_example(self.tokenizer, r.prompt, r.continuation) for r in requests]
         fitting = []
         for index, (before, after) in enumerate(pairs):
-            # One more token is written, which nobody reads: vLLM rates prompts only on the way.
+            # One more token is written and ignored: vLLM rates prompts only while generating.
             failure = self._too_long(len(before) + len(after) + 1)
             if failure is None:
                 fitting.append(index)
@@ -149,7 +147,7 @@ class VLLMModel:
                 yield index, _ratings(output, *pairs[index])
 
     def _find_adapters(self, adapters: Mapping[str, Sequence[AdapterPart]]) -> int:
-        """Check every adapter folder; returns the greatest rank."""
+        """Check every adapter folder; return the greatest rank."""
         from vllm.lora.request import LoRARequest
 
         rank = 0
@@ -181,15 +179,11 @@ class VLLMModel:
 
 
 def open_vllm(specs: Sequence[Any]) -> VLLMModel:
-    """The model behind ``vllm:MODEL`` for these subjects of a suite."""
+    """Open the model behind ``vllm:MODEL`` for these subjects of a suite."""
     first = specs[0]
     return VLLMModel(
         first.model.removeprefix(PREFIX),
-        adapters={
-            spec.name: [AdapterPart(part.path, part.weight) for part in spec.adapters]
-            for spec in specs
-            if spec.adapters
-        },
+        adapters=adapter_parts(specs),
         dtype=first.dtype,
         quantization=first.quantization,
         revision=first.revision,
@@ -203,7 +197,7 @@ def _start(
 
     options: dict[str, Any] = {}
     if adapters:
-        # vLLM takes only certain bounds on the rank.
+        # vLLM accepts only these bounds on the rank.
         bound = next((size for size in (8, 16, 32, 64, 128, 256) if size >= rank), rank)
         options = {"enable_lora": True, "max_loras": adapters, "max_lora_rank": bound}
     if quantization == "4bit":

@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from harness.judging.metered import Metered, Spending, priced
+from harness.judging.metered import Metered
+from harness.judging.traits import is_priced
 from harness.pipeline.session import Session
+from harness.protocols import Spending
 
 EVERY_S = 10.0
 """A process that is killed loses at most this much from the ledger."""
@@ -35,7 +37,7 @@ def booked(session: Session, label: str, meter: Metered) -> Iterator[Callable[[]
         # Sums of binary fractions are not the sums that people write.
         entry: dict[str, Any] = {
             name: round(value, 9) for name, value in total._asdict().items()
-        } | {"priced": priced(meter.judge)}
+        } | {"priced": is_priced(meter.judge)}
         told = session.manifest.judges.get(label, {})
         session.update(judges={**session.manifest.judges, label: {**told, "cost": entry}})
 

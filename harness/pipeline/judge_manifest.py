@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
+from harness.judging.traits import declared_traits
 from harness.pipeline.session import Session
 from harness.pipeline.stages.judge import NamedJudge
+from harness.protocols import Judge, ReportsStructure
 
 
 def described(session: Session, named: Sequence[NamedJudge]) -> dict[str, Any]:
@@ -35,16 +37,16 @@ def _describe(named: NamedJudge) -> dict[str, Any]:
     return {
         "version": named.judge.version,
         "repeats": named.repeats,
-        "llm": bool(getattr(named.judge, "llm", False)),
+        "llm": declared_traits(named.judge).llm,
         "structured": _structured(named.judge),
         "dimensions": [dimension.model_dump(mode="json") for dimension in named.judge.dimensions],
     }
 
 
-def _structured(judge: Any) -> Any:
+def _structured(judge: Judge) -> Any:
     """How an endpoint was held to JSON, as far as that is known; of a panel, by member."""
-    members = getattr(judge, "members", None)
-    if not isinstance(members, Mapping):
-        return getattr(judge, "level", None)
+    members = declared_traits(judge).members
+    if not members:
+        return judge.level if isinstance(judge, ReportsStructure) else None
     known = {label: _structured(member) for label, member in members.items()}
     return {label: level for label, level in known.items() if level} or None

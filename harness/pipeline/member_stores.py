@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from harness.judging.cached import VerdictStore
+from harness.judging.traits import traits_of
 from harness.pipeline.cache import Cache
 from harness.pipeline.session import Session
-from harness.protocols import Judge
+from harness.protocols import Judge, VerdictStore
 
 WITHIN = "members.sqlite"
 """In the run folder: verdicts that may not be kept across runs."""
@@ -20,7 +20,7 @@ class MemberStores:
 
     def of(self, member: Judge) -> VerdictStore:
         """The store for a member."""
-        if getattr(member, "durable", True):
+        if traits_of(member).durable:
             return self._session.cache
         if self._within is None:
             self._within = Cache(self._session.run.root / WITHIN)

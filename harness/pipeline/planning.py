@@ -15,7 +15,7 @@ from harness.analysis import ALL
 from harness.config import JudgeSpec, Suite
 from harness.errors import DataError
 from harness.memorisation.workload import Amount
-from harness.stats import bootstrap as stats
+from harness.stats.power import minimum_detectable_effect, required_prompts
 
 CHARACTERS_PER_TOKEN = 4.0
 """Rule of thumb for English and subword tokenizers; a pilot's own counts take its place."""
@@ -167,8 +167,8 @@ def power(
         Power(
             spread=s,
             prompts=prompts,
-            detectable=stats.minimum_detectable_effect(s.sd, prompts, share),
-            needed=None if effect is None else stats.required_prompts(effect, s.sd, share),
+            detectable=minimum_detectable_effect(s.sd, prompts, share),
+            needed=None if effect is None else required_prompts(effect, s.sd, share),
         )
         for s in spreads
     ]

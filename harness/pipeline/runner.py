@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 
 from harness.analysis import Options, summarise
 from harness.config import JudgeSpec, PerturbationSpec, Suite
-from harness.judging import calibration_records, calibration_report
+from harness.judging.calibration_report import calibration_of
 from harness.judging.self_judging import check_named, check_self_judging
+from harness.judging.traits import declared_traits
 from harness.memorisation.findings import add_to, memorisation
 from harness.pipeline.judge_manifest import described
 from harness.pipeline.session import Session
@@ -156,7 +157,7 @@ def _unknown(
             (one.label, dimension.name)
             for one in named
             for dimension in one.judge.dimensions
-            if getattr(one.judge, "llm", False)
+            if declared_traits(one.judge).llm
             and (dimension.name, dimension.low, dimension.high) == ("refusal", 0, 1)
         ),
         None,
@@ -221,10 +222,10 @@ def _options(suite: Suite, named: Sequence[NamedJudge]) -> Options:
     """What the analysis cannot read off the records."""
     return Options(
         resamples=suite.suite.resamples,
-        llm_judges=[j.label for j in named if getattr(j.judge, "llm", False)],
-        learned_judges=[j.label for j in named if getattr(j.judge, "learned", False)],
+        llm_judges=[j.label for j in named if declared_traits(j.judge).llm],
+        learned_judges=[j.label for j in named if declared_traits(j.judge).learned],
         repeated_judges=[j.label for j in named if j.repeats > 1],
-        panels=[j.label for j in named if getattr(j.judge, "members", None)],
+        panels=[j.label for j in named if declared_traits(j.judge).members],
         deterministic=[
             subject.name
             for subject in suite.subjects
@@ -238,8 +239,7 @@ def _options(suite: Suite, named: Sequence[NamedJudge]) -> Options:
 
 def checked(named: NamedJudge) -> dict[str, Any] | None:
     """How far any judge was checked against labels: here by ``jostle calibrate``, or by itself."""
-    kept = calibration_records.lookup(named.name, named.judge.version, named.source)
-    return calibration_report.report([*kept, *getattr(named.judge, "calibrations", ())])
+    return calibration_of(named.judge, named.name, named.source)
 
 
 def perturb(session: Session, samples: Sequence[Sample], kinds: Sequence[Kind]) -> list[Variant]:

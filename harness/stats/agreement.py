@@ -21,8 +21,8 @@ RESAMPLES = 2000
 LEVEL = 0.95
 
 
-class Estimate(BaseModel):
-    """A figure with its bootstrap interval; None where it is not defined (a constant rater)."""
+class Coefficient(BaseModel):
+    """A coefficient of agreement with its bootstrap interval; None where it is not defined."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -88,7 +88,7 @@ def estimate(
     b: Sequence[float],
     clusters: Sequence[str],
     resamples: int | None = None,
-) -> Estimate:
+) -> Coefficient:
     """A statistic with its cluster-bootstrap percentile interval at 95 %.
 
     Whole clusters are drawn with replacement: answers to one question are not independent.
@@ -103,13 +103,13 @@ def estimate(
     x, y = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
     value = statistic(x, y) if len(x) else math.nan
     if math.isnan(value):
-        return Estimate(value=None)
+        return Coefficient(value=None)
     members: dict[str, list[int]] = {}
     for index, cluster in enumerate(clusters):
         members.setdefault(cluster, []).append(index)
     groups = [np.array(indices) for indices in members.values()]
     if len(groups) < 2:
-        return Estimate(value=value)
+        return Coefficient(value=value)
     rng = np.random.default_rng(derived_seed(0, "agreement", len(x)))
     drawn = []
     resamples = RESAMPLES if resamples is None else resamples
@@ -119,10 +119,10 @@ def estimate(
     # A resample in which a rater is constant says nothing about the statistic.
     known = [found for found in drawn if not math.isnan(found)]
     if len(known) < resamples / 2:
-        return Estimate(value=value)
+        return Coefficient(value=value)
     tail = (1 - LEVEL) / 2
     low, high = np.quantile(known, [tail, 1 - tail])
-    return Estimate(value=value, low=float(low), high=float(high))
+    return Coefficient(value=value, low=float(low), high=float(high))
 
 
 def alpha(ratings: Sequence[Sequence[float | None]], level: str = "interval") -> float | None:

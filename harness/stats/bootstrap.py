@@ -1,35 +1,33 @@
-"""Paired, clustered inference on arrays: no records, no files, no global random state.
+"""Clustered bootstrap intervals of column means.
 
-Rows are source prompts (the clusters: whatever one prompt was asked for is averaged into one row
-first), columns are the quantities to estimate. A missing value is NaN and leaves that row out of
-that column only. Everything is vectorised over columns, and all columns share the resamples.
+Rows are source prompts (the clusters: all answers to one prompt are averaged into one row first),
+columns are the quantities to estimate. A missing value is NaN and leaves that row out of that
+column only. Everything is vectorised over columns, and all columns share the resamples.
 
-Sources: Efron and Tibshirani, An Introduction to the Bootstrap, ch. 12 (studentised bootstrap);
-Field and Welsh 2007 (bootstrapping clustered data); Good, Permutation Tests (sign flips); Holm
-1979; Wilson 1927; Fieller 1954; Bonett and Price 2012 (two added pairs for sparse differences).
+Sources: Efron and Tibshirani 1993, An Introduction to the Bootstrap, ch. 12 (studentised
+bootstrap); Field and Welsh 2007 (bootstrapping clustered data); Bonett and Price 2012 (two added
+pairs for sparse differences).
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import optimize
-from scipy import stats as distributions
 
-Floats: TypeAlias = NDArray[np.float64]
+from harness.stats.closed_forms import Floats, student_quantile
 
 FEW_DISTINCT = 15
 """With fewer rows than this away from the median, the studentised bootstrap is not used: on such
 sparse data many resamples hold no variation at all (see tests/benchmarks/stats_coverage.py)."""
 
-_BLOCK_CELLS = 4_000_000
-_EXACT_FLIPS = 13
-_TIE = 1e-9
+BLOCK_CELLS = 4_000_000
+"""Cells of a matrix of resamples or flips that are drawn at a time, to bound memory."""
+
+TIE = 1e-9
+"""Relative difference up to which two values are equal but for rounding."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +60,7 @@ def studentised_bootstrap(
     low: Floats | float = -math.inf,
     high: Floats | float = math.inf,
 ) -> Intervals:
-    """Equal-tailed studentised bootstrap of column means; rows are resampled whole.
+    """Estimate column means by the equal-tailed studentised bootstrap; rows are resampled whole.
 
     ``t* = (mean* - mean) / se*`` over the resamples; the interval is
     ``[mean - q(t*, 1 - a/2) se, mean - q(t*, a/2) se]``. Columns with fewer than ``FEW_DISTINCT``
@@ -114,7 +112,7 @@ def studentised_bootstrap(
 
 
 def moments(values: Floats, present: NDArray[np.bool_]) -> tuple[Floats, Floats]:
-    """Mean and sample standard deviation of each column over the rows present."""
+    """Return mean and sample standard deviation of each column over the rows present."""
     n = present.sum(axis=0)
     filled = np.where(present, values, 0.0)
     mean = np.where(n > 0, filled.sum(axis=0) / np.maximum(n, 1), np.nan)
@@ -122,23 +120,23 @@ def moments(values: Floats, present: NDArray[np.bool_]) -> tuple[Floats, Floats]
     sd = np.sqrt((centred**2).sum(axis=0) / np.maximum(n - 1, 1))
     # What remains of equal numbers after centring is rounding, not spread.
     scale = np.abs(filled).max(axis=0, initial=0.0)
-    return mean, np.where(sd <= _TIE * scale, 0.0, sd)
+    return mean, np.where(sd <= TIE * scale, 0.0, sd)
 
 
 def away_from_median(values: Floats) -> NDArray[np.int64]:
-    """How many present rows of each column differ from the column's (lower) median."""
+    """Count the present rows of each column that differ from its (lower) median."""
     ordered = np.sort(values, axis=0)
     n = (~np.isnan(values)).sum(axis=0)
     if not len(values):
         return np.zeros(values.shape[1], dtype=np.int64)
     median = ordered[np.maximum(n - 1, 0) // 2, np.arange(values.shape[1])]
     with np.errstate(invalid="ignore"):
-        away = np.abs(values - median) > _TIE * np.maximum(1.0, np.abs(median))
+        away = np.abs(values - median) > TIE * np.maximum(1.0, np.abs(median))
     return np.asarray(away.sum(axis=0), dtype=np.int64)
 
 
 def _t_quantiles(values: Floats, rng: np.random.Generator, resamples: int, level: float) -> Floats:
-    """Quantiles (a/2, 1 - a/2) of t* for each column, shape (2, m)."""
+    """Return the quantiles (a/2, 1 - a/2) of t* for each column, shape (2, m)."""
     rows, columns = values.shape
     present = ~np.isnan(values)
     mean, sd = moments(values, present)
@@ -147,7 +145,7 @@ def _t_quantiles(values: Floats, rng: np.random.Generator, resamples: int, level
     masks, mask_of = np.unique(present, axis=1, return_inverse=True)
     both = np.concatenate([z, z**2, masks.astype(np.float64)], axis=1)
     t = np.empty((resamples, columns))
-    step = max(1, min(resamples, _BLOCK_CELLS // rows))
+    step = max(1, min(resamples, BLOCK_CELLS // rows))
     for start in range(0, resamples, step):
         stop = min(start + step, resamples)
         sums = resample_counts(rng, stop - start, rows) @ both
@@ -156,256 +154,48 @@ def _t_quantiles(values: Floats, rng: np.random.Generator, resamples: int, level
             centre = sums[:, :columns] / n
             spread = sums[:, columns : 2 * columns] / n - centre**2
             se = np.sqrt(np.maximum(spread, 0.0) / (n - 1))
-            t[start:stop] = np.where(se > _TIE, centre / se, np.sign(centre) * np.inf)
+            t[start:stop] = np.where(se > TIE, centre / se, np.sign(centre) * np.inf)
     tail = (1 - level) / 2
     # An order statistic, not an interpolation: infinities must not meet.
     return np.asarray(np.nanquantile(t, [tail, 1 - tail], axis=0, method="inverted_cdf"))
 
 
 def resample_counts(rng: np.random.Generator, resamples: int, rows: int) -> Floats:
-    """How often each row is drawn in each resample of ``rows`` rows, shape (resamples, rows)."""
+    """Draw how often each row is in each resample of ``rows`` rows, shape (resamples, rows)."""
     drawn = rng.integers(0, rows, size=(resamples, rows))
     drawn += np.arange(resamples)[:, None] * rows
     counts = np.bincount(drawn.ravel(), minlength=resamples * rows)
     return counts.reshape(resamples, rows).astype(np.float64)
 
 
-@lru_cache(maxsize=4096)
-def _student(level: float, df: int) -> float:
-    """Two-sided critical value of Student's t."""
-    return float(distributions.t.ppf((1 + level) / 2, df))
-
-
 def adjusted_student(values: Floats, *, level: float, span: float) -> tuple[float, float, float]:
-    """Student interval after adding two rows, one either side of the median.
-
-    The analogue for means of the interval of Bonett and Price (2012) for paired proportions, which
-    adds one pair to each discordant cell. The two rows lie at the median plus and minus the root
-    mean square of the deviations that are not zero; where every row is the same, at plus and minus
-    half the ``span``, which gives about the width that the rule of three would. An interval is
-    thus never of zero width: n equal rows do not prove that the next one is equal too.
+    """Return Student's interval after :func:`padded` has added two rows.
 
     Returns:
         Lower end, upper end and the standard error used.
     """
-    centre = float(np.sort(values)[(len(values) - 1) // 2])
-    deviation = values - centre
-    moved = np.abs(deviation) > _TIE * max(1.0, abs(centre))
-    size = float(np.sqrt(np.mean(deviation[moved] ** 2))) if moved.any() else span / 2
-    padded = np.append(values, [centre - size, centre + size])
-    se = float(padded.std(ddof=1) / math.sqrt(len(padded)))
-    half = _student(level, max(len(values) - 1, 1)) * se
-    middle = float(padded.mean())
+    rows = padded(values, span)
+    se = float(rows.std(ddof=1) / math.sqrt(len(rows)))
+    half = student_quantile(level, max(len(values) - 1, 1)) * se
+    middle = float(rows.mean())
     return middle - half, middle + half, se
 
 
-def sign_flip_test(
-    values: Floats, *, rng: np.random.Generator, permutations: int = 10_000
-) -> Floats:
-    """Two-sided p-values that columns of paired differences are symmetric about zero.
+def padded(values: Floats, span: float) -> Floats:
+    """Add two rows, one either side of the median.
 
-    Each row's sign is flipped as a whole, for all columns at once. Flipping keeps the sum of
-    squares, so the mean and the studentised mean order the permutations alike. With at most 13
-    differences that are not zero every flip is enumerated; else ``p = (1 + hits) / (1 + flips)``.
-
-    Args:
-        values: Differences, shape (n, m), one row a cluster; NaN is missing.
-        rng: Stream for the flips.
-        permutations: How many random flips.
-
-    Returns:
-        Shape (m,); NaN where a column has fewer than two rows, 1 where all differences are zero.
-    """
-    values = np.asarray(values, dtype=np.float64)
-    rows, columns = values.shape
-    present = ~np.isnan(values)
-    filled = np.where(present, values, 0.0)
-    filled[np.abs(filled) <= _TIE] = 0.0
-    observed = np.abs(filled.sum(axis=0))
-    # A flip that ties with the data counts as a hit, whatever the order of summation did to it.
-    bar = observed - 1e-9 * np.maximum(np.abs(filled).sum(axis=0), _TIE)
-    moved = (filled != 0).sum(axis=0)
-    p = np.full(columns, np.nan)
-    p[(present.sum(axis=0) >= 2) & (moved == 0)] = 1.0
-    enough = present.sum(axis=0) >= 2
-    for column in np.flatnonzero(enough & (moved > 0) & (moved <= _EXACT_FLIPS)):
-        d = filled[filled[:, column] != 0, column]
-        signs = _all_signs(len(d))
-        p[column] = float(np.mean(np.abs(signs @ d) >= bar[column]))
-    drawn = np.flatnonzero(enough & (moved > _EXACT_FLIPS))
-    if drawn.size:
-        hits = np.zeros(drawn.size)
-        step = max(1, min(permutations, _BLOCK_CELLS // max(rows, 1)))
-        for start in range(0, permutations, step):
-            count = min(step, permutations - start)
-            signs = rng.integers(0, 2, size=(count, rows)).astype(np.float64) * 2 - 1
-            hits += (np.abs(signs @ filled[:, drawn]) >= bar[drawn]).sum(axis=0)
-        p[drawn] = (1 + hits) / (1 + permutations)
-    return p
-
-
-@lru_cache(maxsize=_EXACT_FLIPS + 1)
-def _all_signs(n: int) -> Floats:
-    """Every pattern of n signs, shape (2**n, n)."""
-    bits = (np.arange(2**n)[:, None] >> np.arange(n)) & 1
-    return bits.astype(np.float64) * 2 - 1
-
-
-def holm(p: Floats, weights: Floats | None = None) -> Floats:
-    """Holm's step-down adjusted p-values (weighted: Holm 1979, section 4).
+    The analogue for means of the interval of Bonett and Price (2012) for paired proportions, which
+    adds one pair to each discordant cell. The two rows lie at the median plus and minus the root
+    mean square of the deviations that are not zero; if all rows are equal, at plus and minus half
+    the ``span``, which gives about the width of the rule of three. An interval is thus never of
+    zero width: n equal rows do not prove that the next one is equal too.
 
     Args:
-        p: Shape (m,); NaN is a test that was not made and is no part of the family.
-        weights: Shares of the error budget, positive; equal by default.
-
-    Returns:
-        Adjusted p-values, shape (m,), NaN where ``p`` is.
+        values: Shape (n,), no NaN.
+        span: Length of the scale.
     """
-    p = np.asarray(p, dtype=np.float64)
-    w = np.ones_like(p) if weights is None else np.asarray(weights, dtype=np.float64)
-    made = np.flatnonzero(~np.isnan(p))
-    order = made[np.argsort(p[made] / w[made], kind="stable")]
-    remaining = np.cumsum(w[order][::-1])[::-1]
-    adjusted = np.full_like(p, np.nan)
-    adjusted[order] = np.minimum(np.maximum.accumulate(p[order] / w[order] * remaining), 1.0)
-    return adjusted
-
-
-def wilson(rate: float, n: float, level: float = 0.95) -> tuple[float, float]:
-    """Wilson score interval of a rate over ``n`` independent trials (n may be an effective size).
-
-    Raises:
-        ValueError: ``n`` is not positive or ``rate`` is no rate.
-    """
-    if n <= 0 or not 0 <= rate <= 1:
-        raise ValueError(f"a rate in [0, 1] over n > 0 trials, not {rate} over {n}")
-    z = float(distributions.norm.ppf((1 + level) / 2))
-    centre = (rate + z**2 / (2 * n)) / (1 + z**2 / n)
-    half = z / (1 + z**2 / n) * math.sqrt(rate * (1 - rate) / n + z**2 / (4 * n**2))
-    return max(0.0, centre - half), min(1.0, centre + half)
-
-
-def clustered_wilson(values: Floats, trials: int, level: float = 0.95) -> tuple[float, float]:
-    """Wilson interval of a mean of per-cluster rates, on its effective sample size.
-
-    ``n_eff = p (1 - p) / var(mean)`` with the between-cluster variance (Korn and Graubard 1998),
-    at most ``trials``; where the variance is zero, the number of clusters.
-
-    Args:
-        values: One rate a cluster, no NaN.
-        trials: Answers behind all the rates together.
-        level: Confidence level.
-    """
-    n = len(values)
-    rate = min(max(float(values.mean()), 0.0), 1.0)
-    variance = float(values.var(ddof=1)) / n if n > 1 else 0.0
-    effective = rate * (1 - rate) / variance if variance > 0 else float(n)
-    return wilson(rate, min(max(effective, 1.0), float(trials)), level)
-
-
-def fieller(
-    numerator: Floats, denominator: Floats, level: float = 0.95
-) -> tuple[float, float, float] | None:
-    """Ratio of two paired means with Fieller's interval.
-
-    Args:
-        numerator: One value a cluster.
-        denominator: Its partner in the same cluster; same shape.
-        level: Confidence level.
-
-    Returns:
-        Ratio, lower and upper end; None where the denominator's own interval holds zero, since the
-        set of plausible ratios is then no interval.
-    """
-    kept = ~(np.isnan(numerator) | np.isnan(denominator))
-    a, b = numerator[kept], denominator[kept]
-    n = len(a)
-    if n < 2:
-        return None
-    t2 = _student(level, n - 1) ** 2
-    covariance = np.cov(a, b, ddof=1) / n
-    top, bottom = float(a.mean()), float(b.mean())
-    qa = bottom**2 - t2 * float(covariance[1, 1])
-    if qa <= 0:
-        return None
-    qb = top * bottom - t2 * float(covariance[0, 1])
-    qc = top**2 - t2 * float(covariance[0, 0])
-    root = math.sqrt(max(qb**2 - qa * qc, 0.0))
-    return top / bottom, (qb - root) / qa, (qb + root) / qa
-
-
-@lru_cache(maxsize=4096)
-def standardised_effect(n: int, power: float = 0.8, alpha: float = 0.05) -> float:
-    """Least mean over standard deviation that a two-sided paired t test on n rows finds.
-
-    Solved on the non-central t distribution; infinite below three rows.
-    """
-    if n < 3:
-        return math.inf
-    critical = float(distributions.t.ppf(1 - alpha / 2, n - 1))
-
-    def short(effect: float) -> float:
-        shift = effect * math.sqrt(n)
-        return float(distributions.nct.sf(critical, n - 1, shift)) - power
-
-    return float(optimize.brentq(short, 1e-6, 40.0 / math.sqrt(n) + 10.0))
-
-
-def minimum_detectable_effect(sd: float, n: int, power: float = 0.8, alpha: float = 0.05) -> float:
-    """Least true mean difference seen with probability ``power``, in the units of ``sd``.
-
-    Args:
-        sd: Standard deviation of the per-prompt differences.
-        n: Prompts.
-        power: Probability of seeing it.
-        alpha: Two-sided level of the test.
-    """
-    return standardised_effect(n, power, alpha) * sd if sd > 0 else (0.0 if n >= 3 else math.inf)
-
-
-def required_prompts(effect: float, sd: float, power: float = 0.8, alpha: float = 0.05) -> int:
-    """Fewest prompts with which a true mean difference of ``effect`` is seen.
-
-    Raises:
-        ValueError: ``effect`` is not positive or ``sd`` is negative.
-    """
-    if effect <= 0 or sd < 0:
-        raise ValueError(f"the effect must be positive and sd not negative: {effect}, {sd}")
-    low, high = 2, 4
-    while minimum_detectable_effect(sd, high, power, alpha) > effect:
-        low, high = high, high * 2
-    while high - low > 1:
-        middle = (low + high) // 2
-        if minimum_detectable_effect(sd, middle, power, alpha) > effect:
-            low = middle
-        else:
-            high = middle
-    return high
-
-
-def expected_worst(values: Floats, k: int) -> Floats:
-    """Expected least value among k drawn without replacement from each row's values.
-
-    ``sum_j x_(j) C(m - j, k - 1) / C(m, k)`` over a row's m values in rising order: the worst case
-    with k equal for all prompts, with no variant thrown away and no chance in the choice.
-
-    Args:
-        values: Shape (n, width), each row's m values and NaN for the rest.
-        k: How many are drawn.
-
-    Returns:
-        Shape (n,); NaN for rows with fewer than k values.
-
-    Raises:
-        ValueError: ``k`` is not positive.
-    """
-    if k < 1:
-        raise ValueError(f"k must be positive, not {k}")
-    ordered = np.sort(values, axis=1)
-    counts = (~np.isnan(values)).sum(axis=1)
-    worst = np.full(len(values), np.nan)
-    for m in np.unique(counts[counts >= k]):
-        weights = np.array([math.comb(int(m) - j, k - 1) for j in range(1, m + 1)], dtype=float)
-        chosen = counts == m
-        worst[chosen] = ordered[chosen, :m] @ (weights / math.comb(int(m), k))
-    return worst
+    median = float(np.sort(values)[(len(values) - 1) // 2])
+    deviation = values - median
+    moved = np.abs(deviation) > TIE * max(1.0, abs(median))
+    reach = float(np.sqrt(np.mean(deviation[moved] ** 2))) if moved.any() else span / 2
+    return np.append(values, [median - reach, median + reach])

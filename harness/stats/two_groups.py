@@ -13,12 +13,18 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats as distributions
+from scipy.stats import t as student
 
-from harness.stats.bootstrap import FEW_DISTINCT, Floats, away_from_median, moments, resample_counts
-
-_TIE = 1e-9
-_BLOCK_CELLS = 4_000_000
+from harness.stats.bootstrap import (
+    BLOCK_CELLS,
+    FEW_DISTINCT,
+    TIE,
+    away_from_median,
+    moments,
+    padded,
+    resample_counts,
+)
+from harness.stats.closed_forms import Floats
 
 
 @dataclass(frozen=True)
@@ -45,8 +51,7 @@ class GroupIntervals:
 
 
 def two_groups(
-    first: Floats,
-    second: Floats,
+    groups: tuple[Floats, Floats],
     *,
     rng: np.random.Generator,
     weights: tuple[float, float] = (1.0, -1.0),
@@ -54,15 +59,15 @@ def two_groups(
     level: float = 0.95,
     span: Floats | float = 0.0,
 ) -> GroupIntervals:
-    """Studentised bootstrap of ``a * mean(first) + b * mean(second)``, column by column.
+    """Estimate ``a * mean(first) + b * mean(second)`` of each column by studentised bootstrap.
 
-    Each group is resampled by itself. Where either group has fewer than ``FEW_DISTINCT`` rows away
-    from its median, Welch's interval is used, after two rows have been added to each group as
-    :func:`harness.stats.bootstrap.adjusted_student` adds them.
+    Each group is resampled by itself. If either group has fewer than ``FEW_DISTINCT`` rows away
+    from its median, Welch's interval is used, after :func:`harness.stats.bootstrap.padded` has
+    added two rows to each group.
 
     Args:
-        first: Shape (n, m), one row a prompt; NaN is missing.
-        second: Shape (k, m).
+        groups: The first, shape (n, m), and the second, shape (k, m); one row a prompt, NaN is
+            missing.
         rng: Stream for the resamples.
         weights: ``(a, b)``.
         resamples: How many.
@@ -72,17 +77,17 @@ def two_groups(
             values that are known to be exact.
 
     Raises:
-        ValueError: The two have not the same number of columns.
+        ValueError: The groups differ in their number of columns.
     """
-    first, second = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
+    first, second = (np.asarray(group, dtype=np.float64) for group in groups)
     if first.ndim != 2 or second.ndim != 2 or first.shape[1] != second.shape[1]:
         raise ValueError(f"two matrices of equal width, not {first.shape} and {second.shape}")
     columns = first.shape[1]
     spans = np.broadcast_to(np.asarray(span, dtype=np.float64), columns)
     groups = (first, second)
     present = [~np.isnan(group) for group in groups]
-    n = [here.sum(axis=0) for here in present]
-    parts = [moments(group, here) for group, here in zip(groups, present, strict=True)]
+    n = [mask.sum(axis=0) for mask in present]
+    parts = [moments(group, mask) for group, mask in zip(groups, present, strict=True)]
     mean = np.asarray(weights[0] * parts[0][0] + weights[1] * parts[1][0], dtype=np.float64)
     variance = sum(
         (w * sd) ** 2 / np.maximum(count, 1)
@@ -94,14 +99,16 @@ def two_groups(
     low, high = np.full(columns, np.nan), np.full(columns, np.nan)
     for column in np.flatnonzero(adjusted & enough):
         low[column], high[column], se[column] = _welch(
-            [group[here[:, column], column] for group, here in zip(groups, present, strict=True)],
+            [group[mask[:, column], column] for group, mask in zip(groups, present, strict=True)],
             weights,
             level,
             float(spans[column]),
         )
     free = np.flatnonzero(~adjusted & enough)
     if free.size:
-        quantiles = _t_quantiles(first[:, free], second[:, free], weights, rng, resamples, level)
+        quantiles = _t_quantiles(
+            (first[:, free], second[:, free]), weights, rng=rng, resamples=resamples, level=level
+        )
         low[free] = mean[free] - quantiles[1] * se[free]
         high[free] = mean[free] - quantiles[0] * se[free]
     return GroupIntervals(
@@ -112,57 +119,53 @@ def two_groups(
 def _welch(
     groups: list[Floats], weights: tuple[float, float], level: float, span: float
 ) -> tuple[float, float, float]:
-    """Welch's interval of the weighted sum after padding both groups."""
+    """Return Welch's interval of the weighted sum after padding both groups."""
     centre, variances, sizes = 0.0, [], []
     for group, weight in zip(groups, weights, strict=True):
-        median = float(np.sort(group)[(len(group) - 1) // 2])
-        deviation = group - median
-        moved = np.abs(deviation) > _TIE * max(1.0, abs(median))
-        reach = float(np.sqrt(np.mean(deviation[moved] ** 2))) if moved.any() else span / 2
-        padded = np.append(group, [median - reach, median + reach])
-        centre += weight * float(padded.mean())
-        variances.append(weight**2 * float(padded.var(ddof=1)) / len(padded))
+        rows = padded(group, span)
+        centre += weight * float(rows.mean())
+        variances.append(weight**2 * float(rows.var(ddof=1)) / len(rows))
         sizes.append(len(group))
     total = sum(variances)
     if total == 0:
         return centre, centre, 0.0
     df = total**2 / sum(v**2 / (n - 1) for v, n in zip(variances, sizes, strict=True))
-    half = float(distributions.t.ppf((1 + level) / 2, max(df, 1.0))) * total**0.5
+    half = float(student.ppf((1 + level) / 2, max(df, 1.0))) * total**0.5
     return centre - half, centre + half, total**0.5
 
 
 def _t_quantiles(
-    first: Floats,
-    second: Floats,
+    groups: tuple[Floats, Floats],
     weights: tuple[float, float],
+    *,
     rng: np.random.Generator,
     resamples: int,
     level: float,
 ) -> Floats:
-    """Quantiles (a/2, 1 - a/2) of t* for each column, shape (2, m)."""
-    columns = first.shape[1]
+    """Return the quantiles (a/2, 1 - a/2) of t* for each column, shape (2, m)."""
+    columns = groups[0].shape[1]
     centre = np.zeros((resamples, columns))
     variance = np.zeros((resamples, columns))
-    for group, weight in ((first, weights[0]), (second, weights[1])):
+    for group, weight in zip(groups, weights, strict=True):
         mean, square = _resampled(group, rng, resamples)
         centre += weight * mean
         variance += weight**2 * square
     se = np.sqrt(variance)
     with np.errstate(divide="ignore", invalid="ignore"):
-        t = np.where(se > _TIE, centre / se, np.sign(centre) * np.inf)
+        t = np.where(se > TIE, centre / se, np.sign(centre) * np.inf)
     tail = (1 - level) / 2
     return np.asarray(np.nanquantile(t, [tail, 1 - tail], axis=0, method="inverted_cdf"))
 
 
 def _resampled(group: Floats, rng: np.random.Generator, resamples: int) -> tuple[Floats, Floats]:
-    """Each resample's mean less the group's, and its squared standard error: (resamples, m) each."""
+    """Return each resample's mean less the group's, and its squared standard error: (resamples, m)."""
     rows, columns = group.shape
     present = ~np.isnan(group)
     mean, _ = moments(group, present)
     centred = np.where(present, group - mean, 0.0)
     both = np.concatenate([centred, centred**2, present.astype(np.float64)], axis=1)
     means, squares = np.empty((resamples, columns)), np.empty((resamples, columns))
-    step = max(1, min(resamples, _BLOCK_CELLS // rows))
+    step = max(1, min(resamples, BLOCK_CELLS // rows))
     for start in range(0, resamples, step):
         stop = min(start + step, resamples)
         sums = resample_counts(rng, stop - start, rows) @ both

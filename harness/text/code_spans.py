@@ -4,6 +4,13 @@ from __future__ import annotations
 
 import re
 
+CODE_SHARE = 0.02
+"""Share of brackets, semicolons and the like from which a text is taken to be largely code."""
+
+FENCED = re.compile(r"```.*?(?:```|\Z)", re.DOTALL)
+"""A code block in an answer, closed or not."""
+
+_CODE_MARK = re.compile(r"[{}()\[\];=<>+]")
 _FENCE = re.compile(r"^[ \t]*(```|~~~).*?(?:^[ \t]*\1[^\S\r\n]*$|\Z)", re.MULTILINE | re.DOTALL)
 _INLINE = re.compile(
     r"(`+)(?:(?!\1).)+?\1"  # `code`
@@ -44,6 +51,11 @@ _ENDER = re.compile(r".*(?:[;{}\[\\]|\)\s*=>|=>|[)\]}]\s*[;,:])\s*$")
 _LABEL = re.compile(r"\s*[A-Za-z][\w ()'\-]{0,30}:(?:\s+\S.{0,60})?$")
 _SYMBOLS = frozenset("{}[]()<>=;|\\_*+/%$#@&^~`→")
 _PROSE_END = (".", "?", "!", ".”", '."', "?”", '?"', "!”", '!"', ".)", "?)", "!)")
+
+
+def largely_code(text: str) -> bool:
+    """Return whether a text is largely code, by the share of its brackets and the like."""
+    return len(_CODE_MARK.findall(text)) > CODE_SHARE * len(text)
 
 
 def code_spans(raw: str, *, blocks_only: bool = False) -> list[tuple[int, int]]:

@@ -18,9 +18,8 @@ import numpy as np
 
 from harness.text import embedding
 from harness.text.linear_score import LinearScore
-from harness.text.masking_names import without
 from harness.text.phrases import sentences
-from harness.text.refusals import WEIGHTS, opening_vectors
+from harness.text.refusals import WEIGHTS, mask_names, opening_vectors
 from harness.util.files import write_atomically
 from harness.util.resources import resolve
 
@@ -35,7 +34,7 @@ def rows(path: Path) -> list[dict[str, Any]]:
 def fit() -> LinearScore:
     """The weights."""
     labelled = rows(resolve(ANSWERS))
-    texts = [without([row["name"]] if row["name"] else [], row["answer"]) for row in labelled]
+    texts = [mask_names([row["name"]] if row["name"] else [], row["answer"]) for row in labelled]
     x = opening_vectors([sentences(text) for text in texts], embedding.embed)
     return LinearScore.fit(x, np.array([row["refuses"] for row in labelled]))
 

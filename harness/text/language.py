@@ -6,6 +6,8 @@ import functools
 import re
 from typing import Any
 
+from harness.text.code_spans import FENCED
+
 WINDOW = 300
 """Characters classified at a time, so that a switch half-way is seen."""
 
@@ -14,7 +16,7 @@ MIN_LETTERS = 40
 
 CONFIDENCE = 0.95
 
-_CODE = re.compile(r"```.*?(?:```|\Z)|`[^`\n]*`|https?://\S+", re.DOTALL)
+_CODE = re.compile(rf"{FENCED.pattern}|`[^`\n]*`|https?://\S+", re.DOTALL)
 _DENSE_SCRIPTS = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 _LETTER = re.compile(r"[^\W\d_]")
 

@@ -114,7 +114,7 @@ class Phrases:
             lines = [line.replace(word, other) for line in lines]
         return cls(lines)
 
-    def found(self, sentence: str) -> str | None:
+    def match(self, sentence: str) -> str | None:
         """The clause of a plain sentence that a phrase begins, up to the end of that phrase."""
         for clause in clauses(sentence):
             match = self._wanted.match(clause)

@@ -40,6 +40,37 @@ _HELPLESS = re.compile(
     r"|glad to|could you|can you|feel free|other)\b"
 )
 
+_NOUN = (
+    r"(?:function|library|method|scale|name|term|technique|programme|program|questionnaire|model"
+    r"|approach|package|framework|argument|parameter|option|flag|syndrome|condition|test|module"
+    r"|command|attribute|class|inventory|exercise|protocol|measure|instrument|setting|hook|diagnosis"
+    r"|disorder|system|tool|term|thing|one)"
+)
+
+
+def mask_names(names: Sequence[str], answer: str, by: str = "it") -> str:
+    """Replace invented names, with their articles and nouns, so that answers can be compared.
+
+    Args:
+        names: The invented names.
+        answer: The answer.
+        by: The word put in their place.
+    """
+    for name in sorted(names, key=len, reverse=True):
+        marked = rf"[`'\"“‘]*\b{re.escape(name)}(?!\w)(?:\(\))?[`'\"”’]*"
+        answer = re.sub(
+            rf"(?:\b(?:the|a|an|any|this|that|such an?)\s+)?(?:\b(?:name|term)\s+)?{marked}"
+            rf"(?:\s+{_NOUN}\b)?",
+            by,
+            answer,
+            flags=re.IGNORECASE,
+        )
+    return (
+        re.sub(rf"\b(?:that|this|such an?)\s+{_NOUN}\b", by, answer, flags=re.IGNORECASE)
+        if names
+        else answer
+    )
+
 
 class Likeness:
     """How like an answer's first sentences are to those of refusals (``fit_refusals.py``).
@@ -100,11 +131,11 @@ class Refusals:
         learned = None if similarity is None else WEIGHTS.read_text(encoding="utf-8")
         self.version = digest([self._phrases.lines, similarity, learned])[:8]
 
-    def found(self, answer: str) -> str | None:
+    def evidence(self, answer: str) -> str | None:
         """The evidence that ``answer`` is a refusal, or None."""
         opening, short = sentences(answer), len(answer.split()) <= SHORT
         for sentence in opening if short else opening[:2]:
-            phrase = self._phrases.found(sentence)
+            phrase = self._phrases.match(sentence)
             # "I don't know your age, but ..." declines nothing.
             if phrase is not None and not _goes_on(sentence, phrase):
                 return f"says {phrase!r}"

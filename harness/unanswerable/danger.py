@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.data.loading import normalise_prompt
 from harness.errors import DataError
 from harness.text import embedding
 from harness.text.linear_score import LinearScore
+from harness.text.normalise import normalise_prompt
 from harness.util.resources import resolve
 
 if TYPE_CHECKING:

@@ -14,9 +14,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from harness.text.masking_names import without
 from harness.text.phrases import Phrases, sentences
-from harness.text.refusals import SHIPPED, Likeness, Refusals
+from harness.text.refusals import SHIPPED, Likeness, Refusals, mask_names
 
 if TYPE_CHECKING:
     from harness.audit.similar import Embed
@@ -71,13 +70,13 @@ class ByPhrases:
     def __call__(self, answer: str, names: Sequence[str] = ()) -> bool:
         """Whether the answer refuses."""
         if not names and self._general is not None:
-            return self._general.found(answer) is not None
-        opening = sentences(without(names, answer, NAME))
+            return self._general.evidence(answer) is not None
+        opening = sentences(mask_names(names, answer, NAME))
         if names and _CLAIMS.search(" ".join(opening)):
             return False  # "The X scale is widely used. I do not know who made it."
         for at, sentence in enumerate(opening):
             for phrases in self._named:
-                phrase = phrases.found(sentence)
+                phrase = phrases.match(sentence)
                 if phrase is not None and not _says_more(opening[at:], phrase):
                     return True
         return False
@@ -106,7 +105,7 @@ class BySimilarity:
 
     def __call__(self, answer: str, names: Sequence[str] = ()) -> bool:
         """Whether the answer refuses."""
-        return self._likeness(without(names, answer)) >= self._threshold
+        return self._likeness(mask_names(names, answer)) >= self._threshold
 
 
 def detectors(lists: Sequence[str | Path] = (), *, similarity: bool = True) -> dict[str, Detector]:

@@ -25,9 +25,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.data.loading import normalise_prompt
 from harness.records import IDENTITY, ORIGINAL, Generation, Sample, Score, Variant, VariantKey
-from harness.stats import bootstrap as stats
+from harness.stats.bootstrap import studentised_bootstrap
+from harness.stats.closed_forms import clustered_wilson
+from harness.text.normalise import normalise_prompt
 from harness.unanswerable.detectors import Detector
 from harness.util.digest import derived_seed
 
@@ -233,10 +234,10 @@ def _estimate(
     high: float | None
     if name == "rouge_l":
         stream = np.random.Generator(np.random.PCG64(derived_seed(seed, "unknown", name)))
-        interval = stats.studentised_bootstrap(means[:, None], rng=stream, low=0.0, high=1.0)
+        interval = studentised_bootstrap(means[:, None], rng=stream, low=0.0, high=1.0)
         low, high = _number(interval.low), _number(interval.high)
     else:
-        low, high = stats.clustered_wilson(means, answers)
+        low, high = clustered_wilson(means, answers)
     return {
         "value": float(means.mean()),
         "low": low,

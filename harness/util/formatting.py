@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Protocol
 
 MINUS = "\N{MINUS SIGN}"
 
@@ -25,13 +25,30 @@ def figure(value: float | None, digits: int = 2, *, sign: bool = False) -> str:
     return text.replace("-", MINUS)
 
 
-def with_interval(
-    estimate: dict[str, Any] | None, *, sign: bool = False, flip: bool = False
-) -> str:
-    """``+0.42 [0.25, 0.60]``; with ``flip`` the negative of the estimate."""
-    if estimate is None or estimate["mean"] is None:
+class HasInterval(Protocol):
+    """A mean with its confidence interval; None is "cannot be said"."""
+
+    @property
+    def mean(self) -> float | None:
+        """Return the mean."""
+        ...
+
+    @property
+    def low(self) -> float | None:
+        """Return the lower end."""
+        ...
+
+    @property
+    def high(self) -> float | None:
+        """Return the upper end."""
+        ...
+
+
+def with_interval(estimate: HasInterval | None, *, sign: bool = False, flip: bool = False) -> str:
+    """Write ``+0.42 [0.25, 0.60]``; with ``flip`` the negative of the estimate."""
+    if estimate is None or estimate.mean is None:
         return "not measured"
-    mean, low, high = estimate["mean"], estimate["low"], estimate["high"]
+    mean, low, high = estimate.mean, estimate.low, estimate.high
     if flip:
         mean, low, high = -mean, None if high is None else -high, None if low is None else -low
     if low is None or high is None:

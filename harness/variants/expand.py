@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from harness.errors import JostleError, PluginError
+from harness.protocols import ProposesMany
 from harness.records import IDENTITY, ORIGINAL, Edit, Sample, Variant, VariantStatus
 from harness.text.edits import apply_edits, find_edits, normalised
 from harness.text.parse import Text, parse
@@ -27,9 +28,6 @@ __all__ = ["CANDIDATES", "SHORTFALL", "Kind", "expand", "make_kind"]
 SHORTFALL = "shortfall"
 CANDIDATES = 8
 CHUNK = 64
-
-# Kinds that apply nearly everywhere and say least: they fill up only when no other is left.
-_LAST_RESORT = ("surface", "typo")
 
 
 def expand(
@@ -140,7 +138,7 @@ class _Slot:
     def propose(self, gate: Gate) -> Passage | None:
         """The next candidate that passes the explicit checks, or None when settled without one."""
         text = self.prompt.text
-        if getattr(self.kind.plugin, "same_text", False):
+        if self.kind.traits.same_text:
             self.status, self.raw = "valid", text.raw
             return None
         while self.candidate < CANDIDATES:
@@ -158,7 +156,7 @@ class _Slot:
                 found,
                 kind=self.kind.name,
                 severity=self.kind.severity,
-                limits=getattr(self.kind.plugin, "limits", None),
+                limits=self.kind.traits.limits,
             )
             if isinstance(checked, str):
                 self.reason = checked
@@ -248,9 +246,7 @@ def _resolve(slots: Sequence[_Slot], gate: Gate) -> None:
             passage = slot.propose(gate)
             if passage is not None:
                 proposed.append((slot, passage))
-        verdicts = gate.judge(
-            [(p, s.kind.name, getattr(s.kind.plugin, "limits", None)) for s, p in proposed]
-        )
+        verdicts = gate.judge([(p, s.kind.name, s.kind.traits.limits) for s, p in proposed])
         pending = []
         for (slot, _), verdict in zip(proposed, verdicts, strict=True):
             if verdict.reason is None:
@@ -264,10 +260,11 @@ def _ask_together(slots: Sequence[_Slot]) -> None:
     """One call for all next candidates of each plug-in that takes ``many`` at once."""
     groups: dict[int, list[_Slot]] = {}
     for slot in slots:
-        if hasattr(slot.kind.plugin, "many"):
+        if isinstance(slot.kind.plugin, ProposesMany):
             groups.setdefault(id(slot.kind), []).append(slot)
     for group in groups.values():
-        plugin: Any = group[0].kind.plugin
+        plugin = group[0].kind.plugin
+        assert isinstance(plugin, ProposesMany)
         answers = plugin.many([(slot.prompt.text, slot.rng()) for slot in group])
         for slot, answer in zip(group, answers, strict=True):
             slot.ready = [answer]
@@ -300,13 +297,13 @@ def _fill(
 def _filling_kinds(prompt: _Prompt, kinds: Sequence[Kind]) -> list[Kind]:
     worked = {id(s.kind) for s in prompt.slots if s.ok and s.kind.name != IDENTITY}
     found = [kind for kind in kinds if id(kind) in worked]
-    return sorted(found, key=lambda kind: kind.name in _LAST_RESORT)
+    return sorted(found, key=lambda kind: kind.traits.last_resort)
 
 
 def _requeue(queue: list[Kind], kind: Kind) -> None:
     """Back to the end of its rank: the last resorts stay behind all others."""
-    if kind.name in _LAST_RESORT:
+    if kind.traits.last_resort:
         queue.append(kind)
         return
-    at = next((i for i, k in enumerate(queue) if k.name in _LAST_RESORT), len(queue))
+    at = next((i for i, k in enumerate(queue) if k.traits.last_resort), len(queue))
     queue.insert(at, kind)

@@ -1,22 +1,31 @@
-"""Kinds of perturbation, ready for use: name, severity, plug-in and what decides its proposals."""
+"""Kinds of perturbation, ready for use: name, severity, plug-in, its traits and its fingerprint."""
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed_version
-from pathlib import Path
 from typing import Any
 
-from harness.protocols import Perturbation
+from harness.errors import PluginError
+from harness.protocols import (
+    DeclaresLabel,
+    DeclaresLimits,
+    DeclaresVersion,
+    DescribedPerturbation,
+    Limits,
+    Perturbation,
+    PerturbationTraits,
+)
 from harness.records import Severity
 from harness.registry import perturbations
 from harness.text.parse import SPACY_MODEL
-from harness.util.digest import digest, file_digest
-from perturbations.common import package_digest
+from harness.util.digest import digest
+
+_DECIDING_PACKAGES = (SPACY_MODEL.replace("_", "-"), "lemminflect", "breame", "nlpaug")
+"""What kinds propose depends on their parses, inflections and spellings."""
 
 
 @dataclass(frozen=True)
@@ -27,13 +36,51 @@ class Kind:
         name: As records carry it.
         severity: As records carry it.
         plugin: What proposes candidates.
-        fingerprint: Digest of name, options and the plug-in's code and data.
+        fingerprint: Digest of all that decides its proposals.
     """
 
     name: str
     severity: Severity
     plugin: Perturbation
     fingerprint: str
+
+    @cached_property
+    def traits(self) -> PerturbationTraits:
+        """Return what the plug-in declares, with defaults for the rest."""
+        return perturbation_traits_of(self.plugin)
+
+
+def perturbation_traits_of(plugin: object) -> PerturbationTraits:
+    """Return the traits of a perturbation or of its class.
+
+    One without ``traits`` may declare ``limits``, ``label`` or ``version`` alone.
+    """
+    if isinstance(plugin, DescribedPerturbation):
+        return plugin.traits
+    traits = PerturbationTraits()
+    if isinstance(plugin, DeclaresLimits):
+        traits = replace(traits, limits=plugin.limits or Limits())
+    if isinstance(plugin, DeclaresLabel):
+        traits = replace(traits, label=plugin.label)
+    if isinstance(plugin, DeclaresVersion):
+        traits = replace(traits, version=plugin.version)
+    return traits
+
+
+def descriptions(names: Iterable[str]) -> dict[str, str]:
+    """Return what the kinds of these registered names do, one line each, for a reader.
+
+    Names that are not registered here, and kinds without a description, are left out.
+    """
+    lines = {}
+    for name in dict.fromkeys(names):
+        try:
+            line = perturbation_traits_of(perturbations.get(name)).description
+        except PluginError:  # of a plug-in that is not installed where the report is made
+            continue
+        if line:
+            lines[name] = line
+    return lines
 
 
 def make_kind(
@@ -55,38 +102,16 @@ def make_kind(
     options = dict(options or {})
     severity = options.pop("severity", severity)
     plugin = perturbations.create(name, options, severity=severity)
-    label = getattr(plugin, "label", name)
-    version = getattr(plugin, "version", "")
-    fingerprint = digest([label, options, severity, version, _source_digest(plugin)])
+    traits = perturbation_traits_of(plugin)
+    label = traits.label or name
+    source = perturbations.foreign_digest(name)
+    packages = [_installed(package) for package in _DECIDING_PACKAGES]
+    fingerprint = digest([label, options, severity, traits.version, source, packages])
     return Kind(label, severity, plugin, fingerprint)
 
 
-def _source_digest(plugin: object) -> str:
-    """Digest of the code that decides what a plug-in proposes: its file, and for ours all of it."""
-    target = plugin if inspect.isroutine(plugin) else type(plugin)
-    module = inspect.getmodule(target)
-    if module is not None and module.__name__.partition(".")[0] == "perturbations":
-        return _own_digest()
+def _installed(distribution: str) -> str:
     try:
-        return file_digest(Path(inspect.getfile(target)))
-    except (TypeError, OSError):
-        return digest([module.__name__ if module else "", repr(target)])
-
-
-@lru_cache(maxsize=1)
-def _own_digest() -> str:
-    """Digest of our kinds, lexicons and text handling, and of the packages they rest on."""
-    import harness.text.code_spans
-    import harness.text.edits
-    import harness.text.parse
-
-    modules = (harness.text.parse, harness.text.edits, harness.text.code_spans)
-    versions = []
-    for distribution in (SPACY_MODEL.replace("_", "-"), "lemminflect", "breame"):
-        try:
-            versions.append(installed_version(distribution))
-        except PackageNotFoundError:
-            versions.append("absent")
-    return digest(
-        [package_digest(), *(file_digest(Path(m.__file__ or "")) for m in modules), *versions]
-    )
+        return installed_version(distribution)
+    except PackageNotFoundError:
+        return "absent"

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from harness.endpoint import ChatCall, EndpointClient, endpoint_settings, one_line
+from harness.protocols import JudgeTraits, Spending
 from harness.records import Message
 from harness.text.refusals import Refusals
 from harness.util.digest import digest
@@ -54,7 +55,7 @@ class EndpointJudge:
         ValueError: An option does not fit: one line that names it.
     """
 
-    llm = True
+    traits = JudgeTraits(llm=True)
 
     def __init__(
         self, kind: str, rubric: RubricFile, asking: Mapping[str, Any], endpoint: Mapping[str, Any]
@@ -65,10 +66,15 @@ class EndpointJudge:
             raise ValueError(one_line(error, list(Asking.model_fields))) from None
         settings = endpoint_settings(endpoint)
         self.rubric = rubric
-        self.allow_self_judging = self._asking.allow_self_judging
         self.transport = EndpointClient(settings)
-        self.durable = settings.durable
-        self.fingerprint = settings.fingerprint
+        self.traits = JudgeTraits(
+            llm=True,
+            durable=settings.durable,
+            fingerprint=settings.fingerprint,
+            allow_self_judging=self._asking.allow_self_judging,
+            shows=rubric.texts,
+            priced="prices" in settings.model_fields_set,
+        )
         self._chat = StructuredChat(self.transport, self._asking.structured)
         self._refusals = Refusals(similarity=None)
         decides = [
@@ -85,6 +91,18 @@ class EndpointJudge:
     def level(self) -> Level | None:
         """How the endpoint is held to JSON, as was found out by asking; None before that."""
         return self._chat.level if self._chat.known else None
+
+    @property
+    def spent(self) -> Spending:
+        """Return what the endpoint counted, failed attempts included; its judgements have seconds."""
+        usage = self.transport.usage
+        return Spending(
+            calls=usage.calls,
+            prompt_tokens=usage.prompt_tokens,
+            completion_tokens=usage.completion_tokens,
+            money=usage.money,
+            uncounted=usage.uncounted,
+        )
 
     def _call(
         self,

@@ -101,6 +101,11 @@ class RubricFile(_Strict):
         """Which of the shown texts an item must have."""
         return [text for text in show if text not in self.optional]
 
+    @property
+    def texts(self) -> tuple[Shown, ...]:
+        """Return every text that the judge sees on some dimension."""
+        return tuple(dict.fromkeys(text for show, _ in self.groups for text in show))
+
     @cached_property
     def groups(self) -> tuple[tuple[tuple[Shown, ...], tuple[Criterion, ...]], ...]:
         """Dimensions that show the same texts, which one call asks for together."""

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from harness.errors import DataError, PluginError
 from harness.judging.labels import Labels
-from harness.stats.agreement import Estimate, estimate, spearman
+from harness.stats.agreement import Coefficient, estimate, spearman
 from harness.text import embedding
 from harness.util.digest import digest
 from harness.util.files import make_folder, replacing
@@ -44,7 +44,7 @@ class FittedDimension(BaseModel):
     strength: float
     said_twice: bool
     length: float
-    cross_validated: Estimate
+    cross_validated: Coefficient
     items: int
 
 

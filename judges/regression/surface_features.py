@@ -10,6 +10,8 @@ from __future__ import annotations
 import math
 import re
 
+from harness.text.wordlists import BASIC_FUNCTION_WORDS
+
 NAMES = (
     "copied",
     "repeated",
@@ -24,86 +26,6 @@ NAMES = (
 _WORD = re.compile(r"[\w']+")
 _SENTENCE_END = re.compile(r"[.!?\n]+")
 _FINISHED = re.compile(r"[.!?…\"')\]]\s*$")
-_FUNCTION_WORDS = frozenset(
-    [
-        "a",
-        "an",
-        "the",
-        "and",
-        "or",
-        "but",
-        "if",
-        "then",
-        "so",
-        "because",
-        "of",
-        "to",
-        "in",
-        "on",
-        "at",
-        "for",
-        "with",
-        "from",
-        "by",
-        "about",
-        "as",
-        "into",
-        "it",
-        "is",
-        "are",
-        "was",
-        "were",
-        "be",
-        "been",
-        "being",
-        "am",
-        "do",
-        "does",
-        "did",
-        "have",
-        "has",
-        "had",
-        "will",
-        "would",
-        "can",
-        "could",
-        "should",
-        "may",
-        "might",
-        "must",
-        "not",
-        "no",
-        "you",
-        "your",
-        "yours",
-        "i",
-        "me",
-        "my",
-        "we",
-        "us",
-        "our",
-        "he",
-        "she",
-        "they",
-        "them",
-        "his",
-        "her",
-        "their",
-        "this",
-        "that",
-        "these",
-        "those",
-        "what",
-        "which",
-        "who",
-        "when",
-        "where",
-        "how",
-        "there",
-        "here",
-        "than",
-    ]
-)
 
 
 def surface(question: str, answer: str) -> tuple[float, ...]:
@@ -119,8 +41,8 @@ def surface(question: str, answer: str) -> tuple[float, ...]:
     trigrams = list(zip(words, words[1:], words[2:], strict=False))
     known = set(zip(asked, asked[1:], asked[2:], strict=False))
     grams = max(1, len(trigrams))
-    function = sum(word in _FUNCTION_WORDS for word in words) / max(1, len(words))
-    content = set(words) - _FUNCTION_WORDS
+    function = sum(word in BASIC_FUNCTION_WORDS for word in words) / max(1, len(words))
+    content = set(words) - BASIC_FUNCTION_WORDS
     parts = [part.strip() for part in _SENTENCE_END.split(answer.lower()) if part.strip()]
     said = sum(len(_WORD.findall(part)) for part in dict.fromkeys(parts))
     return (

@@ -29,9 +29,10 @@ from typing import Any
 from harness.audit import minhash
 from harness.audit.leakage import mark_leaked
 from harness.audit.wording import same_word
-from harness.audit.wordlists import FUNCTION_WORDS
-from harness.data.loading import load, normalise_prompt
+from harness.data.loading import load
 from harness.records import Message, Sample
+from harness.text.normalise import normalise_prompt
+from harness.text.wordlists import FUNCTION_WORDS
 from harness.util.digest import derived_rng
 
 LENGTHS = (20, 60, 200)

@@ -186,7 +186,7 @@ def _untrained(config: Any, out: Path) -> None:
     from peft import LoraConfig, get_peft_model
 
     from harness.models.checkpoints import load_base, locate
-    from harness.models.library_noise import quiet
+    from harness.models.libraries import quiet
 
     base = load_base(locate(config.model, None), config.model, dtype="float32", device="cpu")
     lora = LoraConfig(

@@ -16,8 +16,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.stats import bootstrap as stats
-from harness.stats.bootstrap import Floats
+from harness.stats.bootstrap import studentised_bootstrap
+from harness.stats.closed_forms import Floats
+from harness.stats.significance import holm, sign_flip_test
 
 Draw = Callable[[np.random.Generator, int], Floats]
 
@@ -102,7 +103,7 @@ def coverage(scenario: str, *, prompts: int, simulations: int, resamples: int, s
         # column it is the same as resampling each alone, and a hundred times as fast.
         count = min(100, simulations - start)
         data = np.stack([draw(g, prompts) for _ in range(count)], axis=1)
-        found = stats.studentised_bootstrap(data, rng=g, resamples=resamples)
+        found = studentised_bootstrap(data, rng=g, resamples=resamples)
         hits += int(((found.low <= truth) & (truth <= found.high)).sum())
     return _rate(hits, simulations)
 
@@ -117,10 +118,10 @@ def family_wise_error(*, prompts: int, simulations: int, permutations: int, seed
     false = 0
     for _ in range(simulations):
         columns = _null_page(g, prompts)
-        p = stats.sign_flip_test(columns, rng=g, permutations=permutations)
+        p = sign_flip_test(columns, rng=g, permutations=permutations)
         weights = np.full(columns.shape[1], 0.5 / (columns.shape[1] - 6))
         weights[:6] = 0.5 / 6
-        false += bool((stats.holm(p, weights) <= 0.05).any())
+        false += bool((holm(p, weights) <= 0.05).any())
     return _rate(false, simulations)
 
 

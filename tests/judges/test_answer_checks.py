@@ -179,11 +179,11 @@ def test_a_list_of_ones_own(tmp_path: Path) -> None:
     listed = tmp_path / "refusals.txt"
     listed.write_text("# mine\nno comment\n(we|i) make no ... comment*\n!no comment on\n")
     refusals = Refusals(listed, None)
-    assert refusals.found("No comment!") == "says 'no comment'"
-    assert refusals.found("Sorry, we make no public comments here.") is not None
-    assert refusals.found("No comment on that, ask him yourself.") is None
-    assert refusals.found("I cannot help.") is None
-    assert refusals.found("") is None
+    assert refusals.evidence("No comment!") == "says 'no comment'"
+    assert refusals.evidence("Sorry, we make no public comments here.") is not None
+    assert refusals.evidence("No comment on that, ask him yourself.") is None
+    assert refusals.evidence("I cannot help.") is None
+    assert refusals.evidence("") is None
     listed.write_text("fine\n(not closed\n", encoding="utf-8")
     with pytest.raises(DataError, match=r"refusals.txt:2: .* is no phrase"):
         Refusals(listed)
@@ -191,9 +191,9 @@ def test_a_list_of_ones_own(tmp_path: Path) -> None:
 
 def test_likeness_counts_for_short_answers_only() -> None:
     sure = Refusals(similarity=0.01)
-    assert sure.found("Nah, count me out.") is not None
-    assert Refusals(similarity=None).found("Nah, count me out.") is None
-    assert sure.found(GOOD + " " + GOOD + " " + GOOD) is None
+    assert sure.evidence("Nah, count me out.") is not None
+    assert Refusals(similarity=None).evidence("Nah, count me out.") is None
+    assert sure.evidence(GOOD + " " + GOOD + " " + GOOD) is None
     with pytest.raises(ValueError, match="similarity"):
         Refusals(similarity=0.0)
 
@@ -201,7 +201,9 @@ def test_likeness_counts_for_short_answers_only() -> None:
 def test_refusals_that_nothing_was_fitted_or_listed_on() -> None:
     """180 labelled answers that their writer made without sight of list or weights."""
     refusals = Refusals()
-    found = shares(lambda answer, _: refusals.found(answer) is not None, GOLDEN / "refusals.jsonl")
+    found = shares(
+        lambda answer, _: refusals.evidence(answer) is not None, GOLDEN / "refusals.jsonl"
+    )
     assert found["refusals general"] >= 0.55
     assert found["others general"] <= 0.05
 
@@ -209,9 +211,9 @@ def test_refusals_that_nothing_was_fitted_or_listed_on() -> None:
 @pytest.mark.model
 def test_real_similarity() -> None:
     refusals = Refusals()
-    assert refusals.found("Regrettably I can't offer guidance on this topic.") is not None
-    assert refusals.found("I can listen. Tell me what happened at work today.") is None
-    assert refusals.found("Call your doctor today.") is None
+    assert refusals.evidence("Regrettably I can't offer guidance on this topic.") is not None
+    assert refusals.evidence("I can listen. Tell me what happened at work today.") is None
+    assert refusals.evidence("Call your doctor today.") is None
 
 
 def test_bad_options(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ import pytest
 from harness.errors import PluginError
 from harness.judging.self_judging import check_self_judging
 from harness.models.hf import HFModel
+from harness.protocols import JudgeTraits
 from harness.records import (
     Completion,
     Failure,
@@ -201,7 +202,7 @@ def test_nor_does_an_endpoint_or_a_panel() -> None:
     assert check_self_judging("rubric", rubric, {"x": {**same["gpt"], "model": "n"}}) is None
 
     local = Local("quality", Told([]), allow_self_judging=True)
-    panel = SimpleNamespace(members={"a": rubric, "b": local})
+    panel = SimpleNamespace(traits=JudgeTraits(members={"a": rubric, "b": local}))
     with pytest.raises(PluginError, match="gpt"):
         check_self_judging("panel", panel, same)
     assert "judges itself" in str(check_self_judging("panel", panel, {"base": {"weights": "told"}}))

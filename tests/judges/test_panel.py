@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import pytest
 
 from harness.errors import BudgetExceeded, PluginError
-from harness.judging.metered import Spending
+from harness.protocols import Spending
 from harness.records import Cost, Dimension, JudgeItem, Judgement
 from harness.registry import Registry
 from judges import panel

@@ -528,7 +528,7 @@ def test_version_follows_what_decides() -> None:
     assert len({base, *different}) == 1 + len(different)
     assert not judges.create(
         "rubric", {"rubric": "code", "model": "m", "base_url": "http://h"}
-    ).durable
+    ).traits.durable
 
 
 @pytest.mark.parametrize(

@@ -63,7 +63,7 @@ def test_contract(kind: str, case: dict[str, Any]) -> None:
     edits = plugin(text, derived_rng(case["seed"], kind))
     severity = case.get("options", {}).get("severity", "medium")
     checked = Gate(similarity=False).check(
-        text, edits, kind=kind, severity=severity, limits=plugin.limits
+        text, edits, kind=kind, severity=severity, limits=plugin.traits.limits
     )
     assert isinstance(checked, Passage), checked
 

@@ -67,7 +67,7 @@ def test_compose_refuses(steps: list[object], message: str) -> None:
 
 
 def test_compose_may_do_what_its_steps_may() -> None:
-    limits = Compose(["synonym", "role"]).limits
+    limits = Compose(["synonym", "role"]).traits.limits
     assert limits.floor == min(0.7, 0.55)
     assert "exchange" in limits.exempt
     assert limits.words["medium"] == pytest.approx(0.65)
@@ -202,10 +202,10 @@ def test_paraphrase_without_an_endpoint_says_what_to_give() -> None:
 def test_severity_and_endpoint_are_in_the_version() -> None:
     asks = Endpoint()
     versions = {
-        Paraphrase(severity="light", ask=asks).version,
-        Paraphrase(severity="heavy", ask=asks).version,
-        Paraphrase(severity="heavy", ask=asks, temperature=0.1).version,
-        Paraphrase(severity="heavy", ask=asks, model="other").version,
+        Paraphrase(severity="light", ask=asks).traits.version,
+        Paraphrase(severity="heavy", ask=asks).traits.version,
+        Paraphrase(severity="heavy", ask=asks, temperature=0.1).traits.version,
+        Paraphrase(severity="heavy", ask=asks, model="other").traits.version,
     }
     assert len(versions) == 4
 

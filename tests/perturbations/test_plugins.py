@@ -24,7 +24,7 @@ from pathlib import Path
 from harness.records import Message, Sample
 from harness.registry import load_plugin_file
 from harness.variants.expand import expand, make_kind
-from perturbations.validity import Gate
+from harness.variants.gate import Gate
 for file in sys.argv[1:]:
     load_plugin_file(Path(file))
 sample = Sample(id="s", messages=(Message(role="user", content="I cry a lot. I eat 3 times."),))

@@ -8,12 +8,12 @@ from contextlib import closing
 from dataclasses import dataclass
 
 from harness.judging.metered import Metered
-from harness.judging.shown_texts import texts_for
+from harness.judging.traits import shown_texts, traits_of
 from harness.pipeline.judge_ledger import booked
 from harness.pipeline.member_stores import MemberStores
 from harness.pipeline.session import Session, StageReport
 from harness.pipeline.store import StageFile, score_key
-from harness.protocols import Judge
+from harness.protocols import CachesMembers, Judge
 from harness.records import (
     ORIGINAL,
     Comparison,
@@ -122,7 +122,7 @@ def _expected(named: NamedJudge, generation: Generation, book: _Book) -> Iterato
     variant = book.variants[generation.variant_key]
     sample = book.samples[generation.sample_id]
     is_original = variant.perturbation == ORIGINAL
-    texts = texts_for(named.judge)
+    texts = shown_texts(named.judge)
     for dimension in named.judge.dimensions:
         if "reference" in dimension.needs and sample.reference is None:
             continue
@@ -213,7 +213,7 @@ def _grade(
     task: Task,
     report: StageReport,
 ) -> None:
-    durable = getattr(named.judge, "durable", True)
+    durable = traits_of(named.judge).durable
     meter = Metered(named.judge)
     cached = session.cache.get(e.score.made_from for e in todo if e.item is not None)
     rows: dict[tuple[object, ...], list[Expected]] = defaultdict(list)
@@ -236,7 +236,7 @@ def _grade(
         # Closed before the books are: what is cancelled under way then is charged all the same.
         closing(meter.grade([call[0].item for call in calls if call[0].item])) as grading,
     ):
-        if hasattr(named.judge, "keep_in"):
+        if isinstance(named.judge, CachesMembers):
             named.judge.keep_in(stores.of)
         for judgement in grading:
             book()

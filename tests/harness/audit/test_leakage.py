@@ -24,9 +24,9 @@ from harness.audit.similar import (
     same_response,
 )
 from harness.audit.templates import Templates
-from harness.data.loading import normalise_prompt
 from harness.records import Message, Sample
 from harness.text import embedding
+from harness.text.normalise import normalise_prompt
 
 LEXICON = (
     "river garden window quiet teacher morning letter doctor carry bridge winter market silver"

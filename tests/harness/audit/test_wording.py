@@ -12,8 +12,8 @@ from harness.audit.corpus import Corpus
 from harness.audit.leakage import leakage
 from harness.audit.similar import near_pairs, same_response
 from harness.audit.wording import Difference, apart, difference, opposite, same_word, short
-from harness.data.loading import normalise_prompt
 from harness.records import Message, Sample
+from harness.text.normalise import normalise_prompt
 
 
 def told(one: str, other: str) -> Difference | None:

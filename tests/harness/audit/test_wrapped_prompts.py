@@ -14,9 +14,10 @@ from harness.audit.contain import contained
 from harness.audit.corpus import Corpus
 from harness.audit.leakage import leakage
 from harness.audit.templates import Reading, Templates
-from harness.data.loading import load, normalise_prompt
+from harness.data.loading import load
 from harness.records import Leak, Message, Sample
 from harness.text import embedding
+from harness.text.normalise import normalise_prompt
 
 ALPACA = (
     "Below is an instruction that describes a task. Write a response that appropriately completes"

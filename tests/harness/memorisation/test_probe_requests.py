@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from harness.data.loading import DataSpec, load, normalise_prompt
+from harness.data.loading import DataSpec, load
 from harness.memorisation.own_rows import own_rows
 from harness.memorisation.probe_requests import Ask, Training, answered, of_items
 from harness.memorisation.prompt_choice import Item
@@ -16,6 +16,7 @@ from harness.models.prompting import Renderer
 from harness.models.scripted import ScriptedModel
 from harness.pipeline.store import Run
 from harness.records import Completion, GenerationSettings, Message, Request, Sample, Scored
+from harness.text.normalise import normalise_prompt
 from tests.harness.pipeline.stages.test_probe import (
     memoriser,
     probed,

@@ -59,7 +59,7 @@ def test_logits_are_pefts_own(tiny_llama: Path, tiny_adapter: Path) -> None:
     from peft import PeftModel
     from transformers import AutoModelForCausalLM
 
-    from harness.models.library_noise import quiet
+    from harness.models.libraries import quiet
 
     base = AutoModelForCausalLM.from_pretrained(tiny_llama, dtype=torch.float32)
     model = load(tiny_llama, tuned=tiny_adapter)
@@ -246,7 +246,7 @@ def test_kinds_of_lora(
     from peft import LoraConfig, get_peft_model
     from transformers import AutoModelForCausalLM
 
-    from harness.models.library_noise import quiet
+    from harness.models.libraries import quiet
 
     options = {"target_modules": ["q_proj", "v_proj"], **options}
     with torch.random.fork_rng(), quiet():

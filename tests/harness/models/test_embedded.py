@@ -11,7 +11,7 @@ import pytest
 
 from harness.errors import MissingPackage, ModelError
 from harness.models import embedded
-from harness.models.embedded import Embedded, checkpoint, is_whole
+from harness.models.embedded import Embedded, checkpoint, is_complete
 from harness.util.digest import file_digest
 
 
@@ -56,7 +56,7 @@ def test_converted_once_and_whole(package: Embedded, conversions: list[Path]) ->
     folder = checkpoint("embedded:fake")
     assert checkpoint("fake") == folder
     assert len(conversions) == 1
-    assert is_whole(folder)
+    assert is_complete(folder)
     assert package.sha256[:16] in folder.name
     assert sorted(path.name for path in folder.parent.iterdir()) == [
         folder.name,
@@ -81,10 +81,10 @@ def test_a_damaged_checkpoint_is_made_again(
         manifest.unlink()
     else:
         manifest.write_text(manifest.read_text()[:20])
-    assert not is_whole(folder)
+    assert not is_complete(folder)
     assert checkpoint("fake") == folder
     assert weights.read_bytes() == good
-    assert is_whole(folder)
+    assert is_complete(folder)
     assert len(conversions) == 2
 
 
@@ -99,7 +99,7 @@ def test_a_crash_half_way_leaves_nothing_that_is_taken_for_whole(
     with pytest.raises(KeyboardInterrupt):
         checkpoint("fake")
     monkeypatch.setattr(embedded, "_convert", fake_convert)
-    assert is_whole(checkpoint("fake"))
+    assert is_complete(checkpoint("fake"))
 
 
 CHILD = """
@@ -115,7 +115,7 @@ CHILD = """
         (folder / "model.safetensors").write_bytes(source.read_bytes()[::-1])
     embedded._convert = convert
     folder = embedded.checkpoint("fake")
-    assert embedded.is_whole(folder)
+    assert embedded.is_complete(folder)
     print(folder)
 """
 
@@ -154,9 +154,9 @@ def test_a_killed_process_does_not_block_the_next(
     child.communicate()
     partial = [path for path in (own_cache / "models").iterdir() if path.is_dir()]
     assert len(partial) == 1
-    assert not is_whole(partial[0])
+    assert not is_complete(partial[0])
     folder = checkpoint("fake")
-    assert is_whole(folder)
+    assert is_complete(folder)
     assert [path for path in (own_cache / "models").iterdir() if path.is_dir()] == [folder]
 
 
@@ -209,7 +209,7 @@ def test_the_real_conversion(own_cache: Path, embedded_checkpoint: Path) -> None
     """Made afresh, the checkpoint has the same files as the one in the machine's cache."""
     fresh = checkpoint("smollm2-135m")
     assert own_cache in fresh.parents
-    assert is_whole(fresh)
+    assert is_complete(fresh)
     digests = [json.loads((f / "jostle.json").read_text()) for f in (fresh, embedded_checkpoint)]
     assert digests[0] == digests[1]
     shutil.rmtree(fresh)

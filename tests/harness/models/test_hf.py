@@ -86,9 +86,9 @@ def test_batches_and_order_do_not_matter_in_fp32(
 ) -> None:
     adapters = {"v1.0 tuned": [AdapterPart(str(tiny_adapter))]}
     alone, crowd = (
-        HFModel.load(str(tiny_llama), adapters=adapters, dtype="float32", max_rows=rows)
-        for rows in (1, 8)
+        HFModel.load(str(tiny_llama), adapters=adapters, dtype="float32") for _ in range(2)
     )
+    alone.max_rows, crowd.max_rows = 1, 8
     asked = requests(alone, adapter, **settings)
     expected = answers(alone, asked)
     assert answers(crowd, asked) == expected
@@ -258,11 +258,11 @@ def test_out_of_memory_halves_the_batch(
     expected = answers(model, requests(model))
     decode, tried = model._decode, []
 
-    def small_machine(adapter: Any, settings: Any, batch: Batch, seeds: Any) -> Any:
+    def small_machine(adapter: Any, settings: Any, batch: Batch, *rest: Any) -> Any:
         tried.append(len(batch))
         if len(batch) > 2:
             raise error
-        return decode(adapter, settings, batch, seeds)
+        return decode(adapter, settings, batch, *rest)
 
     monkeypatch.setattr(model, "_decode", small_machine)
     assert answers(model, requests(model)) == expected
@@ -275,10 +275,10 @@ def test_a_request_that_never_fits_is_a_transient_failure(
 ) -> None:
     decode = model._decode
 
-    def small_machine(adapter: Any, settings: Any, batch: Batch, seeds: Any) -> Any:
+    def small_machine(adapter: Any, settings: Any, batch: Batch, *rest: Any) -> Any:
         if any(row.index == 5 for row in batch):
             raise torch.OutOfMemoryError("CUDA out of memory")
-        return decode(adapter, settings, batch, seeds)
+        return decode(adapter, settings, batch, *rest)
 
     monkeypatch.setattr(model, "_decode", small_machine)
     found = answers(model, requests(model))
@@ -324,9 +324,9 @@ def test_scores_that_are_not_numbers_are_a_failure(
 def test_answers_come_batch_by_batch(model: HFModel, monkeypatch: pytest.MonkeyPatch) -> None:
     decode, calls = model._decode, []
 
-    def counting(adapter: Any, settings: Any, batch: Batch, seeds: Any) -> Any:
+    def counting(adapter: Any, settings: Any, batch: Batch, *rest: Any) -> Any:
         calls.append(len(batch))
-        return decode(adapter, settings, batch, seeds)
+        return decode(adapter, settings, batch, *rest)
 
     monkeypatch.setattr(model, "_decode", counting)
     monkeypatch.setattr(model, "max_rows", 3)

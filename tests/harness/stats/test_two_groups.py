@@ -17,7 +17,7 @@ def rng(seed: int = 0) -> np.random.Generator:
 
 def test_difference_is_near_welchs_interval() -> None:
     a, b = rng(1).normal(1.0, 1.0, 60), rng(2).normal(0.0, 2.0, 40)
-    found = two_groups(a[:, None], b[:, None], rng=rng(3), resamples=20_000)
+    found = two_groups((a[:, None], b[:, None]), rng=rng(3), resamples=20_000)
     welch = distributions.ttest_ind(a, b, equal_var=False).confidence_interval(0.95)
     assert found.mean[0] == pytest.approx(a.mean() - b.mean())
     assert found.low[0] == pytest.approx(welch.low, abs=0.08)
@@ -27,17 +27,17 @@ def test_difference_is_near_welchs_interval() -> None:
 
 def test_small_groups_get_a_padded_interval_that_never_has_zero_width() -> None:
     equal = np.full((8, 1), 0.3)
-    found = two_groups(equal, equal, rng=rng(), span=1.0)
+    found = two_groups((equal, equal), rng=rng(), span=1.0)
     assert found.adjusted[0]
     assert found.low[0] < 0 < found.high[0]
-    exact = two_groups(equal, equal, rng=rng())  # no span: the values are known to be exact
+    exact = two_groups((equal, equal), rng=rng())  # no span: the values are known to be exact
     assert exact.low[0] == pytest.approx(exact.high[0]) == pytest.approx(0.0)
 
 
 def test_padded_interval_by_hand() -> None:
     # Each group padded by its median ± root mean square of the deviations that are not zero.
     a, b = np.array([0.0, 1.0, 2.0]), np.array([0.0, 0.0, 3.0])
-    found = two_groups(a[:, None], b[:, None], rng=rng())
+    found = two_groups((a[:, None], b[:, None]), rng=rng())
     pa, pb = np.append(a, [0.0, 2.0]), np.append(b, [-3.0, 3.0])
     va, vb = pa.var(ddof=1) / 5, pb.var(ddof=1) / 5
     df = (va + vb) ** 2 / (va**2 / 2 + vb**2 / 2)
@@ -50,7 +50,7 @@ def test_padded_interval_by_hand() -> None:
 def test_missing_values_leave_a_row_out_of_that_column_only() -> None:
     a = np.array([[1.0, np.nan], [3.0, 5.0]])
     b = np.array([[0.0, np.nan], [0.0, np.nan]])
-    found = two_groups(a, b, rng=rng())
+    found = two_groups((a, b), rng=rng())
     assert found.mean[0] == 2.0
     assert np.isnan(found.mean[1])
     assert np.isnan(found.low[1])
@@ -60,7 +60,7 @@ def test_missing_values_leave_a_row_out_of_that_column_only() -> None:
 
 def test_weights_make_other_sums_than_a_difference() -> None:
     a, b = rng(4).normal(2.0, 0.1, (30, 1)), rng(5).normal(0.4, 0.1, (30, 1))
-    found = two_groups(a, b, rng=rng(6), weights=(0.5, -1.0), resamples=500)
+    found = two_groups((a, b), rng=rng(6), weights=(0.5, -1.0), resamples=500)
     assert found.mean[0] == pytest.approx(0.5 * a.mean() - b.mean())
     assert found.low[0] > 0
 
@@ -70,7 +70,9 @@ def test_coverage_under_skew_is_about_nominal() -> None:
     for trial in range(200):
         draw = np.random.default_rng([7, trial])
         found = two_groups(
-            draw.exponential(1.0, (40, 1)), draw.exponential(1.0, (25, 1)), rng=draw, resamples=400
+            (draw.exponential(1.0, (40, 1)), draw.exponential(1.0, (25, 1))),
+            rng=draw,
+            resamples=400,
         )
         hits += bool(found.low[0] <= 0 <= found.high[0])
     assert 0.90 <= hits / 200 <= 0.99
@@ -81,8 +83,8 @@ def test_coverage_under_skew_is_about_nominal() -> None:
 def test_swapping_the_groups_turns_the_sign(seed: int, n: int, k: int) -> None:
     draw = np.random.default_rng(seed)
     a, b = draw.normal(0, 1, (n, 2)), draw.normal(1, 1, (k, 2))
-    one = two_groups(a, b, rng=rng(1), resamples=200)
-    other = two_groups(b, a, rng=rng(1), resamples=200)
+    one = two_groups((a, b), rng=rng(1), resamples=200)
+    other = two_groups((b, a), rng=rng(1), resamples=200)
     assert one.mean == pytest.approx(-other.mean)
     assert one.se == pytest.approx(other.se)
     assert (one.low <= one.high).all()
@@ -90,4 +92,4 @@ def test_swapping_the_groups_turns_the_sign(seed: int, n: int, k: int) -> None:
 
 def test_the_two_must_be_of_equal_width() -> None:
     with pytest.raises(ValueError, match="equal width"):
-        two_groups(np.zeros((3, 1)), np.zeros((3, 2)), rng=rng())
+        two_groups((np.zeros((3, 1)), np.zeros((3, 2))), rng=rng())

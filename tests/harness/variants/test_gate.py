@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from harness.protocols import Limits
 from harness.records import Edit
 from harness.text.edits import find_edits
 from harness.text.parse import Text
 from harness.variants.gate import Gate, Passage
-from perturbations.common import Limits
 from perturbations.role import Role
 from perturbations.surface import Surface
 from perturbations.typo import Typo
@@ -155,19 +155,21 @@ def test_impossible_edits_are_rejected_not_raised() -> None:
 )
 def test_roles_are_exchanged_one_for_one(before: str, after: str, passes: bool) -> None:
     limits = Limits(
-        words=GENEROUS.words, exempt=Role.limits.exempt | {"roles", "exchange", "words"}
+        words=GENEROUS.words, exempt=Role.traits.limits.exempt | {"roles", "exchange", "words"}
     )
     assert (verdict(before, after, limits) == "") is passes
 
 
 def test_typos_may_hit_terms_and_roles_but_not_numbers() -> None:
-    assert verdict("My depression is back.", "My depresion is back.", Typo.limits) == ""
-    assert verdict("My friend is back.", "My freind is back.", Typo.limits) == ""
-    assert verdict("All three are back.", "All thre are back.", Typo.limits).startswith("numbers")
+    assert verdict("My depression is back.", "My depresion is back.", Typo.traits.limits) == ""
+    assert verdict("My friend is back.", "My freind is back.", Typo.traits.limits) == ""
+    assert verdict("All three are back.", "All thre are back.", Typo.traits.limits).startswith(
+        "numbers"
+    )
 
 
 def test_surface_may_change_the_case_of_names() -> None:
-    assert verdict("My boss Paul left.", "my boss Paul left", Surface.limits) == ""
+    assert verdict("My boss Paul left.", "my boss Paul left", Surface.traits.limits) == ""
 
 
 class Fake:

@@ -6,8 +6,8 @@ from harness.config import AdapterSpec, SubjectSpec
 from harness.errors import PluginError
 from harness.models.hf import HFModel
 from harness.models.openai import EndpointModel
-from harness.models.opening import open_model
 from harness.models.scripted import ScriptedModel
+from harness.models.subjects import open_model
 
 
 def test_prefixes(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -40,7 +40,7 @@ def test_nothing_heavy_is_imported_before_a_model_is_opened() -> None:
     import sys
 
     code = (
-        "import sys, harness.models.opening, harness.models.scripted, harness.models.prompting;"
+        "import sys, harness.models.subjects, harness.models.scripted, harness.models.prompting;"
         " heavy = {'torch', 'transformers', 'peft', 'openai'} & set(sys.modules);"
         " sys.exit(str(heavy) if heavy else 0)"
     )

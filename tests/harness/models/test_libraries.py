@@ -14,7 +14,7 @@ def get_kernel(*args, **kwargs):
 SCRIPT = """
 import sys, logging
 logging.basicConfig(level=logging.WARNING)
-from harness.models.local_kernels import import_bitsandbytes
+from harness.models.libraries import import_bitsandbytes
 assert "bitsandbytes" not in sys.modules
 {before}
 import_bitsandbytes()

@@ -1,24 +1,32 @@
-"""The few words by which ``harness.audit.wording`` tells texts apart: function words and opposites."""
+"""Lists of English words: function words, negations and opposites."""
 
 from __future__ import annotations
 
-_FUNCTION_WORDS = """
-    a an the this that these those some any such each every both another other others
-    i me my mine myself you your yours yourself we us our ours ourselves he him his himself she her
-    hers herself it its itself they them their theirs themselves one ones who whom whose which what
-    am is are was were be been being do does did doing done have has had having will would shall
-    should can could may might must ought get got
-    ve re ll s d m don didn doesn isn aren wasn weren hasn haven hadn won wouldn couldn shouldn
-    of in on at by for to into onto from with about as than through during within among between per
-    via over upon toward towards regarding concerning
-    and or but nor so yet if then else because since while when where why how though although until till anymore
-    there here also too very really just quite rather please kindly well ok okay hi hello hey
-    thanks thank now still etc eg ie e g like lot lots bit little much many
-    whether out up off away around again let lets want need following given using use
+NEGATIONS = frozenset({"no", "not"})
+
+_BASIC = """
+    a an the and or but if then so because of to in on at for with from by about as into it is
+    are was were be been being am do does did have has had will would can could should may might
+    must you your yours i me my we us our he she they them his her their this that these those
+    what which who when where how there here than
+"""
+_FURTHER = """
+    some any such each every both another other others mine myself yourself ours ourselves him
+    himself hers herself its itself theirs themselves one ones whom whose doing done having
+    shall ought get got ve re ll s d m don didn doesn isn aren wasn weren hasn haven hadn won
+    wouldn couldn shouldn onto through during within among between per via over upon toward
+    towards regarding concerning nor yet else since while why though although until till anymore
+    also too very really just quite rather please kindly well ok okay hi hello hey thanks thank
+    now still etc eg ie e g like lot lots bit little much many whether out up off away around
+    again let lets want need following given using use
 """
 
-FUNCTION_WORDS = frozenset(_FUNCTION_WORDS.split())
-"""Words that carry grammar or politeness: put in, left out or exchanged, they ask the same."""
+BASIC_FUNCTION_WORDS = NEGATIONS | frozenset(_BASIC.split())
+"""The most frequent function words, as the fitted judges count them. Weights depend on this list."""
+
+FUNCTION_WORDS = frozenset((_BASIC + _FURTHER).split())
+"""Words of grammar or politeness: a text that adds, omits or exchanges them asks the same. A negation
+is none of them."""
 
 _OPPOSITES = """
     above/below add/subtract add/remove after/before all/none always/never any/none ascending/descending
@@ -46,4 +54,4 @@ _OPPOSITES = """
 """
 
 OPPOSITES = frozenset(frozenset(pair.split("/")) for pair in _OPPOSITES.split())
-"""Words whose embeddings lie as close as those of synonyms."""
+"""Pairs of words whose embeddings are as close as those of synonyms."""

@@ -1,0 +1,88 @@
+"""Tests of paired differences, and their correction for multiplicity.
+
+Sources: Good 2005, Permutation, Parametric and Bootstrap Tests of Hypotheses (sign flips); Holm
+1979, A Simple Sequentially Rejective Multiple Test Procedure.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+
+from harness.stats.bootstrap import BLOCK_CELLS, TIE
+from harness.stats.closed_forms import Floats
+
+_EXACT_FLIPS = 13
+
+
+def sign_flip_test(
+    values: Floats, *, rng: np.random.Generator, permutations: int = 10_000
+) -> Floats:
+    """Return two-sided p-values that columns of paired differences are symmetric about zero.
+
+    Each row's sign is flipped as a whole, for all columns at once. Flipping keeps the sum of
+    squares, so the mean and the studentised mean order the permutations alike. With at most 13
+    differences that are not zero every flip is enumerated; else ``p = (1 + hits) / (1 + flips)``.
+
+    Args:
+        values: Differences, shape (n, m), one row a cluster; NaN is missing.
+        rng: Stream for the flips.
+        permutations: How many random flips.
+
+    Returns:
+        Shape (m,); NaN where a column has fewer than two rows, 1 where all differences are zero.
+    """
+    values = np.asarray(values, dtype=np.float64)
+    rows, columns = values.shape
+    present = ~np.isnan(values)
+    filled = np.where(present, values, 0.0)
+    filled[np.abs(filled) <= TIE] = 0.0
+    observed = np.abs(filled.sum(axis=0))
+    # A flip that ties with the data counts as a hit, whatever rounding its order of summation adds.
+    bar = observed - 1e-9 * np.maximum(np.abs(filled).sum(axis=0), TIE)
+    moved = (filled != 0).sum(axis=0)
+    p = np.full(columns, np.nan)
+    p[(present.sum(axis=0) >= 2) & (moved == 0)] = 1.0
+    enough = present.sum(axis=0) >= 2
+    for column in np.flatnonzero(enough & (moved > 0) & (moved <= _EXACT_FLIPS)):
+        d = filled[filled[:, column] != 0, column]
+        signs = _all_signs(len(d))
+        p[column] = float(np.mean(np.abs(signs @ d) >= bar[column]))
+    drawn = np.flatnonzero(enough & (moved > _EXACT_FLIPS))
+    if drawn.size:
+        hits = np.zeros(drawn.size)
+        step = max(1, min(permutations, BLOCK_CELLS // max(rows, 1)))
+        for start in range(0, permutations, step):
+            count = min(step, permutations - start)
+            signs = rng.integers(0, 2, size=(count, rows)).astype(np.float64) * 2 - 1
+            hits += (np.abs(signs @ filled[:, drawn]) >= bar[drawn]).sum(axis=0)
+        p[drawn] = (1 + hits) / (1 + permutations)
+    return p
+
+
+@lru_cache(maxsize=_EXACT_FLIPS + 1)
+def _all_signs(n: int) -> Floats:
+    """Return every pattern of n signs, shape (2**n, n)."""
+    bits = (np.arange(2**n)[:, None] >> np.arange(n)) & 1
+    return bits.astype(np.float64) * 2 - 1
+
+
+def holm(p: Floats, weights: Floats | None = None) -> Floats:
+    """Return Holm's step-down adjusted p-values (weighted: Holm 1979, section 4).
+
+    Args:
+        p: Shape (m,); NaN is a test that was not made and does not belong to the family.
+        weights: Shares of the error budget, positive; equal by default.
+
+    Returns:
+        Adjusted p-values, shape (m,), NaN where ``p`` is.
+    """
+    p = np.asarray(p, dtype=np.float64)
+    w = np.ones_like(p) if weights is None else np.asarray(weights, dtype=np.float64)
+    made = np.flatnonzero(~np.isnan(p))
+    order = made[np.argsort(p[made] / w[made], kind="stable")]
+    remaining = np.cumsum(w[order][::-1])[::-1]
+    adjusted = np.full_like(p, np.nan)
+    adjusted[order] = np.minimum(np.maximum.accumulate(p[order] / w[order] * remaining), 1.0)
+    return adjusted
