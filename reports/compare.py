@@ -8,40 +8,32 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-from harness.analysis import Merged, RunRecords, merge
+from harness.analysis import ComparedRun, RunRecords, merge
 from harness.errors import DataError, StoreError
+from harness.judging.traits import JudgeInfo
 from harness.pipeline.store import Run
-from harness.records import Dimension, Generation, Manifest, Record, Sample, Score, Variant
+from harness.records import Generation, Manifest, Record, Sample, Score, Variant
 from harness.util.files import make_folder
 from reports.html import write_page
-from reports.samples import join
+from reports.sample_views import join
 
 R = TypeVar("R", bound=Record)
 
 
-class MergedRun:
+class MergedFiles:
     """Merged records, read as a run's are."""
 
-    def __init__(self, merged: Merged, manifest: Manifest, summary: dict[str, Any]) -> None:
-        self._merged, self._manifest, self._summary = merged, manifest, summary
-
-    def manifest(self) -> Manifest:
-        """What was compared."""
-        return self._manifest
-
-    def summary(self) -> dict[str, Any]:
-        """The comparison's figures."""
-        return self._summary
+    def __init__(self, records: RunRecords) -> None:
+        self._records: dict[type[Record], Iterable[Any]] = {
+            Sample: records.samples,
+            Variant: records.variants,
+            Generation: records.generations,
+            Score: records.scores,
+        }
 
     def read(self, kind: type[R], /) -> Iterable[R]:
-        """All records of a kind."""
-        lists: dict[type[Record], list[Any]] = {
-            Sample: self._merged.samples,
-            Variant: self._merged.variants,
-            Generation: self._merged.generations,
-            Score: self._merged.scores,
-        }
-        return list(lists[kind])
+        """Read all records of a kind."""
+        return self._records[kind]
 
 
 def compare(
@@ -58,7 +50,7 @@ def compare(
         run_dirs: Two or more run directories.
         out: Folder for ``report.html``, ``summary.json`` and ``figures/``.
         baseline: Subject that all others are compared with (``run: subject``).
-        resamples: Bootstrap resamples; as in the first run unless told.
+        resamples: Bootstrap resamples; those of the first run by default.
         command: The command line, for the page.
 
     Returns:
@@ -74,11 +66,11 @@ def compare(
         raise StoreError(f"{out} holds a run; choose another folder for the comparison with --out")
     manifests = [run.manifest() for run in runs]
     merged = merge(
-        [records(run, name) for run, name in zip(runs, names, strict=True)],
+        [compared_run(run, name) for run, name in zip(runs, names, strict=True)],
         baseline=baseline,
     )
-    first = runs[0].summary()
-    summary = merged.summary(seed=manifests[0].seed, resamples=resamples or int(first["resamples"]))
+    resamples = resamples or runs[0].summary().resamples
+    summary = merged.summary(seed=manifests[0].seed, resamples=resamples)
     now = datetime.now(UTC).isoformat(timespec="seconds")
     manifest = Manifest(
         name=" vs ".join(names),
@@ -97,12 +89,11 @@ def compare(
     folder = Run(out)
     folder.write_summary(summary)
     folder.write_manifest(manifest)
-    views = join(MergedRun(merged, manifest, summary), summary["subjects"])
-    return write_page(out, manifest, summary, views)
+    return write_page(out, manifest, summary, join(MergedFiles(merged.records), summary.subjects))
 
 
 def run_names(paths: Sequence[Path]) -> list[str]:
-    """Folder names; whole paths where two folders have the same name.
+    """Return folder names; whole paths where two folders have the same name.
 
     Raises:
         DataError: One run is named twice.
@@ -114,35 +105,33 @@ def run_names(paths: Sequence[Path]) -> list[str]:
     return [path.name if uses[path.name] == 1 else str(path) for path in resolved]
 
 
-def records(run: Run, name: str) -> RunRecords:
-    """What a comparison needs of a run directory.
+def compared_run(run: Run, name: str) -> ComparedRun:
+    """Read what a comparison needs of a run directory.
 
     Raises:
         StoreError: The run was not analysed yet.
     """
     summary = run.summary()
-    judges = {
-        label: [Dimension.model_validate(d) for d in judge["dimensions"]]
-        for label, judge in summary["judges"].items()
-    }
-    noise = summary["noise"] or {"subjects": []}
-    return RunRecords(
+    noise = summary.noise.subjects if summary.noise else ()
+    return ComparedRun(
         name=name,
-        samples=list(run.read(Sample)),
-        variants=list(run.read(Variant)),
-        generations=list(run.read(Generation)),
-        scores=list(run.read(Score)),
-        dimensions=judges,
-        subjects=summary["subjects"],
-        baseline=summary["baseline"],
-        llm_judges=[label for label, judge in summary["judges"].items() if judge["llm"]],
-        learned_judges=[
-            label for label, judge in summary["judges"].items() if judge.get("learned")
+        records=RunRecords(
+            samples=list(run.read(Sample)),
+            variants=list(run.read(Variant)),
+            generations=list(run.read(Generation)),
+            scores=list(run.read(Score)),
+            subjects=summary.subjects,
+            baseline=summary.baseline,
+        ),
+        judges=[
+            JudgeInfo(
+                label,
+                judge.dimensions,
+                llm=judge.llm,
+                learned=judge.learned,
+                calibration=judge.calibration,
+            )
+            for label, judge in summary.judges.items()
         ],
-        calibration={
-            label: judge["calibration"]
-            for label, judge in summary["judges"].items()
-            if judge["calibration"]
-        },
-        deterministic=[s["subject"] for s in noise["subjects"] if s["zero_by_construction"]],
+        deterministic=[one.subject for one in noise if one.zero_by_construction],
     )

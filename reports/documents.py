@@ -12,8 +12,7 @@ from harness.analysis.summary_schema import Summary
 from harness.records import Manifest
 from harness.util.formatting import plural
 from reports.display import interval_text, mean_text, p_value, visible
-from reports.judge_notes import checked
-from reports.rows import HeadlineTable, headline_tables, label_of
+from reports.rows import HeadlineTable, checked, headline_tables, label_of
 
 GAINS = ("Subject", "Kind", "Prompts", "Gain on originals", "Gain on variants", "DiD", "p (Holm)")
 LEVELS = ("Subject", "Kind", "Prompts", "On originals", "On variants", "Drop")
@@ -83,7 +82,7 @@ def markdown(summary: Summary, manifest: Manifest) -> str:
                 light.word,
                 light.answer,
             ]
-            for light in summary.lights
+            for light in summary.traffic_lights
         ),
     )
     for table in headline_tables(summary):

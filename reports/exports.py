@@ -9,11 +9,11 @@ from pathlib import Path
 
 from harness.analysis.estimates import Contrast, MeasureRow
 from harness.analysis.summary_schema import Summary
-from harness.pipeline.store import Run, readable_os_errors
+from harness.pipeline.store import Run
 from harness.records import Sample, Score
-from harness.util.files import write_atomically
+from harness.util.files import readable_os_errors, write_atomically
 from reports.documents import latex, markdown, model_card
-from reports.judge_notes import checked
+from reports.rows import checked
 
 Row = dict[str, object]
 """One row of a table, by column."""

@@ -12,15 +12,14 @@ from typing import TYPE_CHECKING
 
 from harness.analysis import ALL
 from harness.analysis.summary_schema import Summary
-from harness.pipeline.store import Run, readable_os_errors
+from harness.pipeline.store import Run
 from harness.records import Manifest
-from harness.util.files import write_atomically
+from harness.util.files import readable_os_errors, write_atomically
 from reports import explorer
 from reports.charts import draw_all
 from reports.display import HELPERS, visible
 from reports.drawing import Chart
-from reports.judge_notes import checked, checked_briefly, incomplete
-from reports.rows import label_of, leading_measure
+from reports.rows import checked, checked_briefly, incomplete, label_of, leading_measure
 from reports.sample_views import SampleView, join
 from reports.sections import (
     all_figures,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from harness.analysis.summary_schema import Summary, TrafficLight
-from reports.judge_notes import checked
+from reports.rows import checked
 from reports.sections.section import PageData, PageSection
 
 
@@ -15,20 +15,20 @@ class LightGroup:
 
     Attributes:
         subject: The subject; None for the whole run, or for all lights together.
-        lights: The lights.
+        traffic_lights: The lights.
     """
 
     subject: str | None
-    lights: tuple[TrafficLight, ...]
+    traffic_lights: tuple[TrafficLight, ...]
 
 
 def light_groups(summary: Summary) -> list[LightGroup]:
     """Group the lights by subject; with one compared subject they stay together."""
-    names = list(dict.fromkeys(light.subject for light in summary.lights))
+    names = list(dict.fromkeys(light.subject for light in summary.traffic_lights))
     if len(names) <= 2:
-        return [LightGroup(None, summary.lights)]
+        return [LightGroup(None, summary.traffic_lights)]
     return [
-        LightGroup(name, tuple(light for light in summary.lights if light.subject == name))
+        LightGroup(name, tuple(light for light in summary.traffic_lights if light.subject == name))
         for name in names
     ]
 

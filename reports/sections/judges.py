@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from pydantic import JsonValue
+
 from harness.analysis import ALL
 from harness.analysis.estimates import Estimate, SummaryCell
-from harness.analysis.summary_schema import JudgeSpending, JudgeSummary, OutcomeCount, Summary
+from harness.analysis.summary_schema import JudgeSpending, OutcomeCount, Summary
 from harness.records import ORIGINAL
 from reports.sections.section import PageData, PageSection
 
@@ -80,12 +82,11 @@ STRUCTURED = {
 }
 
 
-def structured_by(judge: JudgeSummary) -> str:
-    """Say how a judge's endpoint was held to JSON; empty where there is none."""
-    level = judge.structured
+def structured_by(level: JsonValue) -> str:
+    """Say how a judge's endpoint was held to JSON, of a panel by member; empty where unknown."""
     if isinstance(level, Mapping):
-        return ", ".join(f"{label}: {STRUCTURED.get(one, one)}" for label, one in level.items())
-    return STRUCTURED.get(level, level) if level else ""
+        return ", ".join(f"{label}: {structured_by(one)}" for label, one in level.items())
+    return STRUCTURED.get(str(level), str(level)) if level else ""
 
 
 @dataclass(frozen=True)
@@ -116,16 +117,30 @@ def win_rows(summary: Summary) -> list[WinRow]:
     }
     cells = {(cell.judge, cell.subject, cell.kind, cell.dimension): cell for cell in summary.cells}
     rows = []
-    for (judge, subject, kind, dimension), cell in cells.items():
+    for (judge, subject, kind, dimension), win in cells.items():
         if judge not in comparing or dimension != "win":
             continue
-        parts = [
-            cells.get((judge, subject, kind, name)) for name in ("position_flip", "position_bias")
-        ]
-        rows.append(WinRow(cell, kind, cell.variants, *(part and part.variants for part in parts)))
+        flip = cells.get((judge, subject, kind, "position_flip"))
+        bias = cells.get((judge, subject, kind, "position_bias"))
+        rows.append(
+            WinRow(
+                win,
+                kind,
+                win.variants,
+                flip.variants if flip else None,
+                bias.variants if bias else None,
+            )
+        )
         if kind == ALL:
-            originals = (part and part.originals for part in parts)
-            rows.append(WinRow(cell, ORIGINAL, cell.originals, *originals))
+            rows.append(
+                WinRow(
+                    win,
+                    ORIGINAL,
+                    win.originals,
+                    flip.originals if flip else None,
+                    bias.originals if bias else None,
+                )
+            )
     return rows
 
 

@@ -11,7 +11,7 @@ from harness.analysis.summary_schema import MeasureScale, Summary
 from harness.records import IDENTITY
 from reports.display import clipped, highlighted, interval_text, mean_text, score_text, visible
 from reports.rows import label_of, leading_measure
-from reports.sample_views import SampleView, drops
+from reports.sample_views import AnswerDrop, SampleView, drops
 from reports.sections.section import PageData, PageSection
 
 EXAMPLES = 6
@@ -56,7 +56,7 @@ def examples(
     compared.sort(
         key=lambda d: (-d.drop, d.view.sample.id, d.answered.variant.variant_key, d.subject)
     )
-    by_prompt = {}
+    by_prompt: dict[str, AnswerDrop] = {}
     for drop in compared:
         by_prompt.setdefault(drop.view.sample.id, drop)
     rows = []
