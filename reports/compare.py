@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-from harness.analysis import ComparedRun, RunRecords, merge
+from harness.analysis import ComparedRun, RunRecords, Summary, merge
 from harness.errors import DataError, StoreError
 from harness.judging.traits import JudgeInfo
 from harness.pipeline.store import Run
@@ -123,15 +123,20 @@ def compared_run(run: Run, name: str) -> ComparedRun:
             subjects=summary.subjects,
             baseline=summary.baseline,
         ),
-        judges=[
-            JudgeInfo(
-                label,
-                judge.dimensions,
-                llm=judge.llm,
-                learned=judge.learned,
-                calibration=judge.calibration,
-            )
-            for label, judge in summary.judges.items()
-        ],
+        judges=judges_of(summary),
         deterministic=[one.subject for one in noise if one.zero_by_construction],
     )
+
+
+def judges_of(summary: Summary) -> list[JudgeInfo]:
+    """Return the judges of a summary, each as if it had been asked once."""
+    return [
+        JudgeInfo(
+            label,
+            judge.dimensions,
+            llm=judge.llm,
+            learned=judge.learned,
+            calibration=judge.calibration,
+        )
+        for label, judge in summary.judges.items()
+    ]

@@ -90,8 +90,8 @@ def new_session(run: Run, suite: Suite, *, retry_failed: bool) -> Session:
 def conclude(run: Run, outcome: Outcome) -> int:
     """Print failures, the finding and where the report is; give the exit code."""
     summary = run.summary()
-    probed = summary.get("memorisation") or {}
-    failed_probes = sum(row["count"] for row in probed.get("failures", ()))
+    probed = summary.memorisation
+    failed_probes = sum(row.count for row in probed.failures) if probed else 0
     failed = outcome.failed + failed_probes
     if failed:
         parts = [plural(outcome.failed_answers, "answer"), plural(outcome.failed_scores, "score")]
@@ -100,7 +100,7 @@ def conclude(run: Run, outcome: Outcome) -> int:
             f"{listing(parts)} failed; the report counts them by reason. Passing failures are tried"
             " again by running the same command, the others with --retry-failed"
         )
-    click.echo(f"{run.report_path}: {summary['finding']['sentence']}")
-    for one in probed.get("subjects", ()):
-        click.echo(f"learned or memorised? {one['sentence']}")
+    click.echo(f"{run.report_path}: {summary.finding.sentence}")
+    for one in probed.subjects if probed else ():
+        click.echo(f"learned or memorised? {one.sentence}")
     return 1 if failed else 0

@@ -61,7 +61,9 @@ def command(
         rows, _ = mark_leaked(rows, training)
     chosen, _ = select(rows, loaded.data, loaded.suite.seed)
     count = prompts or len(chosen)
-    summary: dict[str, Any] | None = None if pilot is None else Run.open(pilot).summary()
+    summary: dict[str, Any] | None = (
+        None if pilot is None else Run.open(pilot).summary().model_dump(mode="json")
+    )
     spreads = planning.stated_spreads(sd) if sd is not None else None
     if spreads is None:
         assert summary is not None

@@ -106,6 +106,7 @@ def _print(console: Console, found: dict[str, Any]) -> None:
     from rich.markup import escape
     from rich.table import Table
 
+    from harness.analysis.estimates import Interval
     from harness.util.formatting import figure, with_interval
 
     for one in found["subjects"]:
@@ -120,7 +121,10 @@ def _print(console: Console, found: dict[str, Any]) -> None:
                 escape(f"{row['label']}, {row['unit']}"),
                 figure(row["base"], 3),
                 figure(row["subject"], 3),
-                with_interval(row["difference"], sign=True),
+                with_interval(
+                    Interval(**{k: row["difference"][k] for k in ("mean", "low", "high")}),
+                    sign=True,
+                ),
                 str(row["difference"]["n"]),
             )
         console.print(table)

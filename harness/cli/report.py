@@ -66,7 +66,7 @@ def _compare(run_dirs: tuple[Path, ...], out: Path, baseline: str | None, export
     page = compare(run_dirs, out, baseline=baseline, command=launch_command())
     if exported:
         _export(out)
-    click.echo(f"{page}: {Run(out).summary()['finding']['sentence']}")
+    click.echo(f"{page}: {Run(out).summary().finding.sentence}")
     return 0
 
 

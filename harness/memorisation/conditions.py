@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from harness.analysis.estimates import Interval
 from harness.util.formatting import figure, with_interval
 
 RULES_VERSION = 3
@@ -201,4 +202,5 @@ def share(value: float | None) -> str:
 def _with_unit(estimate: Estimate | None, unit: str) -> str:
     if estimate is None:
         return "not measured"
-    return f"{with_interval(dict(estimate), sign=True)} {unit}"
+    interval = Interval(mean=estimate["mean"], low=estimate["low"], high=estimate["high"])
+    return f"{with_interval(interval, sign=True)} {unit}"

@@ -10,8 +10,10 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from harness.analysis.memorisation_schema import Memorisation
+from harness.analysis.summary_schema import LightColour, Summary, TrafficLight
 from harness.analysis.test_family import number
-from harness.analysis.traffic_lights import light
+from harness.analysis.traffic_lights import make_light
 from harness.memorisation import conditions as rules
 from harness.memorisation.canaries import SPACE_BITS, exposure
 from harness.memorisation.copying import TOO_SHORT
@@ -20,6 +22,7 @@ from harness.records import Probe
 
 MEMORISATION_VERSION = 2
 LEAST_RIVALS = 20
+QUESTION = "Learned?"
 
 
 def memorisation(
@@ -115,7 +118,7 @@ def _canaries(of: dict[str, list[Probe]], subjects: Sequence[str]) -> list[dict[
     return rows
 
 
-COLOURS = {
+COLOURS: dict[str, LightColour] = {
     "learned": "green",
     "partly memorised": "amber",
     "memorised": "red",
@@ -124,16 +127,18 @@ COLOURS = {
 }
 
 
-def lights_of(found: dict[str, Any]) -> list[dict[str, Any]]:
-    """One light a subject."""
+def lights_of(memorisation: Memorisation) -> list[TrafficLight]:
+    """Return one light a subject."""
     return [
-        light("Learned?", COLOURS[s["verdict"]], s["reasons"][0], s["subject"], s["verdict"])
-        for s in found["subjects"]
+        make_light(QUESTION, COLOURS[s.verdict], s.reasons[0], s.subject, s.verdict)
+        for s in memorisation.subjects
     ]
 
 
-def add_to(summary: dict[str, Any], found: dict[str, Any] | None) -> None:
-    """Put the probes' part into a run's summary: its own key, and the lights."""
-    summary["memorisation"] = found
-    kept = [one for one in summary["lights"] if one["question"] != "Learned?"]
-    summary["lights"] = [*(lights_of(found) if found else ()), *kept]
+def with_memorisation(summary: Summary, memorisation: Memorisation | None) -> Summary:
+    """Return a run's summary with the probes' part, and their lights before the others."""
+    others = [light for light in summary.traffic_lights if light.question != QUESTION]
+    lights = lights_of(memorisation) if memorisation else []
+    return summary.model_copy(
+        update={"memorisation": memorisation, "traffic_lights": (*lights, *others)}
+    )

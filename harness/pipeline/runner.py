@@ -8,22 +8,19 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from harness.analysis import Options, summarise
+from harness.analysis.memorisation_schema import Memorisation
 from harness.config import JudgeSpec, PerturbationSpec, Suite
-from harness.judging.calibration_report import calibration_of
 from harness.judging.self_judging import check_named, check_self_judging
-from harness.judging.traits import declared_traits
-from harness.memorisation.findings import add_to, memorisation
+from harness.memorisation.findings import with_memorisation
+from harness.pipeline.analyse import analyse, probe_findings
 from harness.pipeline.judge_manifest import described
 from harness.pipeline.session import Session
 from harness.pipeline.stages.generate import OpenModel, generate
 from harness.pipeline.stages.judge import NamedJudge, judge
 from harness.pipeline.stages.probe import probe
 from harness.pipeline.stages.samples import collect
-from harness.records import Generation, Probe, Sample, Score, Variant
+from harness.records import Generation, Sample, Score, Variant
 from harness.registry import judges, load_plugin_file
-from harness.unanswerable.detectors import detectors
-from harness.unanswerable.rates import unknown_rates
 from harness.util.digest import digest
 from harness.util.files import write_atomically
 from harness.variants.expand import Kind, expand, make_kind
@@ -109,29 +106,7 @@ def conclude(
     generations = list(run_.read(Generation))
     scores = list(run_.read(Score))
     with session.stage("summary") as report:
-        summary = summarise(
-            samples=list(run_.read(Sample)),
-            variants=list(run_.read(Variant)),
-            generations=generations,
-            scores=scores,
-            dimensions={j.label: j.judge.dimensions for j in named},
-            baseline=session.suite.baseline_name,
-            subjects=[subject.name for subject in session.suite.subjects],
-            seed=session.suite.suite.seed,
-            warnings=session.manifest.warnings,
-            resamples=session.suite.suite.resamples,
-            options=_options(session.suite, named),
-        )
-        if unknown := _unknown(session, generations, scores, named):
-            summary["unknown"] = unknown
-        add_to(summary, remembered(session))
-        for j in named:
-            told = session.manifest.judges[j.label]
-            summary["judges"][j.label] |= {name: told[name] for name in ("cost", "structured")}
-        summary["judges_gone"] = {
-            label: told["cost"] for label, told in session.manifest.judges.items() if "gone" in told
-        }
-        run_.write_summary(summary)
+        run_.write_summary(analyse(session, named))
         report.made_from = session.manifest.stages["scores"].made_from
     with session.stage("report"):
         render(run_.root)
@@ -142,43 +117,12 @@ def conclude(
     )
 
 
-def _unknown(
-    session: Session,
-    generations: Sequence[Generation],
-    scores: Sequence[Score],
-    named: Sequence[NamedJudge],
-) -> dict[str, Any] | None:
-    """Refusals and false answers, where the data says which prompts can be answered."""
-    samples = list(session.run.read(Sample))
-    if not any(sample.metadata.get("known") is False for sample in samples):
-        return None
-    asked = next(
-        (
-            (one.label, dimension.name)
-            for one in named
-            for dimension in one.judge.dimensions
-            if declared_traits(one.judge).llm
-            and (dimension.name, dimension.low, dimension.high) == ("refusal", 0, 1)
-        ),
-        None,
-    )
-    return unknown_rates(
-        samples,
-        session.run.read(Variant),
-        generations,
-        scores,
-        detectors(similarity=session.suite.suite.similarity_gate),
-        judge=asked,
-        seed=session.suite.suite.seed,
-    )
-
-
 def probe_only(
     session: Session,
     kinds: Sequence[Kind],
     open_model: OpenModel,
     render: Callable[[Path], Path],
-) -> tuple[dict[str, Any], Path | None]:
+) -> tuple[Memorisation, Path | None]:
     """The probes without the rest of a run.
 
     Writes ``probes.json`` into the run folder. Where a whole run was analysed there, its summary
@@ -190,56 +134,17 @@ def probe_only(
     before = session.manifest
     samples = collect(session)
     probe(session, samples, kinds, open_model)
-    found = remembered(session)
+    found = probe_findings(session)
     assert found is not None
-    text = json.dumps(found, indent=1, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(found.model_dump(mode="json"), indent=1, ensure_ascii=False, allow_nan=False)
     write_atomically(session.run.root / "probes.json", text + "\n")
     whole = before.stages.get("report")
     if whole is None or whole.status != "complete":
         return found, None
-    summary = session.run.summary()
-    add_to(summary, found)
-    session.run.write_summary(summary)
+    session.run.write_summary(with_memorisation(session.run.summary(), found))
     page = render(session.run.root)
     session.finish()
     return found, page
-
-
-def remembered(session: Session) -> dict[str, Any] | None:
-    """What the probes found; None where the suite has none or they have not been run."""
-    if session.suite.probes is None or "probes" not in session.manifest.stages:
-        return None
-    return memorisation(
-        session.run.read(Probe),
-        baseline=session.suite.baseline_name,
-        subjects=[subject.name for subject in session.suite.subjects],
-        seed=session.suite.suite.seed,
-        resamples=session.suite.suite.resamples,
-    )
-
-
-def _options(suite: Suite, named: Sequence[NamedJudge]) -> Options:
-    """What the analysis cannot read off the records."""
-    return Options(
-        resamples=suite.suite.resamples,
-        llm_judges=[j.label for j in named if declared_traits(j.judge).llm],
-        learned_judges=[j.label for j in named if declared_traits(j.judge).learned],
-        repeated_judges=[j.label for j in named if j.repeats > 1],
-        panels=[j.label for j in named if declared_traits(j.judge).members],
-        deterministic=[
-            subject.name
-            for subject in suite.subjects
-            if subject.dtype == "float32"
-            and subject.quantization is None
-            and subject.generation.temperature == 0
-        ],
-        calibration={j.label: known for j in named if (known := checked(j)) is not None},
-    )
-
-
-def checked(named: NamedJudge) -> dict[str, Any] | None:
-    """How far any judge was checked against labels: here by ``jostle calibrate``, or by itself."""
-    return calibration_of(named.judge, named.name, named.source)
 
 
 def perturb(session: Session, samples: Sequence[Sample], kinds: Sequence[Kind]) -> list[Variant]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
@@ -17,6 +17,7 @@ from typing import Any, Generic, Self, TypeVar
 from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
+from harness.analysis.summary_schema import Summary
 from harness.errors import StoreError
 from harness.records import (
     SCHEMA_VERSION,
@@ -322,26 +323,28 @@ class Run:
         """All records of a kind, each key once."""
         yield from self.file(kind).read()
 
-    def summary(self) -> dict[str, Any]:
-        """Every figure of the report.
+    def summary(self) -> Summary:
+        """Return every figure of the report.
 
         Raises:
-            StoreError: The run has not been analysed yet.
+            StoreError: The run has not been analysed yet, or by another version of Jostle.
         """
-        return self._read_json(self.root / "summary.json")
+        path = self.root / "summary.json"
+        return Summary.load(self._read(path), source=str(path))
 
-    def write_summary(self, summary: Mapping[str, Any]) -> None:
+    def write_summary(self, summary: Summary) -> None:
         """Replace ``summary.json`` atomically."""
-        text = json.dumps(summary, indent=1, ensure_ascii=False, allow_nan=False)
-        write_atomically(self.root / "summary.json", text + "\n")
+        write_atomically(self.root / "summary.json", summary.dump())
 
-    def _read_json(self, path: Path) -> dict[str, Any]:
+    def _read(self, path: Path) -> str:
         if not path.exists():
             raise StoreError(f"{path}: missing; run jostle run with this run's suite to make it")
         with readable_os_errors(path, "be read"):
-            text = path.read_text(encoding="utf-8")
+            return path.read_text(encoding="utf-8")
+
+    def _read_json(self, path: Path) -> dict[str, Any]:
         try:
-            raw = json.loads(text)
+            raw = json.loads(self._read(path))
         except json.JSONDecodeError as error:
             raise StoreError(
                 f"{path}:{error.lineno}: damaged ({error.msg}); delete it and run again"

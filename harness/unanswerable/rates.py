@@ -239,7 +239,7 @@ def _estimate(
     else:
         low, high = clustered_wilson(means, answers)
     return {
-        "value": float(means.mean()),
+        "mean": float(means.mean()),
         "low": low,
         "high": high,
         "prompts": len(means),

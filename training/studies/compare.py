@@ -7,10 +7,19 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.analysis import ALL, Options, summarise
+from harness.analysis import (
+    ALL,
+    AnalysisSettings,
+    BootstrapSettings,
+    RunRecords,
+    Summary,
+    summarise,
+)
+from harness.analysis.estimates import Estimate
 from harness.config import DataSpec
+from harness.judging.traits import JudgeInfo
 from harness.pipeline.store import Run
-from harness.records import Dimension, Generation, Sample, Score, Variant
+from harness.records import Generation, Sample, Score, Variant
 from harness.util.digest import canonical_json
 from training.config import TrainingConfig
 from training.curves import series, turning_point
@@ -111,7 +120,8 @@ def suite_figures(run_dir: Path, group: SuiteGroup) -> dict[str, Any]:
         StoreError: The run has no summary.
     """
     run = Run.open(run_dir)
-    summary = run.summary()
+    analysed = run.summary()
+    summary = analysed.model_dump(mode="json")
     headline = {tuple(measure) for measure in summary["headline"]["measures"]}
     labels = {(m["judge"], m["dimension"]): m["label"] for m in summary["measures"]}
     levels = [
@@ -142,13 +152,13 @@ def suite_figures(run_dir: Path, group: SuiteGroup) -> dict[str, Any]:
             for m in summary["measures"]
         ],
         "levels": levels,
-        "pairs": paired(run, summary, group.cells, labels),
+        "pairs": paired(run, analysed, group.cells, labels),
     }
 
 
 def paired(
     run: Run,
-    summary: Mapping[str, Any],
+    summary: Summary,
     configurations: Sequence[str],
     labels: Mapping[tuple[str, str], str],
 ) -> list[dict[str, Any]]:
@@ -156,49 +166,37 @@ def paired(
 
     The statistics are those of every run, with a configuration in the place of the baseline.
     """
-    present = [name for name in configurations if name in summary["subjects"]]
+    present = [name for name in configurations if name in summary.subjects]
     firsts = present[:-1] if len(present) <= MOST_PAIRED else present[:1]
-    dimensions = {
-        name: [Dimension.model_validate(d) for d in judge["dimensions"]]
-        for name, judge in summary["judges"].items()
-    }
     # What makes a judge's dimensions count as ratings, of which it gets an overall one.
-    options = Options(
-        llm_judges=[name for name, judge in summary["judges"].items() if judge.get("llm")],
-        learned_judges=[name for name, judge in summary["judges"].items() if judge.get("learned")],
-    )
-    records: dict[str, Any] = {
-        "samples": list(run.read(Sample)),
-        "variants": list(run.read(Variant)),
-    }
+    judges = [
+        JudgeInfo(label, judge.dimensions, llm=judge.llm, learned=judge.learned)
+        for label, judge in summary.judges.items()
+    ]
+    samples, variants = list(run.read(Sample)), list(run.read(Variant))
     answers = [g for g in run.read(Generation) if g.subject in present]
     scores = [s for s in run.read(Score) if s.subject in present]
-    found = []
+    settings = AnalysisSettings(BootstrapSettings(summary.seed, summary.resamples))
+    differences = []
     for first in firsts:
-        others = present[present.index(first) + 1 :]
-        contrasted = summarise(
-            **records,
-            generations=answers,
-            scores=scores,
-            dimensions=dimensions,
-            baseline=first,
-            subjects=[first, *others],
-            seed=int(summary["seed"]),
-            resamples=int(summary["resamples"]),
-            options=options,
-        )
-        scope = contrasted["headline"]["scope"]
-        found += [
+        subjects = present[present.index(first) :]
+        records = RunRecords(samples, variants, answers, scores, subjects, first)
+        contrasted = summarise(records, judges, settings)
+        differences += [
             {
                 "first": first,
-                "second": row["subject"],
-                "measure": labels[row["judge"], row["dimension"]],
-                "n": row["n"],
-                "originals": row["gain_originals"],
-                "variants": row["gain_variants"],
-                "robustness": row["did"],
+                "second": row.subject,
+                "measure": labels[row.measure],
+                "n": row.n,
+                "originals": _dumped(row.gain_originals),
+                "variants": _dumped(row.gain_variants),
+                "robustness": _dumped(row.did),
             }
-            for row in contrasted["contrasts"]
-            if row["kind"] == ALL and row["scope"] == scope
+            for row in contrasted.contrasts
+            if row.kind == ALL and row.scope == contrasted.headline.scope
         ]
-    return found
+    return differences
+
+
+def _dumped(estimate: Estimate | None) -> dict[str, Any] | None:
+    return None if estimate is None else estimate.model_dump(mode="json")
