@@ -45,7 +45,6 @@ class KindCount(Record):
         filler: Those of them that were added only to reach the wanted number.
         not_made: Variants that could not be made.
         severities: Valid variants by severity.
-        description: What the kind does, for a reader of the report.
     """
 
     name: str
@@ -54,7 +53,6 @@ class KindCount(Record):
     filler: int
     not_made: int
     severities: dict[str, int]
-    description: str = ""
 
 
 class JudgeSpending(Record):
