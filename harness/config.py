@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from harness.records import GenerationSettings, Severity
 from harness.registry import FIRST_OPTION
+from harness.util.digest import canonical_json
 from harness.util.secrets import refuse_secrets
 from harness.util.yaml_config import load_yaml
 
@@ -101,13 +102,13 @@ class PerturbationSpec(PluginSpec):
 
     @property
     def severities(self) -> tuple[Severity, ...]:
-        """The severities asked for; ``medium`` unless told."""
+        """Return the severities asked for; ``medium`` by default."""
         given = self.options.get("severity", "medium")
         return tuple(given) if isinstance(given, list) else (given,)
 
     @property
     def plain_options(self) -> dict[str, Any]:
-        """The options without ``severity``."""
+        """Return the options without ``severity``."""
         return {k: v for k, v in self.options.items() if k != "severity"}
 
     @model_validator(mode="after")
@@ -126,17 +127,17 @@ class JudgeSpec(PluginSpec):
 
     @property
     def label(self) -> str:
-        """The name under which this judge's scores stand."""
+        """Return the name that marks this judge's scores."""
         return str(self.options.get("name", self.name))
 
     @property
     def repeats(self) -> int:
-        """How often every item is judged."""
+        """Return how often every item is judged."""
         return int(self.options.get("repeats", 1))
 
     @property
     def plain_options(self) -> dict[str, Any]:
-        """The options that the judge itself takes."""
+        """Return the options that the judge itself takes."""
         return {k: v for k, v in self.options.items() if k not in ("name", "repeats")}
 
     @model_validator(mode="after")
@@ -193,7 +194,7 @@ class SubjectSpec(Section):
 
     @property
     def base(self) -> dict[str, Any]:
-        """What decides which base weights are loaded: equal ones are loaded once."""
+        """Return what decides which base weights are loaded: equal ones are loaded once."""
         return self.model_dump(
             include={"model", "revision", "dtype", "quantization", "endpoint"}, mode="json"
         )
@@ -303,8 +304,15 @@ class Suite(Section):
 
     @property
     def baseline_name(self) -> str:
-        """The subject that the others are compared with: ``baseline``, else the first."""
+        """Return the subject that the others are compared with: ``baseline``, else the first."""
         return self.baseline or self.subjects[0].name
+
+    def subjects_by_base(self) -> list[list[SubjectSpec]]:
+        """Group the subjects that share base weights, which are loaded once."""
+        groups: dict[str, list[SubjectSpec]] = {}
+        for subject in self.subjects:
+            groups.setdefault(canonical_json(subject.base), []).append(subject)
+        return list(groups.values())
 
 
 def load_suite(path: Path, overrides: Sequence[str] = ()) -> Suite:
@@ -328,7 +336,7 @@ def _refuse_twice(where: str, names: Sequence[str]) -> None:
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         hint = "; give one of them a name of its own (name: …)" if where == "judges" else ""
-        raise ValueError(f"{where}: {', '.join(twice)} stands there twice{hint}")
+        raise ValueError(f"{where}: {', '.join(twice)} is listed twice{hint}")
 
 
 class JudgesFile(Section):

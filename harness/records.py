@@ -6,7 +6,9 @@ that records left over from other inputs are seen as stale and are never mixed i
 
 from __future__ import annotations
 
-from typing import Any, Literal, NamedTuple, get_args
+from abc import abstractmethod
+from collections.abc import Hashable
+from typing import Any, ClassVar, Literal, NamedTuple, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
@@ -25,6 +27,21 @@ class Record(BaseModel):
     """Base of everything below: immutable, and strict about unknown fields."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class StageRecord(Record):
+    """Base of what the stages of a run write, one JSON line a record.
+
+    Attributes:
+        FILE: Stem of the file in the run folder.
+    """
+
+    FILE: ClassVar[str]
+
+    @property
+    @abstractmethod
+    def key(self) -> Hashable:
+        """Name this record within a run: of two with one key, the later one counts."""
 
 
 class Message(Record):
@@ -53,7 +70,7 @@ class Leak(Record):
     pair: Literal["exact", "normalised", "near"] | None = None
 
 
-class Sample(Record):
+class Sample(StageRecord):
     """One prompt under test.
 
     Attributes:
@@ -67,6 +84,8 @@ class Sample(Record):
         leak: Where a leaked prompt stands in the training data.
     """
 
+    FILE: ClassVar = "samples"
+
     id: str
     messages: tuple[Message, ...] = Field(min_length=1)
     reference: str | None = None
@@ -74,6 +93,11 @@ class Sample(Record):
     audit: Literal["clean", "leaked", "unchecked"] = "unchecked"
     leak: Leak | None = None
     made_from: str = ""
+
+    @property
+    def key(self) -> str:
+        """Name this record within a run."""
+        return self.id
 
     @property
     def prompt(self) -> str:
@@ -108,7 +132,7 @@ class VariantKey(NamedTuple):
     replicate: int
 
 
-class _OfVariant(Record):
+class _OfVariant(StageRecord):
     """The fields that join a record to its variant, kept flat so that tables read easily."""
 
     sample_id: str
@@ -141,6 +165,8 @@ class Variant(_OfVariant):
         similarity: Cosine of MiniLM embeddings to the original, where the gate measured it.
     """
 
+    FILE: ClassVar = "variants"
+
     messages: tuple[Message, ...] = ()
     edits: tuple[Edit, ...] = ()
     status: VariantStatus = "valid"
@@ -148,6 +174,11 @@ class Variant(_OfVariant):
     filler: bool = False
     similarity: float | None = None
     made_from: str = ""
+
+    @property
+    def key(self) -> VariantKey:
+        """Name this record within a run."""
+        return self.variant_key
 
     @property
     def prompt(self) -> str:
@@ -241,13 +272,20 @@ class TokenLogprobs(Record):
 class Generation(_OfVariant):
     """One subject's answer to one variant."""
 
+    FILE: ClassVar = "generations"
+
     subject: str
     repeat: int = Field(default=0, ge=0)
     completion: Completion
     made_from: str = ""
 
+    @property
+    def key(self) -> tuple[Hashable, ...]:
+        """Name this record within a run."""
+        return (self.subject, self.variant_key, self.repeat)
 
-class Probe(Record):
+
+class Probe(StageRecord):
     """What one subject made of one probed prompt (see ``harness/memorisation/README.md``).
 
     Attributes:
@@ -261,6 +299,8 @@ class Probe(Record):
         text: What the subject wrote.
         error: Why there is no value.
     """
+
+    FILE: ClassVar = "probes"
 
     probe: Literal["loss", "continuation", "answer", "canary"]
     group: Literal["training", "clean", "canary"]
@@ -301,6 +341,8 @@ class Comparison(Record):
 class Score(_OfVariant):
     """One judge's value on one dimension for one answer, or why there is none."""
 
+    FILE: ClassVar = "scores"
+
     judge: str
     dimension: str
     version: str
@@ -315,6 +357,14 @@ class Score(_OfVariant):
     transient: bool = False
     cost: Cost | None = None
     made_from: str = ""
+
+    @property
+    def key(self) -> tuple[Hashable, ...]:
+        """Name this record within a run."""
+        return (
+            self.judge, self.dimension, self.subject, self.variant_key,
+            self.repeat, self.judge_repeat, self.comparison,
+        )  # fmt: skip
 
 
 Need = Literal["reference", "original_answer", "opponent"]
@@ -405,9 +455,6 @@ class Judgement(Record):
     order: Literal["first", "second", "both"] | None = None
     transient: bool = False
     cost: Cost | None = None
-
-
-StageName = Literal["samples", "variants", "generations", "scores", "probes", "summary", "report"]
 
 
 class StageState(Record):

@@ -12,19 +12,19 @@ from harness.analysis import ComparedRun, RunRecords, Summary, merge
 from harness.errors import DataError, StoreError
 from harness.judging.traits import JudgeInfo
 from harness.pipeline.store import Run
-from harness.records import Generation, Manifest, Record, Sample, Score, Variant
+from harness.records import Generation, Manifest, Sample, Score, StageRecord, Variant
 from harness.util.files import make_folder
 from reports.html import write_page
 from reports.sample_views import join
 
-R = TypeVar("R", bound=Record)
+R = TypeVar("R", bound=StageRecord)
 
 
 class MergedFiles:
     """Merged records, read as a run's are."""
 
     def __init__(self, records: RunRecords) -> None:
-        self._records: dict[type[Record], Iterable[Any]] = {
+        self._records: dict[type[StageRecord], Iterable[Any]] = {
             Sample: records.samples,
             Variant: records.variants,
             Generation: records.generations,

@@ -10,14 +10,14 @@ from harness.analysis.summary_schema import MeasureScale
 from harness.records import (
     ORIGINAL,
     Generation,
-    Record,
     Sample,
     Score,
+    StageRecord,
     Variant,
     VariantKey,
 )
 
-R = TypeVar("R", bound=Record)
+R = TypeVar("R", bound=StageRecord)
 
 
 class ReadsRecords(Protocol):

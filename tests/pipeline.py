@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +13,9 @@ from harness.config import SubjectSpec, Suite
 from harness.models.scripted import ScriptedModel
 from harness.models.subjects import OpenSubjects
 from harness.pipeline import runner
-from harness.pipeline.cache import Cache
-from harness.pipeline.session import Session
-from harness.pipeline.store import Run
+from harness.pipeline.assemble import assemble
+from harness.pipeline.session import Launch, open_session
+from harness.pipeline.stage import StageContext
 from harness.records import Completion, Failure, Request
 from harness.util.progress import Silent
 
@@ -81,18 +83,26 @@ def run_suite(
     render: Callable[[Path], Path] | None = None,
 ) -> runner.Outcome:
     """All stages into ``root``; without ``render`` no page is made."""
-    store = Cache(cache or root.parent / "cache.sqlite")
-    try:
-        with Run.create(root) as run:
-            session = Session(run, suite, cache=store, progress=Silent(), retry_failed=retry_failed)
-            return runner.run(
-                session,
-                runner.assemble(suite),
-                opener(model or scripted()),
-                render or (lambda path: path),
-            )
-    finally:
-        store.close()
+    with context_of(root, suite, model, cache=cache, retry_failed=retry_failed) as context:
+        return runner.run(replace(context, render=render) if render else context)
+
+
+@contextmanager
+def context_of(
+    root: Path,
+    suite: Suite,
+    model: ScriptedModel | None = None,
+    *,
+    cache: Path | None = None,
+    retry_failed: bool = False,
+) -> Iterator[StageContext]:
+    """What the stages of a run on a scripted model work with; no page is made."""
+    launch = Launch(
+        Silent(), retry_failed=retry_failed, cache=cache or root.parent / "cache.sqlite"
+    )
+    parts = assemble(suite, closeness="rouge_l")
+    with open_session(root, suite, launch) as session:
+        yield StageContext(session, parts, lambda path: path, opener(model or scripted()))
 
 
 def without_times(value: Any) -> Any:

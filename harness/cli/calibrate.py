@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from harness.config import JudgesFile
     from harness.judging.calibration_records import Agreement, Calibration
     from harness.judging.labels import Labels
+    from harness.pipeline.assemble import NamedJudge
     from harness.pipeline.cache import Cache
-    from harness.pipeline.stages.judge import NamedJudge
     from harness.records import JudgeItem, Judgement
     from harness.util.progress import Progress
 
@@ -53,8 +53,8 @@ def command(labels: str, judge_entry: str | None, fit_name: str | None, split: s
     from harness.cli.show import reporter
     from harness.judging.calibration_records import store
     from harness.judging.labels import read_labels
+    from harness.pipeline.assemble import build_judges
     from harness.pipeline.cache import Cache
-    from harness.pipeline.runner import build_judges
     from harness.registry import load_plugin_file
 
     chosen = _chosen(judge_entry)

@@ -4,38 +4,37 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import click
 
 from harness.config import Suite
 from harness.data.rows import HUB
 from harness.errors import StoreError
+from harness.pipeline.assemble import assemble
 from harness.pipeline.runner import Outcome
-from harness.pipeline.session import Session
+from harness.pipeline.session import Launch, open_session
+from harness.pipeline.stage import StageContext
 from harness.pipeline.store import Run
-from harness.records import Manifest
 from harness.util.files import write_atomically
 from harness.util.formatting import listing, plural
 from harness.util.resources import resolve
 
 overrides_argument = click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")
 
+CLOSENESS = "rouge_l"
+"""The judge by which the probes measure how close an answer is to a response of the training data."""
+
 
 def launch_command() -> str:
-    """The command line as it was typed, for the manifest."""
+    """Return the command line as it was typed, for the manifest."""
     return shlex.join(["jostle", *sys.argv[1:]])
 
 
-def stored_suite(manifest: Manifest) -> dict[str, Any]:
-    """The suite that a run was made with."""
-    return dict(manifest.suite)
-
-
 def run_folder(suite: Suite, out: Path | None) -> Path:
-    """Where a suite's run goes: ``--out``, else ``runs/<name>``."""
+    """Return where a suite's run goes: ``--out``, else ``runs/<name>``."""
     return out or Path("runs") / suite.suite.name
 
 
@@ -72,35 +71,46 @@ def write_text(text: str, out: Path | None, source: str) -> None:
     write_atomically(out, text)
 
 
-def new_session(run: Run, suite: Suite, *, retry_failed: bool) -> Session:
-    """This process at work on a run folder: with the cross-run cache, progress and its command."""
+@contextmanager
+def open_context(
+    suite: Suite, folder: Path, *, command: str = "", retry_failed: bool = False
+) -> Iterator[StageContext]:
+    """Build the plug-ins of a suite and open its run folder for this process.
+
+    Args:
+        suite: The suite.
+        folder: The run folder, new or to be resumed.
+        command: The command line, for the manifest; empty keeps the one that made the run.
+        retry_failed: Try permanent failures again, too.
+
+    Yields:
+        What the stages work with; all that was opened is closed when the block ends.
+
+    Raises:
+        JostleError: An unknown plug-in or option, or a folder that cannot be used.
+    """
     from harness.cli.show import reporter
-    from harness.pipeline.cache import Cache
+    from harness.models.subjects import open_subjects
+    from reports.html import render
 
-    return Session(
-        run,
-        suite,
-        cache=Cache(),
-        progress=reporter(),
-        command=launch_command(),
-        retry_failed=retry_failed,
-    )
+    parts = assemble(suite, closeness=CLOSENESS)
+    launch = Launch(reporter(), command=command, retry_failed=retry_failed)
+    with open_session(folder, suite, launch) as session:
+        yield StageContext(session, parts, render, open_subjects)
 
 
-def conclude(run: Run, outcome: Outcome) -> int:
-    """Print failures, the finding and where the report is; give the exit code."""
+def print_outcome(run: Run, outcome: Outcome) -> int:
+    """Print failures, the finding and where the report is; return the exit code."""
     summary = run.summary()
-    probed = summary.memorisation
-    failed_probes = sum(row.count for row in probed.failures) if probed else 0
-    failed = outcome.failed + failed_probes
-    if failed:
+    if outcome.failed:
         parts = [plural(outcome.failed_answers, "answer"), plural(outcome.failed_scores, "score")]
-        parts += [plural(failed_probes, "probe")] if failed_probes else []
+        if outcome.failed_probes:
+            parts.append(plural(outcome.failed_probes, "probe"))
         click.echo(
-            f"{listing(parts)} failed; the report counts them by reason. Passing failures are tried"
-            " again by running the same command, the others with --retry-failed"
+            f"{listing(parts)} failed; the report counts them by reason. The same command tries"
+            " transient failures again, with --retry-failed the others too"
         )
     click.echo(f"{run.report_path}: {summary.finding.sentence}")
-    for one in probed.subjects if probed else ():
-        click.echo(f"learned or memorised? {one.sentence}")
-    return 1 if failed else 0
+    for subject in summary.memorisation.subjects if summary.memorisation else ():
+        click.echo(f"learned or memorised? {subject.sentence}")
+    return 1 if outcome.failed else 0

@@ -18,17 +18,11 @@ def command(out: Path) -> int:
     (SmolLM2-135M-Instruct), 24 prompts that it was not trained on, five kinds of variants, base and
     adapter answering every one. Stop at any time; the same command goes on from there.
     """
-    from harness.cli.common import conclude, launch_command
-    from harness.cli.show import reporter
+    from harness.cli.common import launch_command, open_context, print_outcome
     from harness.cli.train import train_with_progress
     from harness.config import load_suite
-    from harness.models.subjects import open_subjects
     from harness.pipeline import runner
-    from harness.pipeline.cache import Cache
-    from harness.pipeline.session import Session
-    from harness.pipeline.store import Run
     from harness.util.resources import configs_root
-    from reports.html import render
     from training.config import load_training
 
     adapter = out / "adapter"
@@ -36,9 +30,6 @@ def command(out: Path) -> int:
     suite = load_suite(
         configs_root() / "suites" / "demo.yaml", [f"subjects.1.adapters=[{adapter}]"]
     )
-    progress = reporter()
-    parts = runner.assemble(suite)
-    with Run.create(out) as run:
-        train_with_progress(training, progress)
-        session = Session(run, suite, cache=Cache(), progress=progress, command=launch_command())
-        return conclude(run, runner.run(session, parts, open_subjects, render))
+    with open_context(suite, out, command=launch_command()) as context:
+        train_with_progress(training, context.session.progress)
+        return print_outcome(context.session.run, runner.run(context))

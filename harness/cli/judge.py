@@ -19,35 +19,23 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path),
     help="YAML with a judges: list that takes the place of the run's own.",
 )
-@click.option("--retry-failed", is_flag=True, help="Try again what failed for good, too.")
+@click.option("--retry-failed", is_flag=True, help="Try permanent failures again, too.")
 def command(run_dir: Path, judges_file: Path | None, retry_failed: bool) -> int:
     """Judge the answers of RUN again, then analyse and report. No model under test is loaded.
 
-    What stands and is unchanged is kept; scores of judges that are gone are moved to stale/.
+    Scores that are up to date are kept; those of judges that are gone are moved to stale/.
     """
-    from harness.cli.common import conclude, stored_suite
-    from harness.cli.show import reporter
+    from harness.cli.common import open_context, print_outcome
     from harness.pipeline import runner
-    from harness.pipeline.cache import Cache
-    from harness.pipeline.session import Session
     from harness.pipeline.store import Run
-    from reports.html import render
 
-    suite = _suite(stored_suite(Run.open(run_dir).manifest()), run_dir, judges_file)
-    parts = runner.assemble(suite)
-    with Run.open(run_dir) as run:
-        session = Session(
-            run,
-            suite,
-            cache=Cache(),
-            progress=reporter(),
-            retry_failed=retry_failed,
-        )
-        return conclude(run, runner.assess(session, parts.judges, render))
+    suite = _suite(Run.open(run_dir).manifest().suite, run_dir, judges_file)
+    with open_context(suite, run_dir, retry_failed=retry_failed) as context:
+        return print_outcome(context.session.run, runner.finish(context, runner.JUDGING))
 
 
 def _suite(stored: dict[str, Any], run_dir: Path, judges_file: Path | None) -> Suite:
-    """The run's own suite, with the judges of the file in place of its own.
+    """Return the suite of a run, with the judges of the file in place of its own.
 
     Raises:
         ConfigError: They do not fit; one line with file, line and field.
@@ -64,10 +52,10 @@ def _suite(stored: dict[str, Any], run_dir: Path, judges_file: Path | None) -> S
         for index, label in enumerate(labels):
             if label in labels[:index]:
                 raise ConfigError(
-                    f"{judges_file}:{lines['judges', index]}: judges.{index}: {label} stands there"
+                    f"{judges_file}:{lines['judges', index]}: judges.{index}: {label} is listed"
                     " twice; give one of them a name of its own (name: …)"
                 )
-        stored = stored | data
+        stored = {**stored, **data}
     try:
         return Suite.model_validate(stored)
     except ValidationError as error:

@@ -44,11 +44,12 @@ def command(
     from harness.cli.show import reporter
     from harness.config import DataSpec, PerturbationSpec
     from harness.data.loading import load, select
-    from harness.pipeline import runner
-    from harness.pipeline.store import StageFile
+    from harness.pipeline.assemble import build_kinds
+    from harness.pipeline.stage_file import StageFile
     from harness.records import Variant
     from harness.registry import load_plugin_file
     from harness.variants.expand import expand
+    from harness.variants.gate import Gate
     from harness.variants.preview import format_table, table, write_page
 
     for plugin in plugins:
@@ -59,7 +60,7 @@ def command(
         name, _, severity = item.partition("=")
         options = {"severity": severity.split(",")} if severity else {}
         specs.append(PerturbationSpec(name=name, options=options))
-    built = runner.build_kinds(specs)
+    built = build_kinds(specs)
     spec = DataSpec(path=data, limit=limit)
     samples = select(load(spec), spec, seed).samples
     variants: list[Variant] = []
@@ -70,7 +71,7 @@ def command(
             seed=seed,
             variants_per_kind=per_kind,
             variants_per_prompt=per_prompt,
-            gate=runner.build_gate(not no_similarity),
+            gate=Gate(similarity=not no_similarity),
         )
         for variant in made:
             variants.append(variant)

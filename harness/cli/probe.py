@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @overrides_argument
 @click.option("--out", type=click.Path(path_type=Path), help="Run folder (default runs/<name>).")
 @click.option("--json", "as_json", is_flag=True, help="Print the JSON instead of the tables.")
-@click.option("--retry-failed", is_flag=True, help="Try again what failed for good, too.")
+@click.option("--retry-failed", is_flag=True, help="Try permanent failures again, too.")
 def command(
     suite: Path, overrides: tuple[str, ...], out: Path | None, as_json: bool, retry_failed: bool
 ) -> int:
@@ -39,35 +39,34 @@ def command(
     """
     import json
 
-    from harness.cli.common import new_session, run_folder
+    from harness.cli.common import launch_command, open_context, run_folder
     from harness.config import load_suite
+    from harness.models.subjects import check_local_folders
+    from harness.pipeline import runner
+    from harness.pipeline.store import Run
     from harness.util.resources import shipped
 
     loaded = load_suite(shipped(suite, "suites"), overrides)
     if loaded.probes is None:
         loaded = _with_probes(loaded)
-    from harness.models.subjects import check_local_folders, open_subjects
-    from harness.pipeline import runner
-    from harness.pipeline.store import Run
-    from reports.html import render
-
     check_local_folders(loaded.subjects)
-    parts = runner.assemble(loaded)
     folder = run_folder(loaded, out)
-    with Run.create(folder) as run:
-        _same_suite(run, loaded)
-        session = new_session(run, loaded, retry_failed=retry_failed)
-        found, report = runner.probe_only(session, parts.kinds, open_subjects, render)
+    run = Run(folder)
+    _same_suite(run, loaded)
+    with open_context(
+        loaded, folder, command=launch_command(), retry_failed=retry_failed
+    ) as context:
+        found, whole = runner.probe_alone(context)
     if as_json:
-        click.echo(json.dumps(found, indent=1, ensure_ascii=False))
+        click.echo(json.dumps(found.model_dump(mode="json"), indent=1, ensure_ascii=False))
     else:
         from rich.console import Console
 
-        _print(Console(highlight=False), found)
+        _print(Console(highlight=False), found.model_dump(mode="json"))
         click.echo(f"\n{folder / 'probes.json'}: every figure; {folder / 'probes.jsonl'}: records")
-        if report is not None:
-            click.echo(f"{report}: the page has the verdict too")
-    return int(bool(found["failures"]))
+        if whole:
+            click.echo(f"{run.report_path}: the page has the verdict too")
+    return int(bool(found.failures))
 
 
 def _same_suite(run: Run, loaded: Suite) -> None:

@@ -35,27 +35,20 @@ def command(
 
 
 def _again(run_dir: Path, exported: bool) -> int:
-    from harness.cli.common import conclude, stored_suite
-    from harness.cli.show import reporter
+    from harness.cli.common import open_context, print_outcome
     from harness.config import Suite
     from harness.errors import DataError
     from harness.pipeline import runner
-    from harness.pipeline.cache import Cache
-    from harness.pipeline.session import Session
     from harness.pipeline.store import Run
-    from reports.html import render
 
-    stored = stored_suite(Run.open(run_dir).manifest())
+    stored = Run.open(run_dir).manifest().suite
     if not stored:
         raise DataError(f"{run_dir} is a comparison: make it again from its runs")
-    suite = Suite.model_validate(stored)
-    parts = runner.assemble(suite)
-    with Run.open(run_dir) as run:
-        session = Session(run, suite, cache=Cache(), progress=reporter())
-        outcome = runner.conclude(session, parts.judges, render)
+    with open_context(Suite.model_validate(stored), run_dir) as context:
+        outcome = runner.finish(context, runner.REPORTING)
         if exported:
             _export(run_dir)
-        return conclude(run, outcome)
+        return print_outcome(context.session.run, outcome)
 
 
 def _compare(run_dirs: tuple[Path, ...], out: Path, baseline: str | None, exported: bool) -> int:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from harness.judging.traits import declared_traits
+from harness.pipeline.assemble import NamedJudge
 from harness.pipeline.session import Session
-from harness.pipeline.stages.judge import NamedJudge
 from harness.protocols import Judge, ReportsStructure
 
 

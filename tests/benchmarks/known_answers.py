@@ -213,11 +213,10 @@ def probe_suite(
         probes: The suite's probes section.
     """
     from harness.config import Suite
-    from harness.models.subjects import open_subjects
     from harness.pipeline import runner
-    from harness.pipeline.cache import Cache
-    from harness.pipeline.session import Session
-    from harness.pipeline.store import Run
+    from harness.pipeline.assemble import assemble
+    from harness.pipeline.session import Launch, open_session
+    from harness.pipeline.stage import StageContext
     from harness.util.progress import Silent
 
     suite = Suite.model_validate(
@@ -232,15 +231,9 @@ def probe_suite(
             "probes": {"max_new_tokens": 12, **probes},
         }
     )
-    cache = Cache(work / "cache.sqlite")
-    try:
-        with Run.create(folder) as run:
-            session = Session(run, suite, cache=cache, progress=Silent())
-            parts = runner.assemble(suite)
-            found, _ = runner.probe_only(session, parts.kinds, open_subjects, lambda path: path)
-    finally:
-        cache.close()
-    return found
+    parts = assemble(suite, closeness="rouge_l")
+    with open_session(folder, suite, Launch(Silent(), cache=work / "cache.sqlite")) as session:
+        return runner.probe_alone(StageContext(session, parts, lambda path: path))[0]
 
 
 def probe_case(case: str, seed: int, work: Path) -> dict[str, Any]:

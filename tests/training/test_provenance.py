@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,8 @@ from harness.models.digests import weights_digest
 from harness.models.prompting import Renderer
 from harness.models.subjects import open_subjects
 from harness.pipeline import runner
-from harness.pipeline.cache import Cache
-from harness.pipeline.session import Session
-from harness.pipeline.store import Run
 from harness.util.digest import file_digest
-from harness.util.progress import Silent
-from tests.pipeline import make_suite, write_data
+from tests.pipeline import context_of, make_suite, write_data
 from training import train
 from training.config import TrainingConfig
 
@@ -93,10 +90,9 @@ def warnings_of_a_run(folder: Path, subject: dict[str, Any], **changes: Any) -> 
     base = {**shared, "name": "base", "model": subject["model"]}
     suite = make_suite(folder, subjects=[base, {**shared, "name": "tuned", **subject}],
                        perturbations=["typo"], judges=["rouge_l"], **changes)  # fmt: skip
-    with Run.create(folder / "run") as run:
-        session = Session(run, suite, cache=Cache(folder / "cache.sqlite"), progress=Silent())
-        runner.run(session, runner.assemble(suite), open_subjects, lambda root: root)
-        return " ".join(run.manifest().warnings)
+    with context_of(folder / "run", suite) as context:
+        runner.run(replace(context, open_model=open_subjects))
+        return " ".join(context.session.run.manifest().warnings)
 
 
 def test_a_suite_tells_an_adapter_s_own_base_from_another(

@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from harness.errors import ConfigError, JostleError
-from harness.models.subjects import open_subjects
 from harness.pipeline import runner as harness_runner
-from harness.pipeline.cache import Cache
-from harness.pipeline.session import Session
-from harness.pipeline.store import Run
+from harness.pipeline.assemble import assemble
+from harness.pipeline.session import Launch, open_session
+from harness.pipeline.stage import StageContext
 from harness.util.files import make_folder, readable_os_errors, write_json
 from harness.util.progress import Progress
 from reports.html import render
@@ -25,6 +24,9 @@ from training.studies.findings import findings
 from training.studies.page import write_page
 from training.studies.plan import Plan, plan
 from training.studies.suites import SuiteGroup, groups
+
+CLOSENESS = "rouge_l"
+"""The judge by which the probes measure how close an answer is to a response of the training data."""
 
 STATE, SUMMARY, REPORT = "study.json", "summary.json", "report.html"
 
@@ -156,10 +158,9 @@ def _test(root: Path, group: SuiteGroup, progress: Progress, command: str) -> di
     folder = root / "suites" / group.name
     progress.note(f"suite {group.name}: {', '.join(group.cells)}")
     try:
-        parts = harness_runner.assemble(group.suite)
-        with Run.create(folder) as run:
-            session = Session(run, group.suite, cache=Cache(), progress=progress, command=command)
-            harness_runner.run(session, parts, open_subjects, render)
+        parts = assemble(group.suite, closeness=CLOSENESS)
+        with open_session(folder, group.suite, Launch(progress, command)) as session:
+            harness_runner.run(StageContext(session, parts, render))
         return {**suite_figures(folder, group), "error": None}
     except JostleError as error:
         progress.note(f"suite {group.name}: failed: {error}")

@@ -3,89 +3,89 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
-from harness.config import SubjectSpec
+from harness.config import SubjectSpec, Suite
 from harness.models.provenance import mismatches
 from harness.models.subjects import OpenSubjects
 from harness.pipeline.session import Session, StageReport
-from harness.pipeline.store import StageFile, generation_key
+from harness.pipeline.stage import Stage, StageContext
+from harness.pipeline.stage_file import StageFile
 from harness.records import IDENTITY, Completion, Generation, Request, Variant, key_fields
-from harness.util.digest import canonical_json, derived_seed, digest
+from harness.util.digest import derived_seed, digest
 from harness.util.progress import Task
 
-OpenModel = Callable[[Sequence[SubjectSpec]], OpenSubjects]
 
+@dataclass(frozen=True)
+class AnswerRequest:
+    """One answer that is wanted.
 
-class Ask(NamedTuple):
-    """One answer that is wanted."""
+    Attributes:
+        made_from: Digest of all that decides the answer; requests that share it are asked once.
+    """
 
     subject: str
     variant: Variant
     repeat: int
     request: Request
-    content: str
+    made_from: str
 
     @property
-    def key(self) -> tuple[object, ...]:
-        """As ``store.generation_key``."""
+    def key(self) -> tuple[Hashable, ...]:
+        """Name the answer within a run, as :attr:`Generation.key` does."""
         return (self.subject, self.variant.variant_key, self.repeat)
 
     def record(self, completion: Completion) -> Generation:
-        """The answer as it is stored."""
+        """Build the record of the answer."""
         return Generation(
             **key_fields(self.variant.variant_key),
             subject=self.subject,
             repeat=self.repeat,
             completion=completion,
-            made_from=self.content,
+            made_from=self.made_from,
         )
 
 
-def generate(session: Session, variants: Sequence[Variant], open_model: OpenModel) -> None:
-    """Have every subject answer every valid variant; what is there already is not asked again.
+def generate(context: StageContext, report: StageReport) -> None:
+    """Have every subject answer every valid variant; answers that are up to date are kept.
 
     Subjects that share base weights share one load. Identical requests are asked once, except
     ``identity`` variants, which bypass cache and de-duplication and go in a batch of their own.
     """
-    asked = [variant for variant in variants if variant.status == "valid"]
-    groups: dict[str, list[SubjectSpec]] = defaultdict(list)
-    for subject in session.suite.subjects:
-        groups[canonical_json(subject.base)].append(subject)
-    total = len(asked) * len(session.suite.subjects) * session.suite.suite.repeats
+    session, suite = context.session, context.session.suite
+    variants = [variant for variant in context.records(Variant) if variant.status == "valid"]
+    total = len(variants) * len(suite.subjects) * suite.suite.repeats
+    digests: list[str] = []
+    models: dict[str, dict[str, str]] = {}
     file = session.run.file(Generation)
-    with session.stage("generations") as report, closing(file):
-        contents: list[str] = []
-        models: dict[str, dict[str, str]] = {}
-        with session.progress.stage("generate", total) as task:
-            for group in groups.values():
-                with closing(open_model(group)) as subjects:
-                    for warning in (*subjects.warnings, *_provenance(session, subjects, group)):
-                        session.warn(warning)
-                    models |= {spec.name: subjects.fingerprint(spec.name) for spec in group}
-                    session.update(models=models)
-                    asks = list(_asks(session, subjects, group, asked))
-                    contents += [ask.content for ask in asks]
-                    done = _keep_current(session, file, group, asks)
-                    task.advance(len(done))
-                    report.count("already_there", len(done))
-                    todo = [ask for ask in asks if ask.key not in done]
-                    _answer(session, subjects, todo, file, task, report)
-        file.close()
-        for generation in session.run.read(Generation):
-            failure = generation.completion.error
-            report.count(f"failed_{failure.kind}" if failure else "answered")
-        report.made_from = digest(sorted(contents))
+    with closing(file), session.progress.stage("generate", total) as task:
+        for group in suite.subjects_by_base():
+            with closing(context.open_model(group)) as subjects:
+                for warning in (*subjects.warnings, *_mismatches(session, subjects, group)):
+                    session.warn(warning)
+                models |= {spec.name: subjects.fingerprint(spec.name) for spec in group}
+                session.update(models=models)
+                requests = list(_requests(suite, subjects, group, variants))
+                digests += [request.made_from for request in requests]
+                done = _keep_current(session, file, group, requests)
+                task.advance(len(done))
+                report.count("already_there", len(done))
+                todo = [request for request in requests if request.key not in done]
+                _answer(session, subjects, todo, file, task, report)
+    for generation in session.run.read(Generation):
+        failure = generation.completion.error
+        report.count(f"failed_{failure.kind}" if failure else "answered")
+    report.made_from = digest(sorted(digests))
 
 
-def _provenance(
+def _mismatches(
     session: Session, subjects: OpenSubjects, group: Iterable[SubjectSpec]
 ) -> Iterator[str]:
-    """Where what Jostle trained, an adapter or a whole model, is used otherwise than it was trained."""
-    named = [
+    """Yield where an adapter or model of ours is used otherwise than it was trained."""
+    training_data = [
         data[key]
         for data in session.manifest.data.get("training", ())
         for key in ("file_sha256", "content_sha256")
@@ -100,49 +100,53 @@ def _provenance(
                 Path(part.path).expanduser(),
                 base_weights_sha256=base,
                 rendering=rendering,
-                training_data=named,
+                training_data=training_data,
             )
         whole = Path(spec.model).expanduser()
-        yield from mismatches(whole, rendering=rendering, training_data=named)
+        yield from mismatches(whole, rendering=rendering, training_data=training_data)
 
 
 def _keep_current(
     session: Session,
     file: StageFile[Generation],
     group: Sequence[SubjectSpec],
-    asks: Sequence[Ask],
-) -> set[tuple[object, ...]]:
-    """Keys of this group's answers that stand; records of other groups are not touched."""
-    others = {spec.name for spec in session.suite.subjects} - {spec.name for spec in group}
-    wanted = {ask.key: ask.content for ask in asks}
+    requests: Sequence[AnswerRequest],
+) -> set[tuple[Hashable, ...]]:
+    """Keep this group's answers that are up to date; records of other groups are not touched.
+
+    Returns:
+        The keys of the answers kept.
+    """
+    names = {spec.name for spec in group}
+    others = {spec.name for spec in session.suite.subjects} - names
+    digests = {request.key: request.made_from for request in requests}
 
     def is_current(record: Generation) -> bool:
+        if record.subject in others:
+            return True
         failure = record.completion.error
         if failure is not None and (failure.transient or session.retry_failed):
-            return record.subject in others
-        return record.subject in others or wanted.get(generation_key(record)) == record.made_from
+            return False
+        return digests.get(record.key) == record.made_from
 
-    return {
-        generation_key(record) for record in file.keep(is_current) if record.subject not in others
-    }
+    return {record.key for record in file.keep(is_current) if record.subject not in others}
 
 
-def _asks(
-    session: Session,
+def _requests(
+    suite: Suite,
     subjects: OpenSubjects,
     group: Iterable[SubjectSpec],
     variants: Sequence[Variant],
-) -> Iterable[Ask]:
-    suite = session.suite.suite
+) -> Iterator[AnswerRequest]:
     for spec in group:
         renderer = subjects.renderer(spec.name)
         fingerprint = subjects.fingerprint(spec.name)
         for variant in variants:
             prompt = renderer.prompt(variant.messages)
             conversation = renderer.conversation(variant.messages)
-            for repeat in range(suite.repeats):
+            for repeat in range(suite.suite.repeats):
                 seed = (
-                    derived_seed(suite.seed, *variant.variant_key, repeat)
+                    derived_seed(suite.suite.seed, *variant.variant_key, repeat)
                     if spec.generation.temperature > 0
                     else 0
                 )
@@ -156,38 +160,43 @@ def _asks(
                 content = request.model_dump(exclude={"adapter"}, mode="json")
                 identity = variant.replicate + 1 if variant.perturbation == IDENTITY else 0
                 made_from = digest([fingerprint, content, identity])
-                yield Ask(spec.name, variant, repeat, request, made_from)
+                yield AnswerRequest(spec.name, variant, repeat, request, made_from)
 
 
 def _answer(
     session: Session,
     subjects: OpenSubjects,
-    todo: Sequence[Ask],
+    todo: Sequence[AnswerRequest],
     file: StageFile[Generation],
     task: Task,
     report: StageReport,
 ) -> None:
-    again = [ask for ask in todo if ask.variant.perturbation == IDENTITY]
-    first: dict[str, list[Ask]] = defaultdict(list)
-    for ask in todo:
-        if ask.variant.perturbation != IDENTITY:
-            first[ask.content].append(ask)
+    """Answer from the cache what it holds, ask for the rest, and write each answer as it comes."""
+    shared: dict[str, list[AnswerRequest]] = defaultdict(list)
+    unshared: list[list[AnswerRequest]] = []
+    for wanted in todo:
+        if wanted.variant.perturbation == IDENTITY:
+            unshared.append([wanted])
+        else:
+            shared[wanted.made_from].append(wanted)
     if subjects.durable:
-        for content, value in session.cache.get(first).items():
-            asks = first.pop(content)
+        for made_from, value in session.cache.get(shared).items():
+            same = shared.pop(made_from)
             completion = Completion.model_validate_json(value)
-            file.append(*(ask.record(completion) for ask in asks))
-            task.advance(len(asks))
-            report.count("from_cache", len(asks))
-    for batch in (list(first.values()), [[ask] for ask in again]):
+            file.append(*(wanted.record(completion) for wanted in same))
+            task.advance(len(same))
+            report.count("from_cache", len(same))
+    for batch, cached in ((list(shared.values()), subjects.durable), (unshared, False)):
         if not batch:
             continue
-        requests = [asks[0].request for asks in batch]
-        for index, completion in subjects.model.complete(requests):
-            asks = batch[index]
-            file.append(*(ask.record(completion) for ask in asks))
-            if subjects.durable and completion.error is None and batch[index][0] not in again:
-                session.cache.put({asks[0].content: completion.model_dump_json()})
-            task.advance(len(asks))
+        for index, completion in subjects.model.complete([same[0].request for same in batch]):
+            same = batch[index]
+            file.append(*(wanted.record(completion) for wanted in same))
+            if cached and completion.error is None:
+                session.cache.put({same[0].made_from: completion.model_dump_json()})
+            task.advance(len(same))
             report.count("asked")
-            report.count("shared", len(asks) - 1)
+            report.count("shared", len(same) - 1)
+
+
+STAGE = Stage("generations", generate)

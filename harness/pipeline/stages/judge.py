@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
 from harness.judging.metered import Metered
+from harness.judging.self_judging import check_self_judging
 from harness.judging.traits import shown_texts, traits_of
+from harness.pipeline.assemble import NamedJudge
 from harness.pipeline.judge_ledger import booked
 from harness.pipeline.member_stores import MemberStores
 from harness.pipeline.session import Session, StageReport
-from harness.pipeline.store import StageFile, score_key
-from harness.protocols import CachesMembers, Judge
+from harness.pipeline.stage import Stage, StageContext
+from harness.pipeline.stage_file import StageFile
+from harness.protocols import CachesMembers
 from harness.records import (
     ORIGINAL,
     Comparison,
@@ -32,24 +35,6 @@ from harness.util.progress import Task
 
 
 @dataclass(frozen=True)
-class NamedJudge:
-    """A judge as the suite names it.
-
-    Attributes:
-        label: Under which its scores stand.
-        name: Its registered name.
-        source: Digest of name, options and code where the plug-in is not ours, so that an edited
-            judge judges again, and no other of its file and version stands in for it.
-    """
-
-    label: str
-    judge: Judge
-    repeats: int = 1
-    source: str = ""
-    name: str = ""
-
-
-@dataclass(frozen=True)
 class Expected:
     """One score that is wanted: the item it is read off, or why there can be none."""
 
@@ -64,7 +49,7 @@ class _Book:
 
     samples: Mapping[str, Sample]
     variants: Mapping[VariantKey, Variant]
-    answers: Mapping[tuple[str, VariantKey, int], Generation]
+    answers: Mapping[tuple[Hashable, ...], Generation]
     baseline: str
     seed: int
 
@@ -76,46 +61,52 @@ class _Book:
         return self.answers.get((self.baseline, generation.variant_key, generation.repeat))
 
 
-def judge(session: Session, judges: Sequence[NamedJudge]) -> None:
-    """Have every judge grade every answer; what stands already is not judged again.
+def judge(context: StageContext, report: StageReport) -> None:
+    """Have every judge grade every answer; scores that are up to date are kept.
 
     A dimension whose needs cannot be met by the data (no reference) gives no record; one whose
     needs failed (no answer to the original) gives a record with the reason.
+
+    Raises:
+        PluginError: A judge has the base weights of a subject and the suite does not allow it.
     """
-    run = session.run
+    session, judges, run = context.session, context.parts.judges, context.session.run
+    for named in judges:
+        warning = check_self_judging(named.label, named.judge, session.manifest.models)
+        if warning is not None:
+            session.warn(warning)
     generations = list(run.read(Generation))
     book = _Book(
         samples={sample.id: sample for sample in run.read(Sample)},
         variants={variant.variant_key: variant for variant in run.read(Variant)},
-        answers={(g.subject, g.variant_key, g.repeat): g for g in generations},
+        answers={g.key: g for g in generations},
         baseline=session.suite.baseline_name,
         seed=session.suite.suite.seed,
     )
     wanted = {
         named.label: [e for g in generations for e in _expected(named, g, book)] for named in judges
     }
+    digests = {e.score.key: e.score.made_from for expected in wanted.values() for e in expected}
     file = run.file(Score)
-    with session.stage("scores") as report, closing(file):
-        digests = {score_key(e.score): e.score.made_from for es in wanted.values() for e in es}
-        kept = file.keep(
+    with closing(file):
+        scores = file.keep(
             lambda score: (
-                digests.get(score_key(score)) == score.made_from
+                digests.get(score.key) == score.made_from
                 and not (score.status == "error" and (score.transient or session.retry_failed))
                 and not (score.status in ("unparsed", "refused") and session.retry_failed)
             )
         )
-        done = {score_key(score) for score in kept}
+        done = {score.key for score in scores}
         report.count("already_there", len(done))
         for named in judges:
             expected = wanted[named.label]
-            todo = [e for e in expected if score_key(e.score) not in done]
+            todo = [e for e in expected if e.score.key not in done]
             with session.progress.stage(f"judge: {named.label}", len(expected)) as task:
                 task.advance(len(expected) - len(todo))
                 _grade(session, named, todo, file, task, report)
-        file.close()
-        for score in run.read(Score):
-            report.count(score.status)
-        report.made_from = digest(sorted(digests.values()))
+    for score in run.read(Score):
+        report.count(score.status)
+    report.made_from = digest(sorted(digests.values()))
 
 
 def _expected(named: NamedJudge, generation: Generation, book: _Book) -> Iterator[Expected]:
@@ -167,11 +158,11 @@ def _missing_answer(generation: Generation, dimension: Dimension, book: _Book) -
         needed.append(("no answer to the original prompt", book.original(generation)))
     if "opponent" in dimension.needs:
         needed.append((f"no answer of {book.baseline}", book.opponent(generation)))
-    for what, found in needed:
-        if found is None:
+    for what, answer in needed:
+        if answer is None:
             return what
-        if found.completion.error is not None:
-            return f"{what}: {found.completion.error.kind}"
+        if answer.completion.error is not None:
+            return f"{what}: {answer.completion.error.kind}"
     return None
 
 
@@ -182,7 +173,7 @@ def _item(
     repeat: int,
     texts: Collection[str],
 ) -> JudgeItem:
-    """What the judge sees: no text that it does not look at, so that a cached verdict fits again."""
+    """Build what the judge sees: no text that it does not look at, so that cached verdicts fit."""
     variant = book.variants[generation.variant_key]
     sample = book.samples[generation.sample_id]
     is_original = variant.perturbation == ORIGINAL
@@ -222,9 +213,9 @@ def _grade(
             file.append(expected.score)
             task.advance()
         elif expected.score.made_from in cached:
-            found = Judgement.model_validate_json(cached[expected.score.made_from])
+            judgement = Judgement.model_validate_json(cached[expected.score.made_from])
             # It was paid for by the run that asked.
-            file.append(_scored(expected, found.model_copy(update={"cost": None})))
+            file.append(_scored(expected, judgement.model_copy(update={"cost": None})))
             task.advance()
             report.count("from_cache")
         else:
@@ -242,7 +233,7 @@ def _grade(
             book()
             call = calls[judgement.item]
             matched = [e for e in call if e.score.dimension == judgement.dimension]
-            # Nothing matches where that dimension stands already and only its siblings were missing.
+            # Nothing matches where that dimension has its score and only its siblings were missing.
             call[:] = [e for e in call if e.score.dimension != judgement.dimension]
             # One call, one cost: answers that share it do not pay it again.
             unpaid = judgement.model_copy(update={"cost": None})
@@ -259,14 +250,14 @@ def _grade(
 
 
 def _row(expected: Expected) -> tuple[object, ...]:
-    """What one call of the judge covers: all dimensions of one answer that need the same texts."""
+    """Name what one call of the judge covers: all dimensions of an answer that need the same texts."""
     score = expected.score
     compares = score.comparison is not None
     return (score.subject, score.variant_key, score.repeat, score.judge_repeat, compares)
 
 
 def _calls(rows: Iterable[list[Expected]]) -> list[list[Expected]]:
-    """Rows that show the judge the very same texts are one call."""
+    """Join rows that show the judge the very same texts into one call."""
     calls: dict[tuple[str, ...], list[Expected]] = {}
     for row in rows:
         calls.setdefault(tuple(e.score.made_from for e in row), []).extend(row)
@@ -288,3 +279,6 @@ def _scored(expected: Expected, judgement: Judgement) -> Score:
             "cost": judgement.cost,
         }
     )
+
+
+STAGE = Stage("scores", judge)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from contextlib import closing
 from typing import Any
@@ -21,65 +20,51 @@ from harness.memorisation.probe_requests import (
 )
 from harness.memorisation.prompt_choice import Item, choose
 from harness.pipeline.session import Session, StageReport
-from harness.pipeline.stages.generate import OpenModel
-from harness.pipeline.store import StageFile
+from harness.pipeline.stage import Stage, StageContext
+from harness.pipeline.stage_file import StageFile
 from harness.records import Completion, Probe, Request, Sample, Scored, TokenLogprobs
-from harness.util.digest import canonical_json, digest
+from harness.util.digest import digest
 from harness.util.formatting import listing
 from harness.util.progress import Task
-from harness.variants.kinds import Kind
 
 _ENDPOINT = "openai:"
 _OF_THE_BASE = ("model", "revision", "dtype", "quantization")
 
 
-def probe(
-    session: Session, samples: Sequence[Sample], kinds: Sequence[Kind], open_model: OpenModel
-) -> None:
+def probe(context: StageContext, report: StageReport) -> None:
     """Probe every subject of the suite; a probe that fails is a record with its reason.
-
-    Args:
-        session: The run; its suite has a ``probes`` section.
-        samples: The prompts under test, with the audit's verdict.
-        kinds: The suite's perturbations.
-        open_model: Loads a group of subjects that share base weights.
 
     Raises:
         DataError: The training data or the key of the canaries cannot be read.
     """
-    from harness.variants.gate import Gate
-
+    session, parts = context.session, context.parts
     suite, spec = session.suite, session.suite.probes
     assert spec is not None
     _warn_of_other_bases(session)
-    with session.stage("probes") as report:
-        rows = [row for data in suite.training_data for row in load(data)]
-        secrets = _secrets(session, rows)
-        planted = {canary.prompt for canary in secrets}
-        items = choose(
-            [sample for sample in rows if sample.prompt not in planted],
-            samples,
-            spec,
-            kinds,
-            seed=suite.suite.seed,
-            gate=Gate(similarity=suite.suite.similarity_gate),
-        )
-        training = Training(rows, items)
-        file = session.run.file(Probe)
-        wanted: dict[Any, str] = {}
-        groups: dict[str, list[SubjectSpec]] = defaultdict(list)
-        for subject in suite.subjects:
-            groups[canonical_json(subject.base)].append(subject)
-        with closing(file):
-            for group in groups.values():
-                _group(session, group, items, secrets, training, open_model, file, wanted, report)
-            kept = file.keep(lambda record: wanted.get(record.key) == record.made_from)
-        for record in kept:
-            report.count(_ended(record))
-        for name in ("training", "clean"):
-            report.counts[name] = sum((i.group, i.form) == (name, "original") for i in items)
-        report.counts["variants"] = sum(item.form == "variant" for item in items)
-        report.made_from = digest(sorted(wanted.values()))
+    rows = [row for data in suite.training_data for row in load(data)]
+    secrets = _secrets(session, rows)
+    planted = {canary.prompt for canary in secrets}
+    items = choose(
+        [sample for sample in rows if sample.prompt not in planted],
+        context.records(Sample),
+        spec,
+        parts.kinds,
+        seed=suite.suite.seed,
+        gate=parts.gate,
+    )
+    training = Training(rows, items)
+    file = session.run.file(Probe)
+    wanted: dict[Any, str] = {}
+    with closing(file):
+        for group in suite.subjects_by_base():
+            _group(context, group, items, secrets, training, file, wanted, report)
+        probes = file.keep(lambda record: wanted.get(record.key) == record.made_from)
+    for record in probes:
+        report.count(_ended(record))
+    for name in ("training", "clean"):
+        report.counts[name] = sum((i.group, i.form) == (name, "original") for i in items)
+    report.counts["variants"] = sum(item.form == "variant" for item in items)
+    report.made_from = digest(sorted(wanted.values()))
 
 
 def _ended(record: Probe) -> str:
@@ -121,20 +106,19 @@ def _secrets(session: Session, rows: Sequence[Sample]) -> Sequence[Canary]:
 
 
 def _group(
-    session: Session,
+    context: StageContext,
     group: Sequence[SubjectSpec],
     items: Sequence[Item],
     secrets: Sequence[Canary],
     training: Training,
-    open_model: OpenModel,
     file: StageFile[Probe],
     wanted: dict[Any, str],
     report: StageReport,
 ) -> None:
     """All probes of the subjects that share one load."""
-    spec = session.suite.probes
+    session, spec = context.session, context.session.suite.probes
     assert spec is not None
-    with closing(open_model(group)) as subjects:
+    with closing(context.open_model(group)) as subjects:
         asks: list[Ask] = []
         for one in group:
             common: dict[str, Any] = {
@@ -168,11 +152,11 @@ def _group(
             task.advance(len(done))
             report.count("already_there", len(done))
             todo = [ask for ask in asks if ask.blank.key not in done]
-            _work(session, subjects, todo, training, file, task)
+            _work(context, subjects, todo, training, file, task)
 
 
 def _work(
-    session: Session,
+    context: StageContext,
     subjects: Any,
     todo: Sequence[Ask],
     training: Training,
@@ -183,6 +167,7 @@ def _work(
     from judges.rouge import RougeL
 
     rouge = RougeL().score
+    session = context.session
     ready = [ask for ask in todo if ask.request is None]
     file.append(*(ask.blank for ask in ready))
     task.advance(len(ready))
@@ -213,3 +198,6 @@ def _work(
 
 def _replies(ask_model: Any, asks: Sequence[Ask]) -> Iterable[tuple[int, Any]]:
     return ask_model([ask.request for ask in asks]) if asks else ()
+
+
+STAGE = Stage("probes", probe, applies=lambda session: session.suite.probes is not None)

@@ -7,61 +7,63 @@ from typing import Any
 from harness.audit import mark_leaked
 from harness.data.loading import data_digest, load, select
 from harness.errors import DataError
-from harness.pipeline.session import Session
+from harness.pipeline.session import StageReport
+from harness.pipeline.stage import Stage, StageContext
 from harness.records import Sample
 from harness.util.digest import digest
 
 
-def collect(session: Session) -> list[Sample]:
-    """Load the data, mark what stands in the training data, select, and store.
+def collect(context: StageContext, report: StageReport) -> None:
+    """Load the data, mark what the training data hold too, select, and store.
 
     Raises:
         DataError: Unreadable data, or nothing is left to ask.
     """
-    suite = session.suite
-    with session.stage("samples") as report:
-        samples = load(suite.data)
-        manifest: dict[str, Any] = {"evaluation": data_digest(suite.data, samples)}
-        if suite.training_data:
-            training = [load(spec) for spec in suite.training_data]
-            manifest["training"] = [
-                data_digest(spec, rows)
-                for spec, rows in zip(suite.training_data, training, strict=True)
-            ]
-            samples, audit = mark_leaked(samples, (row for rows in training for row in rows))
-            session.update(audit=audit)
-            if audit["unchecked"]:
-                session.warn(
-                    f"{audit['unchecked']} of {len(samples)} test prompts are alike to more training"
-                    " prompts than were compared by meaning: whether they leaked is unchecked"
-                )
-            if audit["crowded_buckets"]:
-                session.warn(
-                    f"{audit['crowded_buckets']} groups of training prompts share so much wording that"
-                    " the leak check passed them over: near-duplicates among them can be missing"
-                )
-        else:
-            session.update(audit={})
-        chosen, left_out = select(samples, suite.data, suite.suite.seed)
-        if not chosen:
-            why = ", ".join(f"{rule}: {n}" for rule, n in left_out.items())
-            raise DataError(
-                f"{suite.data.path}: none of its {len(samples)} prompts is left to ask ({why});"
-                " change data.only, or check the training data"
-            )
-        chosen = [
-            sample.model_copy(update={"made_from": digest([sample.made_from, sample.audit])})
-            for sample in chosen
+    session, suite = context.session, context.session.suite
+    samples = load(suite.data)
+    manifest: dict[str, Any] = {"evaluation": data_digest(suite.data, samples)}
+    if suite.training_data:
+        training = [load(spec) for spec in suite.training_data]
+        manifest["training"] = [
+            data_digest(spec, rows)
+            for spec, rows in zip(suite.training_data, training, strict=True)
         ]
-        session.update(data={**manifest, "asked": len(chosen), "left_out": left_out})
-        file = session.run.file(Sample)
-        wanted = {sample.id: sample for sample in chosen}
-        kept = file.keep(lambda sample: wanted.get(sample.id) == sample)
-        have = {sample.id for sample in kept}
-        missing = [sample for sample in chosen if sample.id not in have]
-        if missing:
-            file.append(*missing)
-        file.close()
-        report.made_from = digest(sorted((sample.id, sample.made_from) for sample in chosen))
-        report.counts = {"samples": len(chosen), **left_out}
-    return chosen
+        samples, audit = mark_leaked(samples, (row for rows in training for row in rows))
+        session.update(audit=audit)
+        if audit["unchecked"]:
+            session.warn(
+                f"{audit['unchecked']} of {len(samples)} test prompts are alike to more training"
+                " prompts than were compared by meaning: whether they leaked is unchecked"
+            )
+        if audit["crowded_buckets"]:
+            session.warn(
+                f"{audit['crowded_buckets']} groups of training prompts share so much wording that"
+                " the leak check passed them over: near-duplicates among them can be missing"
+            )
+    else:
+        session.update(audit={})
+    chosen, left_out = select(samples, suite.data, suite.suite.seed)
+    if not chosen:
+        why = ", ".join(f"{rule}: {n}" for rule, n in left_out.items())
+        raise DataError(
+            f"{suite.data.path}: none of its {len(samples)} prompts is left to ask ({why});"
+            " change data.only, or check the training data"
+        )
+    chosen = [
+        sample.model_copy(update={"made_from": digest([sample.made_from, sample.audit])})
+        for sample in chosen
+    ]
+    session.update(data={**manifest, "asked": len(chosen), "left_out": left_out})
+    file = session.run.file(Sample)
+    wanted = {sample.id: sample for sample in chosen}
+    stored = {sample.id for sample in file.keep(lambda sample: wanted.get(sample.id) == sample)}
+    missing = [sample for sample in chosen if sample.id not in stored]
+    if missing:
+        file.append(*missing)
+    file.close()
+    report.made_from = digest(sorted((sample.id, sample.made_from) for sample in chosen))
+    report.counts = {"samples": len(chosen), **left_out}
+    context.hand_on(Sample, chosen)
+
+
+STAGE = Stage("samples", collect)

@@ -31,8 +31,8 @@ def jostle(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> object:
 @pytest.mark.parametrize(
     ("judges", "line"),
     [
-        ("judges:\n- rouge_l\n- answer_checks\n- rouge_l\n", "judges.yaml:4: judges.2: rouge_l stands"),
-        ("judges:\n- rouge_l: {name: a}\n- answer_checks: {name: a}\n", "judges.yaml:3: judges.1: a s"),
+        ("judges:\n- rouge_l\n- answer_checks\n- rouge_l\n", "judges.yaml:4: judges.2: rouge_l is li"),
+        ("judges:\n- rouge_l: {name: a}\n- answer_checks: {name: a}\n", "judges.yaml:3: judges.1: a i"),
         ("judges:\n- answer_checks: {skip: empty}\n", "skip must be a list of checks"),
         ("judges:\n- panel: {judges: 5}\n", "a panel needs a list of at least two judges"),
     ],

@@ -12,9 +12,8 @@ import pytest
 from harness.config import JudgesFile
 from harness.errors import PluginError
 from harness.judging.cached import Kept
+from harness.pipeline.assemble import NamedJudge, build_judges
 from harness.pipeline.cache import Cache
-from harness.pipeline.runner import build_judges
-from harness.pipeline.stages.judge import NamedJudge
 from harness.pipeline.store import Run
 from harness.records import Dimension, JudgeItem, Judgement, Score
 from harness.registry import judges, load_plugin_file

@@ -14,8 +14,8 @@ from harness.errors import DataError
 from harness.judging.calibration import calibrate
 from harness.judging.calibration_records import store
 from harness.judging.labels import read_labels
-from harness.pipeline.runner import checked as checked_by
-from harness.pipeline.stages.judge import NamedJudge
+from harness.pipeline.assemble import NamedJudge
+from harness.pipeline.stages.summarise import calibration_of as checked_by
 from harness.records import Dimension, JudgeItem, Judgement
 from harness.util.digest import derived_rng
 from judges.pairwise import Pairwise

@@ -12,9 +12,8 @@ from harness.judging.calibration import calibrate
 from harness.judging.calibration_records import Calibration, lookup, store
 from harness.judging.calibration_report import report
 from harness.judging.labels import Labels, read_labels
-from harness.pipeline.runner import build_judges
-from harness.pipeline.runner import checked as checked_by
-from harness.pipeline.stages.judge import NamedJudge
+from harness.pipeline.assemble import NamedJudge, build_judges
+from harness.pipeline.stages.summarise import calibration_of as checked_by
 from harness.records import Dimension
 from reports.sections.judges import briefly, checked
 from tests.harness.judging.test_calibration import Told, row, write

@@ -15,7 +15,8 @@ from typing import Any
 
 import pytest
 
-from harness.pipeline.store import Run, StageFile
+from harness.pipeline.stage_file import StageFile
+from harness.pipeline.store import Run
 from harness.records import Completion, Failure, Generation, Request, Sample, Score, Variant
 from tests.pipeline import (
     PROMPTS,

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from harness.cli.common import refuse_overwriting
 from harness.errors import StoreError
-from harness.pipeline.store import Run, StageFile
+from harness.pipeline.stage_file import StageFile
+from harness.pipeline.store import Run
 from harness.records import Completion, Generation, Manifest, Message, Sample
 
 

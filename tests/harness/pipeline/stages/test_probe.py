@@ -16,12 +16,9 @@ from harness.memorisation import canaries
 from harness.memorisation.prompt_choice import Item, choose
 from harness.models.scripted import ScriptedModel
 from harness.pipeline import runner
-from harness.pipeline.cache import Cache
-from harness.pipeline.session import Session
 from harness.pipeline.store import Run
 from harness.records import Failure, Probe, Request, Sample, Scored, TokenLogprobs
-from harness.util.progress import Silent
-from tests.pipeline import make_suite, opener
+from tests.pipeline import context_of, make_suite, run_suite
 
 TOPICS = ("my brother", "the exam", "an old friend", "our landlord", "the dentist", "a new job")
 TRAINING = [
@@ -88,14 +85,8 @@ def scripted(**options: Any) -> ScriptedModel:
 
 
 def probed(root: Path, suite: Any, model: ScriptedModel, **more: Any) -> dict[str, Any]:
-    cache = Cache(root.parent / "cache.sqlite")
-    try:
-        with Run.create(root) as run:
-            session = Session(run, suite, cache=cache, progress=Silent(), **more)
-            kinds = runner.assemble(suite).kinds
-            return runner.probe_only(session, kinds, opener(model), lambda path: path)[0]
-    finally:
-        cache.close()
+    with context_of(root, suite, model, **more) as context:
+        return runner.probe_alone(context)[0]
 
 
 def records(root: Path) -> list[Probe]:
@@ -264,13 +255,7 @@ def test_canaries_are_rated_and_a_wrong_training_file_is_said(tmp_path: Path) ->
 
 def test_a_whole_run_carries_the_verdict_and_a_light(tmp_path: Path) -> None:
     suite = suite_in(tmp_path)
-    cache = Cache(tmp_path / "cache.sqlite")
-    try:
-        with Run.create(tmp_path / "run") as run:
-            session = Session(run, suite, cache=cache, progress=Silent())
-            runner.run(session, runner.assemble(suite), opener(scripted()), lambda path: path)
-    finally:
-        cache.close()
+    run_suite(tmp_path / "run", suite, scripted())
     summary = Run(tmp_path / "run").summary()
     assert summary["memorisation"]["subjects"][0]["verdict"] == "memorised"
     assert summary["lights"][0]["question"] == "Learned?"
@@ -282,13 +267,7 @@ def test_a_whole_run_carries_the_verdict_and_a_light(tmp_path: Path) -> None:
 
 def test_without_the_section_nothing_is_probed(tmp_path: Path) -> None:
     suite = suite_in(tmp_path).model_copy(update={"probes": None})
-    cache = Cache(tmp_path / "cache.sqlite")
-    try:
-        with Run.create(tmp_path / "run") as run:
-            session = Session(run, suite, cache=cache, progress=Silent())
-            runner.run(session, runner.assemble(suite), opener(scripted()), lambda path: path)
-    finally:
-        cache.close()
+    run_suite(tmp_path / "run", suite, scripted())
     assert not (tmp_path / "run" / "probes.jsonl").exists()
     assert Run(tmp_path / "run").summary()["memorisation"] is None
 

@@ -1,8 +1,9 @@
-"""From a run's records and manifest to its summary."""
+"""Sixth stage: every figure of the report, from the records of the stages before it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from harness.analysis import AnalysisSettings, BootstrapSettings, RunRecords, Summary, summarise
 from harness.analysis.memorisation_schema import Memorisation
@@ -12,16 +13,19 @@ from harness.config import Suite
 from harness.judging.calibration_report import calibration_of
 from harness.judging.traits import JudgeInfo, declared_traits
 from harness.memorisation.findings import memorisation, with_memorisation
-from harness.pipeline.session import Session
-from harness.pipeline.stages.judge import NamedJudge
+from harness.pipeline.assemble import NamedJudge
+from harness.pipeline.judge_manifest import described
+from harness.pipeline.session import Session, StageReport
+from harness.pipeline.stage import Stage, StageContext
 from harness.records import Generation, Probe, Sample, Score, Variant
 from harness.unanswerable.detectors import detectors
 from harness.unanswerable.rates import unknown_rates
 
 
-def analyse(session: Session, judges: Sequence[NamedJudge]) -> Summary:
-    """Estimate everything that the report of a run shows."""
-    run, suite = session.run, session.suite
+def analyse(context: StageContext, report: StageReport) -> None:
+    """Estimate everything that the report shows, and write ``summary.json``."""
+    session, run, suite = context.session, context.session.run, context.session.suite
+    session.update(judges=described(session, context.parts.judges))
     records = RunRecords(
         samples=list(run.read(Sample)),
         variants=list(run.read(Variant)),
@@ -35,11 +39,13 @@ def analyse(session: Session, judges: Sequence[NamedJudge]) -> Summary:
         deterministic=_deterministic(suite),
         warnings=session.manifest.warnings,
     )
-    infos = [judge_info(named) for named in judges]
-    summary = summarise(records, infos, settings)
+    judges = [judge_info(named) for named in context.parts.judges]
+    summary = summarise(records, judges, settings)
     summary = with_memorisation(summary, probe_findings(session))
-    summary = summary.model_copy(update={"unanswerable": _unanswerable(suite, records, infos)})
-    return _with_ledger(summary, session)
+    summary = _with_ledger(summary, session.manifest.judges)
+    unanswerable = _unanswerable(suite, records, judges)
+    run.write_summary(summary.model_copy(update={"unanswerable": unanswerable}))
+    report.made_from = session.manifest.stages["scores"].made_from
 
 
 def judge_info(named: NamedJudge) -> JudgeInfo:
@@ -108,22 +114,26 @@ def _unanswerable(
     return Unanswerable.model_validate(rates)
 
 
-def _with_ledger(summary: Summary, session: Session) -> Summary:
-    """Add what the judges used and how their endpoints were held to JSON, out of the manifest."""
-    entries = session.manifest.judges
+def _with_ledger(summary: Summary, ledger: Mapping[str, Mapping[str, Any]]) -> Summary:
+    """Add what the judges used and how their endpoints were held to JSON.
+
+    Args:
+        summary: The run's figures.
+        ledger: What the manifest says of the judges.
+    """
     spending = {
         label: JudgeSpending(**entry["cost"])
-        for label, entry in entries.items()
+        for label, entry in ledger.items()
         if entry.get("cost")
     }
     judges = {
         label: row.model_copy(
-            update={
-                "cost": spending.get(label),
-                "structured": entries[label].get("structured"),
-            }
+            update={"cost": spending.get(label), "structured": ledger[label].get("structured")}
         )
         for label, row in summary.judges.items()
     }
-    gone = {label: cost for label, cost in spending.items() if "gone" in entries[label]}
+    gone = {label: cost for label, cost in spending.items() if "gone" in ledger[label]}
     return summary.model_copy(update={"judges": judges, "judges_gone": gone})
+
+
+STAGE = Stage("summary", analyse)

@@ -1,0 +1,104 @@
+"""Builds what a suite names before anything is written: kinds, gate, judges, the closeness measure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.config import JudgeSpec, PerturbationSpec, Suite
+from harness.protocols import Judge
+from harness.registry import judges, load_plugin_file
+from harness.variants.gate import Gate
+from harness.variants.kinds import Kind, make_kind
+
+
+@dataclass(frozen=True)
+class NamedJudge:
+    """A judge as the suite names it.
+
+    Attributes:
+        label: Marks its scores.
+        name: Its registered name.
+        source: Digest of name, options and code where the plug-in is not ours, so that an edited
+            judge judges again, and no other of its file and version stands in for it.
+    """
+
+    label: str
+    judge: Judge
+    repeats: int = 1
+    source: str = ""
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The plug-ins of a suite, built.
+
+    Attributes:
+        kinds: Perturbations, one entry a severity.
+        gate: Decides which of their candidates count.
+        judges: In the order of the suite.
+        closeness: Measures how close one text is to another, for the probes: a judge with one
+            dimension that needs a reference.
+    """
+
+    kinds: list[Kind]
+    gate: Gate
+    judges: list[NamedJudge]
+    closeness: Judge
+
+
+def assemble(suite: Suite, *, closeness: str) -> Parts:
+    """Load the plug-in files and build everything that the suite names.
+
+    Args:
+        suite: The suite.
+        closeness: Registered name of the judge that measures closeness for the probes.
+
+    Raises:
+        PluginError: Unknown name or option, or a plug-in file that fails on import.
+    """
+    for path in suite.plugins:
+        load_plugin_file(Path(path))
+    return Parts(
+        kinds=build_kinds(suite.perturbations),
+        gate=Gate(similarity=suite.suite.similarity_gate),
+        judges=build_judges(suite.judges),
+        closeness=judges.create(closeness),
+    )
+
+
+def build_kinds(specs: Sequence[PerturbationSpec]) -> list[Kind]:
+    """Build one kind for each perturbation and severity.
+
+    Raises:
+        PluginError: Unknown name or option.
+    """
+    return [
+        # A plain function takes no options: it gets the severity only where the user names one.
+        make_kind(
+            spec.name,
+            spec.plain_options | ({"severity": severity} if "severity" in spec.options else {}),
+        )
+        for spec in specs
+        for severity in spec.severities
+    ]
+
+
+def build_judges(specs: Sequence[JudgeSpec]) -> list[NamedJudge]:
+    """Build the judges of a suite.
+
+    Raises:
+        PluginError: Unknown name or option.
+    """
+    return [
+        NamedJudge(
+            label=spec.label,
+            judge=judges.create(spec.name, spec.plain_options),
+            repeats=spec.repeats,
+            source=judges.foreign_digest(spec.name, spec.plain_options),
+            name=spec.name,
+        )
+        for spec in specs
+    ]

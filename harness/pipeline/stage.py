@@ -1,0 +1,70 @@
+"""What a stage of a run is, and what it works with.
+
+To add a stage: write a file in ``harness/pipeline/stages/`` that ends in a ``STAGE``, add its record
+to ``harness/records.py`` (a :class:`~harness.records.StageRecord`, which names its own file), and
+put the stage into the list in ``harness/pipeline/runner.py``. Its state in the manifest, resuming
+and the command line follow from the list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from harness.config import SubjectSpec
+from harness.models.subjects import OpenSubjects, open_subjects
+from harness.pipeline.assemble import Parts
+from harness.pipeline.session import Session, StageReport
+from harness.records import StageRecord
+
+R = TypeVar("R", bound=StageRecord)
+OpenModel = Callable[[Sequence[SubjectSpec]], OpenSubjects]
+
+
+@dataclass(frozen=True)
+class StageContext:
+    """What every stage works with.
+
+    Attributes:
+        session: The run, its suite, cache, progress and manifest.
+        parts: The plug-ins of the suite.
+        render: Writes the report of a run folder and returns its path.
+        open_model: Loads a group of subjects that share base weights.
+    """
+
+    session: Session
+    parts: Parts
+    render: Callable[[Path], Path]
+    open_model: OpenModel = open_subjects
+    _handed_on: dict[type[StageRecord], Sequence[Any]] = field(default_factory=dict)
+
+    def hand_on(self, kind: type[R], records: Iterable[R]) -> None:
+        """Give a stage's records to the stages after it, in the order in which they are to be used."""
+        self._handed_on[kind] = list(records)
+
+    def records(self, kind: type[R]) -> Sequence[R]:
+        """Return what an earlier stage handed on, or what the run's file holds."""
+        if kind in self._handed_on:
+            return self._handed_on[kind]
+        return list(self.session.run.read(kind))
+
+
+def _always(_: Session) -> bool:
+    return True
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One step from data to report; it resumes from its own records.
+
+    Attributes:
+        name: Names its state in the manifest.
+        run: Does the work. Fills in the report, which goes into the manifest at the end.
+        applies: Whether a run has this stage at all.
+    """
+
+    name: str
+    run: Callable[[StageContext, StageReport], None]
+    applies: Callable[[Session], bool] = _always
