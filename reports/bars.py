@@ -122,7 +122,7 @@ def memorisation_gains(summary: Summary) -> Chart | None:
     return _probe_bars(
         summary,
         "memory-gains",
-        "How much likelier the responses of the data became",
+        "How much more likely the responses became",
         f"gain over {short(summary.baseline)}, nats a token",
         _GAINS,
     )
@@ -133,7 +133,7 @@ def memorisation_shares(summary: Summary) -> Chart | None:
     return _probe_bars(
         summary,
         "memory-copies",
-        "What is recited, and kept to when the prompt is reworded",
+        "What is recited, with the prompt as trained and reworded",
         f"share beyond {short(summary.baseline)}",
         _SHARES,
     )

@@ -91,8 +91,8 @@ def gains_caption(summary: Summary) -> str:
 def drops_caption(summary: Summary) -> str:
     """Say what a bar to the right means, and what ``identity`` is."""
     repeated = any(kind.name == IDENTITY for kind in summary.kinds)
-    return "Bars that reach right lost quality." + (
-        " “identity” is the same prompt asked again." if repeated else ""
+    return "Bars to the right of zero lost quality." + (
+        " “identity” is the same prompt, repeated unchanged." if repeated else ""
     )
 
 

@@ -96,7 +96,7 @@ def markdown(summary: Summary, manifest: Manifest) -> str:
     lines += [
         "",
         f"{plural(summary.prompts, 'source prompt')}, {plural(failed, 'failure')};"
-        f" {100 * summary.level:.0f}% intervals over source prompts. Made again with"
+        f" {100 * summary.level:.0f}% intervals over source prompts. Repeat with"
         f" `{visible(manifest.command).replace('`', ' ')}`.",
         "",
     ]

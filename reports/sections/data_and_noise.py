@@ -31,11 +31,11 @@ def leak_gaps(summary: Summary) -> list[LeakGap]:
 
 
 def noise_lines(summary: Summary) -> list[str]:
-    """Say what asking the same prompt again changed, a line a subject."""
+    """Say what repeating the same prompt changed, a line a subject."""
     if summary.noise is None:
         return [
-            f"Not measured: the suite does not ask the kind “{IDENTITY}”, which puts the unchanged"
-            " prompt again."
+            f"Not measured: the suite does not have the kind “{IDENTITY}”, which repeats the"
+            " unchanged prompt."
         ]
     return [_noise_line(summary, noise) for noise in summary.noise.subjects]
 
@@ -55,8 +55,8 @@ def _noise_line(summary: Summary, noise: SubjectNoise) -> str:
     ]
     share = figure(100 * (noise.identical or 0), 0)
     return (
-        f"{noise.subject}: of {noise.repeated} prompts asked again unchanged, {share}% came"
-        f" back letter for letter; asking again changed {listing(changes or ['no measure'])}."
+        f"{noise.subject}: of {noise.repeated} prompts repeated unchanged, {share}% got an"
+        f" identical answer; repeating changed {listing(changes or ['no measure'])}."
     )
 
 

@@ -78,7 +78,7 @@ STRUCTURED = {
     "json_schema": "a JSON schema",
     "json_object_schema": "a JSON schema, as llama.cpp takes it",
     "json_object": "JSON mode",
-    "text": "being asked for it in words",
+    "text": "a request in the prompt",
 }
 
 

@@ -104,4 +104,4 @@ def applies(page: PageData) -> bool:
     return page.summary.unanswerable is not None
 
 
-SECTION = PageSection("unknown", "Unknown", "unanswerable", context, applies)
+SECTION = PageSection("unknown", "Unanswerable", "unanswerable", context, applies)

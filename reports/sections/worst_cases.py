@@ -89,7 +89,7 @@ def identity_floors(summary: Summary) -> list[str]:
     """Return the worst case of unchanged prompts, the floor of the curves, a line a subject."""
     return [
         f"Identity floor, {cell.subject}, {label_of(summary, cell.measure)}: worst of"
-        f" {cell.worst.k} unchanged askings {mean_text(cell.worst)} {interval_text(cell.worst)}."
+        f" {cell.worst.k} unchanged repeats {mean_text(cell.worst)} {interval_text(cell.worst)}."
         for cell in summary.cells
         if cell.kind == IDENTITY and cell.measure in summary.headline.measures
         if cell.worst and cell.worst.k > 1
