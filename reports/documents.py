@@ -12,7 +12,7 @@ from harness.analysis.summary_schema import Summary
 from harness.records import Manifest
 from harness.util.formatting import plural
 from reports.display import interval_text, mean_text, p_value, visible
-from reports.rows import HeadlineTable, checked, headline_tables, label_of
+from reports.rows import HeadlineTable, headline_tables, judge_note, label_of
 
 GAINS = ("Subject", "Kind", "Prompts", "Gain on originals", "Gain on variants", "DiD", "p (Holm)")
 LEVELS = ("Subject", "Kind", "Prompts", "On originals", "On variants", "Drop")
@@ -87,8 +87,8 @@ def markdown(summary: Summary, manifest: Manifest) -> str:
     )
     for table in headline_tables(summary):
         lines += ["", f"### {md(table.label)}", ""]
-        if note := checked(summary, table.measure):
-            lines += [md(f"The judge {note}."), ""]
+        if note := judge_note(summary, table.measure):
+            lines += [md(f"The {note}."), ""]
         if table.contrasts:
             lines += [*_md_table(GAINS, gain_rows(table)), ""]
         lines += _md_table(LEVELS, level_rows(table))
@@ -184,8 +184,8 @@ def latex(summary: Summary) -> str:
     parts = ["% \\usepackage{booktabs}, and \\usepackage[T1]{fontenc} for quotation marks"]
     for table in headline_tables(summary):
         label = tex(table.label)
-        if note := checked(summary, table.measure):
-            label += f" (the judge {tex(note)})"
+        if note := judge_note(summary, table.measure):
+            label += f" (the {tex(note)})"
         if table.contrasts:
             caption = f"{label}: gain over {tex(summary.baseline)}"
             parts.append(_tex_table(GAINS, gain_rows(table), caption))

@@ -19,7 +19,7 @@ from reports import explorer
 from reports.charts import draw_all
 from reports.display import HELPERS, visible
 from reports.drawing import Chart
-from reports.rows import checked, checked_briefly, incomplete, label_of, leading_measure
+from reports.rows import checked_briefly, incomplete, judge_note, label_of, leading_measure
 from reports.sample_views import SampleView, join
 from reports.sections import (
     all_figures,
@@ -200,7 +200,7 @@ def _environment(summary: Summary) -> Environment:
     )
     of_summary: dict[str, Callable[..., str]] = {
         function.__name__: partial(function, summary)
-        for function in (label_of, checked, checked_briefly, incomplete)
+        for function in (label_of, judge_note, checked_briefly, incomplete)
     }
     environment.globals.update(HELPERS, ALL=ALL, **of_summary)
     return environment

@@ -78,6 +78,12 @@ def checked(summary: Summary, measure: Measure) -> str:
     return known.get(measure.dimension, never)
 
 
+def judge_note(summary: Summary, measure: Measure) -> str:
+    """Return the same as a clause, ``judge agrees with …``; empty where there is nothing to say."""
+    note = checked(summary, measure)
+    return f"judge {'was ' if note == NEVER else ''}{note}" if note else ""
+
+
 def checked_briefly(summary: Summary, measure: Measure) -> str:
     """Say the same for a table's cell: ``rho 0.41 [0.30, 0.51], authors' labels``."""
     check = _best_check(summary, measure)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from harness.analysis.summary_schema import Summary, TrafficLight
-from reports.rows import checked
+from reports.rows import judge_note
 from reports.sections.section import PageData, PageSection
 
 
@@ -36,11 +36,11 @@ def light_groups(summary: Summary) -> list[LightGroup]:
 def context(page: PageData) -> dict[str, object]:
     """Return the names that the template needs."""
     summary = page.summary
-    notes = (checked(summary, measure) for measure in summary.headline.measures)
+    notes = (judge_note(summary, measure) for measure in summary.headline.measures)
     return {
         "finding": summary.finding,
         "memorisation": summary.memorisation,
-        "headline_checked": next((note for note in notes if note), ""),
+        "headline_note": next((note for note in notes if note), ""),
         "has_llm": any(judge.llm for judge in summary.judges.values()),
         "has_learned": any(judge.learned for judge in summary.judges.values()),
         "light_groups": light_groups(summary),
