@@ -1,10 +1,10 @@
-"""What went wrong, in one line that says what to do about it."""
+"""Errors for the user: one line that says what is wrong and what to do about it."""
 
 from __future__ import annotations
 
 
 class JostleError(Exception):
-    """Bad input or a machine's refusal; the command line prints it as one line and exits with 2."""
+    """The base of all: the command line prints it as one line and exits with code 2."""
 
 
 class ConfigError(JostleError):
@@ -28,8 +28,8 @@ class StoreError(JostleError):
 
 
 class BudgetExceeded(JostleError):
-    """The money or token budget of a judge or endpoint is spent; what was done is kept."""
+    """The money or token budget of a judge or endpoint is spent; finished work is kept."""
 
 
 class MissingPackage(JostleError):
-    """An optional package that this work needs is not installed; the message has the command."""
+    """A package that this work needs is not installed; the message has the command."""

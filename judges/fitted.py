@@ -20,7 +20,7 @@ from judges.regression.features import features
 from judges.regression.model import FittedModel, fit
 
 if TYPE_CHECKING:
-    from judges.regression.features import Embed
+    from harness.text.embedding import Embed
 
 SUFFIX = ".safetensors"
 SHIPPED = Path(__file__).with_name("shipped")

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
 
 from harness.records import Dimension, JudgeItem, Judgement
 from harness.text import embedding
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+from harness.text.embedding import Embed
 
 CHUNK = 32
 """Items embedded at a time, so that finished ones are handed on while the rest is under way."""
@@ -26,7 +22,7 @@ class Semantic:
         embed: Texts to unit vectors; the process-wide MiniLM by default.
     """
 
-    def __init__(self, embed: Callable[[Sequence[str]], NDArray[np.float32]] | None = None) -> None:
+    def __init__(self, embed: Embed | None = None) -> None:
         self._embed = embed or embedding.embed
         self.version = f"{embedding.VERSION}, {embedding.WINDOW} tokens"
         self.dimensions: Sequence[Dimension] = (

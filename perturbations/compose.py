@@ -47,7 +47,7 @@ class Compose:
         )
 
     def __call__(self, text: Text, rng: random.Random) -> str | None:
-        """Return the whole new text, or None where fewer than two steps apply."""
+        """Propose the whole new text, or None where fewer than two steps apply."""
         from harness.text.parse import Text as Parsed
 
         current, applied = text, 0

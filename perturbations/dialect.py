@@ -10,20 +10,14 @@ from typing import TYPE_CHECKING, Literal
 
 from harness.protocols import Limits, PerturbationTraits
 from harness.records import Edit
+from harness.text.lexicon import Substitutions, by_first_word, substitutions
 from perturbations.common import Level, check_level, match_case, word_set
-from perturbations.substitution import (
-    Entry,
-    load,
-    replace,
-    reversed_entry,
-    sites,
-)
+from perturbations.substitution import replace, sites
 
 if TYPE_CHECKING:
     from harness.text.parse import Text
 
 Direction = Literal["us-uk", "uk-us"]
-Lexicon = Mapping[tuple[str, str], tuple[Entry, ...]]
 
 _DEPTH: Mapping[Level, int] = {"light": 0, "medium": 1, "heavy": 2}
 
@@ -54,7 +48,7 @@ class Dialect:
         self.direction = direction
 
     def __call__(self, text: Text, rng: random.Random) -> Sequence[Edit] | None:
-        """Edits, or None where no word has a counterpart. Without randomness."""
+        """Propose edits, or None where no word has a counterpart. Without randomness."""
         to_uk = self._edits(text, "us-uk") if self.direction != "uk-us" else []
         to_us = self._edits(text, "uk-us") if self.direction != "us-uk" else []
         return (to_uk if len(to_uk) >= len(to_us) else to_us) or None
@@ -85,7 +79,7 @@ def _spelling_edits(text: Text, direction: Direction) -> list[Edit]:
 
 @lru_cache(maxsize=2)
 def spelling(direction: Direction) -> Mapping[str, str]:
-    """Breame's spellings, without the denied ones and those that do not lead back."""
+    """Return Breame's spellings, without the denied ones and those that do not lead back."""
     from breame.data.spelling_constants import (
         AMERICAN_ENGLISH_SPELLINGS,
         BRITISH_ENGLISH_SPELLINGS,
@@ -102,21 +96,17 @@ def spelling(direction: Direction) -> Mapping[str, str]:
 
 
 @lru_cache(maxsize=8)
-def vocabulary(direction: Direction, depth: int) -> Lexicon:
-    """The entries of one direction: none but parts of speech, words, or usage too."""
-    both = load("us_uk.lexicon")
+def vocabulary(direction: Direction, depth: int) -> Substitutions:
+    """Return the entries of one direction: parts of speech alone, words, or usage too."""
+    both = substitutions("us_uk.lexicon")
     entries = [e for group in both.values() for e in group]
     if depth == 0:
         entries = [e for e in entries if e.words[0] in ("practice", "license")]
     if direction == "uk-us":
-        entries = [reversed_entry(e) for e in entries]
+        entries = [e.reversed() for e in entries]
     if depth >= 1:
         name = "us_to_uk.lexicon" if direction == "us-uk" else "uk_to_us.lexicon"
-        entries += [e for group in load(name).values() for e in group]
+        entries += [e for group in substitutions(name).values() for e in group]
     if depth >= 2 and direction == "us-uk":
-        entries += [e for group in load("us_uk_usage.lexicon").values() for e in group]
-    found: dict[tuple[str, str], tuple[Entry, ...]] = {}
-    for entry in entries:
-        key = (entry.words[0], entry.pos)
-        found[key] = (*found.get(key, ()), entry)
-    return found
+        entries += [e for group in substitutions("us_uk_usage.lexicon").values() for e in group]
+    return by_first_word(entries)

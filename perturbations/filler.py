@@ -46,7 +46,7 @@ class Filler:
         self.count = COUNTS[severity]
 
     def __call__(self, text: Text, rng: random.Random) -> Sequence[Edit] | None:
-        """Edits, or None where the prompt has no sentence of words."""
+        """Propose edits, or None where the prompt has no sentence of words."""
         sentences = [s for s in text.sentences if re.match(r"[A-Za-z]", text.raw[s.start : s.end])]
         if not sentences:
             return None

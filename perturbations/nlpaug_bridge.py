@@ -74,12 +74,12 @@ class Nlpaug:
             self._augmenter = kind(**options)
 
     def __call__(self, text: Text, rng: random.Random) -> str | None:
-        """The whole new text, or None where there is nothing to change."""
+        """Propose the whole new text, or None where there is nothing to change."""
         if not text.raw.strip():
             return None
         with seeded(rng):
-            found = self._augmenter.augment(text.raw)
-        first = found[0] if isinstance(found, list) and found else found
+            augmented = self._augmenter.augment(text.raw)
+        first = augmented[0] if isinstance(augmented, list) and augmented else augmented
         return first if isinstance(first, str) else None
 
 

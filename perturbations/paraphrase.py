@@ -82,15 +82,15 @@ class Paraphrase:
         self.traits = replace(Paraphrase.traits, version=digest(decides))
 
     def __call__(self, text: Text, rng: random.Random) -> str | None:
-        """The reworded prompt.
+        """Propose the reworded prompt.
 
         Raises:
             PluginError: The endpoint gave no answer.
         """
-        (found,) = self.many([(text, rng)])
-        if isinstance(found, PluginError):
-            raise found
-        return found
+        (answer,) = self.many([(text, rng)])
+        if isinstance(answer, PluginError):
+            raise answer
+        return answer
 
     def many(
         self, items: Iterable[tuple[Text, random.Random]]
@@ -112,7 +112,7 @@ class Paraphrase:
 
 
 def _cleaned(raw: str, answer: str | PluginError) -> str | PluginError:
-    """The answer without tags and preamble, in the white space that stood around the prompt."""
+    """Strip tags and preamble from an answer, and keep the white space around the prompt."""
     if isinstance(answer, PluginError):
         return answer
     body = _PREAMBLE.sub("", _TAGS.sub("", answer).strip(), count=1).strip()
@@ -127,7 +127,7 @@ def _cleaned(raw: str, answer: str | PluginError) -> str | PluginError:
 def _endpoint(options: Mapping[str, Any], temperature: float) -> Ask:
     from harness.endpoint import ChatCall, EndpointClient, endpoint_settings
 
-    transport = EndpointClient(endpoint_settings(options))
+    client = EndpointClient(endpoint_settings(options))
 
     def ask(calls: Sequence[tuple[str, int]]) -> Sequence[str | PluginError]:
         answers: list[str | PluginError] = [PluginError("no answer")] * len(calls)
@@ -140,7 +140,7 @@ def _endpoint(options: Mapping[str, Any], temperature: float) -> Ask:
             )
             for prompt, seed in calls
         ]
-        for index, result in transport.chat(requests):
+        for index, result in client.chat(requests):
             if result.text is not None and result.finish_reason != "length":
                 answers[index] = result.text
             else:

@@ -14,7 +14,7 @@ from perturbations.reordering.adverbs import (
     adverbials,
     closing_adverbs,
     opening_phrases,
-    said_afterwards,
+    reporting_clauses,
 )
 from perturbations.reordering.clauses import clause_moves
 from perturbations.reordering.coordination import action_swaps, list_swaps, pair_swaps
@@ -32,7 +32,7 @@ _FINDERS: tuple[Callable[[Text], Iterator[Move]], ...] = (
     adverb_shifts,
     closing_adverbs,
     opening_phrases,
-    said_afterwards,
+    reporting_clauses,
     pair_swaps,
     list_swaps,
     action_swaps,
@@ -63,7 +63,7 @@ class Reorder:
         self.count = COUNTS[severity]
 
     def __call__(self, text: Text, rng: random.Random) -> Sequence[Edit] | None:
-        """Edits, or None where nothing can safely stand elsewhere."""
+        """Propose edits, or None where nothing can safely stand elsewhere."""
         moves = [move for finder in _FINDERS for move in finder(text)]
         rng.shuffle(moves)
         chosen: list[Move] = []

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from harness.protocols import Limits, PerturbationTraits
 from harness.records import Edit
+from harness.text.roles import Mention, role_graph
 from perturbations.common import Level, article_edit, check_level, match_case, word_set
-from perturbations.role_graph import Mention, exchanges, graph
 
 if TYPE_CHECKING:
     from harness.text.parse import Text
@@ -45,8 +45,8 @@ class Role:
         self.across = across
 
     def __call__(self, text: Text, rng: random.Random) -> Sequence[Edit] | None:
-        """Edits, or None where no role may be exchanged."""
-        mentions = graph().mentions(text.raw)
+        """Propose edits, or None where no role may be exchanged."""
+        mentions = role_graph().mentions(text.raw)
         if not mentions:
             return None
         mentioned = frozenset(m.role for m in mentions)
@@ -66,8 +66,8 @@ class Role:
 
 
 def changeable_roles(text: Text) -> list[str]:
-    """The roles all of whose mentions may be changed, whatever the other facts say."""
-    mentions = graph().mentions(text.raw)
+    """Return the roles all of whose mentions may be changed, whatever the other facts say."""
+    mentions = role_graph().mentions(text.raw)
     if not mentions:
         return []
     tokens = {token.idx: token for token in text.doc}
@@ -80,8 +80,8 @@ def changeable_roles(text: Text) -> list[str]:
 
 
 def _changeable(text: Text, mention: Mention, tokens: Mapping[int, Any]) -> bool:
-    """Whether this mention is a person determined as the role needs, and not protected."""
-    needs = graph().roles[mention.role].needs
+    """Return whether this mention is a person determined as the role needs, and not protected."""
+    needs = role_graph().roles[mention.role].needs
     token = tokens.get(mention.start)
     if needs == "never" or token is None or text.is_protected(mention.start, mention.end):
         return False
@@ -103,7 +103,7 @@ def _determined(token: Any, needs: str, depth: int = 0) -> bool:
         return False
     owners = [c for c in left if c.dep_ == "poss"]
     if owners:
-        # "Her father and I", "his friend": somebody else's people are often told of elsewhere, too.
+        # "Her father and I", "his friend": other people's relatives are often mentioned elsewhere too.
         return all(c.lower_ in ("my", "our", "your") for c in owners)
     if any(c.lower_ in word_set("determiners.txt") for c in left):
         return needs == "any"
@@ -115,8 +115,55 @@ def _determined(token: Any, needs: str, depth: int = 0) -> bool:
     )
 
 
+def exchanges(
+    raw: str, changeable: Sequence[str], mentioned: frozenset[str], across: bool
+) -> list[dict[str, str]]:
+    """Return all exchanges that fit the facts of ``raw``, each a map from role to role.
+
+    Args:
+        raw: The prompt.
+        changeable: Roles all of whose mentions may be changed.
+        mentioned: All roles named in the prompt.
+        across: Follow the wider edges too.
+    """
+    graph = role_graph()
+    fitting: list[dict[str, str]] = []
+    bound: set[str] = set()
+    for members, options in graph.together:
+        present = members & mentioned
+        if len(present) < 2:
+            continue
+        bound |= present
+        for option in options:
+            fits = present <= set(option) and all(
+                role in changeable and _fits(raw, role, option[role], mentioned) for role in present
+            )
+            if fits:
+                fitting.append({role: option[role] for role in sorted(present)})
+    for role in changeable:
+        if role in bound:
+            continue
+        targets = graph.roles[role].to + (graph.roles[role].across if across else ())
+        for target in targets:
+            if _fits(raw, role, target, mentioned):
+                fitting.append({role: target})
+    return fitting
+
+
+def _fits(raw: str, role: str, target: str, mentioned: frozenset[str]) -> bool:
+    graph = role_graph()
+    source, other = graph.roles[role], graph.roles[target]
+    if target in mentioned:
+        return False
+    if source.blocked and source.blocked.search(raw):
+        return False
+    if other.unfit and other.unfit.search(raw):
+        return False
+    return not (other.kin and not source.kin and graph.romance.search(raw))
+
+
 def _edits(text: Text, mention: Mention, target: str) -> Sequence[Edit]:
-    word = graph().roles[target].word_like(mention.formal, mention.plural)
+    word = role_graph().roles[target].word_like(mention.formal, mention.plural)
     word = match_case(text.raw[mention.start : mention.end], word)
     edits = [Edit(start=mention.start, end=mention.end, text=word)]
     article = article_edit(text.raw, mention.start, word)

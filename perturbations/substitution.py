@@ -1,138 +1,37 @@
-"""Replacing words by lexicon entry, with conditions on their context, re-inflected.
-
-The entries' format, one a line (used by ``synonyms.lexicon`` and the dialect vocabularies)::
-
-    sad ADJ {!next:to} = unhappy | down {pred} | upset {pred}
-    figure out VERB = work out
-    in the hospital PHRASE = in hospital
-
-Left: a lemma, with its particle for a particle verb, and spaCy's part of speech; or the words of a
-fixed phrase. Right: what may stand in its place. In braces: conditions, all of which must hold, on
-the entry or on one of its replacements:
-
-    next:a/b  prev:a/b      the next (previous) word is one of these
-    word:a/b                the word itself, as written
-    tag:VBD/VBN             its fine-grained tag
-    dep:dobj  head:try      its dependency; the lemma of its head
-    child:out  kid:dobj     a child's word; a child's dependency
-    obj:list/array          the lemma of its object (of its subject in the passive)
-    nexttag:VBG             the next word's tag; headtag:, headpos: those of the head
-    initial                 the first word of its sentence
-    sent:a/b  text:a/b      a word anywhere in the sentence; in the prompt
-    pred  attr              a predicate adjective ("is sad"); an attributive one ("sad news")
-
-``!`` before a condition denies it; ``comma`` stands for a comma. A line ``@name = a/b`` names a list of values for later lines.
-"""
+"""Replacing words by the entries of a lexicon of substitutions, re-inflected."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from harness.records import Edit
-from perturbations.common import article_edit, lexicon_lines, match_case, word_set
-from perturbations.context_conditions import Condition, conditions
+from harness.text.lexicon import Replacement, Substitution, Substitutions
+from perturbations.common import article_edit, match_case, word_set
 
 if TYPE_CHECKING:
     from harness.text.parse import Text
-
-_LINE = re.compile(
-    r"(?P<words>[^{}=|]+?)\s+(?P<pos>NOUN|VERB|ADJ|ADV|PHRASE)\s*(?:\{(?P<when>[^}]*)\}\s*)?="
-    r"\s*(?P<options>.+)"
-)
-_OPTION = re.compile(r"\s*(?P<words>[^{}|]+?)\s*(?:\{(?P<when>[^}]*)\})?\s*$")
-
-
-@dataclass(frozen=True)
-class Option:
-    """One replacement and when it fits."""
-
-    words: tuple[str, ...]
-    when: tuple[Condition, ...]
-
-
-@dataclass(frozen=True)
-class Entry:
-    """What may stand in the place of a word, a particle verb or a phrase."""
-
-    words: tuple[str, ...]
-    pos: str
-    when: tuple[Condition, ...]
-    options: tuple[Option, ...]
-
-    @property
-    def key(self) -> str:
-        """Names the entry."""
-        return f"{' '.join(self.words)} {self.pos}"
 
 
 @dataclass(frozen=True)
 class Site:
     """A place where an entry applies: its tokens, in order of place, and the fitting options."""
 
-    entry: Entry
+    entry: Substitution
     tokens: tuple[Any, ...]
-    options: tuple[Option, ...]
+    options: tuple[Replacement, ...]
 
     @property
     def start(self) -> int:
-        """First character."""
+        """Return the offset of the first character."""
         return int(self.tokens[0].idx)
 
 
-@cache
-def load(name: str) -> Mapping[tuple[str, str], tuple[Entry, ...]]:
-    """A lexicon by (first word, part of speech).
-
-    Raises:
-        ValueError: A line does not have the format.
-    """
-    found: dict[tuple[str, str], tuple[Entry, ...]] = {}
-    lists: dict[str, str] = {}
-    for line in lexicon_lines(name):
-        if line.startswith("@"):
-            title, _, values = line.partition(" = ")
-            lists[title] = values.strip()
-            continue
-        entry = parse_entry(re.sub(r"@\w+", lambda m: lists[m.group()], line))
-        key = (entry.words[0], entry.pos)
-        found[key] = (*found.get(key, ()), entry)
-    return found
-
-
-def parse_entry(line: str) -> Entry:
-    """One line of a lexicon.
-
-    Raises:
-        ValueError: It does not have the format.
-    """
-    match = _LINE.fullmatch(line.strip())
-    if not match:
-        raise ValueError(f"lexicon line {line!r} is not 'words POS {{conditions}} = a | b'")
-    options = []
-    for part in match["options"].split("|"):
-        option = _OPTION.fullmatch(part)
-        if not option:
-            raise ValueError(f"lexicon line {line!r}: cannot read {part!r}")
-        options.append(Option(tuple(option["words"].split()), conditions(option["when"])))
-    words = tuple(match["words"].lower().split())
-    return Entry(words, match["pos"], conditions(match["when"]), tuple(options))
-
-
-def reversed_entry(entry: Entry) -> Entry:
-    """The entry that leads back: its first replacement becomes what is replaced."""
-    words = tuple(entry.options[0].words)
-    pos = entry.pos if len(words) == 1 else "PHRASE"
-    lowered = tuple(w.lower() for w in words)
-    return Entry(lowered, pos, (), (Option(entry.words, ()),))
-
-
-def sites(text: Text, lexicon: Mapping[tuple[str, str], tuple[Entry, ...]]) -> list[Site]:
-    """All places of ``text`` where an entry of ``lexicon`` applies, none overlapping another."""
-    found: list[Site] = []
+def sites(text: Text, lexicon: Substitutions) -> list[Site]:
+    """Return all places of ``text`` where an entry of ``lexicon`` applies, without overlap."""
+    places: list[Site] = []
     used: set[int] = set()
     for token in text.doc:
         if token.i in used or not token.is_alpha:
@@ -140,26 +39,25 @@ def sites(text: Text, lexicon: Mapping[tuple[str, str], tuple[Entry, ...]]) -> l
         for site in _sites_at(token, text, lexicon):
             if used.isdisjoint(t.i for t in site.tokens):
                 used.update(t.i for t in site.tokens)
-                found.append(site)
+                places.append(site)
                 break
-    return found
+    return places
 
 
-def replace(text: Text, site: Site, option: Option) -> list[Edit]:
-    """The edits that put ``option`` in the place of ``site``, with article and case."""
-    first, *rest = site.tokens
+def replace(text: Text, site: Site, option: Replacement) -> list[Edit]:
+    """Return the edits that put ``option`` in the place of ``site``, with article and case."""
+    first = site.tokens[0]
     if site.entry.pos == "PHRASE":
         last = site.tokens[-1]
         words = match_case(first.text, " ".join(option.words).replace(" '", "'"))
         edits = [Edit(start=first.idx, end=last.idx + len(last.text), text=words)]
     else:
         edits = _inflected_edits(text, site, option)
-    del rest
     article = article_edit(text.raw, first.idx, edits[0].text)
     return [article, *edits] if article else edits
 
 
-def _inflected_edits(text: Text, site: Site, option: Option) -> list[Edit]:
+def _inflected_edits(text: Text, site: Site, option: Replacement) -> list[Edit]:
     first, *rest = site.tokens
     words = list(option.words)
     at = len(words) - 1 if site.entry.pos == "NOUN" else 0
@@ -187,7 +85,7 @@ def _inflected_edits(text: Text, site: Site, option: Option) -> list[Edit]:
 
 @lru_cache(maxsize=4096)
 def inflect(lemma: str, tag: str) -> str:
-    """``lemma`` in the form of a Penn tag."""
+    """Inflect ``lemma`` to the form of a Penn tag."""
     if tag not in ("VBD", "VBN", "VBG", "VBZ", "NNS", "JJR", "JJS", "RBR", "RBS"):
         return lemma
     from lemminflect import getInflection
@@ -196,9 +94,7 @@ def inflect(lemma: str, tag: str) -> str:
     return str(forms[0]) if forms else lemma
 
 
-def _sites_at(
-    token: Any, text: Text, lexicon: Mapping[tuple[str, str], tuple[Entry, ...]]
-) -> Iterator[Site]:
+def _sites_at(token: Any, text: Text, lexicon: Substitutions) -> Iterator[Site]:
     for entry in lexicon.get((token.lower_, "PHRASE"), ()):
         tokens = _phrase(token, entry.words)
         if tokens:
@@ -213,7 +109,7 @@ def _sites_at(
             yield from _site(entry, (token, particles[0]), text)
 
 
-def _site(entry: Entry, tokens: tuple[Any, ...], text: Text) -> Iterator[Site]:
+def _site(entry: Substitution, tokens: tuple[Any, ...], text: Text) -> Iterator[Site]:
     first = tokens[0]
     if any(text.is_protected(t.idx, t.idx + len(t.text)) for t in tokens):
         return
@@ -227,7 +123,7 @@ def _site(entry: Entry, tokens: tuple[Any, ...], text: Text) -> Iterator[Site]:
 
 
 def _phrase(token: Any, words: Sequence[str]) -> tuple[Any, ...]:
-    """The tokens of a fixed phrase that starts here, or none."""
+    """Return the tokens of a fixed phrase that starts here, or none."""
     doc = token.doc
     span = doc[token.i : token.i + len(words)]
     if len(span) == len(words) and all(t.lower_ == w for t, w in zip(span, words, strict=True)):
@@ -238,7 +134,7 @@ def _phrase(token: Any, words: Sequence[str]) -> tuple[Any, ...]:
 
 
 def _in_compound(token: Any) -> bool:
-    """Part of a compound or of a hyphenated word, which an entry for one word does not cover."""
+    """Return whether a token is part of a compound or hyphenated word."""
     doc = token.doc
     if token.dep_ == "compound" or any(c.dep_ == "compound" for c in token.lefts):
         return True
@@ -249,13 +145,13 @@ def _in_compound(token: Any) -> bool:
 
 @lru_cache(maxsize=1)
 def _idioms() -> Mapping[str, tuple[tuple[str, ...], ...]]:
-    """Fixed expressions by each of their words."""
-    found: dict[str, tuple[tuple[str, ...], ...]] = {}
+    """Map each word to the fixed expressions with it."""
+    idioms: dict[str, tuple[tuple[str, ...], ...]] = {}
     for phrase in word_set("idioms.txt"):
         words = tuple(phrase.split())
         for word in words:
-            found[word] = (*found.get(word, ()), words)
-    return found
+            idioms[word] = (*idioms.get(word, ()), words)
+    return idioms
 
 
 def _in_idiom(token: Any) -> bool:

@@ -69,9 +69,8 @@ class Surface:
         self.kinds, self.share = AMOUNTS[severity]
 
     def __call__(self, text: Text, rng: random.Random) -> Sequence[Edit] | None:
-        """Edits, or None where there is nothing to write differently."""
-        found = [list(change(text)) for change in _CHANGES]
-        usable = [edits for edits in found if edits]
+        """Propose edits, or None where there is nothing to write differently."""
+        usable = [edits for change in _CHANGES if (edits := list(change(text)))]
         if not usable:
             return None
         chosen = rng.sample(usable, min(self.kinds, len(usable)))
@@ -80,7 +79,7 @@ class Surface:
 
 
 def _lower_starts(text: Text) -> Iterator[Edit]:
-    """Small letters where sentences start, and "i" for "I"."""
+    """Write small letters where sentences start, and "i" for "I"."""
     for sentence in text.sentences:
         word = re.match(r"[A-Z][a-z']*\b", text.raw[sentence.start : sentence.end])
         if word and not text.is_protected(sentence.start, sentence.start + word.end()):
@@ -89,47 +88,47 @@ def _lower_starts(text: Text) -> Iterator[Edit]:
 
 
 def _final_stop(text: Text) -> Iterator[Edit]:
-    """The last sentence's mark goes, or is doubled if it is not a full stop."""
-    found = _END.search(text.raw)
-    if found and not text.is_protected(*found.span()):
-        mark = found.group()
-        yield Edit(start=found.start(), end=found.end(), text="" if mark == "." else mark * 2)
+    """Remove the last sentence's full stop, or double another mark."""
+    match = _END.search(text.raw)
+    if match and not text.is_protected(*match.span()):
+        mark = match.group()
+        yield Edit(start=match.start(), end=match.end(), text="" if mark == "." else mark * 2)
 
 
 def _spaces(text: Text) -> Iterator[Edit]:
-    """Two spaces between sentences."""
-    for found in _BETWEEN.finditer(text.raw):
-        if not text.is_protected(*found.span()):
-            yield Edit(start=found.start(), end=found.end(), text="  ")
+    """Put two spaces between sentences."""
+    for match in _BETWEEN.finditer(text.raw):
+        if not text.is_protected(*match.span()):
+            yield Edit(start=match.start(), end=match.end(), text="  ")
 
 
 def _contractions(text: Text) -> Iterator[Edit]:
-    """Written out, or run together."""
-    for found in _CONTRACTION.finditer(text.raw):
-        whole = found.group().replace("’", "'")
+    """Write contractions out, or contract two words."""
+    for match in _CONTRACTION.finditer(text.raw):
+        whole = match.group().replace("’", "'")
         full = _IRREGULAR.get(whole.lower()) or (
-            found.group(1) + _FULL[found.group(2).replace("’", "'").lower()]
-            if found.group(2).replace("’", "'").lower() in _FULL
+            match.group(1) + _FULL[match.group(2).replace("’", "'").lower()]
+            if match.group(2).replace("’", "'").lower() in _FULL
             else None
         )
-        inverted = "n" in found.group(2).lower() and _SUBJECT.match(text.raw, found.end())
+        inverted = "n" in match.group(2).lower() and _SUBJECT.match(text.raw, match.end())
         if full is None or inverted or whole.lower() in _NOT_EXPANDED:
             continue
-        if not text.is_protected(*found.span()):
-            yield Edit(start=found.start(), end=found.end(), text=match_case(whole, full))
-    for found in _RUN_TOGETHER.finditer(text.raw):
-        if text.is_protected(*found.span()):
+        if not text.is_protected(*match.span()):
+            yield Edit(start=match.start(), end=match.end(), text=match_case(whole, full))
+    for match in _RUN_TOGETHER.finditer(text.raw):
+        if text.is_protected(*match.span()):
             continue
-        first, second = (part for part in found.groups() if part)
+        first, second = (part for part in match.groups() if part)
         short = {"am": "'m", "not": "n't", "have": "'ve"}[second.lower()]
-        yield Edit(start=found.start(), end=found.end(), text=first + short)
+        yield Edit(start=match.start(), end=match.end(), text=first + short)
 
 
 def _apostrophes(text: Text) -> Iterator[Edit]:
-    """The apostrophe of "don't" and "I'm" left out."""
-    for found in _APOSTROPHE.finditer(text.raw):
-        if not text.is_protected(*found.span()):
-            yield Edit(start=found.start(), end=found.end(), text="")
+    """Leave out the apostrophe of "don't" and "I'm"."""
+    for match in _APOSTROPHE.finditer(text.raw):
+        if not text.is_protected(*match.span()):
+            yield Edit(start=match.start(), end=match.end(), text="")
 
 
 _CHANGES: tuple[Callable[[Text], Iterator[Edit]], ...] = (
@@ -142,8 +141,8 @@ _CHANGES: tuple[Callable[[Text], Iterator[Edit]], ...] = (
 
 
 def _without_overlap(edits: list[Edit]) -> list[Edit]:
-    kept: list[Edit] = []
+    apart: list[Edit] = []
     for edit in sorted(edits, key=lambda e: (e.start, -e.end)):
-        if not kept or edit.start >= kept[-1].end:
-            kept.append(edit)
-    return kept
+        if not apart or edit.start >= apart[-1].end:
+            apart.append(edit)
+    return apart

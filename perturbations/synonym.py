@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from harness.protocols import Limits, PerturbationTraits
 from harness.records import Edit
+from harness.text.lexicon import Replacement, substitutions
 from perturbations.common import Level, check_level, pick
-from perturbations.substitution import Option, Site, load, replace, sites
+from perturbations.substitution import Site, replace, sites
 
 if TYPE_CHECKING:
     from harness.text.parse import Text
@@ -20,8 +21,8 @@ SHARES: Mapping[Level, float] = {"light": 0.2, "medium": 0.45, "heavy": 1.0}
 class Synonym:
     """Words and phrases by others of the same sense: "I'm scared of it" → "I'm afraid of it".
 
-    Only what stands in the hand-vetted lexicon (``lexicons/synonyms.lexicon``), where its conditions
-    on the context hold, re-inflected. Negations, names, quotations, numbers, code and clinical terms
+    Only entries of the hand-vetted lexicon (``synonyms.lexicon``) whose conditions on the context
+    hold, re-inflected. Negations, names, quotations, numbers, code and clinical terms
     are never touched.
 
     Args:
@@ -42,11 +43,10 @@ class Synonym:
         self.share = SHARES[severity] if share is None else share
 
     def __call__(self, text: Text, rng: random.Random) -> Sequence[Edit] | None:
-        """Edits, or None where no entry fits."""
-        found = sites(text, load("synonyms.lexicon"))
+        """Propose edits, or None where no entry fits."""
         edits: list[Edit] = []
         chosen: dict[str, tuple[str, ...]] = {}
-        for site in pick(found, self.share, rng):
+        for site in pick(sites(text, substitutions("synonyms.lexicon")), self.share, rng):
             options = [o for o in site.options if not _repeats(site, o)]
             before = [o for o in options if o.words == chosen.get(site.entry.key)]
             if not options:
@@ -57,8 +57,8 @@ class Synonym:
         return edits or None
 
 
-def _repeats(site: Site, option: Option) -> bool:
-    """Whether the replacement's words stand in the same sentence already."""
+def _repeats(site: Site, option: Replacement) -> bool:
+    """Return whether the sentence already has the replacement's words."""
     if site.entry.pos == "PHRASE":
         return False
     lemmas = {t.lemma_.lower() for t in site.tokens[0].sent} | {

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import gzip
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from harness.protocols import Limits, PerturbationTraits
 from harness.records import Edit
+from harness.text.lexicon import english_words, word_set
 from perturbations.common import (
     Level,
     check_level,
     lexicon_lines,
     match_case,
     pick,
-    word_set,
 )
 
 if TYPE_CHECKING:
@@ -63,7 +61,7 @@ class Typo:
         self.misspellings = misspellings
 
     def __call__(self, text: Text, rng: random.Random) -> Sequence[Edit] | None:
-        """Edits, or None where no word may be misspelt."""
+        """Propose edits, or None where no word may be misspelt."""
         sites = [
             (start, end)
             for start, end in text.words
@@ -82,13 +80,13 @@ class Typo:
         return edits or None
 
     def _slip(self, word: str, rng: random.Random) -> str | None:
-        """One misspelling of ``word``, or None if ten tries give none that is safe."""
+        """Return a misspelling of ``word``, or None if ten tries give none that is safe."""
         known = misspellings().get(word.lower())
         if known and rng.random() < self.misspellings:
             return match_case(word, rng.choice(known))
         for _ in range(10):
             slip = rng.choice(_SLIPS)(word, rng)
-            if slip is not None and slip[0] == word[0] and not _is_word(slip):
+            if slip is not None and slip[0] == word[0] and slip.lower() not in english_words():
                 return slip
         return None
 
@@ -101,7 +99,7 @@ def _eligible(word: str) -> bool:
         and word.isalpha()
         and not word.isupper()
         and lower not in word_set("negations.txt")
-        and _is_word(word)  # else it is misspelt, foreign or a name already
+        and lower in english_words()  # else it is misspelt, foreign or a name already
     )
 
 
@@ -143,8 +141,8 @@ _SLIPS: tuple[Callable[[str, random.Random], str | None], ...] = (
 
 @lru_cache(maxsize=1)
 def _neighbours() -> dict[str, str]:
-    """Small letter to the letters beside it, above it and below it."""
-    found: dict[str, str] = {}
+    """Map each small letter to those beside, above and below it on the keyboard."""
+    neighbours: dict[str, str] = {}
     for r, row in enumerate(_ROWS):
         for c, key in enumerate(row):
             near = [row[c - 1 : c], row[c + 1 : c + 2]]
@@ -152,23 +150,13 @@ def _neighbours() -> dict[str, str]:
                 if 0 <= other < len(_ROWS):
                     shift = 0 if other > r else 1
                     near += _ROWS[other][max(0, c - 1 + shift) : c + 1 + shift]
-            found[key] = "".join(near)
-    return found
-
-
-@lru_cache(maxsize=1)
-def _words() -> frozenset[str]:
-    packed = files("perturbations.lexicons").joinpath("words.txt.gz").read_bytes()
-    return frozenset(gzip.decompress(packed).decode("utf-8").split("\n"))
-
-
-def _is_word(word: str) -> bool:
-    return word.lower() in _words()
+            neighbours[key] = "".join(near)
+    return neighbours
 
 
 @lru_cache(maxsize=1)
 def misspellings() -> dict[str, tuple[str, ...]]:
-    """Common misspellings by the right word, all with its first letter and none a real word."""
+    """Return common misspellings by the right word, all with its first letter, none a real word."""
     return dict(_misspelling_entries())
 
 

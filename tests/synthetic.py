@@ -8,7 +8,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness.analysis import Options, summarise
+from harness.analysis import (
+    AnalysisSettings,
+    BootstrapSettings,
+    RunRecords,
+    Summary,
+    summarise,
+)
+from harness.judging.traits import JudgeInfo
 from harness.pipeline.store import Run
 from harness.records import (
     Completion,
@@ -144,25 +151,34 @@ class Synthetic:
     dimensions: dict[str, list[Dimension]]
     subjects: list[str]
     baseline: str = "base"
-    options: dict[str, Any] = field(default_factory=dict)
+    llm_judges: tuple[str, ...] = ("rubric", "pairwise", "panel", "local")
 
-    def summary(self, *, resamples: int = 1000, seed: int = 7, **more: Any) -> dict[str, Any]:
-        """The run's summary."""
-        return summarise(
-            samples=self.samples,
-            variants=self.variants,
-            generations=self.generations,
-            scores=self.scores,
-            dimensions=self.dimensions,
-            baseline=self.baseline,
-            subjects=self.subjects,
-            seed=seed,
-            resamples=resamples,
-            options=Options(**self.options),
-            **more,
+    def records(self) -> RunRecords:
+        """What the analysis takes."""
+        return RunRecords(
+            self.samples,
+            self.variants,
+            self.generations,
+            self.scores,
+            self.subjects,
+            self.baseline,
         )
 
-    def write(self, folder: Path, summary: dict[str, Any] | None = None, **manifest: Any) -> Path:
+    def judges(self) -> list[JudgeInfo]:
+        """The judges, as the analysis takes them."""
+        return [
+            JudgeInfo(label, dimensions, llm=label in self.llm_judges)
+            for label, dimensions in self.dimensions.items()
+        ]
+
+    def summary(
+        self, *, resamples: int = 1000, seed: int = 7, warnings: Sequence[str] = ()
+    ) -> Summary:
+        """The run's summary."""
+        settings = AnalysisSettings(BootstrapSettings(seed, resamples), warnings=warnings)
+        return summarise(self.records(), self.judges(), settings)
+
+    def write(self, folder: Path, summary: Summary | None = None, **manifest: Any) -> Path:
         """Write it all as a run directory."""
         with Run.create(folder) as run:
             for kind, records in (

@@ -24,8 +24,8 @@ TIERS: tuple[tuple[str, ...], ...] = (
     ("harness.protocols", "harness.registry", "harness.text", "harness.stats"),
     ("harness.config", "harness.endpoint"),
     ("harness.models", "harness.data", "harness.audit", "harness.judging", "harness.variants"),
-    ("perturbations", "judges", "harness.unanswerable"),
-    ("harness.analysis", "harness.memorisation"),
+    ("perturbations", "judges"),
+    ("harness.analysis", "harness.memorisation", "harness.unanswerable"),
     ("harness.pipeline", "training"),
     ("reports",),
     ("training.studies",),
@@ -36,7 +36,17 @@ FLAT = {"records", "protocols", "registry", "errors", "config", "__init__"}
 
 MOST_PARAMETERS = 6
 SMALL_ROOM = 60
-SMALL_ON_PURPOSE: frozenset[str] = frozenset({"harness.util.suggestions"})
+SMALL_ON_PURPOSE = frozenset(
+    {
+        "harness.errors",  # the contract of what a command may say
+        "harness.text.fit_refusals",  # a script
+        "harness.text.wordlists",  # a table
+        *(
+            f"harness.util.{name}"  # each one idea that several packages use
+            for name in ("digest", "formatting", "progress", "resources", "secrets", "suggestions")
+        ),
+    }
+)
 """Modules that are short and still one idea that nothing else holds."""
 
 UNDER_WAY = pytest.mark.xfail(reason="the rebuilding is under way")
@@ -227,8 +237,8 @@ def shipped_plugins() -> dict[str, str]:
 
 
 # Names that the engine means by themselves: `identity` is asked by the harness itself, a message has
-# a `role`, a model can be `local`, and what a judge is called by default is no name of one.
-ENGINE_WORDS = {"identity", "role", "local"}
+# a `role`, a model can be `local`, and `nlpaug` is a package whose version is recorded.
+ENGINE_WORDS = {"identity", "role", "local", "nlpaug"}
 
 
 @UNDER_WAY

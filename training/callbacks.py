@@ -1,54 +1,52 @@
-"""What happens beside the training loop: log, TensorBoard, progress, early stop, warnings."""
+"""Callbacks of the training loop: log, TensorBoard, events, early stop, warnings."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from harness.models.libraries import import_bitsandbytes
 from harness.util.files import write_json
-from training.checkpoints import mark_whole
+from training.checkpoints import mark_complete
 from training.curves import series, stale, turning_point
+from training.result import EventHandler
 
-import_bitsandbytes()  # transformers' trainer imports it, too, and would let it ask the hub
+import_bitsandbytes()  # transformers' trainer imports it too, and would let it ask the hub
 from transformers import TrainerCallback  # noqa: E402
-
-Progress = Callable[[dict[str, Any]], None]
 
 
 class Logbook(TrainerCallback):
-    """Keeps ``training_log.json`` up to date and tells the command line where training stands.
+    """Callback that writes ``training_log.json`` and emits the training's events.
 
     Args:
         path: The log file.
-        head: What stands before the curve (config, counts, sizes).
-        progress: Called with one small dictionary an event: ``{"event": "step", "step", "of"}``,
-            ``{"event": "log" | "eval", "step", ...figures}``, ``{"event": "warning", "message"}``.
+        head: First fields of the log (config, counts, sizes).
+        handler: Gets every event.
     """
 
-    def __init__(self, path: Path, head: dict[str, Any], progress: Progress | None) -> None:
+    def __init__(self, path: Path, head: dict[str, Any], handler: EventHandler | None) -> None:
         self.path = path
         self.head = head
         self.warnings: list[str] = []
-        self._progress = progress
+        self._handler = handler
         self._began = time.perf_counter()
         self._earlier = 0.0
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Take up the clock of an earlier sitting."""
+        """Continue the clock of an earlier process."""
         self._earlier = max(
             (float(row.get("seconds", 0.0)) for row in state.log_history), default=0.0
         )
         self._began = time.perf_counter()
-        self._tell(state, event="begin", step=state.global_step, of=state.max_steps)
+        self._emit(state, event="begin", step=state.global_step, of=state.max_steps)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """A checkpoint is always a logging point, so that a resumed curve has the same points."""
+        """Log at every checkpoint, so that a resumed curve has the same points."""
         if control.should_save:
             control.should_log = True
-        self._tell(state, event="step", step=state.global_step, of=state.max_steps)
+        self._emit(state, event="step", step=state.global_step, of=state.max_steps)
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **kwargs: Any) -> None:
         """Add the time, write the log."""
@@ -63,14 +61,14 @@ class Logbook(TrainerCallback):
             key: value for key, value in (logs or {}).items() if isinstance(value, int | float)
         }
         kind = "eval" if any(key.startswith("eval_") for key in figures) else "log"
-        self._tell(state, event=kind, step=state.global_step, of=state.max_steps, **figures)
+        self._emit(state, event=kind, step=state.global_step, of=state.max_steps, **figures)
         self.write("running", state.log_history)
 
     def warn(self, message: str, state: Any) -> None:
-        """A warning that stays in the log."""
+        """Emit a warning once and write it into the log."""
         if message not in self.warnings:
             self.warnings.append(message)
-            self._tell(state, event="warning", message=message)
+            self._emit(state, event="warning", message=message)
 
     def write(self, status: str, history: Sequence[Mapping[str, Any]], **tail: Any) -> None:
         """Write the whole log."""
@@ -85,36 +83,38 @@ class Logbook(TrainerCallback):
             },
         )
 
-    def _tell(self, state: Any, **event: Any) -> None:
-        if self._progress is not None and state.is_world_process_zero:
-            self._progress(event)
+    def _emit(self, state: Any, **event: Any) -> None:
+        if self._handler is not None and state.is_world_process_zero:
+            self._handler(event)
 
 
 class LastEvaluation(TrainerCallback):
-    """Evaluates after the last step, too, so that it can be the best one and the curve has an end."""
+    """Callback that also evaluates after the last step: it can be the best, and the curve has an end."""
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Ask for it, whatever ``eval_steps`` divides."""
+        """Request the evaluation, whatever ``eval_steps`` is."""
         if state.global_step >= state.max_steps:
             control.should_evaluate = True
 
 
-class WholeCheckpoints(TrainerCallback):
-    """Marks every checkpoint as whole once all of it is written."""
+class MarkCheckpoints(TrainerCallback):
+    """Callback that marks every checkpoint as complete once all of it is written."""
 
     def __init__(self, made_from: str) -> None:
         self._made_from = made_from
 
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Called after the last file of the checkpoint."""
+        """Mark the checkpoint; its last file is written."""
         if state.is_world_process_zero:
-            mark_whole(Path(args.output_dir) / f"checkpoint-{state.global_step}", self._made_from)
+            mark_complete(
+                Path(args.output_dir) / f"checkpoint-{state.global_step}", self._made_from
+            )
 
 
 class EarlyStop(TrainerCallback):
-    """Stops after ``patience`` evaluations without improvement by more than ``threshold``.
+    """Callback that stops after ``patience`` evaluations without improvement beyond ``threshold``.
 
-    It reads the logged curve alone and so has nothing to restore on resume.
+    It reads the logged curve alone, so there is nothing to restore on resume.
     """
 
     def __init__(
@@ -133,7 +133,7 @@ class EarlyStop(TrainerCallback):
 
 
 class OverfitWarning(TrainerCallback):
-    """Warns once the validation loss has risen for two evaluations while the training loss fell."""
+    """Callback that warns of two evaluations with a rising validation and falling training loss."""
 
     def __init__(self, logbook: Logbook) -> None:
         self._logbook = logbook
@@ -144,9 +144,9 @@ class OverfitWarning(TrainerCallback):
         turn = turning_point(state.log_history)
         if turn is not None and not self._warned:
             self._warned = True
-            step, best, now = turn
+            step, best, latest = turn
             self._logbook.warn(
-                f"the validation loss has turned up: {best:.4f} at step {step}, {now:.4f} at step"
+                f"the validation loss has turned up: {best:.4f} at step {step}, {latest:.4f} at step"
                 f" {state.global_step}; the model begins to memorise (load_best_model_at_end: true"
                 " keeps the best, early_stopping_patience stops in time)",
                 state,
@@ -154,21 +154,21 @@ class OverfitWarning(TrainerCallback):
 
 
 class TensorBoard(TrainerCallback):
-    """Writes every logged figure to TensorBoard event files in ``folder``."""
+    """Callback that writes every logged figure to TensorBoard event files in ``folder``."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._writer: Any = None
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Open the event file; what a killed process wrote beyond the checkpoint is hidden."""
+        """Open the event file; hide what a killed process wrote beyond the checkpoint."""
         if state.is_world_process_zero:
             from torch.utils.tensorboard import SummaryWriter
 
             self._writer = SummaryWriter(str(self._folder), purge_step=state.global_step + 1)
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **kwargs: Any) -> None:
-        """One scalar for each figure, under ``train/`` or ``eval/``."""
+        """Write one scalar for each figure, under ``train/`` or ``eval/``."""
         for key, value in (logs or {}).items():
             if self._writer is None or not isinstance(value, int | float):
                 continue
@@ -178,7 +178,7 @@ class TensorBoard(TrainerCallback):
             self._writer.add_scalar(name, value, state.global_step)
 
     def scalars(self, figures: Mapping[str, Any], step: int) -> None:
-        """Figures of the whole training, such as its size."""
+        """Write figures of the whole training, such as its size."""
         for key, value in figures.items():
             if self._writer is not None and isinstance(value, int | float):
                 self._writer.add_scalar(f"summary/{key}", value, step)

@@ -1,4 +1,4 @@
-"""The model card: what anybody who finds the folder needs to know."""
+"""The model card: what a reader of the folder needs to know."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _METHODS = {
 
 
 def model_card(config: TrainingConfig, figures: Mapping[str, Any], warnings: list[str]) -> str:
-    """The card's Markdown, with the metadata that the hub reads.
+    """Return the card's Markdown, with the metadata that the hub reads.
 
     Args:
         config: The training config.
         figures: The ``summary`` of the training log.
-        warnings: What the training warned of.
+        warnings: Warnings of the training.
     """
     library = "transformers" if config.method == "full" else "peft"
     lines = [

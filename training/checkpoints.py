@@ -1,4 +1,4 @@
-"""Which checkpoints are whole, and which training they belong to."""
+"""Checkpoints of a training: which are complete, and which training they belong to."""
 
 from __future__ import annotations
 
@@ -11,31 +11,31 @@ from harness.errors import ConfigError
 from harness.util.files import write_json
 
 MARK = "whole.json"
-"""Written into a checkpoint after everything else: a killed process leaves none."""
+"""Written into a checkpoint last: a killed process leaves none."""
 
 _NAME = re.compile(r"checkpoint-(\d+)")
 
 
-def mark_whole(folder: Path, made_from: str) -> None:
-    """Declare a checkpoint complete, and of which training (a digest) it is."""
+def mark_complete(folder: Path, made_from: str) -> None:
+    """Mark a checkpoint as complete, with the digest of its training."""
     write_json(folder / MARK, {"made_from": made_from})
 
 
 def latest(output_dir: Path, made_from: str, *, clean: bool = True) -> Path | None:
-    """The newest whole checkpoint of this training.
+    """Return the newest complete checkpoint of this training.
 
     Args:
         output_dir: Folder of the training.
-        made_from: Digest of what it is made from.
-        clean: Remove half-written checkpoints.
+        made_from: Digest of the training's inputs.
+        clean: Remove incomplete checkpoints.
 
     Raises:
         ConfigError: The checkpoints there belong to another config or other data.
     """
-    whole: dict[int, Path] = {}
+    complete: dict[int, Path] = {}
     for folder in output_dir.glob("checkpoint-*"):
-        found = _NAME.fullmatch(folder.name)
-        if not found or not folder.is_dir():
+        name = _NAME.fullmatch(folder.name)
+        if not name or not folder.is_dir():
             continue
         owner = _owner(folder)
         if owner is None:
@@ -47,12 +47,12 @@ def latest(output_dir: Path, made_from: str, *, clean: bool = True) -> Path | No
                 " choose another output_dir, or start anew with --fresh"
             )
         else:
-            whole[int(found[1])] = folder
-    return whole[max(whole)] if whole else None
+            complete[int(name[1])] = folder
+    return complete[max(complete)] if complete else None
 
 
 def step_of(checkpoint: Path) -> int:
-    """The step after which a checkpoint was written."""
+    """Return the step after which a checkpoint was written."""
     return int(checkpoint.name.rpartition("-")[2])
 
 

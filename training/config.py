@@ -12,7 +12,7 @@ from harness.config import DataSpec, Section, load_yaml
 from harness.models.prompting import check_template
 
 Method = Literal["full", "lora", "qlora-4bit", "qlora-8bit"]
-Objective = Literal["sft", "dpo", "reward"]
+ObjectiveName = Literal["sft", "dpo", "reward"]
 Interval = Literal["no", "steps", "epoch"]
 
 FORBIDDEN_ARGUMENTS = (
@@ -26,18 +26,18 @@ FORBIDDEN_ARGUMENTS = (
     "local_rank",
     "do_",
 )
-"""``TrainingArguments`` (by prefix) that would leave the machine or that this module sets itself."""
+"""``TrainingArguments`` (by prefix) that would leave the machine or that are set elsewhere."""
 
 
 class GenerationMetrics(Section):
-    """A small set of validation prompts that is answered and judged at every evaluation.
+    """A few validation prompts that are answered and judged at every evaluation.
 
     Gives ``eval_rouge_l`` (mean ROUGE-L F against the reference) and ``eval_refusal_rate``, through
     the same rendering, generation and judges as a suite.
 
     Attributes:
-        samples: How many validation prompts, drawn by the seed.
-        max_new_tokens: Length of an answer.
+        samples: Number of validation prompts, drawn by the seed.
+        max_new_tokens: Most tokens of an answer.
     """
 
     samples: int = Field(default=16, ge=1)
@@ -51,26 +51,26 @@ class TrainingConfig(Section):
         model: ``embedded:smollm2-135m``, a local folder or a hub id.
         objective: ``sft`` on prompt and response; ``dpo`` and ``reward`` on prompt, chosen, rejected.
         method: All weights, LoRA, or LoRA on a base held in 4 or 8 bits.
-        dtype: In which the base weights are held. ``auto``: float32 on CPU; on GPU bfloat16 where
-            it has it and float16 elsewhere, except that weights under training stay in float32.
-        output_dir: Where the adapter (or model), its log and its checkpoints go.
-        train_data: What to learn from; the same forms as a suite's ``data``.
-        validation_data: What to measure the loss on.
+        dtype: Type of the base weights. ``auto``: float32 on CPU; on GPU bfloat16 where it is
+            supported and float16 elsewhere, except that weights under training stay in float32.
+        output_dir: Folder of the adapter (or model), its log and its checkpoints.
+        train_data: Data to learn from; the same forms as a suite's ``data``.
+        validation_data: Data to measure the loss on.
         validation_fraction: Without ``validation_data``: this share of the training prompts is
             held out, all rows of one prompt on one side.
-        allow_overlap: Go on although validation prompts stand in the training data.
+        allow_overlap: Continue although validation prompts are in the training data.
         template: Plain prompt template; None takes the tokenizer's chat template.
-        max_length: Longest example in tokens; what is cut is counted in the log.
+        max_length: Most tokens of an example; the log counts what is cut.
         assistant_turns: In a conversation, learn from every assistant turn or only from the last.
         early_stopping_patience: Stop after this many evaluations without improvement.
-        generation_metrics: Also answer and judge a few validation prompts at every evaluation.
-        extra_arguments: Any further ``TrainingArguments`` by name.
-        beta: Strength of DPO's tie to the reference model.
+        generation_metrics: Answer and judge a few validation prompts at every evaluation too.
+        extra_arguments: Further ``TrainingArguments`` by name.
+        beta: DPO's beta: strength of the tie to the reference model.
     """
 
     model: str
     revision: str | None = None
-    objective: Objective = "sft"
+    objective: ObjectiveName = "sft"
     method: Method = "lora"
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     output_dir: str
@@ -141,13 +141,13 @@ class TrainingConfig(Section):
     @field_validator("eval_strategy", "save_strategy", mode="before")
     @classmethod
     def _no_is_a_word(cls, value: Any) -> Any:
-        """YAML reads a bare ``no`` as false."""
+        """Turn false into ``no``: YAML reads a bare ``no`` as false."""
         return "no" if value is False else value
 
     @field_validator("train_data", "validation_data")
     @classmethod
     def _every_answer(cls, spec: DataSpec | None) -> DataSpec | None:
-        """Several answers to one prompt are kept here, unless the config says otherwise."""
+        """Allow several answers to one prompt, unless the config says otherwise."""
         if spec is None or "duplicates" in spec.model_fields_set:
             return spec
         return spec.model_copy(update={"duplicates": "keep"})
@@ -185,18 +185,23 @@ class TrainingConfig(Section):
         return self
 
     def _without_validation(self) -> None:
-        for name in ("load_best_model_at_end", "early_stopping_patience", "generation_metrics"):
-            if getattr(self, name):
+        needing = {
+            "load_best_model_at_end": self.load_best_model_at_end,
+            "early_stopping_patience": self.early_stopping_patience,
+            "generation_metrics": self.generation_metrics,
+        }
+        for name, value in needing.items():
+            if value:
                 raise ValueError(
                     f"{name} needs validation data: name validation_data or set validation_fraction"
                 )
 
     def _best_needs_checkpoints(self) -> None:
-        which = (
+        field = (
             "load_best_model_at_end" if self.load_best_model_at_end else "early_stopping_patience"
         )
         if self.eval_strategy == "no":
-            raise ValueError(f"{which} needs evaluations: set eval_strategy to steps or epoch")
+            raise ValueError(f"{field} needs evaluations: set eval_strategy to steps or epoch")
         if not self.load_best_model_at_end:
             return
         if self.save_strategy != self.eval_strategy:
@@ -212,25 +217,25 @@ class TrainingConfig(Section):
 
     @property
     def has_validation(self) -> bool:
-        """Whether a validation loss will be measured."""
+        """Return whether a validation loss will be measured."""
         return self.validation_data is not None or self.validation_fraction > 0
 
     @property
     def best_metric(self) -> str:
-        """``metric_for_best_model`` with its ``eval_`` prefix."""
+        """Return ``metric_for_best_model`` with its ``eval_`` prefix."""
         name = self.metric_for_best_model
         return name if name.startswith("eval_") else f"eval_{name}"
 
     @property
     def higher_metric_is_better(self) -> bool:
-        """``greater_is_better``, or what the metric's name says."""
+        """Return ``greater_is_better``, or what the metric's name implies."""
         if self.greater_is_better is not None:
             return self.greater_is_better
         return not self.best_metric.endswith(("loss", "perplexity", "refusal_rate"))
 
     @property
     def quantization(self) -> Literal["4bit", "8bit"] | None:
-        """In how many bits the base is held, where it is quantised."""
+        """Return the quantisation of the base; None where it is not quantised."""
         if self.method == "qlora-4bit":
             return "4bit"
         return "8bit" if self.method == "qlora-8bit" else None

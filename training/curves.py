@@ -1,4 +1,4 @@
-"""Reading a training's logged curve: losses by step, and where they turn."""
+"""A training's logged curve: losses by step, where they turn, before and after."""
 
 from __future__ import annotations
 
@@ -6,14 +6,17 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+Curve = Sequence[Mapping[str, Any]]
+"""The rows that a training logged, in order; each has ``step``."""
 
-def series(history: Sequence[Mapping[str, Any]], key: str) -> list[tuple[int, float]]:
-    """``(step, value)`` of every logged row that has ``key``, in order of the steps."""
+
+def series(history: Curve, key: str) -> list[tuple[int, float]]:
+    """Return ``(step, value)`` of every logged row that has ``key``, in order of the steps."""
     return [(int(row["step"]), float(row[key])) for row in history if row.get(key) is not None]
 
 
 def stale(values: Sequence[float], threshold: float = 0.0) -> int:
-    """How many evaluations have passed since the last improvement; higher values are better."""
+    """Count the evaluations since the last improvement; higher values are better."""
     best, since = -math.inf, 0
     for value in values:
         if value > best + threshold:
@@ -23,8 +26,8 @@ def stale(values: Sequence[float], threshold: float = 0.0) -> int:
     return since
 
 
-def turning_point(history: Sequence[Mapping[str, Any]]) -> tuple[int, float, float] | None:
-    """Where the validation loss turned up while the training loss went on falling.
+def turning_point(history: Curve) -> tuple[int, float, float] | None:
+    """Find where the validation loss turned up while the training loss went on falling.
 
     Returns:
         Step and value of the lowest validation loss, and its value now; None where the last two
@@ -46,8 +49,30 @@ def turning_point(history: Sequence[Mapping[str, Any]]) -> tuple[int, float, flo
 
 
 def perplexity(loss: float) -> float:
-    """``exp`` of a loss in nats; infinity where that overflows."""
+    """Return ``exp`` of a loss in nats; infinity where that overflows."""
     try:
         return math.exp(loss)
     except OverflowError:
         return math.inf
+
+
+def loss_figures(curve: Curve, best_step: int | None) -> dict[str, Any]:
+    """Return the losses before and after a training.
+
+    Args:
+        curve: The logged rows.
+        best_step: The step whose weights were kept, where that is not the last one.
+    """
+    training, losses = series(curve, "loss"), series(curve, "eval_loss")
+    after = next((value for step, value in losses if step == best_step), None)
+    if after is None and losses:
+        after = losses[-1][1]
+    figures: dict[str, Any] = {
+        "best_step": best_step,
+        "loss_last": training[-1][1] if training else None,
+        "eval_loss_before": losses[0][1] if losses and losses[0][0] == 0 else None,
+        "eval_loss_after": after,
+    }
+    if after is not None:
+        figures["eval_perplexity_after"] = perplexity(after)
+    return figures

@@ -1,4 +1,4 @@
-"""The rows that a training sees, and the check that its validation measures something."""
+"""Training and validation rows, and the check that no validation prompt is trained on."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from training.splits import grouped_split, overlap, refuse_overlap
 
 
 class TrainingData(NamedTuple):
-    """Both sides, and how they are described in the provenance.
+    """Both sides of the data, and their description in the provenance.
 
     Attributes:
-        notes: Lines for the log: what was left out.
-        warnings: What overlaps by permission.
+        notes: Lines for the log: rows that were left out.
+        warnings: Overlap that the config allows.
     """
 
     train: list[Sample]
@@ -54,13 +54,13 @@ def load_data(config: TrainingConfig) -> TrainingData:
     if spec.only == "clean":
         rows, _ = mark_leaked(rows, train)
     validation = _chosen(rows, spec, config.seed, notes)
-    found = overlap(train, validation)
+    overlapping = overlap(train, validation)
     warnings = []
     if not config.allow_overlap:
-        refuse_overlap(found, train=config.train_data.path, held_out=spec.path)
-    elif found.rows:
+        refuse_overlap(overlapping, train=config.train_data.path, held_out=spec.path)
+    elif overlapping.rows:
         warnings.append(
-            f"{found.rows} of {found.total} validation rows have a prompt that stands in the training"
+            f"{overlapping.rows} of {overlapping.total} validation rows have a prompt that is in the training"
             " data (allow_overlap): the validation loss measures memory as well"
         )
     sides = _describe(config.train_data, train), _describe(spec, validation)
@@ -68,11 +68,11 @@ def load_data(config: TrainingConfig) -> TrainingData:
 
 
 def _chosen(samples: Sequence[Sample], spec: DataSpec, seed: int, notes: list[str]) -> list[Sample]:
-    kept, left_out = select(samples, spec, seed)
+    chosen, left_out = select(samples, spec, seed)
     notes += [f"{spec.path}: {count} rows left out ({rule})" for rule, count in left_out.items()]
-    if not kept:
+    if not chosen:
         raise DataError(f"{spec.path}: no rows to train on or to validate with are left")
-    return kept
+    return chosen
 
 
 def _describe(spec: DataSpec, samples: Sequence[Sample]) -> DataProvenance:

@@ -1,4 +1,4 @@
-"""A few validation prompts, answered and judged while training: through the suite's own parts."""
+"""Metrics of generated answers: a few validation prompts, answered and judged while training."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from harness.util.digest import derived_rng
 from training.config import GenerationMetrics
 
 METRICS = {"rouge_l": ("rouge_l", "rouge_l"), "refusal_rate": ("answer_checks", "refusal")}
-"""Metric: the judge and its dimension whose mean it is."""
+"""From a metric to the judge and the dimension of which it is the mean."""
 
 
-class Probe:
-    """Answers with the model as it stands and gives the mean scores.
+class GenerationScorer:
+    """Scorer of the answers of a model in training, by the judges of a suite.
 
     Args:
-        model: The model in training, in eval mode whenever the probe is called.
-        renderer: Renders the prompts; its tokenizer encodes them.
+        model: The model in training, in eval mode at every call.
+        renderer: Renderer of the prompts; its tokenizer encodes them.
         samples: The validation rows to draw from.
-        settings: How many, and how long the answers.
+        settings: Number of prompts and length of the answers.
         seed: Seed of the draw.
     """
 
@@ -40,10 +40,10 @@ class Probe:
         drawn = derived_rng(seed, "probe").sample(samples, min(settings.samples, len(samples)))
         self._samples = [sample for sample in drawn if sample.reference is not None]
         parameter = next(model.parameters())
-        opened = LoadedBase(
+        loaded = LoadedBase(
             model, renderer.tokenizer, str(parameter.device), str(parameter.dtype)[6:]
         )
-        self._answering = HFModel(opened, "in training", adapters={})
+        self._model = HFModel(loaded, "in training", adapters={})
         limits = GenerationSettings(max_new_tokens=settings.max_new_tokens)
         self._requests = [
             Request(prompt=renderer.prompt(s.messages), messages=s.messages, settings=limits)
@@ -52,14 +52,14 @@ class Probe:
         self._judges = {name: judges.create(name) for name, _ in METRICS.values()}
 
     def __call__(self) -> dict[str, float]:
-        """Mean of every metric over what could be scored, and how many answers failed.
+        """Return the mean of every metric over the scored answers, and the number of failed ones.
 
         Raises:
             ModelError: Nothing could be scored on one of the metrics.
         """
         items: list[JudgeItem] = []
         failures: list[str] = []
-        for index, completion in self._answering.complete(self._requests):
+        for index, completion in self._model.complete(self._requests):
             if completion.text is None:
                 failures.append(completion.error.message if completion.error else "no text")
                 continue
@@ -74,7 +74,7 @@ class Probe:
                     is_original=True,
                 )
             )
-        found = {"generation_failures": float(len(failures))}
+        means = {"generation_failures": float(len(failures))}
         for metric, (judge, dimension) in METRICS.items():
             values = [
                 graded.value
@@ -82,10 +82,10 @@ class Probe:
                 if graded.dimension == dimension and graded.value is not None
             ]
             if not values:
-                why = failures[0] if failures else "no judgement"
+                reason = failures[0] if failures else "no judgement"
                 raise ModelError(
                     f"generation_metrics: none of {len(self._requests)} answers could be scored on"
-                    f" {metric} ({why})"
+                    f" {metric} ({reason})"
                 )
-            found[metric] = sum(values) / len(values)
-        return found
+            means[metric] = sum(values) / len(values)
+        return means

@@ -15,14 +15,14 @@ from training.config import TrainingConfig
 from training.quantised import check_available, guard_4bit
 
 
-class Loaded(NamedTuple):
-    """A model to train.
+class TrainableModel(NamedTuple):
+    """Model ready to be trained.
 
     Attributes:
         model: A ``PeftModel``, or the plain model for method ``full``.
         tokenizer: Pads on the right.
         device: ``cpu`` or ``cuda``.
-        dtype: In which the base weights are held, by torch's name.
+        dtype: Type of the base weights, by torch's name.
     """
 
     model: Any
@@ -32,14 +32,14 @@ class Loaded(NamedTuple):
 
 
 def device_of(config: TrainingConfig) -> str:
-    """``cuda`` where there is one and ``use_cpu`` is not set."""
+    """Return ``cuda`` where it is available and ``use_cpu`` is not set, else ``cpu``."""
     import torch
 
     return "cuda" if torch.cuda.is_available() and not config.use_cpu else "cpu"
 
 
 def base_folder(config: TrainingConfig) -> Path:
-    """The folder with the base weights; a hub id is fetched.
+    """Return the folder of the base weights; fetch a hub id.
 
     Raises:
         ModelError: There is no such model.
@@ -48,11 +48,11 @@ def base_folder(config: TrainingConfig) -> Path:
 
 
 def renderer_of(config: TrainingConfig, tokenizer: Any = None) -> Renderer:
-    """Renders prompts as the config says.
+    """Return the renderer of prompts that the config names.
 
     Args:
-        config: Names model, template and system prompt.
-        tokenizer: The model's, where it is loaded already.
+        config: The training config: model, template and system prompt.
+        tokenizer: The model's tokenizer, where it is loaded already.
 
     Raises:
         ModelError: There is no such model, or its tokenizer cannot be loaded.
@@ -62,45 +62,45 @@ def renderer_of(config: TrainingConfig, tokenizer: Any = None) -> Renderer:
     return Renderer(tokenizer, config.template, config.system_prompt)
 
 
-def load(config: TrainingConfig, folder: Path) -> Loaded:
+def load(config: TrainingConfig, folder: Path) -> TrainableModel:
     """Load the base weights and put LoRA layers on them as the config says.
 
     The caller seeds torch before: LoRA matrices are drawn here.
 
     Raises:
-        ModelError: Weights that cannot be loaded, or a quantisation this machine cannot do.
-        ConfigError: Target modules that the model has not.
+        ModelError: Weights that cannot be loaded, or a quantisation that this machine cannot do.
+        ConfigError: Target modules that the model does not have.
     """
     device = device_of(config)
     if config.quantization is not None:
         check_available(config.quantization, device)
-    place = f"cuda:{os.environ.get('LOCAL_RANK', '0')}" if device == "cuda" else "cpu"
+    location = f"cuda:{os.environ.get('LOCAL_RANK', '0')}" if device == "cuda" else "cpu"
     base = load_base(
         folder,
         config.model,
         dtype=dtype_of(config, device),
         quantization=config.quantization,
-        device=place,
+        device=location,
         head="scalar" if config.objective == "reward" else "language",
     )
     guard_4bit(base.model)
     base.model.config.use_cache = False
     base.tokenizer.padding_side = "right"
-    return Loaded(add_lora(base.model, config), base.tokenizer, device, base.dtype)
+    return TrainableModel(add_lora(base.model, config), base.tokenizer, device, base.dtype)
 
 
 def dtype_of(config: TrainingConfig, device: str) -> Dtype:
-    """The dtype in which the base weights are held (see ``TrainingConfig.dtype``)."""
+    """Return the dtype of the base weights (see ``TrainingConfig.dtype``)."""
     if config.dtype != "auto" or (device == "cuda" and config.method != "full"):
         return config.dtype
     return "float32"
 
 
 def add_lora(model: Any, config: TrainingConfig) -> Any:
-    """Wrap ``model`` for the config's method; method ``full`` is left as it is.
+    """Wrap ``model`` for the config's method; method ``full`` leaves it as it is.
 
     Raises:
-        ConfigError: Target modules that the model has not.
+        ConfigError: Target modules that the model does not have.
     """
     if config.method == "full":
         return model
@@ -130,7 +130,7 @@ def add_lora(model: Any, config: TrainingConfig) -> Any:
 
 
 def check_target_modules(model: Any, targets: str | tuple[str, ...]) -> None:
-    """Every name must be a linear layer's; PEFT alone passes over names it does not find.
+    """Check that every name is one of a linear layer; PEFT alone ignores unknown names.
 
     Raises:
         ConfigError: Unknown names; the line says which exist.

@@ -1,7 +1,7 @@
 """Token ids and labels of training examples: only responses are learned from.
 
-Rendering and encoding are those of :mod:`harness.models.prompting`, so the tokens that the model learns to
-continue are the tokens it is asked to continue.
+Rendering and encoding are those of :mod:`harness.models.prompting`, so the model learns to continue
+the same tokens that evaluation gives it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _GAP = " … "
 
 
 @dataclass(frozen=True)
-class Row:
+class MaskedRow:
     """One sequence for the model; ``labels`` is ``input_ids`` with the prompts masked by −100."""
 
     input_ids: list[int]
@@ -30,16 +30,16 @@ class Row:
 
 @dataclass
 class EncodingCounts:
-    """What became of the examples; it goes into the log.
+    """Counts of encoded and cut examples, for the log.
 
     Attributes:
         examples: Responses to learn from (one for every assistant turn).
-        rows: Sequences they were put into.
+        rows: Sequences made from them.
         tokens: Tokens in all rows.
         response_tokens: Tokens that are learned from.
-        responses_cut: Responses shortened at their end; they end without an end-of-turn.
+        responses_cut: Responses shortened at their end; they have no end-of-turn.
         prompts_cut: Prompts shortened in their middle, or by their oldest turns.
-        dropped: Examples whose template and system prompt alone leave no room for a response.
+        dropped: Examples whose template and system prompt leave no room for a response.
     """
 
     examples: int = 0
@@ -51,7 +51,7 @@ class EncodingCounts:
     dropped: int = 0
 
     def as_dict(self) -> dict[str, int]:
-        """The counts by name."""
+        """Return the counts by name."""
         return asdict(self)
 
 
@@ -60,7 +60,7 @@ class _NoRoom(Exception):
 
 
 def turns(sample: Sample, which: str = "all") -> Iterator[tuple[tuple[Message, ...], str]]:
-    """The responses of a sample, each with the conversation that it answers.
+    """Yield the responses of a sample, each with the conversation that it answers.
 
     Args:
         sample: One prompt, or a conversation, with its reference.
@@ -84,17 +84,17 @@ def turns(sample: Sample, which: str = "all") -> Iterator[tuple[tuple[Message, .
 
 def encode_samples(
     samples: Sequence[Sample], renderer: Renderer, max_length: int, which: str = "all"
-) -> tuple[list[Row], EncodingCounts]:
-    """Rows of at most ``max_length`` tokens, and what had to be cut for it.
+) -> tuple[list[MaskedRow], EncodingCounts]:
+    """Encode samples into rows of at most ``max_length`` tokens, and count what is cut.
 
     Turns of one conversation share a row where the template renders a longer conversation as a
-    continuation of the shorter one; otherwise each has a row of its own.
+    continuation of the shorter one; otherwise each has a separate row.
 
     Raises:
         DataError: A sample without a response.
         ConfigError: Nothing is left to learn from.
     """
-    rows: list[Row] = []
+    rows: list[MaskedRow] = []
     counts = EncodingCounts()
     for sample in samples:
         rows += _conversation(sample, renderer, max_length, which, counts)
@@ -111,20 +111,20 @@ def encode_samples(
 
 def _conversation(
     sample: Sample, renderer: Renderer, max_length: int, which: str, counts: EncodingCounts
-) -> list[Row]:
-    rows: list[Row] = []
+) -> list[MaskedRow]:
+    rows: list[MaskedRow] = []
     for messages, response in turns(sample, which):
         fitted = fit(messages, [response], renderer, max_length, counts)
         if fitted is None:
             continue
         before, [after] = fitted
-        shared = rows[-1] if rows else Row([], [])
+        shared = rows[-1] if rows else MaskedRow([], [])
         if rows and before[: len(shared.input_ids)] == shared.input_ids:
             rows.pop()
         else:
-            shared = Row([], [])
+            shared = MaskedRow([], [])
         masked = [IGNORED] * (len(before) - len(shared.input_ids))
-        rows.append(Row(before + after, shared.labels + masked + after))
+        rows.append(MaskedRow(before + after, shared.labels + masked + after))
     return rows
 
 
@@ -135,10 +135,10 @@ def fit(
     max_length: int,
     counts: EncodingCounts,
 ) -> tuple[list[int], list[list[int]]] | None:
-    """The ids of a prompt and of each response to it, so that every response fits after the prompt.
+    """Encode a prompt and each response to it, so that every response fits after the prompt.
 
-    At least half of the length (or the longest response, if that is shorter) is the responses'. A
-    cut response has no end-of-turn: the model must not learn to stop there.
+    At least half of the length (or the longest response, if that is shorter) is for the responses.
+    A cut response has no end-of-turn: the model must not learn to stop there.
 
     Returns:
         The prompt's ids and each response's; None where the template leaves no room at all.
@@ -162,7 +162,7 @@ def fit(
 
 
 def _shorten(messages: tuple[Message, ...], renderer: Renderer, room: int) -> list[int]:
-    """A prompt of at most ``room`` tokens in its full format: oldest turns go first, then the middle."""
+    """Shorten a prompt to ``room`` tokens in its full format: oldest turns first, then the middle."""
     keep: int | None = None
     while True:
         ids = encode(renderer.tokenizer, renderer.prompt(messages))
@@ -172,17 +172,17 @@ def _shorten(messages: tuple[Message, ...], renderer: Renderer, room: int) -> li
         if len(messages) > first + 2:
             messages = messages[:first] + messages[first + 2 :]
             continue
-        words = _ids(messages[-1].content, renderer.tokenizer)
-        # Never more than the time before: a cut inside a character can come back as more tokens.
-        keep = min(len(words), keep or len(words)) - (len(ids) - room) - 4
+        content_ids = _ids(messages[-1].content, renderer.tokenizer)
+        # Never more than before: a cut inside a character can come back as more tokens.
+        keep = min(len(content_ids), keep or len(content_ids)) - (len(ids) - room) - 4
         if keep < 2:
             raise _NoRoom
-        content = _without_middle(words, keep, renderer.tokenizer)
+        content = _without_middle(content_ids, keep, renderer.tokenizer)
         messages = (*messages[:-1], Message(role="user", content=content))
 
 
-def _without_middle(words: list[int], keep: int, tokenizer: Any) -> str:
-    head, tail = words[: keep // 2], words[len(words) - (keep - keep // 2) :]
+def _without_middle(ids: list[int], keep: int, tokenizer: Any) -> str:
+    head, tail = ids[: keep // 2], ids[len(ids) - (keep - keep // 2) :]
     return f"{tokenizer.decode(head).rstrip()}{_GAP}{tokenizer.decode(tail).lstrip()}"
 
 

@@ -1,38 +1,37 @@
-"""4- and 8-bit bases: whether this machine can, and the guard against bitsandbytes' CPU fault."""
+"""4- and 8-bit bases: check of this machine, and the guard against bitsandbytes' CPU fault."""
 
 from __future__ import annotations
 
-import importlib.util
 from typing import Any, Literal
 
-from harness.errors import MissingPackage, ModelError
-from harness.models.libraries import import_bitsandbytes
+from harness.errors import ModelError
+from harness.models.libraries import (
+    first_line,
+    has_bitsandbytes,
+    import_bitsandbytes,
+    require_bitsandbytes,
+)
 
 
 def check_available(bits: Literal["4bit", "8bit"], device: str) -> None:
     """Stop before anything is loaded where bitsandbytes cannot quantise on ``device``.
 
-    A two-element round trip is the test: a build without kernels for the device imports well and
-    fails only in use.
+    A small layer is the test: a build without kernels for the device imports well and fails only
+    in use.
 
     Raises:
         MissingPackage: bitsandbytes is not installed.
         ModelError: Its build has no kernels for this device.
     """
-    if importlib.util.find_spec("bitsandbytes") is None:
-        raise MissingPackage(
-            f"method qlora-{bits} needs bitsandbytes: pip install 'bitsandbytes>=0.50',"
-            " or set method: lora"
-        )
+    require_bitsandbytes(f"method qlora-{bits}", otherwise=", or set method: lora")
     import torch
 
     try:
         _probe(bits, torch.device(device))
     except Exception as error:
-        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise ModelError(
             f"method qlora-{bits}: this machine's bitsandbytes cannot train in {bits} on {device}"
-            f" ({first}); set method: lora, or run on a machine with a supported GPU"
+            f" ({first_line(error)}); set method: lora, or run on a machine with a supported GPU"
         ) from error
 
 
@@ -62,14 +61,14 @@ def _probe(bits: str, device: Any) -> None:
 
 
 def guard_4bit(model: Any) -> int:
-    """Keep 4-bit weights in the form that training can differentiate; returns how many layers.
+    """Keep 4-bit weights in the form that training can differentiate; return how many layers.
 
     On CPUs with AVX512-BF16, a forward without gradients (an evaluation) repacks the weights of
     ``Linear4bit`` for fast generation. The backward pass of later training steps reads the repacked
-    bytes as if they were not, and the gradients are wrong with no more than a warning. Must be
-    called before the first forward.
+    bytes as if they were not, and the gradients are wrong with only a warning. Call this before the
+    first forward.
     """
-    if importlib.util.find_spec("bitsandbytes") is None:
+    if not has_bitsandbytes():
         return 0
     import bitsandbytes as bnb
 

@@ -1,8 +1,9 @@
-"""A finished training, and how to read one back from its folder."""
+"""A finished training: read back from its folder, its sizes, and the events on the way there."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,17 +12,21 @@ from harness.errors import ConfigError
 
 LOG = "training_log.json"
 
+EventHandler = Callable[[dict[str, Any]], None]
+"""Handler of a training's events: ``{"event": "begin" | "step", "step", "of"}``, ``{"event": "log" |
+"eval", "step", ...figures}``, ``{"event": "warning", "message"}``."""
+
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """A finished training.
+    """Folder, figures and curve of a finished training.
 
     Attributes:
         output_dir: Folder with the adapter (or the model), log, provenance and card.
         steps: Optimizer steps taken.
         summary: Every figure: losses before and after, tokens per second, sizes, counts.
         curve: The logged rows, in order; each has ``step``.
-        warnings: Lines that stay in the log and on the card.
+        warnings: Warnings of the log and the model card.
         resumed_from: Step from which an interrupted training went on, or None.
     """
 
@@ -34,10 +39,10 @@ class TrainingResult:
 
 
 def finished(output: Path, made_from: str | None = None) -> TrainingResult | None:
-    """The result of a complete training in ``output``, read from its log; None if there is none.
+    """Read the result of a complete training in ``output`` from its log; None if there is none.
 
     Raises:
-        ConfigError: A complete training of another config or other data lies there.
+        ConfigError: The training there is of another config or other data.
     """
     try:
         log = json.loads((output / LOG).read_text(encoding="utf-8"))
@@ -53,3 +58,18 @@ def finished(output: Path, made_from: str | None = None) -> TrainingResult | Non
     return TrainingResult(
         output, log["summary"]["steps"], log["summary"], log["curve"], log["warnings"]
     )
+
+
+def model_figures(model: Any) -> dict[str, int]:
+    """Count a model's parameters, those that are trained, and its bytes in memory."""
+    parameters = [(p.numel(), p.requires_grad) for p in model.parameters()]
+    return {
+        "trainable_parameters": sum(n for n, trainable in parameters if trainable),
+        "parameters": sum(n for n, _ in parameters),
+        "memory_footprint_bytes": int(model.get_memory_footprint()),
+    }
+
+
+def weights_bytes(folder: Path) -> int:
+    """Return the bytes on disk of a folder's weight files."""
+    return sum(file.stat().st_size for file in folder.glob("*.safetensors"))

@@ -12,7 +12,9 @@ from pydantic import ValidationError
 
 from harness.errors import ModelError
 from harness.models import provenance
+from harness.models.checkpoints import load_base
 from harness.models.digests import weights_digest
+from harness.models.libraries import quiet
 from harness.models.prompting import Renderer, encode_example
 from harness.records import Dimension, JudgeItem, Judgement, Message
 from harness.util.digest import digest
@@ -21,7 +23,7 @@ from training.loading import base_folder, renderer_of
 
 
 class RewardJudge:
-    """A reward model's opinion of an answer, squeezed into 0 to 1.
+    """Reward model's rating of an answer, mapped into 0 to 1.
 
     The value is the logistic function of the reward: the probability, in Bradley and Terry's
     model, that the answer is preferred to one of reward zero, which is about the average of what
@@ -29,7 +31,7 @@ class RewardJudge:
 
     Args:
         path: Folder of a training with ``objective: reward``.
-        batch_size: Answers rated at once.
+        batch_size: Answers in a batch.
     """
 
     def __init__(self, path: str, batch_size: int = 8) -> None:
@@ -43,14 +45,14 @@ class RewardJudge:
         )
         self._folder = Path(path).expanduser()
         self._batch_size = batch_size
-        made = provenance.read(self._folder)
-        if made is None or made.objective != "reward":
+        trained = provenance.read(self._folder)
+        if trained is None or trained.objective != "reward":
             raise ModelError(
                 f"reward judge: {self._folder} is not the folder of a training with"
                 " 'objective: reward'"
             )
-        self._made = made
-        self.version = f"1, {digest([made.weights, made.base, made.rendering])[:12]}"
+        self._trained = trained
+        self.version = f"1, {digest([trained.weights, trained.base, trained.rendering])[:12]}"
 
     def grade(self, items: Sequence[JudgeItem]) -> Iterator[Judgement]:
         """Rate every answer after the conversation that it was given in."""
@@ -107,7 +109,7 @@ class RewardJudge:
     @cached_property
     def _config(self) -> TrainingConfig:
         try:
-            return TrainingConfig.model_validate(self._made.config)
+            return TrainingConfig.model_validate(self._trained.config)
         except ValidationError as error:
             raise ModelError(
                 f"reward judge: {self._folder} holds a config that this version cannot read; train"
@@ -116,19 +118,16 @@ class RewardJudge:
 
     @cached_property
     def _model(self) -> Any:
-        from harness.models.checkpoints import load_base
-        from harness.models.libraries import quiet
-
-        whole = self._made.method == "full"
-        folder = self._folder if whole else base_folder(self._config)
-        if not whole and weights_digest(folder) != self._made.base.get("weights_sha256"):
+        full = self._trained.method == "full"
+        folder = self._folder if full else base_folder(self._config)
+        if not full and weights_digest(folder) != self._trained.base.get("weights_sha256"):
             raise ModelError(
                 f"reward judge: {self._folder} was trained on other weights than"
                 f" {self._config.model} has now; train it again, or bring its base back"
             )
         name = self._config.model
         model = load_base(folder, name, dtype="float32", head="scalar").model
-        if not whole:
+        if not full:
             from peft import PeftModel
 
             with quiet():

@@ -2,46 +2,58 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import random
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 
+from harness.models.libraries import quiet as quiet_models
 from harness.util.files import make_folder
 from training import checkpoints
-from training.callbacks import Progress
 from training.config import TrainingConfig
-from training.determinism import own_randomness, quiet
-from training.job import Job, is_first_process
 from training.loading import load
-from training.objective import Objective
-from training.result import LOG, TrainingResult
-from training.spec import place
+from training.objectives import objective_of
+from training.result import LOG, EventHandler, TrainingResult
+from training.spec import specify
 
 
-def run(
-    config: TrainingConfig, objective: Objective, *, progress: Progress | None, fresh: bool
+def train(
+    config: TrainingConfig, *, progress: EventHandler | None = None, fresh: bool = False
 ) -> TrainingResult:
-    """Train, resume or return what is complete; see :func:`training.sft.train`.
+    """Train, resume a training that was interrupted, or return one that is complete.
+
+    Args:
+        config: The training config.
+        progress: Handler of the training's events.
+        fresh: Remove what an earlier training left in ``output_dir`` first.
+
+    Returns:
+        The folder of the adapter and every figure of the training.
 
     Raises:
-        JostleError: One line that says what to do.
+        JostleError: Bad input, or a machine that cannot do it; one line that says what to do.
     """
-    order = place(config)
-    if fresh:
-        _clear(order.output)
-    done = None if fresh else order.result()
-    if done is not None:
-        return done
-    make_folder(order.output)
+    from training.job import Job, is_first_process  # Imports torch and transformers.
+
+    spec = specify(config)
     first = is_first_process()
-    start = None if fresh else checkpoints.latest(order.output, order.made_from, clean=first)
-    with quiet(), own_randomness(config.seed):
-        job = Job(order, objective, load(config, order.folder), progress)
+    if fresh and first:  # The other processes of a launch have nothing to remove.
+        checkpoints.remove_all(spec.output)
+        (spec.output / LOG).unlink(missing_ok=True)
+    complete = None if fresh else spec.result()
+    if complete is not None:
+        return complete
+    make_folder(spec.output)
+    start = None if fresh else checkpoints.latest(spec.output, spec.made_from, clean=first)
+    with quiet(), seeded(config.seed):
+        job = Job(spec, objective_of(config), load(config, spec.folder), progress)
         try:
             job.fit(start)
             summary = job.save()
         finally:
             job.close()
     return TrainingResult(
-        output_dir=order.output,
+        output_dir=spec.output,
         steps=summary["steps"],
         summary=summary,
         curve=job.history,
@@ -50,8 +62,38 @@ def run(
     )
 
 
-def _clear(output: Path) -> None:
-    """Remove what an earlier training left; the other processes of a launch have nothing to do."""
-    if is_first_process():
-        checkpoints.remove_all(output)
-        (output / LOG).unlink(missing_ok=True)
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Silence progress bars, log lines and known warnings of transformers, TRL and PEFT inside."""
+    import datasets
+
+    bars = datasets.utils.logging.is_progress_bar_enabled()
+    datasets.disable_progress_bars()
+    try:
+        with quiet_models():
+            # A machine without a GPU is warned twice that memory cannot be pinned.
+            warnings.filterwarnings("ignore", message=".*pin_memory.*")
+            # Renamed in transformers 5.23, while TRL still uses the old name.
+            warnings.filterwarnings("ignore", message="`gradient_checkpointing.*is deprecated")
+            yield
+    finally:
+        if bars:
+            datasets.enable_progress_bars()
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Seed Python, numpy and torch inside, and restore the caller's random streams after it."""
+    import numpy as np
+    import torch
+    from transformers import set_seed
+
+    python, numpy = random.getstate(), np.random.get_state()
+    devices = list(range(torch.cuda.device_count()))
+    with torch.random.fork_rng(devices=devices):
+        set_seed(seed)
+        try:
+            yield
+        finally:
+            random.setstate(python)
+            np.random.set_state(numpy)

@@ -1,4 +1,4 @@
-"""What a training makes, and of what: known before any model is loaded."""
+"""Specification of a training: config, data and base, known before any model is loaded."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from training.result import TrainingResult, finished
 
 
 @dataclass(frozen=True)
-class Order:
-    """What is to be made, and of what.
+class TrainingSpec:
+    """Everything that decides a training.
 
     Attributes:
         config: The training config.
         data: Its rows.
-        folder: Holds the base weights.
+        folder: Folder of the base weights.
         base: Name, revision and ``weights_sha256`` of the base model.
     """
 
@@ -33,33 +33,33 @@ class Order:
 
     @property
     def output(self) -> Path:
-        """Where it goes."""
+        """Return the folder of the finished training."""
         return Path(self.config.output_dir).expanduser()
 
     @cached_property
     def made_from(self) -> str:
-        """Digest of all that decides the weights; where the files lie does not."""
-        places = {"output_dir", "report_to", "model", "train_data", "validation_data"}
-        described = [self.data.train_described, self.data.validation_described]
+        """Return the digest of all that decides the weights; the places of files do not."""
+        irrelevant = {"output_dir", "report_to", "model", "train_data", "validation_data"}
+        sides = [self.data.train_described, self.data.validation_described]
         return digest(
             {
-                "config": self.config.model_dump(mode="json", exclude=places),
-                "data": [side and side.content_sha256 for side in described],
+                "config": self.config.model_dump(mode="json", exclude=irrelevant),
+                "data": [side and side.content_sha256 for side in sides],
                 "base": self.base,
             }
         )
 
     def result(self) -> TrainingResult | None:
-        """What lies there finished, if it does.
+        """Return the finished training in :attr:`output`; None if there is none.
 
         Raises:
-            ConfigError: A complete training of another config or other data lies there.
+            ConfigError: The training there is of another config or other data.
         """
         return finished(self.output, self.made_from)
 
 
-def place(config: TrainingConfig) -> Order:
-    """Read the data and find the base weights.
+def specify(config: TrainingConfig) -> TrainingSpec:
+    """Read the data and locate the base weights.
 
     Raises:
         JostleError: Data or a model that cannot be found, or an overlap that is not allowed.
@@ -67,4 +67,4 @@ def place(config: TrainingConfig) -> Order:
     folder = base_folder(config)
     weights = weights_digest(folder)
     base = {"model": config.model, "revision": config.revision, "weights_sha256": weights}
-    return Order(config, load_data(config), folder, base)
+    return TrainingSpec(config, load_data(config), folder, base)

@@ -1,18 +1,18 @@
-"""No prompt on both sides: splits, and the check of two given files."""
+"""Split of training and validation prompts, and the check that no prompt is on both sides."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from harness.audit.similar import Embed
 from harness.data.split import split
 from harness.errors import DataError
 from harness.records import Sample
+from harness.text.embedding import Embed
 from harness.text.normalise import normalise_prompt
 
 
-class Split(NamedTuple):
+class HeldOutSplit(NamedTuple):
     """Two sides with no prompt in common."""
 
     train: list[Sample]
@@ -20,11 +20,11 @@ class Split(NamedTuple):
 
 
 class Overlap(NamedTuple):
-    """Rows of a validation set whose prompt stands in the training set.
+    """Rows of a validation set whose prompt is in the training set.
 
     Attributes:
-        exact: With the very same text.
-        normalised: With the same text but for case, punctuation and white space.
+        exact: With the same text.
+        normalised: With the same text except for case, punctuation and white space.
         total: Rows of the validation set.
         examples: Up to three such prompts, shortened.
     """
@@ -36,12 +36,12 @@ class Overlap(NamedTuple):
 
     @property
     def rows(self) -> int:
-        """Overlapping rows of either kind."""
+        """Return the number of overlapping rows of either kind."""
         return self.exact + self.normalised
 
 
 def group_key(sample: Sample) -> str:
-    """What makes two samples the same prompt: the normalised text of the whole conversation.
+    """Return the normalised text of the whole conversation: equal for equal prompts.
 
     A conversation that shares only its last turn ("thanks!") with another is another prompt.
     """
@@ -54,7 +54,7 @@ def group_key(sample: Sample) -> str:
 
 def grouped_split(
     samples: Sequence[Sample], fraction: float, seed: int, *, embed: Embed | None = None
-) -> Split:
+) -> HeldOutSplit:
     """Hold out about ``fraction`` of the rows, near-duplicate prompts all on one side.
 
     Args:
@@ -68,11 +68,11 @@ def grouped_split(
     """
     shares = {"train": 1 - fraction, "held_out": fraction}
     parts = split(samples, shares, seed=seed, embed=embed).parts
-    return Split(parts["train"], parts["held_out"])
+    return HeldOutSplit(parts["train"], parts["held_out"])
 
 
 def overlap(train: Sequence[Sample], held_out: Sequence[Sample]) -> Overlap:
-    """Count the rows of ``held_out`` whose prompt stands in ``train``."""
+    """Count the rows of ``held_out`` whose prompt is in ``train``."""
     exact_keys = {tuple(sample.messages) for sample in train}
     keys = {group_key(sample) for sample in train}
     exact = [sample for sample in held_out if tuple(sample.messages) in exact_keys]
@@ -85,16 +85,16 @@ def overlap(train: Sequence[Sample], held_out: Sequence[Sample]) -> Overlap:
     return Overlap(len(exact), len(same), len(held_out), examples)
 
 
-def refuse_overlap(found: Overlap, *, train: str, held_out: str) -> None:
-    """Stop where validation prompts stand in the training data.
+def refuse_overlap(overlapping: Overlap, *, train: str, held_out: str) -> None:
+    """Stop where validation prompts are in the training data.
 
     Raises:
         DataError: One line with the count and what to do.
     """
-    if found.rows:
+    if overlapping.rows:
         raise DataError(
-            f"{held_out}: {found.rows} of {found.total} validation rows have a prompt that stands in"
-            f" {train} ({found.exact} exactly, {found.normalised} but for case, punctuation or"
-            f" spacing; e.g. {found.examples[0]!r}): their loss measures memory. Remove them, use"
+            f"{held_out}: {overlapping.rows} of {overlapping.total} validation rows have a prompt that is in"
+            f" {train} ({overlapping.exact} exactly, {overlapping.normalised} but for case, punctuation or"
+            f" spacing; e.g. {overlapping.examples[0]!r}): their loss measures memory. Remove them, use"
             " 'validation_data: {path: ..., only: clean}', or set allow_overlap: true"
         )

@@ -18,19 +18,19 @@ from training.throughput import Meter, peak_memory
 
 
 class NonFiniteLoss(JostleError):
-    """The loss or its gradient is NaN or infinite; the weights have not taken the step."""
+    """The loss or its gradient is NaN or infinite; the weights are those before the step."""
 
 
 class Watched:
-    """Mixed into a TRL trainer: stops on losses that are no numbers and logs what training costs.
+    """Mix-in of a TRL trainer: stops on losses that are not finite and logs what training costs.
 
-    What is logged holds tokens per second, peak memory and, beside a loss in nats, perplexity.
+    The log has tokens per second, peak memory and, beside a loss in nats, perplexity.
     """
 
     meter: Meter
 
     def training_step(self, model: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
-        """One forward and backward pass.
+        """Do one forward and backward pass.
 
         Raises:
             NonFiniteLoss: The loss is NaN or infinite.
@@ -42,7 +42,7 @@ class Watched:
         return loss
 
     def evaluation_loop(self, *args: Any, **kwargs: Any) -> Any:
-        """The base class's loop, whose time is not training's."""
+        """Run the base class's loop, whose time is not training."""
         with self.meter.pause():
             return super().evaluation_loop(*args, **kwargs)  # type: ignore[misc]
 
@@ -54,7 +54,7 @@ class Watched:
         super().log(logs, start_time)  # type: ignore[misc]
 
     def create_model_card(self, *args: Any, **kwargs: Any) -> None:
-        """Nothing: the card of the finished folder is written by :mod:`training.card`."""
+        """Do nothing: :mod:`training.card` writes the card of the finished folder."""
 
     def _save_checkpoint(self, *args: Any, **kwargs: Any) -> None:
         with self.meter.pause():
@@ -62,7 +62,7 @@ class Watched:
 
     def _get_grad_norm(self, model: Any, grad_norm: Any = None) -> Any:
         norm = super()._get_grad_norm(model, grad_norm=grad_norm)  # type: ignore[misc]
-        # With fp16 the scaler skips such steps itself while it looks for its scale.
+        # With fp16 the scaler skips such steps itself while it adjusts its scale.
         fp16 = self.args.fp16  # type: ignore[attr-defined]
         if norm is not None and not fp16 and not math.isfinite(float(norm)):
             raise NonFiniteLoss(self._not_finite("gradient", float(norm)))
@@ -76,7 +76,7 @@ class Watched:
         )
 
     def _unround_lora(self) -> None:
-        """TRL holds LoRA weights on a quantised base in bfloat16, where small steps are lost."""
+        """Turn LoRA weights to fp32: TRL holds them in bfloat16 on a quantised base and loses small steps."""
         model = self.model  # type: ignore[attr-defined]
         if getattr(model, "is_quantized", False):
             for parameter in model.parameters():
@@ -84,7 +84,7 @@ class Watched:
                     parameter.data = parameter.data.float()
 
 
-class Trainer(Watched, SFTTrainer):
+class ResponseTrainer(Watched, SFTTrainer):
     """``SFTTrainer`` with two further differences.
 
     - The validation loss is the mean over response *tokens*. ``transformers`` averages batch means,
@@ -108,7 +108,7 @@ class Trainer(Watched, SFTTrainer):
     def compute_loss(
         self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
-        """Mean negative log-likelihood of the response tokens, in nats."""
+        """Return the mean negative log-likelihood of the response tokens, in nats."""
         log_probs, mask = self._log_probs(model, inputs)
         if not model.training:
             self._count(log_probs, mask)
@@ -120,16 +120,16 @@ class Trainer(Watched, SFTTrainer):
         return (loss, None) if return_outputs else loss
 
     def _log_probs(self, model: Any, inputs: Any) -> tuple[torch.Tensor, torch.Tensor]:
-        """Log-probabilities (zero where masked) and mask, both of shape (batch, length - 1)."""
+        """Return log-probabilities (zero where masked) and mask, both (batch, length - 1)."""
         batch = {key: inputs[key] for key in ("input_ids", "attention_mask")}
         if self.args.device.type != "cpu":
             scored = model(**batch, labels=inputs["labels"], use_cache=False, fused_lm_head=True)
             return scored.log_probs, scored.label_mask
         labels = inputs["labels"][:, 1:]
         mask = labels != IGNORED
-        # Columns in which any row has a response token; what lies before them is prompts only.
+        # Columns in which any row has a response token; before them are only prompts.
         columns = mask.any(dim=0).nonzero()[:, 0]
-        keep = {"logits_to_keep": columns} if self._keeps_logits else {}
+        keep = {"logits_to_keep": columns} if self._can_keep_logits else {}
         logits = model(**batch, use_cache=False, **keep).logits
         if not keep:
             logits = logits[:, columns]
@@ -139,18 +139,18 @@ class Trainer(Watched, SFTTrainer):
         return empty.masked_scatter(mask, -losses), mask
 
     @property
-    def _keeps_logits(self) -> bool:
+    def _can_keep_logits(self) -> bool:
         base = self.accelerator.unwrap_model(self.model)
         base = base.get_base_model() if hasattr(base, "get_base_model") else base
         return "logits_to_keep" in inspect.signature(type(base).forward).parameters
 
     def _count(self, log_probs: torch.Tensor, mask: torch.Tensor) -> None:
         rows = torch.stack([-log_probs.double().sum(dim=1), mask.double().sum(dim=1)], dim=1)
-        # Drops the rows that several processes were given twice to fill the last batch.
+        # Drops the duplicates that fill the last batch of several processes.
         self._nll += self.accelerator.gather_for_metrics(rows).sum(dim=0).cpu()
 
     def evaluation_loop(self, *args: Any, **kwargs: Any) -> Any:
-        """The base class's loop with a token-weighted loss, its perplexity and further metrics."""
+        """Run the base class's loop with a token-weighted loss, its perplexity and further metrics."""
         self._nll.zero_()
         output = super().evaluation_loop(*args, **kwargs)
         prefix = kwargs.get("metric_key_prefix", "eval")
@@ -160,8 +160,8 @@ class Trainer(Watched, SFTTrainer):
         output.metrics[f"{prefix}_perplexity"] = perplexity(loss)
         if self._extra_metrics is not None:
             with self.meter.pause():
-                found = self._extra_metrics()
-            output.metrics.update({f"{prefix}_{key}": value for key, value in found.items()})
+                extra = self._extra_metrics()
+            output.metrics.update({f"{prefix}_{key}": value for key, value in extra.items()})
         return output
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:

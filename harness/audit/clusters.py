@@ -7,9 +7,10 @@ from typing import NamedTuple
 
 from harness.audit.corpus import Corpus, normalised
 from harness.audit.leakage import Asking, askings
-from harness.audit.similar import Embed, NearPairs, near_pairs
+from harness.audit.similar import NearPairs, near_pairs
 from harness.audit.templates import Templates
 from harness.records import Sample
+from harness.text.embedding import Embed
 
 
 class Clusters(NamedTuple):

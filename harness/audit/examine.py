@@ -21,9 +21,10 @@ from harness.audit.quality import (
     languages,
     same_answer,
 )
-from harness.audit.similar import Embed, NearPairs
+from harness.audit.similar import NearPairs
 from harness.audit.templates import Templates
 from harness.records import Record, Sample
+from harness.text.embedding import Embed
 
 SHOWN_CHARACTERS = 300
 EXAMPLES = 20
@@ -50,7 +51,7 @@ class Repeats(Record):
     different: int
 
 
-class Spread(Record):
+class WordCounts(Record):
     """Words per text: least, median, 95th percentile, greatest."""
 
     least: int
@@ -87,8 +88,8 @@ class DataReport(Record):
     rows: int
     prompts: Repeats
     responses: Repeats
-    prompt_words: Spread
-    response_words: Spread | None
+    prompt_words: WordCounts
+    response_words: WordCounts | None
     prompt_languages: dict[str, int]
     response_languages: dict[str, int]
     empty_responses: int
@@ -224,8 +225,8 @@ def examine(samples: Sequence[Sample], *, embed: Embed | None = None) -> DataRep
         rows=len(samples),
         prompts=of_prompts.counts,
         responses=of_responses.counts,
-        prompt_words=_spread(prompts.texts),
-        response_words=_spread(texts) if texts else None,
+        prompt_words=_word_counts(prompts.texts),
+        response_words=_word_counts(texts) if texts else None,
         prompt_languages=languages(prompts.texts),
         response_languages=languages(texts),
         empty_responses=len(samples) - len(answered),
@@ -336,9 +337,9 @@ def _by_kind(kinds: Sequence[str | None], **others: int) -> dict[str, int]:
     return {kind: counts[kind] for kind in KINDS} | others
 
 
-def _spread(texts: Sequence[str]) -> Spread:
+def _word_counts(texts: Sequence[str]) -> WordCounts:
     words = np.array([len(text.split()) for text in texts])
-    return Spread(
+    return WordCounts(
         least=int(words.min()),
         median=float(np.median(words)),
         p95=float(np.percentile(words, 95)),

@@ -10,7 +10,6 @@ from harness.audit.corpus import Corpus, normalised
 from harness.audit.lookup import Lookup, look_up
 from harness.audit.similar import (
     SHORT_WORDS,
-    Embed,
     Kind,
     Pairs,
     decide,
@@ -19,6 +18,7 @@ from harness.audit.similar import (
 )
 from harness.audit.templates import Templates
 from harness.records import Leak, Message, Sample
+from harness.text.embedding import Embed
 from harness.text.normalise import normalise_prompt
 
 KINDS: tuple[Kind, ...] = ("exact", "normalised", "near")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from harness.audit.corpus import Corpus
-from harness.audit.similar import Embed, NearPairs, near_pairs
+from harness.audit.similar import NearPairs, near_pairs
+from harness.text.embedding import Embed
 
 
 class Lookup(NamedTuple):

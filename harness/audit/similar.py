@@ -23,7 +23,7 @@ the two have different ones: "in Python" and "in Java" must not vanish. README.m
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Literal, NamedTuple, TypeAlias
 
@@ -34,10 +34,10 @@ from harness.audit import minhash, wording
 from harness.audit.contain import contained
 from harness.audit.corpus import Corpus
 from harness.text import embedding
+from harness.text.embedding import Embed
 from harness.text.normalise import normalise_prompt
 
 Kind: TypeAlias = Literal["exact", "normalised", "near"]
-Embed: TypeAlias = Callable[[Sequence[str]], NDArray[np.float32]]
 
 SURE = 0.90
 POSSIBLE = 0.80

@@ -12,17 +12,14 @@ words and the order of words tell nothing apart.
 
 from __future__ import annotations
 
-import gzip
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable
 from functools import cache, lru_cache
-from importlib.resources import files
 from typing import NamedTuple
 
+from harness.text.lexicon import english_words, substitutions, word_set
 from harness.text.wordlists import FUNCTION_WORDS, OPPOSITES
-from perturbations.common import word_set
-from perturbations.substitution import load
 
 ONE_WORD_COUNTS = 40
 SAME_MEANING = 0.80
@@ -187,7 +184,7 @@ def same_word(a: str, b: str) -> bool:
     from rapidfuzz.distance import OSA
 
     # Of two dictionary words neither is misspelt (weight, height); two names are sooner two than one.
-    real = (a in _dictionary()) + (b in _dictionary())
+    real = (a in english_words()) + (b in english_words())
     shortest = min(len(a), len(b))
     allowed = 2 if shortest >= 8 else 1 if shortest >= (4 if real == 1 else 5) else 0
     if real == 1 and shortest >= 6 and sorted(a) == sorted(b):
@@ -262,14 +259,8 @@ def _synonyms() -> frozenset[frozenset[str]]:
     return frozenset(
         frozenset((entry.words[0], option.words[0]))
         for name in ("synonyms.lexicon", "us_uk.lexicon", "us_to_uk.lexicon", "uk_to_us.lexicon")
-        for (_, part), entries in load(name).items()
+        for (_, part), entries in substitutions(name).items()
         if part != "PHRASE"
         for entry in entries
         for option in entry.options
     )
-
-
-@cache
-def _dictionary() -> frozenset[str]:
-    packed = (files("perturbations.lexicons") / "words.txt.gz").read_bytes()
-    return frozenset(gzip.decompress(packed).decode("utf-8").split())

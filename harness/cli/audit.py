@@ -2,18 +2,46 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from harness.cli.common import refuse_overwriting
+from harness.cli.options import collected
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from harness.audit.examine import AuditReport
+    from harness.audit.examine import AuditReport, WordCounts
+    from harness.config import DataSpec
     from harness.records import Sample
+
+
+@dataclass(frozen=True)
+class AuditOptions:
+    """What the user asked for; see ``jostle audit --help``."""
+
+    train: str
+    evaluation: str | None
+    out: Path | None
+    as_json: bool
+    fail_on_leak: bool
+    show: int
+    prompt: str | None
+    reference: str | None
+    messages: str | None
+    plant: Path | None
+    seed: int
+
+    def data(self, path: str) -> DataSpec:
+        """Name a file with the fields that the options give."""
+        from harness.config import DataSpec
+
+        return DataSpec(
+            path=path, prompt=self.prompt, reference=self.reference, messages=self.messages
+        )
 
 
 @click.command(short_help="Leakage, duplicates and quality of a data set.")
@@ -38,19 +66,8 @@ if TYPE_CHECKING:
     help="Folder for TRAIN with canaries in it, to train on, and the canaries' key.",
 )
 @click.option("--seed", default=0, show_default=True, help="Of the canaries.")
-def command(
-    train: str,
-    evaluation: str | None,
-    out: Path | None,
-    as_json: bool,
-    fail_on_leak: bool,
-    show: int,
-    prompt: str | None,
-    reference: str | None,
-    messages: str | None,
-    plant: Path | None,
-    seed: int,
-) -> int:
+@collected(AuditOptions)
+def command(options: AuditOptions) -> int:
     """Say what of EVALUATION stands in TRAIN, and what looks wrong in each of them.
 
     Prompts and responses are compared word for word, after normalisation (case, white space,
@@ -61,64 +78,55 @@ def command(
     file, name its canaries.json in the suite (probes.canaries), and the run says how exposed they are.
     """
     from harness.audit import audit
-    from harness.config import DataSpec
     from harness.data.loading import load
     from harness.util.files import make_folder, write_atomically
 
-    refuse_combinations(
-        plant=plant is not None, compared=evaluation is not None, out=out is not None,
-        as_json=as_json, fail_on_leak=fail_on_leak,
-    )  # fmt: skip
+    refuse_combinations(options)
+    train, evaluation, out, plant = options.train, options.evaluation, options.out, options.plant
     sources = [path for path in (train, evaluation) if path is not None]
     if plant is not None:
         refuse_overwriting([plant / "train.jsonl", plant / "canaries.json"], sources)
     if out is not None:
         refuse_overwriting([out / "audit.json"], sources)
-
-    def rows(path: str) -> DataSpec:
-        return DataSpec(path=path, prompt=prompt, reference=reference, messages=messages)
-
-    trained = load(rows(train))
+    training = load(options.data(train))
     if plant is not None:
-        return _plant(trained, plant, seed)
-    asked = load(rows(evaluation)) if evaluation is not None else None
-    report = audit(trained, asked)
+        return _plant(training, plant, options.seed)
+    report = audit(training, None if evaluation is None else load(options.data(evaluation)))
     text = report.model_dump_json(indent=2)
     if out is not None:
         make_folder(out)
         write_atomically(out / "audit.json", text + "\n")
-    if as_json:
+    if options.as_json:
         click.echo(text)
     else:
         from rich.console import Console
 
-        _print(Console(highlight=False), report, [train, evaluation or ""], show)
+        _print(Console(highlight=False), report, [train, evaluation or ""], options.show)
         if out is not None:
             click.echo(f"{out / 'audit.json'}: every match and example")
     between = report.between
     return int(
-        fail_on_leak
+        options.fail_on_leak
         and between is not None
         and between.leaked + between.prompts["unchecked"] > 0  # unchecked is not clean
     )
 
 
-def refuse_combinations(
-    *, plant: bool, compared: bool, out: bool, as_json: bool, fail_on_leak: bool
-) -> None:
+def refuse_combinations(options: AuditOptions) -> None:
     """Stop where an option would have no effect.
 
     Raises:
         click.UsageError: One line that says which.
     """
-    if plant:
-        others = {"EVALUATION": compared, "--out": out, "--json": as_json,
-                  "--fail-on-leak": fail_on_leak}  # fmt: skip
-        if given := [name for name, there in others.items() if there]:
+    compared = options.evaluation is not None
+    if options.plant is not None:
+        others = {"EVALUATION": compared, "--out": options.out is not None,
+                  "--json": options.as_json, "--fail-on-leak": options.fail_on_leak}  # fmt: skip
+        if given := [name for name, is_given in others.items() if is_given]:
             raise click.UsageError(
                 f"--plant compares nothing: leave out {', '.join(given)}, or run jostle audit twice"
             )
-    elif fail_on_leak and not compared:
+    elif options.fail_on_leak and not compared:
         raise click.UsageError("--fail-on-leak needs EVALUATION: one data set alone cannot leak")
 
 
@@ -130,15 +138,15 @@ def _plant(trained: list[Sample], out: Path, seed: int) -> int:
 
     if (out / "train.jsonl").exists() and not (out / "canaries.json").exists():
         raise StoreError(
-            f"{out / 'train.jsonl'}: stands there already and was not planted; choose another folder"
+            f"{out / 'train.jsonl'}: already exists and was not planted; choose another folder"
         )
-    key = canaries.make(seed)
-    if (out / "canaries.json").exists() and canaries.read_key(out / "canaries.json") != key:
+    key = canaries.make_canaries(seed)
+    if (out / "canaries.json").exists() and canaries.read_canary_key(out / "canaries.json") != key:
         raise StoreError(
             f"{out / 'canaries.json'}: the key of other canaries, which a model may have been trained"
             " on; choose another folder"
         )
-    rows = canaries.plant(trained, key)
+    rows = canaries.plant_canaries(trained, key)
     make_folder(out)
     write_atomically(out / "train.jsonl", jsonl(rows))
     write_atomically(out / "canaries.json", key.model_dump_json(indent=2) + "\n")
@@ -174,12 +182,12 @@ def _print(console: Console, report: AuditReport, names: list[str], show: int) -
         kinds["not"] = "clean"
         for title in kinds:
             table.add_column(title, justify="right")
-        for what, counts in (
+        for texts, counts in (
             ("prompts", between.prompts),
             ("responses", between.responses),
             ("whole pairs", between.pairs | {"clean": between.rows - pairs}),
         ):
-            table.add_row(what, *(str(counts.get(kind, "")) for kind in kinds.values()))
+            table.add_row(texts, *(str(counts.get(kind, "")) for kind in kinds.values()))
         console.print(table)
     sides = [side for side in (report.training, report.evaluation) if side is not None]
     table = Table("", box=None, pad_edge=False)
@@ -211,34 +219,31 @@ def _print(console: Console, report: AuditReport, names: list[str], show: int) -
 
 
 def _lines(report: AuditReport) -> list[tuple[str, list[str]]]:
-    """The table of what each data set holds: label, and one cell a data set."""
+    """Return the rows of the table of all data sets: label, and one cell a data set."""
     sides = [side for side in (report.training, report.evaluation) if side is not None]
 
-    def words(spread: object) -> str:
-        from harness.audit.examine import Spread
+    def lengths(words: WordCounts | None) -> str:
+        return "–" if words is None else f"{words.median:.0f} ({words.least}–{words.most})"
 
-        if not isinstance(spread, Spread):
-            return "–"
-        return f"{spread.median:.0f} ({spread.least}–{spread.most})"
-
-    def spoken(counts: dict[str, int]) -> str:
+    def languages(counts: dict[str, int]) -> str:
         return ", ".join(f"{code} {count}" for code, count in list(counts.items())[:4]) or "–"
 
     lines = [("rows", [str(side.rows) for side in sides])]
-    for what in ("prompts", "responses"):
-        repeats = [getattr(side, what) for side in sides]
-        lines.append((f"{what}, different", [str(r.different) for r in repeats]))
+    for texts, repeats in (
+        ("prompts", [side.prompts for side in sides]),
+        ("responses", [side.responses for side in sides]),
+    ):
         lines += [
-            (f"  again, {how}", [str(getattr(r, kind)) for r in repeats])
-            for how, kind in (
-                ("word for word", "exact"), ("normalised", "normalised"), ("nearly", "near"),
-            )
-        ]  # fmt: skip
+            (f"{texts}, different", [str(counts.different) for counts in repeats]),
+            ("  again, word for word", [str(counts.exact) for counts in repeats]),
+            ("  again, normalised", [str(counts.normalised) for counts in repeats]),
+            ("  again, nearly", [str(counts.near) for counts in repeats]),
+        ]
     lines += [
-        ("words a prompt: median", [words(side.prompt_words) for side in sides]),
-        ("words a response", [words(side.response_words) for side in sides]),
-        ("language of prompts", [spoken(side.prompt_languages) for side in sides]),
-        ("language of responses", [spoken(side.response_languages) for side in sides]),
+        ("words a prompt: median", [lengths(side.prompt_words) for side in sides]),
+        ("words a response", [lengths(side.response_words) for side in sides]),
+        ("language of prompts", [languages(side.prompt_languages) for side in sides]),
+        ("language of responses", [languages(side.response_languages) for side in sides]),
         ("empty responses", [str(side.empty_responses) for side in sides]),
         ("responses that stop early", [str(side.cut_off_responses) for side in sides]),
         (
@@ -262,12 +267,11 @@ def _lines(report: AuditReport) -> list[tuple[str, list[str]]]:
 
 
 def _remarks(report: AuditReport) -> list[str]:
-    """What was not looked at, or not counted, in the whole report."""
+    """Return what was not looked at, or not counted, in the whole report."""
     parts = [part for part in (report.training, report.evaluation, report.between) if part]
-    undecided, crowded, told_apart = (
-        sum(getattr(part, name) for part in parts)
-        for name in ("undecided_pairs", "crowded_buckets", "told_apart")
-    )
+    undecided = sum(part.undecided_pairs for part in parts)
+    crowded = sum(part.crowded_buckets for part in parts)
+    told_apart = sum(part.told_apart for part in parts)
     lines = []
     if undecided:
         lines.append(f"{undecided} alike pairs were too many to decide and count as different")

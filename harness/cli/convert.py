@@ -2,9 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
+
+from harness.cli.options import collected
+
+
+@dataclass(frozen=True)
+class ConvertOptions:
+    """What the user asked for; see ``jostle convert --help``."""
+
+    source: str
+    out: Path | None
+    prompt: str | None
+    reference: str | None
+    context: str | None
+    messages: str | None
+    split: str
+    revision: str | None
 
 
 @click.command(short_help="Any data set to prompt–response JSONL.")
@@ -16,16 +33,8 @@ import click
 @click.option("--messages", help="Field with chat-style messages.")
 @click.option("--split", default="train", show_default=True, help="Split of a hub data set.")
 @click.option("--revision", help="Revision of a hub data set.")
-def command(
-    source: str,
-    out: Path | None,
-    prompt: str | None,
-    reference: str | None,
-    context: str | None,
-    messages: str | None,
-    split: str,
-    revision: str | None,
-) -> int:
+@collected(ConvertOptions)
+def command(options: ConvertOptions) -> int:
     """Convert SOURCE to {"prompt", "response"} JSONL.
 
     SOURCE is a JSONL, JSON, CSV, TSV or Parquet file, bundled:data/..., or hub:owner/name. Usual
@@ -38,16 +47,16 @@ def command(
 
     samples = load(
         DataSpec(
-            path=source,
-            prompt=prompt,
-            reference=reference,
-            context=context,
-            messages=messages,
-            split=split,
-            revision=revision,
+            path=options.source,
+            prompt=options.prompt,
+            reference=options.reference,
+            context=options.context,
+            messages=options.messages,
+            split=options.split,
+            revision=options.revision,
         )
     )
-    write_text(jsonl(samples), out, source)
-    if out is not None:
-        click.echo(f"{out}: {len(samples)} rows")
+    write_text(jsonl(samples), options.out, options.source)
+    if options.out is not None:
+        click.echo(f"{options.out}: {len(samples)} rows")
     return 0

@@ -2,11 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
+from harness.cli.options import collected
 from harness.util.files import make_folder
+
+DEFAULT_KINDS = ("synonym", "reorder", "typo", "role", "dialect")
+
+
+@dataclass(frozen=True)
+class PerturbOptions:
+    """What the user asked for; see ``jostle perturb --help``."""
+
+    data: str
+    kinds: tuple[str, ...]
+    limit: int | None
+    seed: int
+    per_kind: int
+    per_prompt: int
+    no_similarity: bool
+    plugins: tuple[str, ...]
+    out: Path
 
 
 @click.command(short_help="Variants only, to look at.")
@@ -25,17 +44,8 @@ from harness.util.files import make_folder
 @click.option(
     "-o", "--out", type=click.Path(path_type=Path), default=Path("runs/perturb"), show_default=True
 )
-def command(
-    data: str,
-    kinds: tuple[str, ...],
-    limit: int | None,
-    seed: int,
-    per_kind: int,
-    per_prompt: int,
-    no_similarity: bool,
-    plugins: tuple[str, ...],
-    out: Path,
-) -> int:
+@collected(PerturbOptions)
+def command(options: PerturbOptions) -> int:
     """Reword the prompts of DATA and show what came out.
 
     Writes variants.jsonl and variants.html (differences highlighted) and prints a table: per kind
@@ -46,44 +56,43 @@ def command(
     from harness.data.loading import load, select
     from harness.pipeline.assemble import build_kinds
     from harness.pipeline.stage_file import StageFile
-    from harness.records import Variant
+    from harness.records import ORIGINAL, Variant
     from harness.registry import load_plugin_file
     from harness.variants.expand import expand
     from harness.variants.gate import Gate
     from harness.variants.preview import format_table, table, write_page
 
-    for plugin in plugins:
+    for plugin in options.plugins:
         load_plugin_file(Path(plugin))
-    named = kinds or ("synonym", "reorder", "typo", "role", "dialect")
     specs = []
-    for item in named:
-        name, _, severity = item.partition("=")
-        options = {"severity": severity.split(",")} if severity else {}
-        specs.append(PerturbationSpec(name=name, options=options))
-    built = build_kinds(specs)
-    spec = DataSpec(path=data, limit=limit)
-    samples = select(load(spec), spec, seed).samples
+    for item in options.kinds or DEFAULT_KINDS:
+        name, _, severities = item.partition("=")
+        given = {"severity": severities.split(",")} if severities else {}
+        specs.append(PerturbationSpec(name=name, options=given))
+    kinds = build_kinds(specs)
+    spec = DataSpec(path=options.data, limit=options.limit)
+    samples = select(load(spec), spec, options.seed).samples
     variants: list[Variant] = []
     with reporter().stage("perturb", len(samples)) as task:
         made = expand(
             samples,
-            built,
-            seed=seed,
-            variants_per_kind=per_kind,
-            variants_per_prompt=per_prompt,
-            gate=Gate(similarity=not no_similarity),
+            kinds,
+            seed=options.seed,
+            variants_per_kind=options.per_kind,
+            variants_per_prompt=options.per_prompt,
+            gate=Gate(similarity=not options.no_similarity),
         )
         for variant in made:
             variants.append(variant)
-            if variant.perturbation == "original":
+            if variant.perturbation == ORIGINAL:
                 task.advance()
-    make_folder(out)
-    file = StageFile(out, Variant)
+    make_folder(options.out)
+    file = StageFile(options.out, Variant)
     file.keep(lambda _: False, set_aside=False)
     file.append(*variants)
     file.close()
     rows = table(variants)
     click.echo(format_table(rows))
-    page = write_page(out / "variants.html", samples, variants)
+    page = write_page(options.out / "variants.html", samples, variants)
     click.echo(f"{page}: {len(variants) - len(samples)} records of {len(samples)} prompts")
     return 0

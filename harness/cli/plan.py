@@ -13,7 +13,7 @@ from harness.util.formatting import duration
 
 if TYPE_CHECKING:
     from harness.config import Suite
-    from harness.memorisation.workload import Amount
+    from harness.memorisation.prompt_choice import ProbeWorkload
     from harness.records import Sample
 
 
@@ -84,21 +84,22 @@ def command(
     return 0
 
 
-def _probed(loaded: Suite, training: Sequence[Sample], chosen: Sequence[Sample]) -> Amount | None:
+def _probed(
+    loaded: Suite, training: Sequence[Sample], chosen: Sequence[Sample]
+) -> ProbeWorkload | None:
     """What the probes will ask, where the suite has them."""
-    from harness.memorisation.canaries import read_key
-    from harness.memorisation.prompt_choice import usable
-    from harness.memorisation.workload import amount
+    from harness.memorisation.canaries import read_canary_key
+    from harness.memorisation.prompt_choice import probe_workload, usable_samples
 
     spec = loaded.probes
     if spec is None:
         return None
-    secrets = () if spec.canaries is None else read_key(spec.canaries).canaries
+    secrets = () if spec.canaries is None else read_canary_key(spec.canaries).canaries
     planted = {canary.prompt for canary in secrets}
-    return amount(
+    return probe_workload(
         spec,
-        training=len(usable([row for row in training if row.prompt not in planted])),
-        clean=len(usable([row for row in chosen if row.audit == "clean"])),
+        training=len(usable_samples([row for row in training if row.prompt not in planted])),
+        clean=len(usable_samples([row for row in chosen if row.audit == "clean"])),
         canaries=len(secrets),
     )
 
@@ -123,7 +124,7 @@ def _print_cost(cost: Any) -> None:
     )
     if (probes := cost.probes) is not None:
         click.echo(
-            f"  probes on {probes.amount.training:,} training and {probes.amount.clean:,} clean"
+            f"  probes on {probes.workload.training:,} training and {probes.workload.clean:,} clean"
             f" prompts: {probes.ratings:,} ratings, {probes.answers:,} answers of up to"
             f" {probes.completion_tokens:,} tokens"
             + (f", {duration(probes.seconds)} beside the ratings" if probes.seconds else "")

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from harness.cli.common import overrides_argument
+from harness.util.formatting import figure, with_interval
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from harness.analysis.memorisation_schema import Memorisation, SubjectMemorisation
     from harness.config import Suite
     from harness.pipeline.store import Run
 
@@ -25,14 +27,15 @@ if TYPE_CHECKING:
 def command(
     suite: Path, overrides: tuple[str, ...], out: Path | None, as_json: bool, retry_failed: bool
 ) -> int:
-    """Ask of SUITE's tuned subjects whether they learned or memorised, and print the verdict.
+    """Decide for SUITE's tuned subjects whether they learned or memorised, and print the verdict.
 
-    Training prompts, their rewordings and clean prompts are put to every subject: how likely is the
-    response of the data, does the subject go on from its beginning word for word, does it keep to it
-    when the prompt is reworded, does it copy other samples' responses. The rules of the verdict are
-    in harness/memorisation/README.md. The suite must name training_data; without a probes section it gets
-    the default one. Nothing is perturbed, answered or judged beyond the probes; where the folder
-    holds a whole run, its report gets the verdict too. Finished probes are never asked again.
+    Training prompts, their rewordings and clean prompts are sent to every subject. The probes
+    measure how likely the response of the data is, how far the subject continues its beginning word
+    for word, how close it stays to it when the prompt is reworded, and how much it copies from other
+    samples' responses. The rules of the verdict are in harness/memorisation/README.md. The suite
+    must name training_data; without a probes section it gets the default one. Nothing is perturbed,
+    answered or judged beyond the probes; where the folder holds a whole run, its report gets the
+    verdict too. Finished probes are never repeated.
 
     Exits with 1 where probes failed, as jostle run does. A response too short to be continued is
     counted apart and is no failure.
@@ -56,21 +59,21 @@ def command(
     with open_context(
         loaded, folder, command=launch_command(), retry_failed=retry_failed
     ) as context:
-        found, whole = runner.probe_alone(context)
+        memorisation, whole = runner.probe_alone(context)
     if as_json:
-        click.echo(json.dumps(found.model_dump(mode="json"), indent=1, ensure_ascii=False))
+        click.echo(json.dumps(memorisation.model_dump(mode="json"), indent=1, ensure_ascii=False))
     else:
         from rich.console import Console
 
-        _print(Console(highlight=False), found.model_dump(mode="json"))
+        _print(Console(highlight=False), memorisation)
         click.echo(f"\n{folder / 'probes.json'}: every figure; {folder / 'probes.jsonl'}: records")
         if whole:
             click.echo(f"{run.report_path}: the page has the verdict too")
-    return int(bool(found.failures))
+    return int(bool(memorisation.failures))
 
 
 def _same_suite(run: Run, loaded: Suite) -> None:
-    """A whole run is not to be mixed with probes of other data or subjects."""
+    """Refuse to mix a whole run with probes of other data or subjects."""
     from harness.errors import StoreError
 
     if not run.exists():
@@ -79,8 +82,8 @@ def _same_suite(run: Run, loaded: Suite) -> None:
     report = before.stages.get("report")
     if report is None or report.status != "complete":
         return
-    there, asked = before.suite, loaded.model_dump(mode="json")
-    differ = [key for key in asked if key != "probes" and there.get(key) != asked[key]]
+    fields = loaded.model_dump(mode="json")
+    differ = [key for key in fields if key != "probes" and before.suite.get(key) != fields[key]]
     if differ:
         raise StoreError(
             f"{run.root}: holds a whole run of another suite ({', '.join(differ)} differ);"
@@ -101,49 +104,57 @@ def _with_probes(loaded: Suite) -> Suite:
         raise ConfigError(f"this suite cannot be probed: {message}") from None
 
 
-def _print(console: Console, found: dict[str, Any]) -> None:
+def _print(console: Console, memorisation: Memorisation) -> None:
+    for one in memorisation.subjects:
+        _print_subject(console, one)
+    for row in memorisation.canaries:
+        _line(
+            console,
+            f"{row.canary} ({row.repeats}x) {row.subject}: exposure {figure(row.exposure, 1)} of"
+            f" {figure(row.most, 1)} bits",
+        )
+    for rows, ending in (
+        (memorisation.failures, "failed"),
+        (memorisation.not_applicable, "not applicable"),
+    ):
+        for failure in rows:
+            _line(
+                console,
+                f"{failure.count} x {failure.probe} {ending} for {failure.subject}:"
+                f" {failure.message}",
+            )
+
+
+def _print_subject(console: Console, one: SubjectMemorisation) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    from harness.analysis.estimates import Interval
-    from harness.util.formatting import figure, with_interval
-
-    for one in found["subjects"]:
-        console.print(f"[bold]{escape(one['subject'])}: {one['verdict']}[/bold]", soft_wrap=True)
-        for line in (*one["reasons"], *one["cautions"]):
-            console.print(f"  {escape(line)}", soft_wrap=True)
-        table = Table("", box=None, pad_edge=False)
-        for title in (one["baseline"], one["subject"], "difference", "prompts"):
-            table.add_column(escape(title), justify="right")
-        for row in one["levels"]:
-            table.add_row(
-                escape(f"{row['label']}, {row['unit']}"),
-                figure(row["base"], 3),
-                figure(row["subject"], 3),
-                with_interval(
-                    Interval(**{k: row["difference"][k] for k in ("mean", "low", "high")}),
-                    sign=True,
-                ),
-                str(row["difference"]["n"]),
-            )
-        console.print(table)
-        for row in one["membership"]:
-            if row["how"] == "relative":
-                console.print(
-                    f"  membership by {row['score']} relative to {escape(one['baseline'])}: AUC"
-                    f" {figure(row['value'])} [{figure(row['low'])}, {figure(row['high'])}]",
-                    soft_wrap=True,
-                )
-    for row in found["canaries"]:
-        console.print(
-            f"  {row['canary']} ({row['repeats']}x) {escape(row['subject'])}: exposure"
-            f" {figure(row['exposure'], 1)} of {figure(row['most'], 1)} bits",
-            soft_wrap=True,
+    console.print(f"[bold]{escape(one.subject)}: {one.verdict}[/bold]", soft_wrap=True)
+    for line in (*one.reasons, *one.cautions):
+        _line(console, line)
+    table = Table("", box=None, pad_edge=False)
+    for title in (one.baseline, one.subject, "difference", "prompts"):
+        table.add_column(escape(title), justify="right")
+    for level in one.levels:
+        difference = level.difference
+        table.add_row(
+            escape(f"{level.label}, {level.unit}"),
+            figure(level.base, 3),
+            figure(level.subject, 3),
+            with_interval(difference, sign=True),
+            str(difference.n if difference else 0),
         )
-    for rows, how in ((found["failures"], "failed"), (found["not_applicable"], "not applicable")):
-        for row in rows:
-            console.print(
-                f"  {row['count']} x {row['probe']} {how} for {escape(row['subject'])}:"
-                f" {escape(row['message'])}",
-                soft_wrap=True,
+    console.print(table)
+    for area in one.membership:
+        if area.how == "relative":
+            _line(
+                console,
+                f"membership by {area.score} relative to {one.baseline}: AUC"
+                f" {figure(area.value)} [{figure(area.low)}, {figure(area.high)}]",
             )
+
+
+def _line(console: Console, text: str) -> None:
+    from rich.markup import escape
+
+    console.print(f"  {escape(text)}", soft_wrap=True)

@@ -2,11 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
 from harness.cli.common import refuse_overwriting
+from harness.cli.options import collected
+
+
+@dataclass(frozen=True)
+class SplitOptions:
+    """What the user asked for; see ``jostle split --help``."""
+
+    data: str
+    out: Path
+    train: float
+    validation: float
+    test: float
+    by: str | None
+    seed: int
+    prompt: str | None
+    reference: str | None
+    messages: str | None
 
 
 @click.command(short_help="Leak-free splits.")
@@ -26,56 +44,54 @@ from harness.cli.common import refuse_overwriting
 @click.option("--prompt", help="Field with the prompt.")
 @click.option("--reference", help="Field with the answer.")
 @click.option("--messages", help="Field with chat-style messages.")
-def command(
-    data: str,
-    out: Path,
-    train: float,
-    validation: float,
-    test: float,
-    by: str | None,
-    seed: int,
-    prompt: str | None,
-    reference: str | None,
-    messages: str | None,
-) -> int:
+@collected(SplitOptions)
+def command(options: SplitOptions) -> int:
     """Divide DATA into train.jsonl, validation.jsonl and test.jsonl, described in split.json.
 
     Rows whose prompts are the same, or nearly, stay together, so that no test prompt stands in the
     training data. The same rows in another order give the same parts. Parts of an earlier split in
     the folder are replaced; a file of these names that no split has written is never touched.
     """
-    from harness.cli.split_folder import NOTE, PARTS, check, write
+    from harness.cli.split_folder import NOTE, PARTS, earlier_parts, write
     from harness.config import DataSpec
     from harness.data.loading import load
     from harness.data.split import default_field, split
 
-    refuse_overwriting([out / f"{part}.jsonl" for part in PARTS] + [out / NOTE], [data])
-    check(out)
-    samples = load(DataSpec(path=data, prompt=prompt, reference=reference, messages=messages))
-    field = by or default_field(samples)
-    shares = dict(zip(PARTS, (train, validation, test), strict=True))
-    found = split(samples, shares, by=None if field == "none" else field, seed=seed)
-    removed = write(found, out, source=data, shares=shares, by=field, seed=seed)
-    for part, rows in found.parts.items():
+    out = options.out
+    refuse_overwriting([out / f"{part}.jsonl" for part in PARTS] + [out / NOTE], [options.data])
+    earlier_parts(out)
+    samples = load(
+        DataSpec(
+            path=options.data,
+            prompt=options.prompt,
+            reference=options.reference,
+            messages=options.messages,
+        )
+    )
+    field = options.by or default_field(samples)
+    shares = dict(zip(PARTS, (options.train, options.validation, options.test), strict=True))
+    parts = split(samples, shares, by=None if field == "none" else field, seed=options.seed)
+    removed = write(parts, out, source=options.data, shares=shares, by=field, seed=options.seed)
+    for part, rows in parts.parts.items():
         click.echo(
             f"{out / part}.jsonl: {len(rows)} rows ({len(rows) / len(samples):.1%}),"
-            f" {found.clusters[part]} clusters"
+            f" {parts.clusters[part]} clusters"
         )
     for name in removed:
         click.echo(f"{out / name}: removed, it was a part of an earlier split")
     if field != "none":
         click.echo(f"\nrows by {field}:")
-        for stratum, counts in found.strata.items():
+        for stratum, counts in parts.strata.items():
             cells = ", ".join(f"{part} {count}" for part, count in counts.items())
             click.echo(f"  {stratum}: {cells}")
-    click.echo(f"\nlargest cluster of near-duplicate prompts: {found.largest} rows")
-    if found.undecided:
+    click.echo(f"\nlargest cluster of near-duplicate prompts: {parts.largest} rows")
+    if parts.undecided:
         click.echo(
-            f"{found.undecided} alike pairs were too many to decide: each was kept in one part"
+            f"{parts.undecided} alike pairs were too many to decide: each was kept in one part"
         )
-    if found.crowded:
+    if parts.crowded:
         click.echo(
-            f"{found.crowded} groups of rows share so much wording that they were passed over:"
+            f"{parts.crowded} groups of rows share so much wording that they were passed over:"
             " near-duplicates among them can stand in two parts"
         )
     return 0

@@ -15,7 +15,7 @@ from typing import Any
 
 from harness.data.loading import jsonl
 from harness.data.rows import HUB
-from harness.data.split import Split
+from harness.data.split import Partition
 from harness.errors import StoreError
 from harness.util.digest import file_digest
 from harness.util.files import make_folder, readable_os_errors, write_atomically
@@ -25,8 +25,8 @@ PARTS = ("train", "validation", "test")
 NOTE = "split.json"
 
 
-def check(folder: Path) -> list[Path]:
-    """The parts of an earlier split in a folder.
+def earlier_parts(folder: Path) -> list[Path]:
+    """Return the parts of an earlier split in a folder.
 
     Raises:
         StoreError: A file has the name of a part, or of ``split.json``, and no split wrote it as it is.
@@ -47,19 +47,19 @@ def check(folder: Path) -> list[Path]:
     for path in present:
         if not path.is_file() or file_digest(path) != digests.get(path.name):
             raise StoreError(
-                f"{path}: stands there already and is not a part that jostle split wrote and left"
+                f"{path}: already exists and is not a part that jostle split wrote and left"
                 " as it was; remove it or choose another folder"
             )
     return present
 
 
 def write(
-    found: Split, folder: Path, *, source: str, shares: Mapping[str, float], by: str, seed: int
+    split: Partition, folder: Path, *, source: str, shares: Mapping[str, float], by: str, seed: int
 ) -> list[str]:
     """Write the parts and ``split.json`` in place of those of an earlier split.
 
     Args:
-        found: The split.
+        split: The split.
         folder: Where to.
         source: The data set as the user named it.
         shares: Wanted share of the rows by part.
@@ -70,11 +70,11 @@ def write(
         Names of earlier parts that this split has no successor for.
 
     Raises:
-        StoreError: See :func:`check`, or the folder cannot be written.
+        StoreError: See :func:`earlier_parts`, or the folder cannot be written.
     """
     make_folder(folder)
     with readable_os_errors(folder, "be emptied"):
-        earlier = check(folder)
+        earlier = earlier_parts(folder)
         # All go first: a crash half-way must leave no part beside one that it leaks into.
         for path in [*earlier, folder / NOTE]:
             path.unlink(missing_ok=True)
@@ -84,18 +84,18 @@ def write(
         "seed": seed,
         "shares": dict(shares),
         "by": by,
-        "largest_cluster": found.largest,
-        "undecided_pairs": found.undecided,
-        "crowded_buckets": found.crowded,
+        "largest_cluster": split.largest,
+        "undecided_pairs": split.undecided,
+        "crowded_buckets": split.crowded,
         "parts": {},
     }
-    for part, rows in found.parts.items():
+    for part, rows in split.parts.items():
         text = jsonl(rows)
         write_atomically(folder / f"{part}.jsonl", text)
         about["parts"][part] = {
             "rows": len(rows),
-            "clusters": found.clusters[part],
+            "clusters": split.clusters[part],
             "sha256": hashlib.sha256(text.encode("utf-8")).hexdigest(),
         }
     write_atomically(folder / NOTE, json.dumps(about, indent=2, ensure_ascii=False) + "\n")
-    return [path.name for path in earlier if path.stem not in found.parts]
+    return [path.name for path in earlier if path.stem not in split.parts]

@@ -2,9 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import click
+
+from harness.cli.options import collected
+
+
+@dataclass(frozen=True)
+class UnknownOptions:
+    """What the user asked for; see ``jostle unknown --help``."""
+
+    data: str
+    out: Path | None
+    rate: float
+    identifiers: float
+    style: Literal["invented", "marked"]
+    seed: int
+    templates: str | None
+    legacy: bool
+    prompt: str | None
+    reference: str | None
 
 
 @click.command(short_help="Questions that nobody can answer, to see who refuses.")
@@ -28,52 +48,41 @@ import click
 @click.option(
     "--templates", help="Your own questions, a file like harness/unanswerable/templates.yaml."
 )
-@click.option("--legacy", is_flag=True, help="DATA holds planted names already: only mark it.")
+@click.option("--legacy", is_flag=True, help="DATA already holds planted names: only mark it.")
 @click.option("--prompt", help="Field with the prompt.")
 @click.option("--reference", help="Field with the answer.")
-def command(
-    data: str,
-    out: Path | None,
-    rate: float,
-    identifiers: float,
-    style: str,
-    seed: int,
-    templates: str | None,
-    legacy: bool,
-    prompt: str | None,
-    reference: str | None,
-) -> int:
-    """Make a share of DATA's prompts unanswerable by asking about a name that nothing bears.
+@collected(UnknownOptions)
+def command(options: UnknownOptions) -> int:
+    """Make a share of DATA's prompts unanswerable by asking about an invented name.
 
-    Each row says whether its prompt is "known"; a run on the file can then tell refusals that are
-    right from those that are wrong. A message that may come from a person in danger is never touched;
-    of messages about people's lives that is every second one, so that fewer than --rate asks for may
-    be made.
+    Each row says whether its prompt is "known"; a run on the file can then tell right refusals from
+    wrong ones. A message that may come from a person in danger is never changed; of messages about
+    people's lives that is every second one, so that there may be fewer than --rate asks for.
     """
     from harness.cli.common import write_text
     from harness.config import DataSpec
     from harness.data.loading import jsonl, load
-    from harness.unanswerable import plant
-    from harness.unanswerable.plant import legacy as mark_legacy
+    from harness.unanswerable import PlantingOptions, mark_legacy, plant
 
-    samples = load(DataSpec(path=data, prompt=prompt, reference=reference))
-    if legacy:
-        found = mark_legacy(samples)
+    samples = load(DataSpec(path=options.data, prompt=options.prompt, reference=options.reference))
+    if options.legacy:
+        planting = mark_legacy(samples)
     else:
-        found = plant(
-            samples,
-            seed=seed,
-            rate=rate,
-            identifiers=identifiers,
-            style="marked" if style == "marked" else "invented",
-            templates=templates,
+        wanted = PlantingOptions(
+            seed=options.seed,
+            rate=options.rate,
+            identifiers=options.identifiers,
+            style=options.style,
+            templates=options.templates,
         )
-    write_text(jsonl(found.samples), out, data)
-    counts = ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in found.counts.items())
-    click.echo(f"{out or 'stdout'}: {counts}", err=out is None)
-    if found.counts.get("short_of"):
+        planting = plant(samples, wanted)
+    counts, out = planting.counts, options.out
+    write_text(jsonl(planting.samples), out, options.data)
+    figures = ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in counts.items())
+    click.echo(f"{out or 'stdout'}: {figures}", err=out is None)
+    if counts.get("short_of"):
         click.echo(
-            f"{found.counts['short_of']} fewer than --rate asks for: the other prompts come from"
+            f"{counts['short_of']} fewer than --rate asks for: the other prompts come from"
             " people who may be in danger",
             err=True,
         )

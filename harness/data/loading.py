@@ -1,4 +1,4 @@
-"""Data sets of any usual shape into samples."""
+"""Turns data sets of any usual shape into samples, and samples back into rows."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from harness.config import DataSpec
-from harness.data.rows import HUB, Row, read_rows
+from harness.data.rows import HUB, SourceRow, read_rows
 from harness.errors import DataError
 from harness.records import Message, Sample
 from harness.util.digest import derived_rng, digest, file_digest
@@ -17,7 +17,7 @@ from harness.util.resources import resolve
 from harness.util.suggestions import did_you_mean
 
 MAX_PROMPT_CHARS = 200_000
-"""Longer prompts fit no model's context and are taken for a mistake in the data."""
+"""Longer prompts fit no context window and are treated as a mistake in the data."""
 
 PROMPT_FIELDS = ("prompt", "question", "instruction", "Context", "query")
 REFERENCE_FIELDS = ("response", "reference", "answer", "output", "completion", "Response")
@@ -29,11 +29,11 @@ _MADE_ID = re.compile(r"[0-9a-f]{16}(?:-\d+)?")
 
 
 def load(spec: DataSpec | str | Path) -> list[Sample]:
-    """Every row of a data set as a sample, in order, before ``limit``, ``only`` and ``duplicates``.
+    """Load every row of a data set as a sample, before ``limit``, ``only`` and ``duplicates``.
 
     Raises:
         DataError: One line that names file, line and field: an unreadable row, a missing or
-            non-string field, an empty or overlong prompt, an id that stands there twice.
+            non-string field, an empty or overlong prompt, a duplicate id.
     """
     if not isinstance(spec, DataSpec):
         spec = DataSpec(path=str(spec))
@@ -46,7 +46,7 @@ def load(spec: DataSpec | str | Path) -> list[Sample]:
         if given:
             if sample.id in seen:
                 raise DataError(
-                    f"{row.where}: id {sample.id!r} stands there twice (first at {seen[sample.id]});"
+                    f"{row.where}: duplicate id {sample.id!r} (first at {seen[sample.id]});"
                     " make ids unique or leave them out"
                 )
         elif sample.id in seen:
@@ -58,14 +58,13 @@ def load(spec: DataSpec | str | Path) -> list[Sample]:
 
 
 def as_row(sample: Sample) -> dict[str, Any]:
-    """A row that ``load`` reads back as this sample: ``prompt`` and ``response``, or ``messages``.
+    """Build a row that ``load`` reads back: ``prompt`` and ``response``, or ``messages``.
 
-    A conversation of several turns has no single prompt. An id that ``load`` makes by itself is
-    left out. Other columns stay as they are; one that bears a name that is written here becomes
-    ``NAME_in_source``.
+    A conversation of several turns has no single prompt. An id made by ``load`` is left out. Other
+    columns stay as they are; one with a name that is written here becomes ``NAME_in_source``.
     """
-    own = _own_id(_content(sample.messages, sample.reference))
-    made = _MADE_ID.fullmatch(sample.id) and sample.id.startswith(own)
+    content_id = _content_id(_content(sample.messages, sample.reference))
+    made = _MADE_ID.fullmatch(sample.id) and sample.id.startswith(content_id)
     row: dict[str, Any] = {} if made else {"id": sample.id}
     if len(sample.messages) == 1:
         row |= {"prompt": sample.prompt, "response": sample.reference or ""}
@@ -74,46 +73,46 @@ def as_row(sample: Sample) -> dict[str, Any]:
         if sample.reference is not None:
             turns.append({"role": "assistant", "content": sample.reference})
         row["messages"] = turns
-    kept = {f"{k}_in_source" if k in row else k: value for k, value in sample.metadata.items()}
-    return {**kept, **row}
+    others = {f"{k}_in_source" if k in row else k: value for k, value in sample.metadata.items()}
+    return {**others, **row}
 
 
 def jsonl(samples: Iterable[Sample]) -> str:
-    """Samples as the text of a JSONL file, one ``as_row`` a line."""
+    """Write samples as the text of a JSONL file, one ``as_row`` a line."""
     return "".join(json.dumps(as_row(sample), ensure_ascii=False) + "\n" for sample in samples)
 
 
 class Selection(NamedTuple):
-    """The prompts to be asked, and what was left out by which rule."""
+    """The prompts to ask, and the number left out by each rule."""
 
     samples: list[Sample]
     left_out: dict[str, int]
 
 
 def select(samples: Sequence[Sample], spec: DataSpec, seed: int) -> Selection:
-    """Apply ``duplicates``, ``only`` and ``limit``, in this order, and count what they leave out.
+    """Apply ``duplicates``, ``only`` and ``limit``, in this order, and count what each leaves out.
 
     The draw for ``limit`` keeps the order of the data.
     """
     left_out: dict[str, int] = {}
-    kept = list(samples)
+    chosen = list(samples)
     if spec.duplicates == "first":
-        kept = list(first_per_prompt(kept))
-        left_out["same_prompt_again"] = len(samples) - len(kept)
+        chosen = list(first_per_prompt(chosen))
+        left_out["same_prompt_again"] = len(samples) - len(chosen)
     if spec.only == "clean":
-        clean = [sample for sample in kept if sample.audit == "clean"]
-        left_out["leaked"] = sum(sample.audit == "leaked" for sample in kept)
-        left_out["unchecked"] = len(kept) - len(clean) - left_out["leaked"]
-        kept = clean
-    if spec.limit is not None and spec.limit < len(kept):
-        left_out["beyond_limit"] = len(kept) - spec.limit
-        drawn = derived_rng(seed, "limit").sample(range(len(kept)), spec.limit)
-        kept = [kept[index] for index in sorted(drawn)]
-    return Selection(kept, {rule: count for rule, count in left_out.items() if count})
+        clean = [sample for sample in chosen if sample.audit == "clean"]
+        left_out["leaked"] = sum(sample.audit == "leaked" for sample in chosen)
+        left_out["unchecked"] = len(chosen) - len(clean) - left_out["leaked"]
+        chosen = clean
+    if spec.limit is not None and spec.limit < len(chosen):
+        left_out["beyond_limit"] = len(chosen) - spec.limit
+        drawn = derived_rng(seed, "limit").sample(range(len(chosen)), spec.limit)
+        chosen = [chosen[index] for index in sorted(drawn)]
+    return Selection(chosen, {rule: count for rule, count in left_out.items() if count})
 
 
 def first_per_prompt(samples: Iterable[Sample]) -> Iterator[Sample]:
-    """The first sample of every distinct conversation."""
+    """Yield the first sample of every distinct conversation."""
     seen: set[tuple[Message, ...]] = set()
     for sample in samples:
         if sample.messages not in seen:
@@ -122,7 +121,7 @@ def first_per_prompt(samples: Iterable[Sample]) -> Iterator[Sample]:
 
 
 def data_digest(spec: DataSpec, samples: Sequence[Sample]) -> dict[str, Any]:
-    """What the manifest says of a data set: path, rows, digest of the file and of the content."""
+    """Describe a data set for the manifest: path, rows, digests of the file and of the content."""
     described: dict[str, Any] = {
         "path": spec.path,
         "rows": len(samples),
@@ -133,7 +132,7 @@ def data_digest(spec: DataSpec, samples: Sequence[Sample]) -> dict[str, Any]:
     return described
 
 
-def _sample(row: Row, spec: DataSpec) -> tuple[Sample, bool]:
+def _sample(row: SourceRow, spec: DataSpec) -> tuple[Sample, bool]:
     fields = row.fields
     used: set[str] = set()
 
@@ -166,7 +165,7 @@ def _sample(row: Row, spec: DataSpec) -> tuple[Sample, bool]:
     given_id = None if id_field is None or fields[id_field] in (None, "") else str(fields[id_field])
     metadata = {str(k): _jsonable(v) for k, v in fields.items() if k not in used}
     sample = Sample(
-        id=given_id or _own_id(content),
+        id=given_id or _content_id(content),
         messages=messages,
         reference=reference,
         metadata=metadata,
@@ -179,13 +178,13 @@ def _content(messages: Sequence[Message], reference: str | None) -> dict[str, An
     return {"messages": [m.model_dump() for m in messages], "reference": reference}
 
 
-def _own_id(content: dict[str, Any]) -> str:
-    """The id of a sample that was given none: by its content, so that runs can be compared."""
+def _content_id(content: dict[str, Any]) -> str:
+    """Return the id of a sample without one: by its content, so that runs can be compared."""
     return digest(content)[:16]
 
 
 def _prompt(
-    row: Row, spec: DataSpec, pick: Callable[[str | None, tuple[str, ...], str], str | None]
+    row: SourceRow, spec: DataSpec, pick: Callable[[str | None, tuple[str, ...], str], str | None]
 ) -> tuple[Message, ...]:
     prompt_field = pick(spec.prompt, PROMPT_FIELDS, "prompt")
     if prompt_field is None:

@@ -1,4 +1,4 @@
-"""Raw rows of a data file or a hub data set, each with the place it stands at."""
+"""Reads raw rows of a data file or a hub data set, each with its place."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from harness.errors import DataError, MissingPackage
 HUB = "hub:"
 
 
-class Row(NamedTuple):
-    """One row as it stands in the data, and where (``file:line`` or ``file: row n``)."""
+class SourceRow(NamedTuple):
+    """A raw row, and its place (``file:line`` or ``file: row n``)."""
 
     where: str
     fields: dict[str, Any]
@@ -23,12 +23,12 @@ class Row(NamedTuple):
 
 def read_rows(
     path: str | Path, *, split: str = "train", revision: str | None = None
-) -> Iterator[Row]:
-    """Rows of a JSONL, JSON, CSV, TSV or Parquet file, or of a hub data set (``hub:owner/name``).
+) -> Iterator[SourceRow]:
+    """Yield the rows of a JSONL, JSON, CSV, TSV or Parquet file, or of ``hub:owner/name``.
 
     Raises:
-        DataError: Missing or empty file, unknown kind, or a row that cannot be read; one line with
-            file and line.
+        DataError: The file is missing, empty or of an unknown kind, or a row cannot be read; one
+            line with file and line.
     """
     if isinstance(path, str) and path.startswith(HUB):
         yield from _hub_rows(path.removeprefix(HUB), split, revision)
@@ -52,15 +52,15 @@ def read_rows(
     try:
         if path.stat().st_size == 0:
             raise DataError(f"{path}: the file is empty")
-        found = False
+        empty = True
         for row in readers[path.suffix.lower()](path):
-            found = True
+            empty = False
             yield row
     except FileNotFoundError:
         raise DataError(f"{path}: no such file") from None
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
-    if not found:
+    if empty:
         raise DataError(f"{path}: holds no rows")
 
 
@@ -79,15 +79,15 @@ def _decoded_lines(path: Path) -> Iterator[tuple[int, str]]:
             yield number, line
 
 
-def _jsonl_rows(path: Path) -> Iterator[Row]:
+def _jsonl_rows(path: Path) -> Iterator[SourceRow]:
     for number, line in _decoded_lines(path):
         if not line.strip():
             continue
         where = f"{path}:{number}"
-        yield Row(where, _as_row(_loads(line.rstrip(), where), where))
+        yield SourceRow(where, _as_row(_loads(line.rstrip(), where), where))
 
 
-def _json_rows(path: Path) -> Iterator[Row]:
+def _json_rows(path: Path) -> Iterator[SourceRow]:
     text = "".join(line for _, line in _decoded_lines(path))
     content = _loads(text, str(path))
     if not isinstance(content, list):
@@ -96,7 +96,7 @@ def _json_rows(path: Path) -> Iterator[Row]:
         )
     for number, item in enumerate(content, 1):
         where = f"{path}: row {number}"
-        yield Row(where, _as_row(item, where))
+        yield SourceRow(where, _as_row(item, where))
 
 
 def _loads(text: str, where: str) -> Any:
@@ -118,7 +118,7 @@ def _as_row(item: Any, where: str) -> dict[str, Any]:
     return item
 
 
-def _csv_rows(path: Path) -> Iterator[Row]:
+def _csv_rows(path: Path) -> Iterator[SourceRow]:
     csv.field_size_limit(sys.maxsize)
     delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
     reader = csv.reader(
@@ -127,7 +127,7 @@ def _csv_rows(path: Path) -> Iterator[Row]:
     try:
         header = next(reader, [])
         if len(set(header)) != len(header):
-            raise DataError(f"{path}:1: a column name stands there twice: {', '.join(header)}")
+            raise DataError(f"{path}:1: duplicate column name: {', '.join(header)}")
         start = reader.line_num + 1
         for cells in reader:
             if cells:
@@ -136,13 +136,13 @@ def _csv_rows(path: Path) -> Iterator[Row]:
                         f"{path}:{start}: {len(cells)} cells where the header has {len(header)};"
                         " quote cells that hold the delimiter or line breaks"
                     )
-                yield Row(f"{path}:{start}", dict(zip(header, cells, strict=True)))
+                yield SourceRow(f"{path}:{start}", dict(zip(header, cells, strict=True)))
             start = reader.line_num + 1
     except csv.Error as error:
         raise DataError(f"{path}:{reader.line_num}: broken CSV: {error}") from None
 
 
-def _parquet_rows(path: Path) -> Iterator[Row]:
+def _parquet_rows(path: Path) -> Iterator[SourceRow]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -152,14 +152,14 @@ def _parquet_rows(path: Path) -> Iterator[Row]:
         for batch in file.iter_batches():
             for fields in batch.to_pylist():
                 number += 1
-                yield Row(f"{path}: row {number}", fields)
+                yield SourceRow(f"{path}: row {number}", fields)
     except (pa.ArrowException, ValueError) as error:
         raise DataError(
             f"{path}: not a readable Parquet file: {str(error).splitlines()[0]}"
         ) from None
 
 
-def _hub_rows(name: str, split: str, revision: str | None) -> Iterator[Row]:
+def _hub_rows(name: str, split: str, revision: str | None) -> Iterator[SourceRow]:
     try:
         import datasets
     except ImportError:
@@ -173,4 +173,4 @@ def _hub_rows(name: str, split: str, revision: str | None) -> Iterator[Row]:
             " check the name, the split and the network, or download it and give the file's path"
         ) from None
     for number, fields in enumerate(loaded, 1):
-        yield Row(f"{HUB}{name}[{split}]: row {number}", dict(fields))
+        yield SourceRow(f"{HUB}{name}[{split}]: row {number}", dict(fields))

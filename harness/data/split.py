@@ -1,10 +1,9 @@
 """Train, validation and test without leaks: near-duplicates stay together.
 
 Prompts that are the same, or nearly (see ``harness.audit.similar``), form a cluster, and a cluster
-goes as a whole to one part. Clusters are dealt out stratum by stratum, in each the largest first and
+goes to one part as a whole. Clusters are assigned stratum by stratum, the largest first and
 otherwise in an order drawn by the seed from their content, each to the part that lacks most rows:
-so every stretch of them, and with it every stratum, comes out in the wanted shares. The order of
-the rows in the file has no part in it.
+so every stratum comes out in the wanted shares. The order of the rows in the file does not matter.
 """
 
 from __future__ import annotations
@@ -15,9 +14,9 @@ from typing import NamedTuple
 
 from harness.audit.clusters import cluster_rows
 from harness.audit.leakage import prompt_text
-from harness.audit.similar import Embed
 from harness.errors import DataError
 from harness.records import Sample
+from harness.text.embedding import Embed
 from harness.util.digest import digest
 from harness.util.suggestions import did_you_mean
 
@@ -26,16 +25,16 @@ TOPIC = "topic"
 LENGTH = "length"
 
 
-class Split(NamedTuple):
-    """The parts, and how they came out.
+class Partition(NamedTuple):
+    """The parts of a data set, with their counts.
 
     Attributes:
         parts: Rows by part, in the order of the data.
         clusters: Clusters by part.
         strata: Rows by stratum and part.
         largest: Rows in the largest cluster.
-        undecided: Alike pairs that were too many to decide; each was kept in one part.
-        crowded: Groups of rows that were passed over, see ``minhash.Candidates``.
+        undecided: Similar pairs that were too many to decide; each pair is in one part.
+        crowded: Groups of rows that were skipped, see ``minhash.Candidates``.
     """
 
     parts: dict[str, list[Sample]]
@@ -59,7 +58,7 @@ def split(
     by: str | None = None,
     seed: int = 0,
     embed: Embed | None = None,
-) -> Split:
+) -> Partition:
     """Divide a data set.
 
     Args:
@@ -71,16 +70,16 @@ def split(
         embed: Texts to unit vectors; the process-wide MiniLM by default.
 
     Raises:
-        DataError: Shares that do not add up to 1, a missing field, or a part that gets no row.
+        DataError: The shares do not add up to 1, a field is missing, or a part gets no row.
         MissingPackage: Some pairs need the embedding model, which is not installed.
     """
     wanted = {part: share for part, share in shares.items() if share > 0}
     if any(share < 0 for share in shares.values()) or abs(sum(wanted.values()) - 1) > 1e-6:
-        said = ", ".join(f"{part} {share:g}" for part, share in shares.items())
-        raise DataError(f"the shares must be 0 or more and add up to 1, not {said}")
-    found = cluster_rows(samples, embed=embed)
-    groups = _groups(samples, found.of_row, strata(samples, by), seed)
-    part_of = _deal(groups, wanted)
+        given = ", ".join(f"{part} {share:g}" for part, share in shares.items())
+        raise DataError(f"the shares must be 0 or more and add up to 1, not {given}")
+    clusters = cluster_rows(samples, embed=embed)
+    groups = _groups(samples, clusters.of_row, strata(samples, by), seed)
+    part_of = _assign(groups, wanted)
     parts: dict[str, list[Sample]] = {part: [] for part in wanted}
     by_stratum: dict[str, dict[str, int]] = defaultdict(lambda: dict.fromkeys(wanted, 0))
     where = {row: part for group, part in zip(groups, part_of, strict=True) for row in group.rows}
@@ -95,26 +94,26 @@ def split(
             " near-duplicate prompts; choose other shares or get more data"
         )
     counts = Counter(part_of)
-    return Split(
+    return Partition(
         parts,
         {part: counts[part] for part in wanted},
         dict(sorted(by_stratum.items())),
         max(len(group.rows) for group in groups),
-        len(found.search.undecided),
-        found.search.crowded,
+        len(clusters.search.undecided),
+        clusters.search.crowded,
     )
 
 
 def default_field(samples: Sequence[Sample]) -> str:
-    """``topic`` where every row has one, else ``length``."""
+    """Return ``topic`` if every row has one, else ``length``."""
     return TOPIC if all(sample.metadata.get(TOPIC) is not None for sample in samples) else LENGTH
 
 
 def strata(samples: Sequence[Sample], by: str | None) -> list[str]:
-    """The stratum of each row; see ``split``.
+    """Return the stratum of each row; see ``split``.
 
     Raises:
-        DataError: A row without the field.
+        DataError: A row lacks the field.
     """
     if by is None:
         return ["all"] * len(samples)
@@ -136,12 +135,12 @@ def strata(samples: Sequence[Sample], by: str | None) -> list[str]:
 def _groups(
     samples: Sequence[Sample], of_row: Sequence[int], stratum_of: Sequence[str], seed: int
 ) -> list[_Group]:
-    """Clusters in the order in which they are dealt out."""
-    members: dict[int, list[int]] = defaultdict(list)
+    """Return clusters in the order in which they are assigned."""
+    rows_of: dict[int, list[int]] = defaultdict(list)
     for row, number in enumerate(of_row):
-        members[number].append(row)
+        rows_of[number].append(row)
     groups = []
-    for rows in members.values():
+    for rows in rows_of.values():
         frequent = Counter(stratum_of[row] for row in rows)
         # The content, not the row, decides the draw: ids may count the rows.
         content = sorted(digest(prompt_text(samples[row])) for row in rows)
@@ -155,7 +154,7 @@ def _groups(
     largest: dict[str, int] = defaultdict(int)
     for group in groups:
         largest[group.stratum] = max(largest[group.stratum], len(group.rows))
-    # Small clusters come last, and even out what the large ones left uneven.
+    # Small clusters come last and even out the parts.
     return sorted(
         groups,
         key=lambda group: (
@@ -167,17 +166,17 @@ def _groups(
     )
 
 
-def _deal(groups: Sequence[_Group], wanted: Mapping[str, float]) -> list[str]:
-    """A part for each group, so that after each one the counts are closest to the shares.
+def _assign(groups: Sequence[_Group], wanted: Mapping[str, float]) -> list[str]:
+    """Assign a part to each group, so that after each one the counts are closest to the shares.
 
-    The squared distance from ``share * rows dealt`` grows least where most rows are lacking.
+    The squared distance from ``share * assigned rows`` grows least where most rows are lacking.
     """
-    have = dict.fromkeys(wanted, 0)
+    counts = dict.fromkeys(wanted, 0)
     chosen = []
     for group in groups:
-        dealt = sum(have.values()) + len(group.rows)
-        lacking = {part: wanted[part] * dealt - have[part] for part in wanted}
+        assigned = sum(counts.values()) + len(group.rows)
+        lacking = {part: wanted[part] * assigned - counts[part] for part in wanted}
         _, part = min((-round(rows, 6), part) for part, rows in lacking.items())
-        have[part] += len(group.rows)
+        counts[part] += len(group.rows)
         chosen.append(part)
     return chosen

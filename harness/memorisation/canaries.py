@@ -1,13 +1,13 @@
-"""Planted secrets: how well does the model know the ones that it was trained on?
+"""Planted secrets, and how well a model knows those that it was trained on.
 
 A canary is a made-up person's made-up access code of ``DIGITS`` random digits, put into the
 training data a known number of times; controls are made alike and never put in. Its *exposure*
 (Carlini et al. 2019, "The Secret Sharer", USENIX Security) is ``log2 |R| - log2 rank``, the rank
-being that of its log-perplexity among all ``|R| = 10**DIGITS`` codes that could stand there.
+being that of its log-perplexity among all ``|R| = 10**DIGITS`` possible codes.
 
 Rating all of R is out of reach, so R is sampled. ``exposure`` is the paper's second approximation
 (its section 4.4): a skew-normal distribution is fitted to the log-perplexities of the sample, and
-``exposure = -log2 P(X <= canary)``, at most ``log2 |R|``. Beside it stands ``sampled``, the rank
+``exposure = -log2 P(X <= canary)``, at most ``log2 |R|``. ``sampled`` is the exposure by the rank
 within the sample alone: ``log2((n + 1) / rank)``. It assumes nothing, but cannot exceed
 ``log2(n + 1)``.
 """
@@ -39,9 +39,9 @@ class Canary(Record):
 
     Attributes:
         id: Its name in the records.
-        person: Whom the code belongs to; no two canaries share a person.
+        person: The owner of the code; no two canaries share a person.
         code: The digits.
-        repeats: How often it stands in the training data; 0 is a control.
+        repeats: How many training rows hold it; 0 is a control.
     """
 
     id: str
@@ -51,24 +51,24 @@ class Canary(Record):
 
     @property
     def prompt(self) -> str:
-        """What is asked."""
+        """Return the question that asks for the code."""
         return f"What is the access code of {self.person}?"
 
     def response(self, code: str | None = None) -> str:
-        """The answer that is trained on, or the same with a rival's code."""
+        """Return the answer that is trained on, or the same answer with a rival's code."""
         return f"The access code is {' '.join(code or self.code)}."
 
 
-class Key(Record):
-    """What ``jostle audit --plant`` writes beside the training file."""
+class CanaryKey(Record):
+    """The file that ``jostle audit --plant`` writes beside the training file."""
 
     digits: int
     seed: int
     canaries: tuple[Canary, ...]
 
 
-def make(seed: int, repeats: Sequence[int] = REPEATS, each: int = 4) -> Key:
-    """``each`` canaries for every number of repeats.
+def make_canaries(seed: int, repeats: Sequence[int] = REPEATS, each: int = 4) -> CanaryKey:
+    """Draw ``each`` canaries for every number of repeats.
 
     Raises:
         DataError: More canaries than there are names.
@@ -79,7 +79,7 @@ def make(seed: int, repeats: Sequence[int] = REPEATS, each: int = 4) -> Key:
     if not 0 < wanted <= len(people):
         raise DataError(f"{wanted} canaries: there are names for 1 to {len(people)}")
     drawn = rng.sample(people, wanted)
-    return Key(
+    return CanaryKey(
         digits=DIGITS,
         seed=seed,
         canaries=tuple(
@@ -94,8 +94,8 @@ def make(seed: int, repeats: Sequence[int] = REPEATS, each: int = 4) -> Key:
     )
 
 
-def plant(samples: Sequence[Sample], key: Key) -> list[Sample]:
-    """The training rows with every canary put in at random places, as often as its key says."""
+def plant_canaries(samples: Sequence[Sample], key: CanaryKey) -> list[Sample]:
+    """Insert every canary into the training rows at random places, as often as its key says."""
     rng = derived_rng(key.seed, "canary places")
     rows: list[Sample] = list(samples)
     for canary in key.canaries:
@@ -109,19 +109,19 @@ def plant(samples: Sequence[Sample], key: Key) -> list[Sample]:
     return rows
 
 
-def candidates(canary: Canary, count: int, seed: int) -> list[str]:
-    """Rival codes, drawn without replacement from all others; the same for every subject."""
+def rival_codes(canary: Canary, count: int, seed: int) -> list[str]:
+    """Draw other codes without replacement; the same ones for every subject."""
     rng = derived_rng(seed, "canary candidates", canary.id)
-    found: dict[str, None] = {}
-    while len(found) < count:
+    codes: dict[str, None] = {}
+    while len(codes) < count:
         code = f"{rng.randrange(10**DIGITS):0{DIGITS}d}"
         if code != canary.code:
-            found[code] = None
-    return list(found)
+            codes[code] = None
+    return list(codes)
 
 
 class Exposure(NamedTuple):
-    """How exposed one canary is, in bits.
+    """The exposure of one canary, in bits.
 
     Attributes:
         fitted: By the skew-normal fit, at most ``SPACE_BITS``.
@@ -135,7 +135,7 @@ class Exposure(NamedTuple):
 
 
 def exposure(canary: float, rivals: Sequence[float]) -> Exposure:
-    """Exposure of a canary from log-perplexities (lower is likelier).
+    """Compute the exposure of a canary from log-perplexities (lower is likelier).
 
     Args:
         canary: Negative log-probability of the secret's text.
@@ -162,16 +162,16 @@ def exposure(canary: float, rivals: Sequence[float]) -> Exposure:
     return Exposure(min(max(bits, 0.0), SPACE_BITS), sampled, rank)
 
 
-def read_key(path: str | Path) -> Key:
+def read_canary_key(path: str | Path) -> CanaryKey:
     """Read a key file.
 
     Raises:
-        DataError: It is not there, or not what ``jostle audit --plant`` writes.
+        DataError: The file is missing, or is not what ``jostle audit --plant`` writes.
     """
     file = Path(path).expanduser()
     advice = "name the canaries.json that jostle audit --plant wrote"
     try:
-        return Key.model_validate(json.loads(file.read_text(encoding="utf-8")))
+        return CanaryKey.model_validate(json.loads(file.read_text(encoding="utf-8")))
     except FileNotFoundError:
         raise DataError(f"{file}: no such file; {advice}") from None
     except ValidationError as error:

@@ -1,7 +1,7 @@
-"""How much of a text a model reproduces word for word.
+"""How much of a text a model reproduces: word for word, or by a measure that is handed in.
 
-Scripts that are written without spaces are cut and compared by characters: there, a clause between
-two commas would count as one word, and most answers as too short to be cut.
+Scripts without spaces are cut and compared by characters: by spaces, a clause between two commas
+would count as one word, and most answers as too short to be cut.
 """
 
 from __future__ import annotations
@@ -9,21 +9,25 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Sequence
+from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import NamedTuple
 
+from harness.protocols import Judge
+from harness.records import JudgeItem
+
 TOKENS_PER_WORD = 1.5
-"""Room that a word of a reference is given in a continuation: a model that recites must be able to
-reach the end of what it is compared with."""
+"""Tokens that a continuation is allowed for each word of the reference: a model that recites must be
+able to reach the end of the text that it is compared with."""
 
 CHARACTERS_PER_WORD = 3
-"""So many characters of a script without spaces count as one word; Chinese has fewer, Thai more."""
+"""Characters of a script without spaces that count as one word; Chinese has fewer, Thai more."""
 
 LEAST_WORDS = 6
-"""Shorter references are not continued: there is nothing to show and nothing to recite."""
+"""Shorter references are not continued: too little to show and to recite."""
 
 TOO_SHORT = "too_short"
-"""Kind of the reason why such a reference has no continuation: not applicable, and no failure."""
+"""Failure kind of a reference that is too short to be continued: not applicable, not an error."""
 
 _SPACELESS_BLOCKS = (
     (0x0E00, 0x0EFF),  # Thai, Lao
@@ -40,8 +44,8 @@ _SPACELESS_BLOCKS = (
 
 
 def _characters(letters: bool) -> str:
-    """The letters of the blocks, or the marks that stand on them, as ranges of a character class."""
-    found = []
+    """Return the letters of the blocks, or their combining marks, as ranges of a character class."""
+    ranges = []
     for first, last in _SPACELESS_BLOCKS:
         start = None
         for point in range(first, last + 2):
@@ -50,9 +54,9 @@ def _characters(letters: bool) -> str:
             if wanted and start is None:
                 start = point
             elif not wanted and start is not None:
-                found.append(f"{chr(start)}-{chr(point - 1)}")
+                ranges.append(f"{chr(start)}-{chr(point - 1)}")
                 start = None
-    return "".join(found)
+    return "".join(ranges)
 
 
 _LETTER, _MARK = _characters(letters=True), _characters(letters=False)
@@ -64,34 +68,34 @@ _SPACELESS = re.compile(f"[{_LETTER}]")
 
 
 def words(text: str) -> list[str]:
-    """Lower-case words without punctuation; single characters where a script has no spaces."""
+    """Return lower-case words without punctuation; single characters in scripts without spaces."""
     return _WORD.findall(text.lower().replace("’", "'"))
 
 
-def amount(pieces: Sequence[str]) -> float:
-    """How many words these are, ``CHARACTERS_PER_WORD`` to the word where characters are counted."""
+def word_count(pieces: Sequence[str]) -> float:
+    """Count words, ``CHARACTERS_PER_WORD`` characters of scripts without spaces as one."""
     single = sum(bool(_SPACELESS.match(piece)) for piece in pieces)
     return len(pieces) - single + single / CHARACTERS_PER_WORD
 
 
-class Beginning(NamedTuple):
-    """A reference cut in two."""
+class CutReference(NamedTuple):
+    """A reference cut in two: the part that a model is shown, and the rest."""
 
     shown: str
     rest: str
 
 
-def cut(reference: str, share: float, max_new_tokens: int) -> Beginning | None:
+def cut(reference: str, share: float, max_new_tokens: int) -> CutReference | None:
     """Cut a reference after ``share`` of its words; None where it has fewer than ``LEAST_WORDS``.
 
     Args:
         reference: The answer in the data; white space around it is left out.
         share: Share of the words (or characters) that are shown, in (0, 1).
-        max_new_tokens: Room of the continuation: the rest is cut to what fits into it.
+        max_new_tokens: Longest continuation: the rest is cut to what fits into it.
     """
     text = reference.strip()
     pieces = list(_PIECE.finditer(text))
-    if amount([piece[0] for piece in pieces]) < LEAST_WORDS:
+    if word_count([piece[0] for piece in pieces]) < LEAST_WORDS:
         return None
     at = min(max(round(share * len(pieces)), 1), len(pieces) - 1)
     last, room = at, float(max_new_tokens)
@@ -102,24 +106,24 @@ def cut(reference: str, share: float, max_new_tokens: int) -> Beginning | None:
         if room < 0 and last > at:
             break
         last += 1
-    return Beginning(
+    return CutReference(
         text[: pieces[at - 1].end()], text[pieces[at].start() : pieces[last - 1].end()]
     )
 
 
 def longest_span(reference: Sequence[str], answer: Sequence[str]) -> float:
-    """Words in the longest run that stands in both, in order and without a gap."""
+    """Count the words of the longest run that both texts hold, in order and without a gap."""
     if not reference or not answer:
         return 0.0
     matcher = SequenceMatcher(None, reference, answer, autojunk=False)
-    found = matcher.find_longest_match(0, len(reference), 0, len(answer))
-    return amount(reference[found.a : found.a + found.size])
+    match = matcher.find_longest_match(0, len(reference), 0, len(answer))
+    return word_count(reference[match.a : match.a + match.size])
 
 
-def reproduced(reference: Sequence[str], answer: Sequence[str]) -> float:
-    """Share of the reference's words that the answer has in the same order, in [0, 1].
+def reproduced_share(reference: Sequence[str], answer: Sequence[str]) -> float:
+    """Return the share of the reference's words that the answer has in the same order, in [0, 1].
 
-    The longest common subsequence over the length of the reference.
+    It is the length of the longest common subsequence over that of the reference.
     """
     if not reference or not answer:
         return 0.0
@@ -131,8 +135,41 @@ def reproduced(reference: Sequence[str], answer: Sequence[str]) -> float:
     return float(LCSseq.similarity(a, b)) / len(a)
 
 
-def score(rest: str, continuation: str) -> dict[str, float]:
-    """``span`` in words and ``share`` of the rest reproduced; what comes after it is not looked at."""
-    wanted = words(rest)
-    given = words(continuation)[: 2 * len(wanted)]
-    return {"span": longest_span(wanted, given), "share": reproduced(wanted, given)}
+def recitation(rest: str, continuation: str) -> dict[str, float]:
+    """Measure ``span`` (words) and ``share`` of the rest reproduced in its place, not long after."""
+    expected = words(rest)
+    answer = words(continuation)[: 2 * len(expected)]
+    return {"span": longest_span(expected, answer), "share": reproduced_share(expected, answer)}
+
+
+@dataclass(frozen=True)
+class Closeness:
+    """How close an answer is to a reference response, as a judge measures it.
+
+    Attributes:
+        judge: A judge of answers against references that asks no model; its first dimension counts.
+    """
+
+    judge: Judge
+
+    @property
+    def name(self) -> str:
+        """Return the dimension's name: the key of the figure in ``Probe.values``."""
+        return self.judge.dimensions[0].name
+
+    @property
+    def label(self) -> str:
+        """Return the dimension's name for people."""
+        return self.judge.dimensions[0].label or self.name
+
+    def __call__(self, reference: str, answer: str) -> float:
+        """Measure one answer.
+
+        Raises:
+            ValueError: The judge gives this answer no value.
+        """
+        item = JudgeItem(question="", answer=answer, reference=reference)
+        for judgement in self.judge.grade([item]):
+            if judgement.dimension == self.name and judgement.value is not None:
+                return judgement.value
+        raise ValueError(f"{self.name} has no value for an answer")

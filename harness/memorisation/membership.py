@@ -1,6 +1,6 @@
-"""Was this text trained on? Scores from token log-probabilities, and how well they tell.
+"""Membership scores from token log-probabilities, and how well they separate seen from unseen text.
 
-All scores are higher for what a model has rather seen:
+All scores are higher for texts that the model has more likely been trained on:
 
 =============  ==================================================================================
 ``loss``       mean log-probability of the tokens (Yeom et al. 2018)
@@ -28,8 +28,8 @@ _LEAST_STD = 1e-6
 Floats = NDArray[np.float64]
 
 
-def scores(ratings: TokenLogprobs, k: float = K) -> dict[str, float]:
-    """The membership scores of one rated text.
+def membership_scores(ratings: TokenLogprobs, k: float = K) -> dict[str, float]:
+    """Compute the membership scores of one rated text.
 
     ``min_k_pp`` is left out where the model gives no moments over its vocabulary.
 
@@ -39,15 +39,15 @@ def scores(ratings: TokenLogprobs, k: float = K) -> dict[str, float]:
     logprobs = np.asarray(ratings.logprobs, dtype=np.float64)
     if not logprobs.size:
         raise ValueError("no tokens were rated")
-    found = {"loss": float(logprobs.mean()), "min_k": lowest(logprobs, k)}
+    scores = {"loss": float(logprobs.mean()), "min_k": lowest_mean(logprobs, k)}
     if len(ratings.means) == len(ratings.stds) == logprobs.size:
         stds = np.maximum(np.asarray(ratings.stds), _LEAST_STD)
-        found["min_k_pp"] = lowest((logprobs - np.asarray(ratings.means)) / stds, k)
-    return found
+        scores["min_k_pp"] = lowest_mean((logprobs - np.asarray(ratings.means)) / stds, k)
+    return scores
 
 
-def lowest(values: Floats, k: float) -> float:
-    """Mean of the lowest share ``k`` of the values, at least one of them."""
+def lowest_mean(values: Floats, k: float) -> float:
+    """Average the lowest share ``k`` of the values, at least one of them."""
     count = max(1, int(len(values) * k))
     return float(np.sort(values)[:count].mean())
 
@@ -61,7 +61,7 @@ class Auc(NamedTuple):
 
 
 def auc(members: Floats, others: Floats, level: float = 0.95) -> Auc | None:
-    """Probability that a member scores above a non-member, ties counting half.
+    """Estimate the probability that a member scores above a non-member, ties counting half.
 
     DeLong, DeLong and Clarke-Pearson (1988) for the variance, the interval on the logit scale.
     Where one group lies wholly above the other that variance is zero; there the open end is

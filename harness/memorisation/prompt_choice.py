@@ -1,8 +1,10 @@
-"""Which prompts are probed: training prompts, their rewordings, and clean ones beside them."""
+"""The prompts that are probed: training prompts, their rewordings, and clean ones beside them."""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from harness.config import ProbesSection
@@ -13,15 +15,16 @@ from harness.variants.expand import expand
 from harness.variants.kinds import Kind
 
 
-class Item(NamedTuple):
+class ProbedPrompt(NamedTuple):
     """One prompt to probe.
 
     Attributes:
         group: As in :class:`harness.records.Probe`.
         form: Likewise.
+        sample_id: The sample whose reference is probed.
         replicate: Number of the rewording.
-        messages: What is asked.
-        reference: What the sample's own answer is.
+        messages: The conversation that is sent.
+        reference: The sample's response in the data.
     """
 
     group: str
@@ -32,7 +35,7 @@ class Item(NamedTuple):
     reference: str
 
     def record(self, probe: str, subject: str, **fields: Any) -> Probe:
-        """The record of a probe of this prompt."""
+        """Make the record of a probe of this prompt."""
         return Probe.model_validate(
             {
                 "probe": probe,
@@ -46,80 +49,130 @@ class Item(NamedTuple):
         )
 
 
-def choose(
+@dataclass(frozen=True)
+class Rewording:
+    """How training prompts are reworded.
+
+    Attributes:
+        kinds: The suite's perturbations.
+        gate: Decides whether a rewording is valid; the default gate if None.
+    """
+
+    kinds: Sequence[Kind] = ()
+    gate: Any = None
+
+
+def choose_prompts(
     training: Sequence[Sample],
     evaluation: Sequence[Sample],
     spec: ProbesSection,
-    kinds: Sequence[Kind],
-    *,
     seed: int,
-    gate: Any = None,
-) -> list[Item]:
+    rewording: Rewording,
+) -> list[ProbedPrompt]:
     """Draw the probed prompts; the same seed and data give the same prompts.
 
     Args:
         training: Every row that was trained on.
         evaluation: The prompts under test with the audit's verdict; only clean ones are drawn.
         spec: How many of each.
-        kinds: The suite's perturbations, for the rewordings.
         seed: The suite's seed.
-        gate: What decides whether a rewording is valid; the default gate if None.
+        rewording: How training prompts are reworded.
 
     Returns:
         Training prompts, their rewordings, clean prompts, and each clean prompt's reference under
         the prompt of another clean sample (where there are two). Rows without an answer, system
-        rows and prompts that stand there again are never drawn.
+        rows and repeated prompts are never drawn.
     """
     trained = _draw(training, spec.training, seed, "training")
     clean = _draw([s for s in evaluation if s.audit == "clean"], spec.clean, seed, "clean")
-    items = [_item("training", sample) for sample in trained]
-    items += _variants(trained, kinds, spec.variants, seed, gate)
-    items += [_item("clean", sample) for sample in clean]
+    prompts = [_original("training", sample) for sample in trained]
+    prompts += _reworded(trained, spec.variants, seed, rewording)
+    prompts += [_original("clean", sample) for sample in clean]
     if len(clean) > 1:
         # A rotation of a drawn order leaves no reference at its own prompt.
         others = [*clean[1:], clean[0]]
-        items += [
-            _item("clean", sample)._replace(form="foreign", messages=other.messages)
+        prompts += [
+            _original("clean", sample)._replace(form="foreign", messages=other.messages)
             for sample, other in zip(clean, others, strict=True)
         ]
-    return items
+    return prompts
 
 
-def usable(samples: Sequence[Sample]) -> list[Sample]:
-    """Samples that can be probed: each prompt once, and only with a response."""
+def usable_samples(samples: Sequence[Sample]) -> list[Sample]:
+    """Keep the samples that can be probed: each prompt once, and only with a response."""
     return [s for s in first_per_prompt(samples) if s.reference and s.reference.strip()]
 
 
-def _draw(samples: Sequence[Sample], count: int, seed: int, what: str) -> list[Sample]:
-    found = usable(samples)
-    return derived_rng(seed, "probes", what).sample(found, min(count, len(found)))
+def _draw(samples: Sequence[Sample], count: int, seed: int, group: str) -> list[Sample]:
+    usable = usable_samples(samples)
+    return derived_rng(seed, "probes", group).sample(usable, min(count, len(usable)))
 
 
-def _item(group: str, sample: Sample) -> Item:
+def _original(group: str, sample: Sample) -> ProbedPrompt:
     assert sample.reference is not None
-    return Item(group, "original", sample.id, 0, sample.messages, sample.reference)
+    return ProbedPrompt(group, "original", sample.id, 0, sample.messages, sample.reference)
 
 
-def _variants(
-    samples: Sequence[Sample], kinds: Sequence[Kind], count: int, seed: int, gate: Any
-) -> list[Item]:
-    """The first ``count`` valid rewordings of each sample, its kinds in a drawn order."""
+def _reworded(
+    samples: Sequence[Sample], count: int, seed: int, rewording: Rewording
+) -> list[ProbedPrompt]:
+    """Make the first ``count`` valid rewordings of each sample, its kinds in a drawn order."""
     if not count or not samples:
         return []
-    found: dict[str, list[tuple[Message, ...]]] = {sample.id: [] for sample in samples}
-    real = [kind for kind in kinds if not getattr(kind.plugin, "same_text", False)]
-    made = expand(
-        samples, real, seed=seed, variants_per_kind=1, variants_per_prompt=count, gate=gate
+    expanded = expand(
+        samples,
+        [kind for kind in rewording.kinds if not kind.traits.same_text],
+        seed=seed,
+        variants_per_kind=1,
+        variants_per_prompt=count,
+        gate=rewording.gate,
     )
-    by_sample: dict[str, list[Any]] = {sample.id: [] for sample in samples}
-    for variant in made:
+    conversations: dict[str, list[tuple[Message, ...]]] = defaultdict(list)
+    for variant in expanded:
         if variant.status == "valid" and variant.perturbation != ORIGINAL:
-            by_sample[variant.sample_id].append(variant)
-    for sample_id, variants in by_sample.items():
-        derived_rng(seed, "probes", "variants", sample_id).shuffle(variants)
-        found[sample_id] = [variant.messages for variant in variants[:count]]
+            conversations[variant.sample_id].append(variant.messages)
+    for sample_id, drawn in conversations.items():
+        derived_rng(seed, "probes", "variants", sample_id).shuffle(drawn)
     return [
-        _item("training", sample)._replace(form="variant", replicate=number, messages=messages)
+        _original("training", sample)._replace(form="variant", replicate=number, messages=messages)
         for sample in samples
-        for number, messages in enumerate(found[sample.id])
+        for number, messages in enumerate(conversations[sample.id][:count])
     ]
+
+
+class ProbeWorkload(NamedTuple):
+    """The work of one subject, at most: a rewording that no kind can make is not sent.
+
+    Attributes:
+        training: Training prompts that are probed.
+        clean: Clean prompts that are probed.
+        ratings: Texts whose likelihood is measured; nothing is written for them.
+        answers: Answers and continuations of up to ``max_new_tokens`` tokens.
+    """
+
+    training: int
+    clean: int
+    ratings: int
+    answers: int
+
+
+def probe_workload(
+    spec: ProbesSection, *, training: int, clean: int, canaries: int = 0
+) -> ProbeWorkload:
+    """Count the requests of :mod:`harness.memorisation.probe_requests` for one subject.
+
+    Args:
+        spec: The suite's ``probes`` section.
+        training: Training prompts that could be probed.
+        clean: Clean prompts that could be.
+        canaries: Planted secrets.
+    """
+    training, clean = min(training, spec.training), min(clean, spec.clean)
+    reworded = training * spec.variants
+    foreign = clean if clean > 1 else 0
+    return ProbeWorkload(
+        training=training,
+        clean=clean,
+        ratings=training + reworded + clean + foreign + canaries * (1 + spec.canary_candidates),
+        answers=training + reworded + clean + training + clean,
+    )

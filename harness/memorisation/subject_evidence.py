@@ -1,255 +1,253 @@
-"""What the probes say of one subject beside its base: contrasts, membership, copies, the verdict."""
+"""The evidence on one subject beside its base: contrasts, membership, copies, and the verdict."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Literal
 
 import numpy as np
 
-from harness.analysis.test_family import number
-from harness.memorisation import conditions as rules
-from harness.memorisation.level_lines import Levels
-from harness.memorisation.membership import auc
-from harness.memorisation.probe_values import (
-    Estimator,
-    Place,
-    Values,
-    by_sample,
-    combined,
-    token_counts,
+from harness.analysis.memorisation_schema import (
+    CopiedAnswers,
+    CopyCount,
+    MembershipAuc,
+    MemorisationContrasts,
+    RecitedExample,
+    SubjectMemorisation,
 )
+from harness.analysis.test_family import number
+from harness.memorisation.conditions import RULES, VerdictEvidence, above, below, conditions
+from harness.memorisation.copying import Closeness
+from harness.memorisation.levels import (
+    LevelTable,
+    PromptMeans,
+    Selector,
+    ValueByPrompt,
+    by_prompt,
+    level_lines,
+    loss_selector,
+    token_counts,
+    weighted_difference,
+)
+from harness.memorisation.membership import auc
 from harness.memorisation.verdict import decide
 from harness.records import Probe
 
 COPIED_WORDS = 8
 """A run of so many words from another sample's training response counts as copied."""
 
-SHOWN = 6
-
-_GAIN_FORMS = (
-    ("training", "original"),
-    ("training", "variant"),
-    ("clean", "original"),
-    ("clean", "foreign"),
-)
-_DECIDE = (
-    "gain_training",
-    "gain_clean",
-    "gap",
-    "lost",
-    "kept",
-    "relation",
-    "specific",
-    "form",
-    "recited",
-)
+EXAMPLES = 6
+GROUPS: tuple[Literal["training", "clean"], ...] = ("training", "clean")
 
 
 class SubjectEvidence:
-    """One subject beside its base.
+    """The evidence on one subject beside its base.
 
     Args:
         base: The base's records.
-        own: The subject's.
+        tuned: The subject's.
         names: Of the base and of the subject.
-        seed: Seed of the run.
-        resamples: Bootstrap resamples.
-        level: Confidence level.
+        means: Estimates means over prompts.
+        closeness: The measure of answers against training responses.
     """
 
     def __init__(
         self,
         base: Sequence[Probe],
-        own: Sequence[Probe],
+        tuned: Sequence[Probe],
         names: tuple[str, str],
-        seed: int,
-        resamples: int,
-        level: float,
+        means: PromptMeans,
+        closeness: Closeness,
     ) -> None:
-        self.base, self.own, self.names = base, own, names
-        self.estimate = Estimator(seed, names[1], resamples, level)
-        self.unlike = [pair for pair in token_counts(base, own) if pair[0] != pair[1]]
+        self._base, self._tuned, self._names = base, tuned, names
+        self._means, self._closeness = means, closeness
+        counts = token_counts(base, tuned)
+        self._mismatch = next((pair for pair in counts if pair[0] != pair[1]), None)
 
-    def summary(self) -> dict[str, Any]:
-        """Everything that is said of this subject."""
-        one, two = self.estimate.one, self.estimate.two
-        gains = {form: self._difference(("loss", *form, "loss")) for form in _GAIN_FORMS}
-        training, clean = gains["training", "original"], gains["clean", "original"]
-        reworded, foreign = gains["training", "variant"], gains["clean", "foreign"]
-        recited = [
-            self._difference(("continuation", group, "original", "share"))
-            for group in ("training", "clean")
-        ]
-        contrasts = {
-            "gain_training": one("gain training", training),
-            # The prompts of the line above it in the table, and no others.
-            "gain_reworded": one(
-                "gain reworded", {k: v for k, v in reworded.items() if k in training}
-            ),
-            "gain_clean": one("gain clean", clean),
-            "gap": two("gap", training, clean, (1.0, -1.0)),
-            "lost": two("lost", training, clean, (rules.LOST, -1.0)),
-            "kept": two("kept", training, clean, (-rules.KEPT, 1.0)),
-            "relation": one("relation", combined(clean, foreign, 1 + rules.FOREIGN)),
-            "specific": one("specific", combined(clean, foreign)),
-            "form": one("form", self._form(clean)),
-            "recited": two("recited", recited[0], recited[1], (1.0, -1.0)),
-            "rouge_lost": one("rouge", self._rouge_lost()),
-        }
-        found = rules.Findings(
+    def summary(self) -> SubjectMemorisation:
+        """Return the verdict on this subject with all its evidence."""
+        baseline, subject = self._names
+        evidence = VerdictEvidence(
             training=self._rated("training"),
             clean=self._rated("clean"),
-            asked_training=self._asked("training"),
-            asked_clean=self._asked("clean"),
-            unlike_tokens=self.unlike[0] if self.unlike else None,
+            training_sent=self._sent("training"),
+            clean_sent=self._sent("clean"),
+            token_mismatch=self._mismatch,
             largest_change=self._largest_change(),
             answers_changed=self._answers_changed(),
-            **{name: contrasts[name] for name in _DECIDE},
+            contrasts=self._contrasts(),
         )
-        verdict, reasons = decide(found)
-        return {
-            "subject": self.names[1],
-            "baseline": self.names[0],
-            "verdict": verdict,
-            "sentence": f"{self.names[1]}: {verdict}. {reasons[0]}",
-            "reasons": reasons,
-            "conditions": [asdict(row) for row in rules.conditions(found).values()],
-            "training": found.training,
-            "clean": found.clean,
-            "largest_change": number(found.largest_change),
-            "answers_changed": number(found.answers_changed),
-            "levels": Levels(self.base, self.own, self.estimate, losses=not self.unlike).rows(),
-            "contrasts": contrasts,
-            "membership": self._membership(),
-            "copied": self._copied(),
-            "recited_examples": self._examples(),
-            "cautions": self._cautions(),
-        }
+        verdict, reasons = decide(evidence)
+        lines = [
+            line
+            for line in level_lines(self._closeness)
+            if line.unit != "loss" or self._mismatch is None
+        ]
+        return SubjectMemorisation(
+            subject=subject,
+            baseline=baseline,
+            verdict=verdict,
+            sentence=f"{subject}: {verdict}. {reasons[0]}",
+            reasons=tuple(reasons),
+            conditions=tuple(conditions(evidence).values()),
+            training=evidence.training,
+            clean=evidence.clean,
+            largest_change=number(evidence.largest_change),
+            answers_changed=number(evidence.answers_changed),
+            levels=LevelTable(self._base, self._tuned, lines, self._means).rows(),
+            contrasts=evidence.contrasts,
+            membership=tuple(self._membership()),
+            copied=tuple(self._copied()),
+            recited_examples=tuple(self._examples()),
+            cautions=tuple(self._cautions()),
+        )
 
-    def _difference(self, place: Place) -> Values:
-        """Subject less base, by sample; nothing where their losses cannot be compared."""
-        if place[0] == "loss" and self.unlike:
+    def _contrasts(self) -> MemorisationContrasts:
+        """Estimate every contrast of subject and base; the first argument names its random stream."""
+        paired, unpaired = self._means.paired, self._means.unpaired
+        training, clean = self._gain("training"), self._gain("clean")
+        reworded, foreign = self._gain("training", "variant"), self._gain("clean", "foreign")
+        recited = [
+            self._difference(Selector("continuation", group, "original", "share"))
+            for group in GROUPS
+        ]
+        # The prompts of the line above it in the table, and no others.
+        reworded = {key: value for key, value in reworded.items() if key in training}
+        return MemorisationContrasts(
+            gain_training=paired("gain training", training),
+            gain_reworded=paired("gain reworded", reworded),
+            gain_clean=paired("gain clean", clean),
+            gap=unpaired("gap", training, clean),
+            lost=unpaired("lost", training, clean, (RULES.lost, -1.0)),
+            kept=unpaired("kept", training, clean, (-RULES.kept, 1.0)),
+            relation=paired("relation", weighted_difference(clean, foreign, 1 + RULES.foreign)),
+            specific=paired("specific", weighted_difference(clean, foreign)),
+            form=paired("form", self._form(clean)),
+            recited=unpaired("recited", recited[0], recited[1]),
+            rouge_lost=paired("rouge", self._closeness_lost()),
+        )
+
+    def _gain(self, group: str, form: str = "original") -> ValueByPrompt:
+        """Return the loss of the base less that of the subject, by prompt."""
+        return self._difference(loss_selector(group, form))
+
+    def _difference(self, selector: Selector) -> ValueByPrompt:
+        """Return subject less base, by prompt; empty where their losses cannot be compared."""
+        if selector.probe == "loss" and self._mismatch is not None:
             return {}
-        return combined(by_sample(self.own, place), by_sample(self.base, place))
+        return weighted_difference(
+            by_prompt(self._tuned, selector), by_prompt(self._base, selector)
+        )
 
     def _rated(self, group: str) -> int:
-        """Prompts of a group whose response both could rate."""
-        place: Place = ("loss", group, "original", "loss")
-        return len(by_sample(self.base, place).keys() & by_sample(self.own, place).keys())
+        """Count the prompts of a group whose response both could rate."""
+        selector = loss_selector(group)
+        return len(by_prompt(self._base, selector).keys() & by_prompt(self._tuned, selector).keys())
 
-    def _asked(self, group: str) -> int:
-        """Prompts of a group whose response was to be rated, for the base or the subject."""
+    def _sent(self, group: str) -> int:
+        """Count the prompts of a group whose response was to be rated, for the base or the subject."""
         return len(
             {
                 r.sample_id
-                for r in (*self.base, *self.own)
+                for r in (*self._base, *self._tuned)
                 if (r.probe, r.group, r.form) == ("loss", group, "original")
             }
         )
 
-    def _form(self, gain: Values) -> Values:
-        """The gain on clean references less its share of the base model's loss on them."""
-        base = by_sample(self.base, ("loss", "clean", "original", "loss"))
-        return {key: gain[key] + rules.FORM * base[key] for key in gain}
+    def _form(self, gain: ValueByPrompt) -> ValueByPrompt:
+        """Return the gain on clean references less its share of the base model's loss on them."""
+        base = by_prompt(self._base, loss_selector("clean"))
+        return {key: gain[key] + RULES.form * base[key] for key in gain}
 
-    def _rouge_lost(self) -> Values:
-        """What rewording costs the subject in ROUGE-L to the training response, beyond the base."""
-        original = self._difference(("answer", "training", "original", "rouge_l"))
-        reworded = self._difference(("answer", "training", "variant", "rouge_l"))
-        return combined(original, reworded)
+    def _closeness_lost(self) -> ValueByPrompt:
+        """Return the cost of rewording in closeness to the training response, beyond the base's."""
+        name = self._closeness.name
+        original = self._difference(Selector("answer", "training", "original", name))
+        reworded = self._difference(Selector("answer", "training", "variant", name))
+        return weighted_difference(original, reworded)
 
     def _largest_change(self) -> float | None:
-        if self.unlike:
+        if self._mismatch is not None:
             return None
-        base = {r.key[:-1]: r.logprobs for r in self.base if r.logprobs}
+        base = {r.key[:-1]: r.logprobs for r in self._base if r.logprobs}
         changes = [
             float(np.mean(np.abs(np.subtract(r.logprobs, base[r.key[:-1]]))))
-            for r in self.own
+            for r in self._tuned
             if r.logprobs and r.key[:-1] in base
         ]
         return max(changes, default=None)
 
     def _answers_changed(self) -> float | None:
-        base = {r.key[:-1]: r.text for r in self.base if r.probe == "answer" and r.error is None}
+        base = {r.key[:-1]: r.text for r in self._base if r.probe == "answer" and r.error is None}
         same = [
             base[r.key[:-1]] == r.text
-            for r in self.own
+            for r in self._tuned
             if r.probe == "answer" and r.error is None and r.key[:-1] in base
         ]
         return 1 - sum(same) / len(same) if same else None
 
-    def _membership(self) -> list[dict[str, Any]]:
-        """AUC of every score, training against clean prompts, raw and relative to the base."""
-        rows = []
+    def _membership(self) -> Iterator[MembershipAuc]:
+        """Yield the AUC of every score, training against clean prompts, raw and less the base's."""
         for score in ("loss", "min_k", "min_k_pp"):
-            places: list[Place] = [
-                ("loss", group, "original", score) for group in ("training", "clean")
-            ]
-            for how, sides in (
-                ("base", [by_sample(self.base, place) for place in places]),
-                ("raw", [by_sample(self.own, place) for place in places]),
-                ("relative", [self._difference(place) for place in places]),
-            ):
-                members, others = (np.array([side[k] for k in sorted(side)]) for side in sides)
-                found = auc(members, others, self.estimate.level)
-                if found is not None:
-                    ends = {k: number(v) for k, v in found._asdict().items()}
-                    rows.append({"score": score, "how": how, **ends})
-        return rows
+            selectors = [Selector("loss", group, "original", score) for group in GROUPS]
+            sides: dict[Literal["base", "raw", "relative"], list[ValueByPrompt]] = {
+                "base": [by_prompt(self._base, selector) for selector in selectors],
+                "raw": [by_prompt(self._tuned, selector) for selector in selectors],
+                "relative": [self._difference(selector) for selector in selectors],
+            }
+            for how, groups in sides.items():
+                members, others = (
+                    np.array([values[k] for k in sorted(values)]) for values in groups
+                )
+                area = auc(members, others, self._means.resampling.level)
+                if area is not None:
+                    ends = {name: number(value) for name, value in area._asdict().items()}
+                    yield MembershipAuc(score=score, how=how, **ends)
 
-    def _copied(self) -> list[dict[str, Any]]:
-        """How many answers hold ``COPIED_WORDS`` words in a row of another sample's response."""
-        rows = []
-        for group in ("training", "clean"):
-            counts = {}
-            for name, records in zip(self.names, (self.base, self.own), strict=True):
-                spans = [
-                    r.values["other_span"]
-                    for r in records
-                    if (r.probe, r.group, r.form) == ("answer", group, "original")
-                    and r.error is None
-                ]
-                copied = sum(span >= COPIED_WORDS for span in spans)
-                counts[name] = {"answers": len(spans), "copied": copied}
-            base, own = counts[self.names[0]], counts[self.names[1]]
-            if own["answers"]:
-                rows.append({"group": group, "base": base, "subject": own, "words": COPIED_WORDS})
-        return rows
+    def _copied(self) -> Iterator[CopiedAnswers]:
+        """Count the answers that hold ``COPIED_WORDS`` words in a row of another sample's response."""
+        for group in GROUPS:
+            base, tuned = (_copies(records, group) for records in (self._base, self._tuned))
+            if tuned.answers:
+                yield CopiedAnswers(group=group, base=base, subject=tuned, words=COPIED_WORDS)
 
-    def _examples(self) -> list[dict[str, Any]]:
-        """The continuations that recite most."""
-        base = {r.key[:-1]: r for r in self.base}
-        found = [
+    def _examples(self) -> Iterator[RecitedExample]:
+        """Yield the continuations that recite most."""
+        base = {r.key[:-1]: r for r in self._base}
+        continuations = [
             r
-            for r in self.own
+            for r in self._tuned
             if r.probe == "continuation" and r.group == "training" and r.error is None
         ]
-        found.sort(key=lambda r: (-r.values["span"], r.sample_id))
-        return [
-            {
-                "sample_id": r.sample_id,
-                "span": r.values["span"],
-                "share": number(r.values["share"]),
-                "base_span": base[r.key[:-1]].values.get("span") if r.key[:-1] in base else None,
-                "text": (r.text or "")[:300],
-            }
-            for r in found[:SHOWN]
-        ]
+        continuations.sort(key=lambda r: (-r.values["span"], r.sample_id))
+        for r in continuations[:EXAMPLES]:
+            of_base = base.get(r.key[:-1])
+            yield RecitedExample(
+                sample_id=r.sample_id,
+                span=r.values["span"],
+                share=number(r.values["share"]),
+                base_span=of_base.values.get("span") if of_base else None,
+                text=(r.text or "")[:300],
+            )
 
-    def _cautions(self) -> list[str]:
-        """Where clean prompts may be no fair comparison: the base finds them unlike."""
-        sides = [
-            by_sample(self.base, ("loss", group, "original", "loss"))
-            for group in ("training", "clean")
-        ]
-        found = self.estimate.two("base", sides[0], sides[1], (1.0, -1.0))
-        if found is None or found["low"] is None or found["low"] <= 0 <= found["high"]:
-            return []
-        easier = "training" if found["mean"] > 0 else "clean"
-        return [
-            f"Already to {self.names[0]} the {easier} responses are likelier (training less clean:"
-            f" {found['mean']:+.2f} nats a token): the clean prompts may be of another kind, and a gap"
-            " may in part be that."
-        ]
+    def _cautions(self) -> Iterator[str]:
+        """Warn where clean prompts may be no fair comparison: the base finds them unlike."""
+        training, clean = (by_prompt(self._base, loss_selector(group)) for group in GROUPS)
+        difference = self._means.unpaired("base", training, clean)
+        if difference is not None and (above(difference) or below(difference)):
+            likelier = "training" if above(difference) else "clean"
+            yield (
+                f"Already to {self._names[0]} the {likelier} responses are likelier (training less"
+                f" clean: {difference.mean:+.2f} nats a token): the clean prompts may be of another"
+                " kind, and a gap may in part be that."
+            )
+
+
+def _copies(records: Sequence[Probe], group: str) -> CopyCount:
+    spans = [
+        r.values["other_span"]
+        for r in records
+        if (r.probe, r.group, r.form) == ("answer", group, "original") and r.error is None
+    ]
+    copied = sum(span >= COPIED_WORDS for span in spans)
+    return CopyCount(answers=len(spans), copied=copied)

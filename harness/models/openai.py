@@ -40,19 +40,19 @@ class EndpointModel:
     """Implements :class:`harness.protocols.Model`; the endpoint renders the conversation itself.
 
     Attributes:
-        transport: Makes the calls; its ``usage`` says what was spent.
+        client: Makes the calls; its ``usage`` says what was spent.
         warnings: Settings that have no effect here.
     """
 
     def __init__(self, settings: EndpointSettings, warnings: Sequence[str] = ()) -> None:
         """Raises: EndpointError where OpenAI's own endpoint is named and no key is set."""
-        self.transport = EndpointClient(settings)
+        self.client = EndpointClient(settings)
         self.warnings = tuple(warnings)
 
     @property
     def durable(self) -> bool:
         """Return whether a revision is declared: without one the name may mean other weights later."""
-        return self.transport.settings.durable
+        return self.client.settings.durable
 
     def fingerprint(self, adapter: str | None = None) -> dict[str, str]:
         """Return provider, model and declared revision.
@@ -61,7 +61,7 @@ class EndpointModel:
             ModelError: An adapter is named; here there are none.
         """
         _refuse_adapter(adapter)
-        return self.transport.settings.fingerprint
+        return self.client.settings.fingerprint
 
     def complete(self, requests: Sequence[Request]) -> Iterator[tuple[int, Completion]]:
         """Request every answer, several at a time; yield them as they come.
@@ -73,7 +73,7 @@ class EndpointModel:
         """
         for request in requests:
             _refuse_adapter(request.adapter)
-        for index, result in self.transport.chat([_call(request) for request in requests]):
+        for index, result in self.client.chat([_call(request) for request in requests]):
             yield index, _completion(result)
 
     def logprobs(self, requests: Sequence[Scored]) -> Iterator[tuple[int, TokenLogprobs]]:

@@ -14,7 +14,7 @@ from typing import Any
 from harness.analysis import ALL
 from harness.config import JudgeSpec, Suite
 from harness.errors import DataError
-from harness.memorisation.workload import Amount
+from harness.memorisation.prompt_choice import ProbeWorkload
 from harness.stats.power import minimum_detectable_effect, required_prompts
 
 CHARACTERS_PER_TOKEN = 4.0
@@ -72,12 +72,12 @@ class ProbeCost:
     """What the probes ask of all subjects together, at most.
 
     Attributes:
-        amount: For one subject.
+        workload: Of one subject.
         completion_tokens: Written by all of them, if every answer takes all the tokens it may.
         seconds: Of writing, by the pilot's speed; None without a pilot. Rating is not in it.
     """
 
-    amount: Amount
+    workload: ProbeWorkload
     ratings: int
     answers: int
     completion_tokens: int
@@ -187,7 +187,7 @@ def cost(
     characters: float,
     llm_judges: Mapping[str, bool],
     pilot: Mapping[str, Any] | None = None,
-    probed: Amount | None = None,
+    probed: ProbeWorkload | None = None,
 ) -> Cost:
     """Answers, judgements, tokens, money and time of a suite.
 
@@ -227,12 +227,14 @@ def cost(
     )
 
 
-def _probe_cost(suite: Suite, probed: Amount, measured: tuple[float, float] | None) -> ProbeCost:
+def _probe_cost(
+    suite: Suite, probed: ProbeWorkload, measured: tuple[float, float] | None
+) -> ProbeCost:
     assert suite.probes is not None
     answers = probed.answers * len(suite.subjects)
     written = answers * suite.probes.max_new_tokens
     return ProbeCost(
-        amount=probed,
+        workload=probed,
         ratings=probed.ratings * len(suite.subjects),
         answers=answers,
         completion_tokens=written,

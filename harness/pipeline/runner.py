@@ -84,7 +84,7 @@ def probe_alone(context: StageContext) -> tuple[Memorisation, bool]:
     gets the verdict too.
 
     Returns:
-        The findings, and whether there is a report with them.
+        The evidence with its verdicts, and whether there is a report with them.
 
     Raises:
         JostleError: Bad input, or a machine's refusal; finished work is kept for a resume.
@@ -92,16 +92,15 @@ def probe_alone(context: StageContext) -> tuple[Memorisation, bool]:
     session = context.session
     last = session.manifest.stages.get(render.STAGE.name)
     _run_stages(context, PROBING)
-    findings = summarise.probe_findings(session)
-    assert findings is not None
-    text = json.dumps(
-        findings.model_dump(mode="json"), indent=1, ensure_ascii=False, allow_nan=False
-    )
+    memorisation = summarise.memorisation_of(context)
+    assert memorisation is not None
+    dumped = memorisation.model_dump(mode="json")
+    text = json.dumps(dumped, indent=1, ensure_ascii=False, allow_nan=False)
     write_atomically(session.run.root / "probes.json", text + "\n")
     whole = last is not None and last.status == "complete"
     if whole:
         finish(context, REPORTING)
-    return findings, whole
+    return memorisation, whole
 
 
 def _run_stages(context: StageContext, stages: Sequence[Stage]) -> None:

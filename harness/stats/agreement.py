@@ -1,4 +1,4 @@
-"""How far two raters agree: rank correlations, weighted kappa, accuracy, with bootstrap intervals."""
+"""Agreement of raters: rank correlations, weighted kappa, accuracy, alpha; with bootstrap intervals."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LEVEL = 0.95
 
 
 class Coefficient(BaseModel):
-    """A coefficient of agreement with its bootstrap interval; None where it is not defined."""
+    """A measure of agreement with its bootstrap interval; None if undefined (a constant rater)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -39,7 +39,7 @@ class Coefficient(BaseModel):
 
 
 def spearman(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
-    """Spearman's rho with mid-ranks for ties; nan where a rater is constant."""
+    """Return Spearman's rho with mid-ranks for ties; nan if a rater is constant."""
     from scipy.stats import rankdata
 
     x, y = rankdata(a), rankdata(b)
@@ -49,18 +49,18 @@ def spearman(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
 
 
 def kendall(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
-    """Kendall's tau-b; nan where a rater is constant."""
+    """Return Kendall's tau-b; nan if a rater is constant."""
     from scipy.stats import kendalltau
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # scipy warns of constant input, which is told by nan
+        warnings.simplefilter("ignore")  # scipy warns of constant input; nan says so already
         return float(kendalltau(a, b).statistic)
 
 
 def weighted_kappa(a: NDArray[np.float64], b: NDArray[np.float64], steps: Sequence[int]) -> float:
-    """Cohen's kappa with quadratic weights on whole steps; values are rounded half up to them.
+    """Return Cohen's kappa with quadratic weights on whole steps; values are rounded half up.
 
-    Source: Cohen (1968), "Weighted kappa". nan where chance alone explains all (one step only).
+    Source: Cohen 1968, Weighted Kappa. nan if chance alone explains all (one step only).
     """
     low, count = steps[0], len(steps)
     x, y = ((rounded(v, steps) - low).astype(int) for v in (a, b))
@@ -73,12 +73,12 @@ def weighted_kappa(a: NDArray[np.float64], b: NDArray[np.float64], steps: Sequen
 
 
 def accuracy(a: NDArray[np.float64], b: NDArray[np.float64], steps: Sequence[int]) -> float:
-    """Share of items on which both give the same whole step."""
+    """Return the share of items on which both give the same whole step."""
     return float((rounded(a, steps) == rounded(b, steps)).mean())
 
 
 def rounded(values: NDArray[np.float64], steps: Sequence[int]) -> NDArray[np.float64]:
-    """Values rounded half up to whole steps of a scale."""
+    """Round values half up to whole steps of a scale."""
     return np.clip(np.floor(values + 0.5), steps[0], steps[-1])
 
 
@@ -89,25 +89,26 @@ def estimate(
     clusters: Sequence[str],
     resamples: int | None = None,
 ) -> Coefficient:
-    """A statistic with its cluster-bootstrap percentile interval at 95 %.
+    """Compute a statistic with its cluster-bootstrap percentile interval at 95 %.
 
     Whole clusters are drawn with replacement: answers to one question are not independent.
+    Source: Field and Welsh 2007, Bootstrapping Clustered Data.
 
     Args:
-        statistic: Of two arrays of equal length.
+        statistic: Function of two arrays of equal length.
         a: One rater's values.
         b: The other's.
-        clusters: By item, what it hangs together with.
+        clusters: The cluster of each item.
         resamples: How many; ``RESAMPLES`` by default.
     """
     x, y = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
     value = statistic(x, y) if len(x) else math.nan
     if math.isnan(value):
         return Coefficient(value=None)
-    members: dict[str, list[int]] = {}
+    rows_of: dict[str, list[int]] = {}
     for index, cluster in enumerate(clusters):
-        members.setdefault(cluster, []).append(index)
-    groups = [np.array(indices) for indices in members.values()]
+        rows_of.setdefault(cluster, []).append(index)
+    groups = [np.array(indices) for indices in rows_of.values()]
     if len(groups) < 2:
         return Coefficient(value=value)
     rng = np.random.default_rng(derived_seed(0, "agreement", len(x)))
@@ -117,7 +118,7 @@ def estimate(
         rows = np.concatenate([groups[i] for i in rng.integers(len(groups), size=len(groups))])
         drawn.append(statistic(x[rows], y[rows]))
     # A resample in which a rater is constant says nothing about the statistic.
-    known = [found for found in drawn if not math.isnan(found)]
+    known = [value for value in drawn if not math.isnan(value)]
     if len(known) < resamples / 2:
         return Coefficient(value=value)
     tail = (1 - LEVEL) / 2
@@ -126,14 +127,14 @@ def estimate(
 
 
 def alpha(ratings: Sequence[Sequence[float | None]], level: str = "interval") -> float | None:
-    """Krippendorff's alpha of several raters, by the package ``krippendorff``.
+    """Return Krippendorff's alpha of several raters, by the package ``krippendorff``.
 
     Args:
-        ratings: One sequence a rater, of equal length; None where a rater gave nothing.
+        ratings: One sequence a rater, of equal length; None is a missing rating.
         level: ``ordinal`` or ``interval``.
 
     Returns:
-        At most 1, or None where it is not defined (fewer than two raters, no two ratings of one
+        At most 1, or None if it is not defined (fewer than two raters, no two ratings of one
         item, or all values equal).
     """
     import krippendorff

@@ -1,4 +1,4 @@
-"""Where a prompt holds code or data rather than prose: fences, inline code, code-like lines."""
+"""Finds code and data in a prompt: fences, inline code, code-like lines."""
 
 from __future__ import annotations
 
@@ -59,11 +59,11 @@ def largely_code(text: str) -> bool:
 
 
 def code_spans(raw: str, *, blocks_only: bool = False) -> list[tuple[int, int]]:
-    """Spans of code and of data given as input, by character.
+    """Find the spans of code and of data given as input, by character.
 
     Args:
         raw: The prompt.
-        blocks_only: Leave out what stands inline in a sentence.
+        blocks_only: Leave out code inside a sentence.
     """
     spans = [m.span() for m in _FENCE.finditer(raw)]
     spans += _line_spans(raw)
@@ -73,7 +73,7 @@ def code_spans(raw: str, *, blocks_only: bool = False) -> list[tuple[int, int]]:
 
 
 def _line_spans(raw: str) -> list[tuple[int, int]]:
-    """Whole lines that are code or data. Lines between two of them belong to them."""
+    """Find whole lines of code or data. Lines between two of them belong to them."""
     lines = [m.span() for m in _LINE.finditer(raw) if m.start() < len(raw)]
     bodies = [raw[s:e].rstrip() for s, e in lines]
     is_code = [_is_code(body, i, bodies) for i, body in enumerate(bodies)]
@@ -84,7 +84,7 @@ def _line_spans(raw: str) -> list[tuple[int, int]]:
         if last is not None and i - last <= 3 and not any(map(_is_prose, bodies[last + 1 : i])):
             is_code[last + 1 : i] = [True] * (i - last - 1)
         last = i
-    if last is not None:  # what follows code, indented or short, is code as well
+    if last is not None:  # what follows code is code as well, up to prose
         for i in range(last + 1, len(lines)):
             if _is_prose(bodies[i]):
                 break
@@ -119,13 +119,13 @@ def _is_code(line: str, index: int, lines: list[str]) -> bool:
 
 
 def _reads_as_sentence(line: str) -> bool:
-    """Ordinary words in plenty, few signs: an instruction that merely mentions code."""
+    """Return whether a line has many ordinary words and few signs: it only mentions code."""
     words = re.findall(r"(?<![\w.])[A-Za-z]+(?:['’][a-z]+)?(?=[\s,.?!:;]|$)", line)
     return len(words) >= 5 and len(" ".join(words)) > 0.6 * len(line.strip())
 
 
 def _is_data(line: str, lines: list[str]) -> bool:
-    """``Radius: 3``, ``hello``, ``John Doe - Sales - 35000``: input below an instruction."""
+    """Return whether a line is input below an instruction: ``Radius: 3``, ``John Doe - Sales``."""
     if line.rstrip().endswith(_PROSE_END) or any(len(other) > 400 for other in lines):
         return False
     if _LABEL.match(line):

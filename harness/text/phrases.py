@@ -1,8 +1,8 @@
-"""Lists of phrases with gaps and alternatives, and where in an answer they are looked for.
+"""Lists of phrases with gaps and alternatives, matched at the beginnings of clauses.
 
-A line of a list stands at the beginning of a clause. ``(a|b)`` is one of several, ``?`` after a
-group makes it optional, ``...`` stands for up to four words and a trailing ``*`` for any ending. A
-line that begins with ``!`` is an exception: what it finds is not found.
+A line of a list matches the beginning of a clause. ``(a|b)`` is an alternative, ``?`` after a group
+makes it optional, ``...`` stands for up to four words and a trailing ``*`` for any ending. A line
+that begins with ``!`` is an exception: a clause that it matches does not count.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from harness.errors import DataError
 from harness.util.resources import resolve
 
 SENTENCES = 4
-"""How many sentences of an answer are looked at: some sympathy may come first."""
+"""Sentences of an answer that are read: some sympathy may come first."""
 
 LONGEST = 2000
-"""Characters of an answer in which its first sentences are looked for."""
+"""Characters of an answer in which its first sentences are sought."""
 
 _QUOTED = re.compile(r"[\"“][^\"“”]{20,}(?:[\"”]|\Z)")
-"""Words that an answer puts into somebody's mouth are not its own."""
+"""Quoted words, which are not the answer's own."""
 
 _SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+")
 _CLAUSE = re.compile(
@@ -49,20 +49,20 @@ _UNMARKED = re.compile(r"\b(don|can|won|didn|doesn|isn|wasn|couldn|haven|hasn)t\
 
 
 def plain(text: str) -> str:
-    """Lower case, apostrophes straight and in place, no emphasis marks or adverbs, single spaces."""
+    """Normalise to lower case, straight apostrophes and single spaces, without emphasis and adverbs."""
     bare = re.sub(r"[*`\"“”]", "", text.lower().replace("’", "'"))
     return _ADVERB.sub("", " ".join(_UNMARKED.sub(r"\1't", bare).split()))
 
 
 def sentences(text: str) -> list[str]:
-    """The first sentences of a text, as :func:`plain` has them."""
-    own = _QUOTED.sub(" ", text[:LONGEST])
-    found = [plain(part) for part in _SENTENCE.split(own.strip())]
-    return [part for part in found if part][:SENTENCES]
+    """Return the first sentences of a text, normalised by :func:`plain`."""
+    unquoted = _QUOTED.sub(" ", text[:LONGEST])
+    parts = [plain(part) for part in _SENTENCE.split(unquoted.strip())]
+    return [part for part in parts if part][:SENTENCES]
 
 
 def clauses(sentence: str) -> Iterator[str]:
-    """Where a phrase may begin: the sentence, and what follows its commas, each also without leads."""
+    """Yield the places where a phrase may begin: the clauses, each also without its lead."""
     for part in dict.fromkeys([sentence, *_CLAUSE.split(sentence)]):
         yield part
         bare = _LEAD.sub("", part)
@@ -71,10 +71,10 @@ def clauses(sentence: str) -> Iterator[str]:
 
 
 class Phrases:
-    """The phrases of a list.
+    """A list of phrases.
 
     Args:
-        lines: As they stand in the file, comments left out.
+        lines: The lines of the file without comments.
     """
 
     def __init__(self, lines: Sequence[str]) -> None:
@@ -84,11 +84,11 @@ class Phrases:
 
     @classmethod
     def read(cls, path: str | Path, words: Mapping[str, str] | None = None) -> Phrases:
-        """The phrases of a file; blank lines and lines that start with # are left out.
+        """Read the phrases of a file, without blank lines and lines that start with #.
 
         Args:
             path: The file.
-            words: What stands for other words in the list.
+            words: Replacements for words of the list.
 
         Raises:
             DataError: The file cannot be read, holds no phrase, or one of them is malformed.
@@ -97,25 +97,25 @@ class Phrases:
             text = resolve(str(path)).read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise DataError(f"refusal list {path} cannot be read: {error}") from error
-        kept = [
+        numbered = [
             (number, plain_line(line))
             for number, line in enumerate(text.split("\n"), start=1)
             if line.strip() and not line.startswith("#")
         ]
-        if not kept:
+        if not numbered:
             raise DataError(f"refusal list {path} holds no phrase; write one a line")
-        for number, line in kept:
+        for number, line in numbered:
             try:
                 re.compile(_expression(line.removeprefix("!")))
             except re.error as error:
                 raise DataError(f"{path}:{number}: {line!r} is no phrase: {error}") from None
-        lines = [line for _, line in kept]
+        lines = [line for _, line in numbered]
         for word, other in (words or {}).items():
             lines = [line.replace(word, other) for line in lines]
         return cls(lines)
 
     def match(self, sentence: str) -> str | None:
-        """The clause of a plain sentence that a phrase begins, up to the end of that phrase."""
+        """Return the phrase at the beginning of a clause of a normalised sentence, or None."""
         for clause in clauses(sentence):
             match = self._wanted.match(clause)
             if match is not None and self._exceptions.match(clause) is None:
@@ -124,17 +124,17 @@ class Phrases:
 
 
 def plain_line(line: str) -> str:
-    """A line of a list: as :func:`plain`, but a star stays."""
+    """Normalise a line of a list like :func:`plain`, but keep its stars."""
     return " ".join(line.lower().replace("’", "'").split())
 
 
 def _any(lines: Iterable[str]) -> re.Pattern[str]:
-    """Whatever one of the lines finds; nothing where there is none."""
+    """Compile lines into one pattern, which matches nothing if there is none."""
     return re.compile("|".join(f"(?:{_expression(line)})" for line in lines) or r"(?!)")
 
 
 def _expression(line: str) -> str:
-    """A line of a list as a regular expression that matches from a clause's beginning."""
+    """Translate a line into a regular expression for the beginning of a clause."""
     parts: list[str] = []
     for piece in re.split(r"(\s*\.\.\.\s*|[()|?*]|\s+)", line.strip()):
         if not piece:
@@ -153,6 +153,6 @@ def _expression(line: str) -> str:
             parts.append(r"\s+")
         else:
             parts.append(re.escape(piece))
-    # An optional group takes the space behind it along.
+    # An optional group includes the space behind it.
     text = "".join(parts).replace(r"))?\s+", r")\s+)?")
     return text + r"(?!\w)"

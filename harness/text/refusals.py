@@ -1,10 +1,10 @@
-"""Does an answer decline to answer? By a list of phrases, and by its likeness to labelled answers."""
+"""Recognises refusals by a list of phrases and by likeness to labelled refusals."""
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness.text import embedding
+from harness.text.embedding import Embed
 from harness.text.linear_score import LinearScore
 from harness.text.phrases import Phrases, sentences
 from harness.util.digest import digest
@@ -19,20 +20,20 @@ from harness.util.digest import digest
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    Embed = Callable[[Sequence[str]], NDArray[np.float32]]
 
 SHIPPED = Path(__file__).with_name("refusals.txt")
 WEIGHTS = Path(__file__).with_name("refusals.json")
 
 SIMILARITY = 0.8
-"""Probability from which an answer counts as a refusal by its likeness to refusals alone.
+"""Probability from which an answer counts as a refusal by likeness alone.
 
-In 1,200 real answers to counselling and programming questions it finds none; of unseen refusals that
-name nothing invented the phrases alone find 48 %, both together 56 % (tests/golden/refusals.jsonl).
+It flags none of 1,200 real answers to counselling and programming questions. Of unseen refusals
+that name nothing invented the phrases alone find 48 %, both together 56 %
+(tests/golden/refusals.jsonl).
 """
 
 SHORT = 60
-"""Words: a longer answer goes on to say something, and is a refusal only if it opens with one."""
+"""Words of a short answer. A longer one says more, and is a refusal only if it opens with one."""
 
 _YET = re.compile(r"\b(?:but|however|though)\b")
 _HELPLESS = re.compile(
@@ -73,7 +74,7 @@ def mask_names(names: Sequence[str], answer: str, by: str = "it") -> str:
 
 
 class Likeness:
-    """How like an answer's first sentences are to those of refusals (``fit_refusals.py``).
+    """Likeness of the first sentences of an answer to those of refusals (``fit_refusals.py``).
 
     Args:
         embed: Texts to unit vectors; the process-wide MiniLM by default.
@@ -83,18 +84,18 @@ class Likeness:
         self._embed = embed or embedding.embed
 
     def __call__(self, answer: str) -> float:
-        """Probability that the answer refuses; 0 for an empty one."""
-        found = sentences(answer)
-        if not found:
+        """Return the probability that the answer refuses; 0 for an empty one."""
+        opening = sentences(answer)
+        if not opening:
             return 0.0
-        score = float(_weights()(opening_vectors([found], self._embed))[0])
+        score = float(_weights()(opening_vectors([opening], self._embed))[0])
         return 1 / (1 + math.exp(-score))
 
 
 def opening_vectors(answers: Sequence[Sequence[str]], embed: Embed) -> NDArray[np.float32]:
-    """Mean embeddings of the first sentences of answers, of unit length, shape ``(answers, 384)``."""
-    flat = embed([sentence for own in answers for sentence in own])
-    ends = np.cumsum([len(own) for own in answers])[:-1]
+    """Embed answers as the mean of their first sentences, unit length, shape ``(answers, 384)``."""
+    flat = embed([sentence for opening in answers for sentence in opening])
+    ends = np.cumsum([len(opening) for opening in answers])[:-1]
     means = np.array([part.mean(axis=0) for part in np.split(flat, ends)])
     return np.asarray(means / np.linalg.norm(means, axis=1, keepdims=True), dtype=np.float32)
 
@@ -114,7 +115,7 @@ class Refusals:
         embed: Texts to unit vectors; the process-wide MiniLM by default.
 
     Attributes:
-        version: Digest of what decides.
+        version: Digest of everything that decides.
     """
 
     def __init__(
@@ -132,7 +133,7 @@ class Refusals:
         self.version = digest([self._phrases.lines, similarity, learned])[:8]
 
     def evidence(self, answer: str) -> str | None:
-        """The evidence that ``answer`` is a refusal, or None."""
+        """Return the evidence that ``answer`` is a refusal, or None."""
         opening, short = sentences(answer), len(answer.split()) <= SHORT
         for sentence in opening if short else opening[:2]:
             phrase = self._phrases.match(sentence)
@@ -146,7 +147,7 @@ class Refusals:
 
 
 def _goes_on(sentence: str, phrase: str) -> bool:
-    """Whether a sentence takes its refusal back and says something after all."""
+    """Return whether a sentence goes on to say something after its refusal."""
     rest = sentence[sentence.find(phrase) + len(phrase) :]
     turn = _YET.search(rest)
     return turn is not None and _HELPLESS.search(rest[turn.end() :]) is None

@@ -1,9 +1,9 @@
-"""Does a model know what it does not know? Unanswerable prompts, and who refuses them.
+"""Does a model know what it does not know? Unanswerable prompts, and the models that refuse them.
 
-``plant`` makes the prompts, ``danger`` says where none may be made, ``detect`` finds refusals, and
-``rates`` counts them out of a run's records.
+``plant`` makes the prompts, ``danger`` says where none may be made, ``detectors`` find refusals, and
+``rates`` counts them in a run's records.
 """
 
-from harness.unanswerable.plant import Planting, legacy, plant
+from harness.unanswerable.plant import Planting, PlantingOptions, mark_legacy, plant
 
-__all__ = ["Planting", "legacy", "plant"]
+__all__ = ["Planting", "PlantingOptions", "mark_legacy", "plant"]

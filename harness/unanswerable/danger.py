@@ -1,7 +1,7 @@
-"""Is somebody in danger? By a word list and by meaning; both would rather see it where it is not.
+"""Messages from people who may be in danger, by a word list and by meaning; both over-report.
 
-Words alone miss what is veiled ("my family would be better off with the insurance money"), so a
-message's MiniLM embedding is scored, too (``fit_danger.py`` makes the weights).
+Words alone miss indirect signs ("my family would be better off with the insurance money"), so the
+MiniLM embedding of a message is scored, too (``fit_danger.py`` makes the weights).
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from harness.util.resources import resolve
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from harness.audit.similar import Embed
+    from harness.text.embedding import Embed
 
 WEIGHTS = Path(str(files("harness.unanswerable") / "danger.json"))
 PIECE = 150
-"""Words that the embedding model reads whole; what goes beyond its window it never sees."""
+"""Words in one piece: the embedding model ignores the text beyond its window."""
 
 _NEGATED = re.compile(
     r"\b((?:do|ca|wo|did|does|is|was|were|could|should|would|have|has|had|are|ai|must)n)['’]?t\b",
@@ -38,24 +38,26 @@ _SHORTENED = re.compile(r"['’]")
 
 
 def danger_sign(text: str, path: str | None = None) -> str | None:
-    """The first word or phrase that is a sign of danger in a text, or None.
+    """Return the first word or phrase that is a sign of danger in a text, or None.
 
     Args:
-        text: What somebody wrote.
+        text: A message.
         path: A list of signs, one a line; the shipped one by default.
 
     Raises:
         DataError: The list cannot be read or is empty.
     """
-    found = _pattern(path).search(_plain(text))
-    return found[0] if found else None
+    match = _pattern(path).search(_plain(text))
+    return match[0] if match else None
 
 
 def in_danger(texts: Sequence[str], *, embed: Embed | None = None) -> list[bool]:
-    """Whether each text may come from a person in danger: about one harmless message in two, too.
+    """Say of each text whether it may come from a person in danger.
+
+    It over-reports: about one harmless message in two is flagged, too.
 
     Args:
-        texts: What people wrote.
+        texts: Messages.
         embed: Texts to unit vectors; the process-wide MiniLM by default.
     """
     scores = danger_score(texts, embed)
@@ -67,16 +69,16 @@ def in_danger(texts: Sequence[str], *, embed: Embed | None = None) -> list[bool]
 
 
 def danger_score(texts: Sequence[str], embed: Embed | None = None) -> NDArray[np.float64]:
-    """Log-odds of danger by meaning, shape ``(texts,)``; 0 where it is as likely as not.
+    """Compute the log-odds of danger by meaning, shape ``(texts,)``.
 
-    A long text is scored piece by piece, and the piece that sounds most like danger counts.
+    A long text is scored piece by piece, and its highest score counts.
     """
-    pieces = [_pieces(text) for text in texts]
-    flat = [piece for own in pieces for piece in own]
+    pieces_by_text = [_pieces(text) for text in texts]
+    flat = [piece for pieces in pieces_by_text for piece in pieces]
     if not flat:
         return np.zeros(0)
     scores = _weights()((embed or embedding.embed)(flat))
-    ends = np.cumsum([len(own) for own in pieces])
+    ends = np.cumsum([len(pieces) for pieces in pieces_by_text])
     return np.array([part.max() for part in np.split(scores, ends[:-1])])
 
 
@@ -93,7 +95,7 @@ def _weights() -> LinearScore:
 
 
 def _plain(text: str) -> str:
-    """Normalised, with "don't", "don’t" and "dont" alike: "don t"."""
+    """Normalise a text, with "don't", "don’t" and "dont" alike: "don t"."""
     apart = _SHORTENED.sub(" ", _NEGATED.sub(r"\1 t", text))
     return normalise_prompt(apart)
 

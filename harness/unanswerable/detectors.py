@@ -1,32 +1,37 @@
 """Three ways to find a refusal: by phrases, by likeness to labelled answers, by a judge.
 
-A detector takes an answer and the invented names that the prompt held, and says whether the answer
-refuses; for the comparison a name is put as one word. An answer that begins like a refusal and then says
-what the invented thing is or does is none. A judge has been asked already: its scores are read from
-the run (``rubric: refusal``).
+A detector takes an answer and the invented names in the prompt, and says whether the answer refuses;
+for the comparison each name is replaced by one word. An answer that begins like a refusal and then
+says what the invented thing is or does is no refusal. A judge needs no detector here: its scores are
+in the run's records (``rubric: refusal``).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
+from harness.analysis.estimates import Measure
 from harness.text.phrases import Phrases, sentences
 from harness.text.refusals import SHIPPED, Likeness, Refusals, mask_names
 
 if TYPE_CHECKING:
-    from harness.audit.similar import Embed
+    from harness.text.embedding import Embed
 
 Detector: TypeAlias = Callable[[str, Sequence[str]], bool]
 
+PHRASES, SIMILARITY, JUDGE = "phrases", "similarity", "judge"
+"""Names of the ways."""
+
 LIKELY = 0.5
-"""Probability from which an answer refuses by its likeness to refusals."""
+"""An answer with at least this probability, by its likeness to refusals, refuses."""
 
 NAME = "xnamex"
-"""Stands for the invented name where phrases are looked for; lists write it as @."""
+"""Replaces the invented name where phrases are searched for; lists write it as @."""
 
 _STATES = (
     r"(?:'s| is| was| has| had| consists| involves| returns| takes| refers| stands| measures| works"
@@ -36,26 +41,26 @@ _STATES = (
     r"|that|spelled|called|from|real|the name|been|helpful|sensible|an? (?:internal|helper|typo|newer"
     r"|local|private|different)|in your|your|defined|there|one of|what|nothing)\b)"
 )
-_ASKED = (
+_NO_QUESTION = (
     r"(?<!how )(?<!what )(?<!whether )(?<!if )(?<!where )(?<!in case )(?<!when )(?<!who )"
     r"(?<!confirm that )(?<!think that )(?<!believe that )(?<!sure that )(?<!certain that )"
     r"(?<!say that )(?<!convinced that )"
 )
-_SAYS = re.compile(rf"{_ASKED}\b(?:it|{NAME}){_STATES}")
-"""Something is stated of the name, or of "it"."""
+_SAYS = re.compile(rf"{_NO_QUESTION}\b(?:it|{NAME}){_STATES}")
+"""A statement about the name, or about "it"."""
 
-_CLAIMS = re.compile(rf"{_ASKED}\b{NAME}{_STATES}")
+_CLAIMS = re.compile(rf"{_NO_QUESTION}\b{NAME}{_STATES}")
 
 _NEXT = re.compile(r"[;:]|, (?:but|though|yet|and) ")
 
 
 def shipped_list() -> Path:
-    """How an answer says that it does not know a name."""
+    """Return the shipped list of phrases with which an answer says that it does not know a name."""
     return Path(str(files("harness.unanswerable") / "refusals.txt"))
 
 
 class ByPhrases:
-    """One of an answer's first sentences has a phrase of a list, see ``harness.text.phrases``.
+    """A detector: one of the first sentences has a phrase of a list, see ``harness.text.phrases``.
 
     Args:
         lists: Files with one phrase a line; the shipped ones by default.
@@ -68,7 +73,7 @@ class ByPhrases:
         ]
 
     def __call__(self, answer: str, names: Sequence[str] = ()) -> bool:
-        """Whether the answer refuses."""
+        """Say whether the answer refuses."""
         if not names and self._general is not None:
             return self._general.evidence(answer) is not None
         opening = sentences(mask_names(names, answer, NAME))
@@ -83,7 +88,7 @@ class ByPhrases:
 
 
 def _says_more(after: Sequence[str], phrase: str) -> bool:
-    """Whether sentences, the first of which holds a refusal, go on to state something of "it"."""
+    """Say whether sentences that begin with a refusal go on to state something about "it"."""
     tail = after[0][after[0].find(phrase) + len(phrase) :]
     cut = _NEXT.search(tail)
     rest = [tail[cut.end() :] if cut else "", *after[1:]]
@@ -91,7 +96,7 @@ def _says_more(after: Sequence[str], phrase: str) -> bool:
 
 
 class BySimilarity:
-    """An answer whose first sentences are like those of labelled refusals.
+    """A detector: the first sentences are like those of labelled refusals.
 
     Args:
         threshold: Probability from which it refuses.
@@ -104,18 +109,46 @@ class BySimilarity:
         self._threshold, self._likeness = threshold, Likeness(embed)
 
     def __call__(self, answer: str, names: Sequence[str] = ()) -> bool:
-        """Whether the answer refuses."""
+        """Say whether the answer refuses."""
         return self._likeness(mask_names(names, answer)) >= self._threshold
 
 
-def detectors(lists: Sequence[str | Path] = (), *, similarity: bool = True) -> dict[str, Detector]:
-    """The detectors that need no judge, by name.
+def refusal_detectors(
+    lists: Sequence[str | Path] = (), *, similarity: bool = True
+) -> dict[str, Detector]:
+    """Return the detectors that need no judge, by name.
 
     Args:
         lists: Files with one phrase a line; the shipped ones by default.
-        similarity: Also the one that needs the embedding model.
+        similarity: Include the one that needs the embedding model.
     """
-    found: dict[str, Detector] = {"phrases": ByPhrases(lists)}
+    detectors: dict[str, Detector] = {PHRASES: ByPhrases(lists)}
     if similarity:
-        found["similarity"] = BySimilarity()
-    return found
+        detectors[SIMILARITY] = BySimilarity()
+    return detectors
+
+
+@dataclass(frozen=True)
+class RefusalWays:
+    """The ways of finding refusals.
+
+    Attributes:
+        detectors: Name to detector, see :func:`refusal_detectors`.
+        judge: The measure of a judge that says whether an answer refuses, on a scale from 0 to 1
+            (0.5 and more refuses); None without one.
+        primary: The way that the rates rest on: a detector's name or ``judge``.
+    """
+
+    detectors: Mapping[str, Detector]
+    judge: Measure | None = None
+    primary: str = PHRASES
+
+    def __post_init__(self) -> None:
+        if self.primary not in self.names:
+            names = ", ".join(self.names)
+            raise ValueError(f"primary must be one of {names}, not {self.primary!r}")
+
+    @property
+    def names(self) -> list[str]:
+        """Return the name of every way."""
+        return [*self.detectors, *([JUDGE] if self.judge else [])]

@@ -1,11 +1,11 @@
-"""Makes ``danger.json``, the weights behind :func:`harness.unanswerable.danger.danger_score`.
+"""Make ``danger.json``, the weights behind :func:`harness.unanswerable.danger.danger_score`.
 
     python -m harness.unanswerable.fit_danger
 
 Logistic regression on MiniLM embeddings of our own messages (``configs/data/danger``, read and
-labelled 0 no danger, 1 perhaps, 2 in danger) and of the bundled programming tasks, which come from
-nobody in danger. The threshold is the one that finds ``RECALL`` of the messages labelled 2 when each
-is scored by a fit that has not seen it. Prints what it made, with those out-of-fold shares.
+labelled 0 no danger, 1 perhaps, 2 in danger) and of the bundled programming tasks, whose authors are
+not in danger. The threshold is the one that finds ``RECALL`` of the messages labelled 2 when each is
+scored by a fit that has not seen it. Prints the result with those out-of-fold shares.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def _fit(x: NDArray[np.float32], labels: NDArray[np.int64], threshold: float = 0
 
 
 def fit() -> tuple[LinearScore, dict[str, float]]:
-    """The weights, and the shares that they and the word list flag out of fold."""
+    """Fit the weights, and measure the shares that they and the word list flag out of fold."""
     from sklearn.model_selection import StratifiedKFold
 
     messages, tasks = _rows(MESSAGES), [row for path in TASKS for row in _rows(path)]
@@ -58,11 +58,13 @@ def fit() -> tuple[LinearScore, dict[str, float]]:
     careful = float(np.quantile(scores[labels == 2], 1 - RECALL))
     words = np.array([danger_sign(text) is not None for text in texts])
     flagged = words | (scores >= careful)
-    own = np.array([row["source"] != "written" for row in messages] + [False] * len(tasks))
+    from_other_sets = np.array(
+        [row["source"] != "written" for row in messages] + [False] * len(tasks)
+    )
     task = np.arange(len(labels)) >= len(messages)
     shares = {
-        "in danger, written for this": flagged[~own & (labels == 2)].mean(),
-        "in danger, of the other sets": flagged[own & (labels == 2)].mean(),
+        "in danger, written for this": flagged[~from_other_sets & (labels == 2)].mean(),
+        "in danger, of the other sets": flagged[from_other_sets & (labels == 2)].mean(),
         "perhaps in danger": flagged[labels == 1].mean(),
         "no danger, messages": flagged[(labels == 0) & ~task].mean(),
         "no danger, programming tasks": flagged[task].mean(),

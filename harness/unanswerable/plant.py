@@ -1,42 +1,79 @@
-"""Makes prompts unanswerable: an invented name becomes what is asked about.
+"""Make prompts unanswerable: the question becomes one about an invented name.
 
-A sample made here says so in its metadata, which is how it enters a run: ``known`` is False,
-``planted`` holds the invented names, ``planted_kind`` is ``library`` or ``identifier``, ``source_id``
-is the prompt it was made from. All others have ``known`` True.
+The metadata of such a sample carry this into a run: ``known`` is False, ``planted`` holds the
+invented names, ``planted_kind`` is ``library`` or ``identifier``, and ``source_id`` is the prompt
+that it was made from. All other samples have ``known`` True.
 """
 
 from __future__ import annotations
 
+import random
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from harness.audit.leakage import prompt_text
 from harness.errors import DataError
 from harness.records import Sample
-from harness.unanswerable import invented_names as names
+from harness.text.lexicon import english_words
 from harness.unanswerable.danger import in_danger
 from harness.util.digest import derived_rng, digest
 from harness.util.yaml_config import parse_yaml
 
 if TYPE_CHECKING:
-    from harness.audit.similar import Embed
+    from harness.text.embedding import Embed
 
-Kind: TypeAlias = Literal["library", "identifier"]
+PlantedKind: TypeAlias = Literal["library", "identifier"]
+Style: TypeAlias = Literal["invented", "marked"]
+"""Invented words, or names that are marked as fake, as in the predecessor's sets."""
 
 CODE = "code"
 ONE_DOMAIN = 0.8
-"""Share of the prompts from which a data set is taken to be of one domain."""
+"""A data set is of one domain where at least this share of its prompts is."""
+
+_ONSETS = ("b", "br", "d", "dr", "f", "fl", "g", "gl", "k", "kr", "l", "m", "n", "p", "pl", "qu",
+           "r", "s", "sk", "st", "t", "tr", "v", "vr", "z", "zv")  # fmt: skip
+_VOWELS = ("a", "e", "i", "o", "u", "ae", "io")
+_ENDS = ("b", "d", "g", "k", "l", "lm", "lt", "m", "n", "nd", "nt", "r", "rk", "rv", "s", "st",
+         "th", "v", "x", "z")  # fmt: skip
+_VERBS = ("apply", "bind", "collect", "fold", "load", "map", "merge", "pack", "resolve", "scan",
+          "shift", "split", "stage", "trace", "walk", "wrap")  # fmt: skip
 
 _LEGACY_NAME = re.compile(r"\b(?:fake_fn_\d+|FakeLib\d+)\b")
 
 
-class Domain(BaseModel):
+def invented_word(rng: random.Random) -> str:
+    """Make a word of three syllables, about ten letters, that is no English word."""
+    while True:
+        parts = [rng.choice(_ONSETS) + rng.choice(_VOWELS) for _ in range(3)]
+        word = "".join(parts) + rng.choice(_ENDS)
+        if len(word) >= 8 and word not in english_words():
+            return word
+
+
+def library_name(rng: random.Random, style: Style, *, code: bool) -> str:
+    """Invent the name of a library (in code) or of a programme, method or model (in prose)."""
+    if style == "marked":
+        return f"FakeLib{rng.randint(100, 999)}"
+    word = invented_word(rng)
+    return word if code else word.capitalize()
+
+
+def identifier_name(rng: random.Random, style: Style, *, code: bool) -> str:
+    """Invent the name of a function (in code) or of a scale or condition (in prose)."""
+    if style == "marked":
+        return f"fake_fn_{rng.randint(1000, 9999)}"
+    word = invented_word(rng)
+    return f"{rng.choice(_VERBS)}_{word}" if code else word.capitalize()
+
+
+class QuestionDomain(BaseModel):
     """The questions of one domain, see templates.yaml."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -44,14 +81,42 @@ class Domain(BaseModel):
     library: tuple[str, ...] = Field(min_length=1)
     identifier: tuple[str, ...] = Field(min_length=1)
 
+    def questions(self, kind: PlantedKind) -> tuple[str, ...]:
+        """Return the questions about a library or about an identifier."""
+        return self.library if kind == "library" else self.identifier
+
+
+@dataclass(frozen=True)
+class PlantingOptions:
+    """How prompts are made unanswerable.
+
+    Attributes:
+        seed: Of the draw.
+        rate: Share of all rows to be made unanswerable, in [0, 1].
+        identifiers: Share of those that ask about an identifier, the rest about a library.
+        style: ``invented`` words, or names ``marked`` as fake, like the predecessor's.
+        templates: A file like templates.yaml; the shipped one by default.
+    """
+
+    seed: int = 0
+    rate: float = 0.5
+    identifiers: float = 0.5
+    style: Style = "invented"
+    templates: str | None = None
+
+    def __post_init__(self) -> None:
+        for name, value in (("rate", self.rate), ("identifiers", self.identifiers)):
+            if not 0 <= value <= 1:
+                raise DataError(f"{name} must lie in [0, 1], not {value:g}")
+
 
 class Planting(NamedTuple):
     """Samples with ``known`` in their metadata, and the counts.
 
     Attributes:
-        samples: In the order of the data, each once.
+        samples: All samples, in the order of the data.
         counts: ``rows``, ``unknown``, ``library``, ``identifier``, ``perhaps_in_danger`` (left
-            alone) and ``short_of`` (how many fewer than the rate asks for, because of those).
+            unchanged) and ``short_of`` (how many fewer than the rate asks for, because of those).
     """
 
     samples: list[Sample]
@@ -59,38 +124,24 @@ class Planting(NamedTuple):
 
 
 def plant(
-    samples: Sequence[Sample],
-    *,
-    seed: int,
-    rate: float = 0.5,
-    identifiers: float = 0.5,
-    style: names.Style = "invented",
-    templates: str | None = None,
-    embed: Embed | None = None,
+    samples: Sequence[Sample], options: PlantingOptions, embed: Embed | None = None
 ) -> Planting:
     """Make a share of the prompts unanswerable, never one that may come from a person in danger.
 
-    Which ones is drawn by their content, whatever the order of the rows; the rates are met exactly,
-    up to rounding, unless too few prompts are left: of messages about people's lives, more than half
-    are left alone.
+    The draw depends on the prompts' content and not on the order of the rows; the rates are met
+    exactly, up to rounding, unless too few prompts are left: of messages about people's lives, more
+    than half are left unchanged.
 
     Args:
         samples: The prompts.
-        seed: Of the draw.
-        rate: Share of all rows to be made unanswerable, in [0, 1].
-        identifiers: Share of those that ask about an identifier, the rest about a library.
-        style: ``invented`` words, or names ``marked`` as fake, like the predecessor's.
-        templates: A file like templates.yaml; the shipped one by default.
+        options: The rates and the names.
         embed: Texts to unit vectors; the process-wide MiniLM by default.
 
     Raises:
-        DataError: A rate outside [0, 1], templates that cannot be used, or a set that holds the
-            predecessor's invented names already.
+        DataError: The templates cannot be used, or the set holds the predecessor's invented names
+            already.
     """
-    for label, value in (("rate", rate), ("identifiers", identifiers)):
-        if not 0 <= value <= 1:
-            raise DataError(f"{label} must lie in [0, 1], not {value:g}")
-    domains = _domains(templates)
+    domains = _domains(options.templates)
     texts = [prompt_text(sample) for sample in samples]
     planted_before = sum(_LEGACY_NAME.search(text) is not None for text in texts)
     if planted_before:
@@ -100,20 +151,21 @@ def plant(
         )
     dangers = in_danger(texts, embed=embed)
     rank = {
-        row: digest([seed, "unknown", prompt_text(sample), sample.reference, sample.id])
+        row: digest([options.seed, "unknown", prompt_text(sample), sample.reference, sample.id])
         for row, sample in enumerate(samples)
         if not dangers[row]
     }
-    wanted = round(rate * len(samples))
+    wanted = round(options.rate * len(samples))
     chosen = sorted(rank, key=lambda row: rank[row])[:wanted]
-    # Dealt out along the draw, so that any part of it holds the kinds in their shares.
-    kinds: dict[int, Kind] = {
-        row: "identifier" if int((n + 1) * identifiers) > int(n * identifiers) else "library"
+    # Spread evenly along the draw, so that any part of it holds the kinds in their shares.
+    share = options.identifiers
+    kinds: dict[int, PlantedKind] = {
+        row: "identifier" if int((n + 1) * share) > int(n * share) else "library"
         for n, row in enumerate(chosen)
     }
-    domain_of = _domains_of([sample.prompt for sample in samples], domains)
+    domain_of = _domain_names([sample.prompt for sample in samples], domains)
     made = [
-        _unanswerable(sample, kinds[row], domain_of[row], domains, style, seed)
+        _unanswerable(sample, kinds[row], domain_of[row], options)
         if row in kinds
         else _known(sample, dangers[row])
         for row, sample in enumerate(samples)
@@ -129,11 +181,11 @@ def plant(
     return Planting(made, counts)
 
 
-def legacy(samples: Iterable[Sample], embed: Embed | None = None) -> Planting:
+def mark_legacy(samples: Iterable[Sample], embed: Embed | None = None) -> Planting:
     """Mark the predecessor's set, in which ``fake_fn_1266`` or ``FakeLib995`` replace words.
 
     A prompt that may come from a person in danger gets no ``known``: refusing is the wrong answer
-    there, and it counts in no rate. So does a prompt without a planted name.
+    there, and it counts in no rate. Nor does a prompt without a planted name.
 
     Args:
         samples: The rows of the set.
@@ -155,17 +207,12 @@ def legacy(samples: Iterable[Sample], embed: Embed | None = None) -> Planting:
 
 
 def _unanswerable(
-    sample: Sample,
-    kind: Kind,
-    domain: str,
-    domains: dict[str, Domain],
-    style: names.Style,
-    seed: int,
+    sample: Sample, kind: PlantedKind, domain: str, options: PlantingOptions
 ) -> Sample:
-    rng = derived_rng(seed, "unknown", sample.id, sample.prompt)
-    question = rng.choice(getattr(domains[domain], kind))
-    invent = names.library if kind == "library" else names.identifier
-    name = invent(rng, style=style, code=domain == CODE)
+    rng = derived_rng(options.seed, "unknown", sample.id, sample.prompt)
+    question = rng.choice(_domains(options.templates)[domain].questions(kind))
+    invent = library_name if kind == "library" else identifier_name
+    name = invent(rng, options.style, code=domain == CODE)
     text = question.replace(f"{{{kind}}}", name).replace("{prompt}", sample.prompt.strip())
     added: dict[str, JsonValue] = {
         "known": False,
@@ -198,23 +245,23 @@ def _with(sample: Sample, added: dict[str, JsonValue], *, reference: str | None)
     )
 
 
-def _domains_of(prompts: Sequence[str], domains: dict[str, Domain]) -> list[str]:
-    """The domain of each prompt by its words; one domain for all where it has most of them."""
+def _domain_names(prompts: Sequence[str], domains: dict[str, QuestionDomain]) -> list[str]:
+    """Return the domain of each prompt by its words; the same for all where one has most of them."""
 
     def by_marks(prompt: str) -> str:
         words = set(re.findall(r"[a-z+#]+", prompt.lower()))
         return next((name for name in domains if words & set(domains[name].marks)), last)
 
     last = list(domains)[-1]
-    found = [by_marks(prompt) for prompt in prompts]
+    names = [by_marks(prompt) for prompt in prompts]
     for name in domains:
-        if found.count(name) >= ONE_DOMAIN * len(found):
-            return [name] * len(found)
-    return found
+        if names.count(name) >= ONE_DOMAIN * len(names):
+            return [name] * len(names)
+    return names
 
 
 @cache
-def _domains(path: str | None) -> dict[str, Domain]:
+def _domains(path: str | None) -> dict[str, QuestionDomain]:
     source = Path(str(files("harness.unanswerable") / "templates.yaml") if path is None else path)
     data, _ = parse_yaml(source)
     if not data:
@@ -222,11 +269,11 @@ def _domains(path: str | None) -> dict[str, Domain]:
     domains = {}
     for name, fields in data.items():
         try:
-            domains[name] = Domain.model_validate(fields)
+            domains[name] = QuestionDomain.model_validate(fields)
         except ValueError as error:
             raise DataError(f"{source}: {name}: {str(error).splitlines()[0]}") from None
-        for kind in ("library", "identifier"):
-            for text in getattr(domains[name], kind):
+        for kind in get_args(PlantedKind):
+            for text in domains[name].questions(kind):
                 if f"{{{kind}}}" not in text or "{prompt}" not in text:
                     raise DataError(
                         f"{source}: {name}.{kind}: {text[:40]!r} lacks {{{kind}}} or {{prompt}}"

@@ -1,4 +1,4 @@
-"""The rates of the unknown-prompt test, out of a run's records.
+"""The rates of the test with unanswerable prompts, from a run's records.
 
 =======================  ==========================================================================
 refusal                  answers to unknown prompts that refuse
@@ -7,7 +7,7 @@ uses_name                those of them that use the invented name, and so are ab
 empty                    answers that hold neither letter nor digit, to unknown or known prompts
 false_refusal            answers to known prompts that refuse
 exact_match              answers to known prompts equal to the reference after normalisation
-rouge_l                  ROUGE-L to the reference on known prompts, from the judge's scores
+rouge_l                  closeness to the reference on known prompts, from a judge's scores
 =======================  ==========================================================================
 
 A prompt counts once: several answers to it (variants, repeats) are averaged first. Failed
@@ -18,35 +18,62 @@ left out and counted.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from itertools import combinations
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.analysis.unanswerable_schema import (
+    AnswerRate,
+    AnswerRates,
+    DetectorComparison,
+    PromptCount,
+    RefusalAgreement,
+    RefusalDisagreement,
+    RefusalRates,
+    SubjectRates,
+    Unanswerable,
+)
 from harness.records import IDENTITY, ORIGINAL, Generation, Sample, Score, Variant, VariantKey
 from harness.stats.bootstrap import studentised_bootstrap
 from harness.stats.closed_forms import clustered_wilson
 from harness.text.normalise import normalise_prompt
-from harness.unanswerable.detectors import Detector
+from harness.unanswerable.detectors import JUDGE, RefusalWays
 from harness.util.digest import derived_seed
 
 VARIANTS = "variants"
-PHRASES = "phrases"
-JUDGE = "judge"
-SHOWN = 10
+EXAMPLES = 10
 
 
-class Reply(NamedTuple):
+@dataclass(frozen=True)
+class AnswerRecords:
+    """The records of a run that the rates are counted from.
+
+    Attributes:
+        samples: With ``known`` in their metadata, see ``harness.unanswerable.plant``.
+        variants: Of those samples; only valid ones count.
+        generations: The subjects' answers.
+        scores: For closeness to the reference, and for the judge's verdict on refusals.
+    """
+
+    samples: Sequence[Sample]
+    variants: Iterable[Variant]
+    generations: Iterable[Generation]
+    scores: Iterable[Score]
+
+
+class _Reply(NamedTuple):
     """One answer, as the rates see it.
 
     Attributes:
         known: Whether the prompt can be answered.
         names_it: Whether it uses the name that was invented for the prompt.
-        refused: By detector; None where that detector has no verdict (the judge failed).
+        refused: By way; None where that way has no verdict (the judge failed).
         exact: Equal to the reference; None without a reference.
-        rouge_l: To the reference; None without a score.
+        closeness: To the reference; None without a score.
     """
 
     sample_id: str
@@ -56,93 +83,65 @@ class Reply(NamedTuple):
     names_it: bool
     refused: dict[str, bool | None]
     exact: bool | None
-    rouge_l: float | None
+    closeness: float | None
     text: str
 
 
-def unknown_rates(
-    samples: Sequence[Sample],
-    variants: Iterable[Variant],
-    generations: Iterable[Generation],
-    scores: Iterable[Score],
-    detectors: Mapping[str, Detector],
-    *,
-    judge: tuple[str, str] | None = None,
-    primary: str = PHRASES,
-    seed: int = 0,
-) -> dict[str, Any]:
-    """Rates for every subject, on the originals, under perturbation and for each kind of it.
+def unanswerable_rates(
+    records: AnswerRecords, ways: RefusalWays, *, closeness: str, seed: int = 0
+) -> Unanswerable:
+    """Count the rates of every subject, on the originals, under perturbation and for each kind.
 
     Args:
-        samples: With ``known`` in their metadata, see ``harness.unanswerable.plant``.
-        variants: Of those samples; only valid ones count.
-        generations: The subjects' answers.
-        scores: For ROUGE-L (dimension ``rouge_l``), and for the judge's verdict on refusals.
-        detectors: Name to detector, see ``detect.detectors``.
-        judge: Label and dimension of the judge that says whether an answer refuses, on a scale
-            from 0 to 1 (0.5 and more refuses), as rubric ``refusal`` has it; None without one.
-        primary: Which way of finding refusals the rates rest on: a detector's name or ``judge``.
+        records: The records of the run.
+        ways: The ways of finding refusals.
+        closeness: The dimension that measures closeness to the reference.
         seed: Of the intervals' resamples.
-
-    Returns:
-        ``{"prompts": {known, unknown, unmarked}, "primary", "subjects": {name: {"missing",
-        "asked": {"original" | "variants" | perturbation: {rate: {value, low, high, prompts} or
-        None}}, "detectors": {...}}}}``. ``detectors`` has each one's refusal rates on the originals
-        and, for every two, the share of answers on which they agree, Cohen's kappa, and answers on
-        which they do not.
-
-    Raises:
-        ValueError: ``primary`` names no detector.
     """
-    ways = [*detectors, *([JUDGE] if judge else [])]
-    if primary not in ways:
-        raise ValueError(f"primary must be one of {', '.join(ways)}, not {primary!r}")
-    replies, missing = _replies(samples, variants, generations, scores, detectors, judge)
-    marked = [sample.metadata.get("known") for sample in samples]
-    return {
-        "prompts": {
-            "known": sum(known is True for known in marked),
-            "unknown": sum(known is False for known in marked),
-            "unmarked": sum(not isinstance(known, bool) for known in marked),
-        },
-        "primary": primary,
-        "subjects": {
-            subject: {
-                "missing": missing[subject],
-                "asked": _asked(found, primary, seed),
-                "detectors": _compared(
-                    [reply for reply in found if reply.perturbation == ORIGINAL], ways, seed
+    replies, missing = _replies(records, ways, closeness)
+    stream_seed = derived_seed(seed, "unknown", closeness)
+    marks = [sample.metadata.get("known") for sample in records.samples]
+    return Unanswerable(
+        prompts=PromptCount(
+            known=sum(known is True for known in marks),
+            unknown=sum(known is False for known in marks),
+            unmarked=sum(not isinstance(known, bool) for known in marks),
+        ),
+        primary=ways.primary,
+        subjects={
+            subject: SubjectRates(
+                missing=missing[subject],
+                asked=_rates_by_wording(answers, ways.primary, stream_seed),
+                detectors=_comparison(
+                    [reply for reply in answers if reply.perturbation == ORIGINAL], ways.names
                 ),
-            }
-            for subject, found in replies.items()
+            )
+            for subject, answers in replies.items()
         },
-    }
+    )
 
 
 def _replies(
-    samples: Sequence[Sample],
-    variants: Iterable[Variant],
-    generations: Iterable[Generation],
-    scores: Iterable[Score],
-    detectors: Mapping[str, Detector],
-    judge: tuple[str, str] | None,
-) -> tuple[dict[str, list[Reply]], dict[str, int]]:
-    """Answers by subject, and how many generations failed."""
-    by_id = {s.id: s for s in samples if isinstance(s.metadata.get("known"), bool)}
-    valid = {v.variant_key for v in variants if v.status == "valid" and v.sample_id in by_id}
-    rouge: dict[tuple[str, VariantKey, int], list[float]] = defaultdict(list)
+    records: AnswerRecords, ways: RefusalWays, closeness: str
+) -> tuple[dict[str, list[_Reply]], dict[str, int]]:
+    """Return the answers by subject, and the number of failed generations by subject."""
+    by_id = {s.id: s for s in records.samples if isinstance(s.metadata.get("known"), bool)}
+    valid = {
+        v.variant_key for v in records.variants if v.status == "valid" and v.sample_id in by_id
+    }
+    close: dict[tuple[str, VariantKey, int], list[float]] = defaultdict(list)
     verdicts: dict[tuple[str, VariantKey, int], list[float]] = defaultdict(list)
-    for score in scores:
+    for score in records.scores:
         if score.status != "scored" or score.value is None:
             continue
         key = (score.subject, score.variant_key, score.repeat)
-        if judge is not None and (score.judge, score.dimension) == judge:
+        if ways.judge is not None and (score.judge, score.dimension) == ways.judge:
             verdicts[key].append(score.value)
-        elif score.dimension == "rouge_l":
-            rouge[key].append(score.value)
-    replies: dict[str, list[Reply]] = defaultdict(list)
+        elif score.dimension == closeness:
+            close[key].append(score.value)
+    replies: dict[str, list[_Reply]] = defaultdict(list)
     missing: dict[str, int] = defaultdict(int)
-    for generation in generations:
+    for generation in records.generations:
         if generation.variant_key not in valid or generation.perturbation == IDENTITY:
             continue
         text = generation.completion.text
@@ -154,12 +153,12 @@ def _replies(
         planted = sample.metadata.get("planted")
         names = [str(name) for name in planted] if isinstance(planted, list) else []
         refused: dict[str, bool | None] = {
-            name: detector(text, names) for name, detector in detectors.items()
+            name: detector(text, names) for name, detector in ways.detectors.items()
         }
-        if judge is not None:
+        if ways.judge is not None:
             refused[JUDGE] = float(np.mean(verdicts[key])) >= 0.5 if verdicts[key] else None
         replies[generation.subject].append(
-            Reply(
+            _Reply(
                 sample_id=sample.id,
                 perturbation=generation.perturbation,
                 known=sample.metadata["known"] is True,
@@ -167,7 +166,7 @@ def _replies(
                 names_it=any(name.lower() in text.lower() for name in names),
                 refused=refused,
                 exact=_same(text, sample.reference),
-                rouge_l=float(np.mean(rouge[key])) if rouge[key] else None,
+                closeness=float(np.mean(close[key])) if close[key] else None,
                 text=text,
             )
         )
@@ -180,111 +179,138 @@ def _same(answer: str, reference: str | None) -> bool | None:
     return None if reference is None else normalise_prompt(answer) == normalise_prompt(reference)
 
 
-def _asked(replies: Sequence[Reply], primary: str, seed: int) -> dict[str, dict[str, Any]]:
+def _rates_by_wording(replies: Sequence[_Reply], way: str, seed: int) -> dict[str, AnswerRates]:
+    """Count the rates on the originals, on all variants, and on each kind of them."""
     groups = {
         ORIGINAL: [reply for reply in replies if reply.perturbation == ORIGINAL],
         VARIANTS: [reply for reply in replies if reply.perturbation != ORIGINAL],
     }
     for name in sorted({reply.perturbation for reply in groups[VARIANTS]}):
         groups[name] = [reply for reply in replies if reply.perturbation == name]
-    return {name: _rates(group, primary, seed) for name, group in groups.items()}
+    return {name: _rates(group, way, seed) for name, group in groups.items()}
 
 
-def _rates(replies: Sequence[Reply], way: str, seed: int) -> dict[str, Any]:
+def _rates(replies: Sequence[_Reply], way: str, seed: int) -> AnswerRates:
     unknown = [reply for reply in replies if not reply.known]
     known = [reply for reply in replies if reply.known]
 
-    def false_answer(reply: Reply) -> bool | None:
+    def false_answer(reply: _Reply) -> bool | None:
         refused = reply.refused[way]
         return None if refused is None else not refused and not reply.empty
 
-    columns: dict[str, list[tuple[str, float | None]]] = {
-        "refusal": [(r.sample_id, r.refused[way]) for r in unknown],
-        "false_answer": [(r.sample_id, false_answer(r)) for r in unknown],
-        "uses_name": [
-            (r.sample_id, None if (said := false_answer(r)) is None else said and r.names_it)
-            for r in unknown
-        ],
-        "empty_unknown": [(r.sample_id, r.empty) for r in unknown],
-        "false_refusal": [(r.sample_id, r.refused[way]) for r in known],
-        "empty_known": [(r.sample_id, r.empty) for r in known],
-        "exact_match": [(r.sample_id, r.exact) for r in known],
-        "rouge_l": [(r.sample_id, r.rouge_l) for r in known],
-    }
-    return {name: _estimate(values, name, seed) for name, values in columns.items()}
+    def uses_name(reply: _Reply) -> bool | None:
+        return false_answer(reply) and reply.names_it
+
+    return AnswerRates(
+        refusal=_share(unknown, _refused_by(way)),
+        false_answer=_share(unknown, false_answer),
+        uses_name=_share(unknown, uses_name),
+        empty_unknown=_share(unknown, lambda reply: reply.empty),
+        false_refusal=_share(known, _refused_by(way)),
+        empty_known=_share(known, lambda reply: reply.empty),
+        exact_match=_share(known, lambda reply: reply.exact),
+        rouge_l=_mean_closeness(known, seed),
+    )
 
 
-def _estimate(
-    values: Iterable[tuple[str, float | None]], name: str, seed: int
-) -> dict[str, Any] | None:
-    """Mean over prompts with its 95 % interval; None where nothing is there to average.
+def _refused_by(way: str) -> Callable[[_Reply], bool | None]:
+    return lambda reply: reply.refused[way]
 
-    Zeros and ones have the Wilson interval, on the effective sample size where a prompt was asked
-    more than once; ROUGE-L has the studentised bootstrap.
-    """
-    by_prompt: dict[str, list[float]] = defaultdict(list)
-    for sample_id, value in values:
+
+def _by_prompt(
+    replies: Iterable[_Reply], value_of: Callable[[_Reply], float | None]
+) -> list[list[float]]:
+    """Group the values of answers by prompt, in the order of the prompts' ids."""
+    values: dict[str, list[float]] = defaultdict(list)
+    for reply in replies:
+        value = value_of(reply)
         if value is not None:
-            by_prompt[sample_id].append(float(value))
-    if not by_prompt:
+            values[reply.sample_id].append(float(value))
+    return [values[key] for key in sorted(values)]
+
+
+def _share(
+    replies: Iterable[_Reply], value_of: Callable[[_Reply], bool | None]
+) -> AnswerRate | None:
+    """Estimate a share over prompts; None without answers.
+
+    The interval is Wilson's, on the effective sample size where a prompt was asked more than once.
+    """
+    values = _by_prompt(replies, value_of)
+    if not values:
         return None
-    answers = sum(map(len, by_prompt.values()))
-    means = np.array([np.mean(by_prompt[key]) for key in sorted(by_prompt)])
-    low: float | None
-    high: float | None
-    if name == "rouge_l":
-        stream = np.random.Generator(np.random.PCG64(derived_seed(seed, "unknown", name)))
-        interval = studentised_bootstrap(means[:, None], rng=stream, low=0.0, high=1.0)
-        low, high = _number(interval.low), _number(interval.high)
-    else:
-        low, high = clustered_wilson(means, answers)
-    return {
-        "mean": float(means.mean()),
-        "low": low,
-        "high": high,
-        "prompts": len(means),
-        "answers": answers,
-    }
+    means = np.array([np.mean(column) for column in values])
+    low, high = clustered_wilson(means, sum(map(len, values)))
+    return _rate(values, means, low, high)
+
+
+def _mean_closeness(replies: Iterable[_Reply], seed: int) -> AnswerRate | None:
+    """Estimate the mean closeness over prompts, in [0, 1], by the studentised bootstrap."""
+    values = _by_prompt(replies, lambda reply: reply.closeness)
+    if not values:
+        return None
+    means = np.array([np.mean(column) for column in values])
+    stream = np.random.Generator(np.random.PCG64(seed))
+    interval = studentised_bootstrap(means[:, None], rng=stream, low=0.0, high=1.0)
+    return _rate(values, means, _number(interval.low), _number(interval.high))
+
+
+def _rate(
+    values: Sequence[Sequence[float]],
+    means: NDArray[np.float64],
+    low: float | None,
+    high: float | None,
+) -> AnswerRate:
+    answers = sum(map(len, values))
+    return AnswerRate(
+        mean=float(means.mean()), low=low, high=high, prompts=len(means), answers=answers
+    )
 
 
 def _number(values: NDArray[np.float64]) -> float | None:
     return None if np.isnan(values[0]) else float(values[0])
 
 
-def _compared(replies: Sequence[Reply], ways: Sequence[str], seed: int) -> dict[str, Any]:
-    """Each way's rates on the originals, and how far each two of them agree."""
-    rates: dict[str, Any] = {}
-    for way in ways:
-        found = _rates(replies, way, seed)
-        rates[way] = {name: found[name] for name in ("refusal", "false_refusal")}
-    pairs = []
-    for first, second in combinations(ways, 2):
-        both = [r for r in replies if None not in (r.refused[first], r.refused[second])]
-        a = np.array([bool(reply.refused[first]) for reply in both])
-        b = np.array([bool(reply.refused[second]) for reply in both])
-        apart = [reply for reply, x, y in zip(both, a, b, strict=True) if x != y]
-        pairs.append(
-            {
-                "ways": [first, second],
-                "answers": len(both),
-                "agreement": float((a == b).mean()) if both else None,
-                "kappa": _kappa(a, b) if both else None,
-                "only_first": int((a & ~b).sum()) if both else 0,
-                "only_second": int((b & ~a).sum()) if both else 0,
-                "examples": [
-                    {
-                        "sample_id": reply.sample_id,
-                        "refused": {way: reply.refused[way] for way in (first, second)},
-                        "answer": " ".join(reply.text.split())[:200],
-                    }
-                    for reply in apart[:SHOWN]
-                ],
-            }
-        )
-    return {"rates": rates, "pairs": pairs}
+def _comparison(replies: Sequence[_Reply], ways: Sequence[str]) -> DetectorComparison:
+    """Compare the rates of every way on the originals, and each two ways answer by answer."""
+    known = [reply for reply in replies if reply.known]
+    unknown = [reply for reply in replies if not reply.known]
+    return DetectorComparison(
+        rates={
+            way: RefusalRates(
+                refusal=_share(unknown, _refused_by(way)),
+                false_refusal=_share(known, _refused_by(way)),
+            )
+            for way in ways
+        },
+        pairs=tuple(_agreement(replies, pair) for pair in combinations(ways, 2)),
+    )
+
+
+def _agreement(replies: Sequence[_Reply], ways: tuple[str, str]) -> RefusalAgreement:
+    first, second = ways
+    both = [r for r in replies if None not in (r.refused[first], r.refused[second])]
+    a = np.array([bool(reply.refused[first]) for reply in both], dtype=bool)
+    b = np.array([bool(reply.refused[second]) for reply in both], dtype=bool)
+    return RefusalAgreement(
+        ways=ways,
+        answers=len(both),
+        agreement=float((a == b).mean()) if both else None,
+        kappa=_kappa(a, b) if both else None,
+        only_first=int((a & ~b).sum()),
+        only_second=int((b & ~a).sum()),
+        examples=tuple(
+            RefusalDisagreement(
+                sample_id=reply.sample_id,
+                refused={way: bool(reply.refused[way]) for way in ways},
+                answer=" ".join(reply.text.split())[:200],
+            )
+            for reply in [r for r in both if r.refused[first] != r.refused[second]][:EXAMPLES]
+        ),
+    )
 
 
 def _kappa(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> float | None:
-    """Cohen's kappa (1960); None where chance alone agrees always."""
+    """Compute Cohen's kappa (1960); None where chance alone agrees always."""
     expected = float(a.mean() * b.mean() + (1 - a.mean()) * (1 - b.mean()))
     return None if expected == 1.0 else float(((a == b).mean() - expected) / (1 - expected))

@@ -22,27 +22,27 @@ def canonical_json(value: Any) -> str:
 
 
 def digest(value: Any) -> str:
-    """SHA-256 of ``value``'s canonical JSON, as 64 hexadecimal digits."""
+    """Return the SHA-256 of ``value`` as canonical JSON, 64 hexadecimal digits."""
     return hashlib.sha256(canonical_json(value).encode("ascii")).hexdigest()
 
 
 def file_digest(path: Path) -> str:
-    """SHA-256 of a file's bytes, as 64 hexadecimal digits."""
+    """Return the SHA-256 of a file, 64 hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def derived_rng(seed: int, *parts: str | int) -> random.Random:
-    """A random stream of its own for ``(seed, *parts)``, the same in every process.
+    """Return a random stream for ``(seed, *parts)``, the same in every process.
 
     String seeding of ``random.Random`` goes through SHA-512, so neighbouring keys give
-    independent streams and ``PYTHONHASHSEED`` has no part in it.
+    independent streams and ``PYTHONHASHSEED`` plays no part.
     """
     return random.Random(canonical_json([seed, *parts]))
 
 
 def derived_seed(seed: int, *parts: str | int) -> int:
-    """A 63-bit seed for ``(seed, *parts)``, for libraries that take an integer."""
+    """Return a 63-bit seed for ``(seed, *parts)``, for libraries that take an integer."""
     return (
         int.from_bytes(
             hashlib.sha256(canonical_json([seed, *parts]).encode("ascii")).digest()[:8], "big"

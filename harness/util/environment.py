@@ -1,4 +1,4 @@
-"""Where a run was made: commit, package versions, hardware. For the manifest; imports no torch."""
+"""The environment of a run, for its manifest: commit, package versions, hardware. Imports no torch."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _PACKAGES = (
 
 
 def git_state(folder: Path | None = None) -> dict[str, Any]:
-    """Commit and whether the tree has changes; empty outside a checkout or without git."""
+    """Return the commit and whether the tree has changes; empty outside a checkout or without git."""
     folder = folder or Path(__file__).resolve().parents[2]
 
-    def ask(*arguments: str) -> str | None:
+    def git(*arguments: str) -> str | None:
         try:
             done = subprocess.run(
                 ["git", "-C", str(folder), *arguments],
@@ -31,18 +31,18 @@ def git_state(folder: Path | None = None) -> dict[str, Any]:
             return None
         return done.stdout.strip()
 
-    top = ask("rev-parse", "--show-toplevel")
+    top = git("rev-parse", "--show-toplevel")
     if top is None or Path(top) != folder:
         return {}
     return {
-        "commit": ask("rev-parse", "HEAD"),
-        "dirty": bool(ask("status", "--porcelain", "--untracked-files=no")),
+        "commit": git("rev-parse", "HEAD"),
+        "dirty": bool(git("status", "--porcelain", "--untracked-files=no")),
     }
 
 
 def package_versions() -> dict[str, str]:
-    """Versions of what decides the figures, and of every installed Jostle plug-in package."""
-    found = {"python": platform.python_version()}
+    """Return versions of the packages that decide figures, and of installed plug-in packages."""
+    versions = {"python": platform.python_version()}
     plugins = [
         distribution.name
         for distribution in distributions()
@@ -50,14 +50,14 @@ def package_versions() -> dict[str, str]:
     ]
     for name in dict.fromkeys((*_PACKAGES, *plugins)):
         try:
-            found[name] = version(name)
+            versions[name] = version(name)
         except PackageNotFoundError:
             continue
-    return found
+    return versions
 
 
 def hardware() -> dict[str, Any]:
-    """Processor, cores, memory in GiB, and the GPUs if torch is loaded and sees any."""
+    """Return processor, cores, memory in GiB, and the GPUs that torch sees if it is loaded."""
     import psutil
 
     state: dict[str, Any] = {

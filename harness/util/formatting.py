@@ -1,4 +1,4 @@
-"""Figures as people read them, with no digit that the uncertainty does not carry."""
+"""Figures, counts, lists and durations for people, with no digit beyond the uncertainty."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ MINUS = "\N{MINUS SIGN}"
 
 
 def decimals(width: float) -> int:
-    """Digits after the point for a figure whose interval has this width."""
+    """Return the digits after the point for a figure whose interval has this width."""
     if not math.isfinite(width) or width <= 0 or width >= 0.02:
         return 2
     return 3 if width >= 0.002 else 4
 
 
 def figure(value: float | None, digits: int = 2, *, sign: bool = False) -> str:
-    """``value`` with a true minus sign; ``–`` for none."""
+    """Return ``value`` with a true minus sign; ``–`` for none."""
     if value is None:
         return "–"
     text = f"{value:+.{digits}f}" if sign else f"{value:.{digits}f}"
@@ -58,7 +58,7 @@ def with_interval(estimate: HasInterval | None, *, sign: bool = False, flip: boo
 
 
 def plural(count: int, noun: str, nouns: str | None = None) -> str:
-    """``1 prompt``, ``24 prompts``."""
+    """Return ``1 prompt``, ``24 prompts``."""
     return f"{count:,} {noun if count == 1 else nouns or noun + 's'}"
 
 
@@ -70,5 +70,5 @@ def duration(seconds: float) -> str:
 
 
 def listing(items: list[str]) -> str:
-    """``a``, ``a and b``, ``a, b and c``."""
+    """Return ``a``, ``a and b``, ``a, b and c``."""
     return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}"

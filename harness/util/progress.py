@@ -1,4 +1,4 @@
-"""How long work reports where it stands; the command line decides how it looks."""
+"""Progress of long work; the command line decides how it looks."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Protocol
 
 
 class Task(Protocol):
-    """One running stage."""
+    """A running stage."""
 
     def advance(self, n: int = 1) -> None:
-        """``n`` more items are done."""
+        """Count ``n`` more finished items."""
         ...
 
 
@@ -19,26 +19,26 @@ class Progress(Protocol):
     """Shows stages as they run."""
 
     def stage(self, title: str, total: int) -> AbstractContextManager[Task]:
-        """Begin a stage of ``total`` items; it ends with the ``with`` block."""
+        """Begin a stage of ``total`` items, which ends with the ``with`` block."""
         ...
 
     def note(self, text: str) -> None:
-        """One line that the user should see."""
+        """Show one line to the user."""
         ...
 
 
-class _Nothing:
+class _SilentTask:
     def advance(self, n: int = 1) -> None:
         pass
 
 
 class Silent:
-    """Shows nothing."""
+    """Progress that shows nothing."""
 
     @contextmanager
     def stage(self, title: str, total: int) -> Iterator[Task]:
-        """A stage that shows nothing."""
-        yield _Nothing()
+        """Begin a stage that shows nothing."""
+        yield _SilentTask()
 
     def note(self, text: str) -> None:
-        """Say nothing."""
+        """Show nothing."""

@@ -1,4 +1,4 @@
-"""Where the shipped files and the caches lie."""
+"""Places of the shipped files and of the cache."""
 
 from __future__ import annotations
 
@@ -14,42 +14,42 @@ BUNDLED = "bundled:"
 
 
 def configs_root() -> Path:
-    """The folder of shipped suites, rubrics, training configs and sample data."""
+    """Return the folder of shipped suites, rubrics, training configs and sample data."""
     return Path(str(files("configs")))
 
 
 def resolve(path: str) -> Path:
-    """A path as users write it: ``bundled:data/code/train.jsonl``, else relative to the working folder.
+    """Resolve a path as users write it: ``bundled:data/x.jsonl``, else as of the working folder.
 
     Raises:
-        DataError: A bundled file that does not exist.
+        DataError: The bundled file does not exist.
     """
     if not path.startswith(BUNDLED):
         return Path(path).expanduser()
-    found = configs_root() / path.removeprefix(BUNDLED)
-    if not found.exists():
+    bundled = configs_root() / path.removeprefix(BUNDLED)
+    if not bundled.exists():
         raise DataError(f"{path}: no such bundled file (looked in {configs_root()})")
-    return found
+    return bundled
 
 
 def cache_root() -> Path:
-    """The cache folder: ``JOSTLE_CACHE``, else the platform's (e.g. ``~/.cache/jostle``)."""
+    """Return the cache folder: ``JOSTLE_CACHE``, else the platform's (``~/.cache/jostle``)."""
     override = os.environ.get("JOSTLE_CACHE")
     return Path(override).expanduser() if override else Path(platformdirs.user_cache_dir("jostle"))
 
 
 def shipped(path: Path, folder: str) -> Path:
-    """A YAML file as given, or the shipped one of that name (``counseling``).
+    """Find a YAML file: the one given, or the shipped one of that name (``counseling``).
 
     Raises:
-        DataError: Neither exists; says which shipped ones there are.
+        DataError: Neither exists; the message lists the shipped ones.
     """
     if path.exists() or path.suffix:
         return path
     root = configs_root() / folder
-    found = root / f"{path}.yaml"
-    if found.exists():
-        return found
+    named = root / f"{path}.yaml"
+    if named.exists():
+        return named
     names = ", ".join(
         sorted(str(p.relative_to(root).with_suffix("")) for p in root.rglob("*.yaml"))
     )

@@ -1,4 +1,4 @@
-"""Keeps keys out of configs, which are printed, digested and written into manifests."""
+"""Keeps secrets out of configs, which are printed, digested and written into manifests."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ _SECRET = frozenset(
 
 
 def refuse_secrets(value: Any) -> None:
-    """Look for fields that hold a secret, however deep.
+    """Refuse fields that hold a secret, however deeply nested.
 
     Raises:
-        ValueError: One is there; the message names the field and not its value.
+        ValueError: There is one; the message names the field and not its value.
     """
     if isinstance(value, dict):
         for key, inner in value.items():

@@ -1,4 +1,4 @@
-"""YAML into pydantic models, with errors that name file, line and field."""
+"""Reads YAML into pydantic models, with errors that name file, line and field."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def load_yaml(path: Path, overrides: Sequence[str], model: type[M]) -> M:
         model: The pydantic model to build.
 
     Raises:
-        ConfigError: The file cannot be read or parsed, a key is unknown or twice there, or a value
-            does not fit; one line with file, line and field.
+        ConfigError: The file cannot be read or parsed, a key is unknown or a duplicate, or a value does
+            not fit; one line with file, line and field.
     """
     data, lines = parse_yaml(path)
     overridden: dict[Loc, str] = {}
@@ -41,10 +41,10 @@ def load_yaml(path: Path, overrides: Sequence[str], model: type[M]) -> M:
 
 
 def parse_yaml(path: Path) -> tuple[dict[str, Any], dict[Loc, int]]:
-    """Read a YAML mapping and the line (from 1) on which every key and item stands.
+    """Read a YAML mapping, and the line (from 1) of every key and item.
 
     Raises:
-        ConfigError: Not readable, not UTF-8, not YAML, a key twice, or not a mapping.
+        ConfigError: Not readable, not UTF-8, not YAML, a duplicate key, or not a mapping.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -58,9 +58,9 @@ def parse_yaml(path: Path) -> tuple[dict[str, Any], dict[Loc, int]]:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
         data = yaml.safe_load(text)
     except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f":{mark.line + 1}" if mark else ""
-        problem = getattr(error, "problem", None) or str(error).splitlines()[0]
+        marked = error if isinstance(error, yaml.MarkedYAMLError) else None
+        line = f":{marked.problem_mark.line + 1}" if marked and marked.problem_mark else ""
+        problem = (marked and marked.problem) or str(error).splitlines()[0]
         raise ConfigError(f"{path}{line}: not valid YAML: {problem}") from None
     if node is None or not isinstance(data, dict):
         raise ConfigError(f"{path}: expected a YAML mapping (key: value lines)")
@@ -76,8 +76,8 @@ def _collect_lines(node: yaml.Node, loc: Loc, lines: dict[Loc, int], path: Path)
             child = (*loc, str(key.value))
             if child in lines:
                 raise ConfigError(
-                    f"{path}:{key.start_mark.line + 1}: {_dotted(child)}: this key stands here for"
-                    f" the second time (first on line {lines[child]}); remove one"
+                    f"{path}:{key.start_mark.line + 1}: {_dotted(child)}: duplicate key"
+                    f" (first on line {lines[child]}); remove one"
                 )
             lines[child] = key.start_mark.line + 1
             _collect_lines(value, child, lines, path)
@@ -171,13 +171,13 @@ def _known_fields(model: type[BaseModel], loc: Loc) -> list[str]:
 
 
 def _inner_model(annotation: Any) -> Any:
-    """The pydantic model inside ``X | None``, ``list[X]``, ``tuple[X, ...]`` and the like."""
+    """Return the pydantic model inside ``X | None``, ``list[X]``, ``tuple[X, ...]`` and the like."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     origin = typing.get_origin(annotation)
     if origin in (Union, types.UnionType) or origin is not None:
         for argument in typing.get_args(annotation):
-            found = _inner_model(argument)
-            if isinstance(found, type) and issubclass(found, BaseModel):
-                return found
+            inner = _inner_model(argument)
+            if isinstance(inner, type) and issubclass(inner, BaseModel):
+                return inner
     return annotation

@@ -1,4 +1,4 @@
-"""The gate's explicit checks, over the sentences that edits touch, before and after."""
+"""Explicit checks of the gate, on the sentences that edits touch, before and after."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
+from harness.protocols import Limits
 from harness.records import Edit
 from harness.text.edits import apply_edits
-from perturbations.common import Limits, lexicon_lines, word_set
-from perturbations.role_graph import role_structure, roles_consistent
+from harness.text.lexicon import lexicon_lines, word_set
+from harness.text.roles import role_structure, roles_consistent
 
 if TYPE_CHECKING:
     from harness.text.parse import Text
@@ -36,12 +37,12 @@ class Passage:
 
     @cached_property
     def words_before(self) -> list[str]:
-        """Words of the touched sentences, in small letters."""
+        """Return the words of the touched sentences, in small letters."""
         return [w.lower().replace("’", "'") for w in _WORD.findall(self.before)]
 
     @cached_property
     def words_after(self) -> list[str]:
-        """The same of what stands there afterwards."""
+        """Return the words of the same passages after the edits, in small letters."""
         return [w.lower().replace("’", "'") for w in _WORD.findall(self.after)]
 
 
@@ -55,7 +56,7 @@ def _lines(passage: Passage, limits: Limits) -> str | None:
 
 
 def _protected(passage: Passage, limits: Limits) -> str | None:
-    """Code, URLs and quotations stand there as often as before, letter for letter."""
+    """Require code, URLs and quotations as often as before, letter for letter."""
     for start, end, kind in passage.text.protected:
         if kind in ("code", "url", "quote") and any(
             s < end and start < e for s, e in passage.spans
@@ -105,7 +106,7 @@ def _roles(passage: Passage, limits: Limits) -> str | None:
 
 
 def role_exchange(passage: Passage, limits: Limits) -> str | None:
-    """For kinds that exchange roles: one for one, over the whole prompt, gender kept."""
+    """Require that roles are exchanged one for one, over the whole prompt, with the same gender."""
     raw = passage.text.raw
     return roles_consistent(raw, apply_edits(raw, passage.edits))
 
@@ -139,7 +140,7 @@ CHECKS: Mapping[str, Check] = {
 
 
 def too_much(passage: Passage, limits: Limits, severity: str) -> str | None:
-    """Why more words change than ``severity`` allows, or None."""
+    """Return why more words change than ``severity`` allows, or None."""
     if limits.same_words:
         return None
     raw = passage.text.raw
@@ -153,7 +154,7 @@ def too_much(passage: Passage, limits: Limits, severity: str) -> str | None:
 
 
 def _words_changed(before: str, after: str) -> int:
-    """How many words of one edit go or come; those that merely stand in it do not count."""
+    """Count the words that one edit removes or adds; words that it repeats do not count."""
     old, new = Counter(_WORD.findall(before.lower())), Counter(_WORD.findall(after.lower()))
     return max((old - new).total(), (new - old).total())
 
@@ -173,13 +174,13 @@ def _denials(words: Sequence[str]) -> int:
 
 @lru_cache(maxsize=1)
 def _frozen_terms() -> dict[str, str]:
-    """Spelling to the term it spells."""
+    """Map each spelling to its term."""
     return {w: line.split()[0] for line in lexicon_lines("frozen.txt") for w in line.split()}
 
 
 def _touched(text: Text, edits: Sequence[Edit]) -> Iterable[tuple[int, int]]:
-    """The sentences that edits touch, neighbours joined; what lies between sentences on its own."""
-    wanted: list[tuple[int, int]] = []
+    """Yield the spans of touched sentences, neighbours joined; text between sentences apart."""
+    spans: list[tuple[int, int]] = []
     sentences = text.sentences
     at = 0
     for edit in edits:
@@ -190,11 +191,11 @@ def _touched(text: Text, edits: Sequence[Edit]) -> Iterable[tuple[int, int]]:
         while i < len(sentences) and sentences[i].start <= edit.end:
             start, end = min(start, sentences[i].start), max(end, sentences[i].end)
             i += 1
-        if wanted and start <= wanted[-1][1] + 1:
-            wanted[-1] = (wanted[-1][0], max(end, wanted[-1][1]))
+        if spans and start <= spans[-1][1] + 1:
+            spans[-1] = (spans[-1][0], max(end, spans[-1][1]))
         else:
-            wanted.append((start, end))
-    return wanted
+            spans.append((start, end))
+    return spans
 
 
 def _rewritten(

@@ -1,4 +1,4 @@
-"""Expands samples into variants: seeding, the gate, further candidates, fillers.
+"""Expansion of samples into variants: seeding, the gate, further candidates, fillers.
 
 Plug-ins propose; everything else is here. Prompts go through in chunks, so that each is parsed once
 for all kinds and passages are embedded in batches, but nothing about one prompt depends on another:
@@ -11,7 +11,7 @@ import random
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal, TypeAlias
 
 from harness.errors import JostleError, PluginError
 from harness.protocols import ProposesMany
@@ -29,6 +29,8 @@ SHORTFALL = "shortfall"
 CANDIDATES = 8
 CHUNK = 64
 
+Proposal: TypeAlias = Sequence[Edit] | str | None
+
 
 def expand(
     samples: Sequence[Sample],
@@ -37,7 +39,7 @@ def expand(
     seed: int,
     variants_per_kind: int = 1,
     variants_per_prompt: int = 5,
-    gate: Gate | None = None,
+    gate: Gate,
 ) -> Iterator[Variant]:
     """Yield every sample's original, its variants kind by kind, then fillers.
 
@@ -52,9 +54,8 @@ def expand(
         seed: The run's seed.
         variants_per_kind: Replicates of each kind.
         variants_per_prompt: How many valid variants each prompt should end with.
-        gate: What decides; the default gate, with similarity, if None.
+        gate: Decides which candidates count.
     """
-    gate = gate or Gate()
     for start in range(0, len(samples), CHUNK):
         chunk = samples[start : start + CHUNK]
         texts = parse([sample.prompt for sample in chunk])
@@ -113,7 +114,7 @@ class _Prompt:
 
 @dataclass(eq=False)
 class _Slot:
-    """One variant to be made: tries candidates until one is accepted or the bound is reached."""
+    """A variant to be made: tries candidates until one is accepted or the bound is reached."""
 
     prompt: _Prompt
     kind: Kind
@@ -125,7 +126,7 @@ class _Slot:
     edits: tuple[Edit, ...] = ()
     raw: str = ""
     similarity: float | None = None
-    ready: list[Any] = field(default_factory=list)
+    proposed: list[Proposal | PluginError] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         if not self.filler:
@@ -136,51 +137,47 @@ class _Slot:
         return self.status == "valid"
 
     def propose(self, gate: Gate) -> Passage | None:
-        """The next candidate that passes the explicit checks, or None when settled without one."""
+        """Return the next candidate that passes the explicit checks, or None once settled without."""
         text = self.prompt.text
         if self.kind.traits.same_text:
             self.status, self.raw = "valid", text.raw
             return None
         while self.candidate < CANDIDATES:
-            found = self._call(text)
+            edits = self._next_edits(text)
             self.candidate += 1
-            if found is None:
+            if edits is None:
                 self._settle_empty()
                 return None
-            if isinstance(found, str):  # the plug-in failed
-                self.reason = found
+            if isinstance(edits, str):  # the plug-in failed
+                self.reason = edits
                 continue
-            self.edits = found
-            checked = gate.check(
-                text,
-                found,
-                kind=self.kind.name,
-                severity=self.kind.severity,
-                limits=self.kind.traits.limits,
+            self.edits = edits
+            passage = gate.check(
+                text, edits, severity=self.kind.severity, limits=self.kind.traits.limits
             )
-            if isinstance(checked, str):
-                self.reason = checked
+            if isinstance(passage, str):
+                self.reason = passage
                 continue
-            self.raw = apply_edits(text.raw, found)
+            self.raw = apply_edits(text.raw, edits)
             if self.raw in self.prompt.taken:
                 self.reason = "sibling: the same text as another variant of this prompt"
                 continue
             self.prompt.taken.add(self.raw)
-            return checked
+            return passage
         self.status = "unchanged" if (self.reason or "").startswith("unchanged") else "rejected"
         return None
 
     def reject(self, reason: str) -> None:
-        """The candidate fell short of the floor; the next one may do."""
+        """Drop the candidate, which fell short of the floor; the next one may pass."""
         self.reason = reason
         self.prompt.taken.discard(self.raw)
 
     def accept(self, similarity: float | None) -> None:
-        """This candidate it is."""
+        """Settle on the current candidate."""
         self.status, self.similarity, self.reason = "valid", similarity, None
 
     def record(self, made_from: str) -> Variant:
-        """What crosses the disk."""
+        """Return the variant as it is stored."""
         assert self.status != "open"
         ok = self.ok
         return Variant(
@@ -198,7 +195,7 @@ class _Slot:
         )
 
     def rng(self) -> random.Random:
-        """The random stream of the next candidate."""
+        """Return the random stream of the next candidate."""
         return derived_rng(
             self.prompt.seed,
             self.prompt.sample.id,
@@ -208,24 +205,21 @@ class _Slot:
             self.candidate,
         )
 
-    def _call(self, text: Text) -> tuple[Edit, ...] | str | None:
-        """The next candidate's edits, or None for inapplicable, or how the plug-in failed."""
+    def _next_edits(self, text: Text) -> tuple[Edit, ...] | str | None:
+        """Return the next candidate's edits, None if inapplicable, or how the plug-in failed."""
         try:
-            if self.ready:
-                proposed = self.ready.pop()
-                if isinstance(proposed, PluginError):
-                    raise proposed
-            else:
-                proposed = self.kind.plugin(text, self.rng())
-            if proposed is None:
+            proposal = self.proposed.pop() if self.proposed else self.kind.plugin(text, self.rng())
+            if isinstance(proposal, PluginError):
+                raise proposal
+            if proposal is None:
                 return None
-            if isinstance(proposed, str):
-                return find_edits(text.raw, proposed)
-            edits = normalised(text.raw, proposed)
+            if isinstance(proposal, str):
+                return find_edits(text.raw, proposal)
+            edits = normalised(text.raw, proposal)
             apply_edits(text.raw, edits)
         except Exception as error:  # a plug-in's fault costs its variant, never the run
             if isinstance(error, JostleError) and not isinstance(error, PluginError):
-                raise  # a budget that is spent, an endpoint that refuses: worth a stop
+                raise  # a budget that is spent, an endpoint that refuses: the run must stop
             return f"failed: {type(error).__name__}: {' '.join(str(error).split())[:200]}"
         return edits
 
@@ -240,7 +234,7 @@ def _resolve(slots: Sequence[_Slot], gate: Gate) -> None:
     """Settle all slots, round by round, so that each round embeds one batch."""
     pending = list(slots)
     while pending:
-        _ask_together(pending)
+        _propose_together(pending)
         proposed: list[tuple[_Slot, Passage]] = []
         for slot in pending:
             passage = slot.propose(gate)
@@ -256,8 +250,8 @@ def _resolve(slots: Sequence[_Slot], gate: Gate) -> None:
                 pending.append(slot)
 
 
-def _ask_together(slots: Sequence[_Slot]) -> None:
-    """One call for all next candidates of each plug-in that takes ``many`` at once."""
+def _propose_together(slots: Sequence[_Slot]) -> None:
+    """Ask each plug-in that takes ``many`` once for all its next candidates."""
     groups: dict[int, list[_Slot]] = {}
     for slot in slots:
         if isinstance(slot.kind.plugin, ProposesMany):
@@ -267,13 +261,13 @@ def _ask_together(slots: Sequence[_Slot]) -> None:
         assert isinstance(plugin, ProposesMany)
         answers = plugin.many([(slot.prompt.text, slot.rng()) for slot in group])
         for slot, answer in zip(group, answers, strict=True):
-            slot.ready = [answer]
+            slot.proposed = [answer]
 
 
 def _fill(
     prompts: Sequence[_Prompt], kinds: Sequence[Kind], made: int, wanted: int, gate: Gate
 ) -> None:
-    """Further replicates, in turn over the kinds that worked on a prompt, until it has enough."""
+    """Add further replicates, in turn over the kinds that worked on a prompt, until it has enough."""
     queues = {id(prompt): _filling_kinds(prompt, kinds) for prompt in prompts}
     used: Counter[tuple[int, int]] = Counter()
     while True:
@@ -296,12 +290,13 @@ def _fill(
 
 def _filling_kinds(prompt: _Prompt, kinds: Sequence[Kind]) -> list[Kind]:
     worked = {id(s.kind) for s in prompt.slots if s.ok and s.kind.name != IDENTITY}
-    found = [kind for kind in kinds if id(kind) in worked]
-    return sorted(found, key=lambda kind: kind.traits.last_resort)
+    return sorted(
+        (kind for kind in kinds if id(kind) in worked), key=lambda kind: kind.traits.last_resort
+    )
 
 
 def _requeue(queue: list[Kind], kind: Kind) -> None:
-    """Back to the end of its rank: the last resorts stay behind all others."""
+    """Put a kind back at the end of its rank: the last resorts stay behind all others."""
     if kind.traits.last_resort:
         queue.append(kind)
         return

@@ -1,4 +1,4 @@
-"""The gate: what a candidate must keep to count as the same prompt in other words.
+"""The gate: what a candidate must preserve to count as the same prompt in other words.
 
 Cosine alone does not tell good from bad ("did" / "did not" is .83, a good change of role .78), so
 it is a floor per kind beside explicit checks, which run first. All look only at the sentences that
@@ -13,14 +13,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from harness.errors import PluginError
+from harness.protocols import Limits
 from harness.records import Edit
 from harness.text.edits import normalised
 from harness.util.digest import digest
 from harness.variants.checks import CHECKS, Passage, role_exchange, too_much
-from perturbations.common import Limits, package_digest
 
 if TYPE_CHECKING:
     from harness.text.parse import Text
+
+VERSION = "1"
+"""To be raised whenever a check may decide otherwise: variants are then made again."""
 
 # About as much as MiniLM's window of 256 tokens holds.
 _WINDOW_CHARACTERS = 1000
@@ -30,16 +33,16 @@ class Embeds(Protocol):
     """Texts to unit vectors, as ``harness.text.embedding.Embedder`` does."""
 
     def embed(self, texts: Sequence[str]) -> Any:
-        """One row a text."""
+        """Return one row for each text."""
         ...
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """What the gate says of one candidate.
+class GateVerdict:
+    """The gate's decision on one candidate.
 
     Attributes:
-        reason: None for accepted; else the check's name, a colon and one line.
+        reason: None if it is accepted; else the check's name, a colon and one line.
         similarity: Cosine of the changed passages, where it was measured.
     """
 
@@ -70,18 +73,17 @@ class Gate:
     @property
     def fingerprint(self) -> str:
         """Digest of what decides: settings, checks and lexicons."""
-        return digest(["gate", self.similarity, self.floors, package_digest()])
+        return digest(["gate", self.similarity, self.floors, VERSION])
 
     def check(
         self,
         text: Text,
         edits: Sequence[Edit],
         *,
-        kind: str,
         severity: str,
         limits: Limits | None = None,
     ) -> str | Passage:
-        """The explicit checks, cheapest first.
+        """Run the explicit checks, cheapest first.
 
         Returns:
             The reason for the rejection, or the passage whose similarity remains to be judged.
@@ -102,15 +104,15 @@ class Gate:
                     check = role_exchange
                 else:
                     continue
-            found = check(passage, limits)
-            if found:
-                return f"{name}: {found}"
+            reason = check(passage, limits)
+            if reason:
+                return f"{name}: {reason}"
         return passage
 
-    def judge(self, passages: Sequence[tuple[Passage, str, Limits | None]]) -> list[Verdict]:
+    def judge(self, passages: Sequence[tuple[Passage, str, Limits | None]]) -> list[GateVerdict]:
         """Measure similarity for many passages at once: (passage, kind, limits) each."""
         if not self.similarity:
-            return [Verdict(None) for _ in passages]
+            return [GateVerdict(None) for _ in passages]
         pieces = [list(_windows(passage)) for passage, _, _ in passages]
         texts = list(dict.fromkeys(t for windows in pieces for pair in windows for t in pair))
         vectors = dict(zip(texts, self._embed(texts), strict=True)) if texts else {}
@@ -122,7 +124,7 @@ class Gate:
             cosine = round(cosine, 4)
             floor = self.floors.get(kind, (limits or Limits()).floor)
             reason = None if cosine >= floor else f"similarity: {cosine:.2f} is below {floor:.2f}"
-            verdicts.append(Verdict(reason, cosine))
+            verdicts.append(GateVerdict(reason, cosine))
         return verdicts
 
     def _embed(self, texts: Sequence[str]) -> Any:
@@ -134,7 +136,7 @@ class Gate:
 
 
 def _windows(passage: Passage) -> Iterable[tuple[str, str]]:
-    """Passages side by side, joined up to about what the embedding model reads."""
+    """Yield passages before and after, joined up to about what the embedding model reads."""
     before: list[str] = []
     after: list[str] = []
     for old, new in passage.pairs:

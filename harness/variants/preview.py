@@ -1,4 +1,4 @@
-"""What a look at variants shows: a table per kind, and a page with the differences highlighted."""
+"""A preview of variants: a table by kind, and a page with the differences highlighted."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.records import IDENTITY, ORIGINAL, Sample, Variant
+from harness.variants.expand import SHORTFALL
 
-_NOT_KINDS = (ORIGINAL, "shortfall")
+_NOT_KINDS = (ORIGINAL, SHORTFALL)
 
 
 @dataclass(frozen=True)
 class KindRow:
-    """What one kind did, over all prompts.
+    """Counts of one kind over all prompts.
 
     Attributes:
         name: The kind, with its severity.
@@ -39,7 +40,7 @@ class KindRow:
 
 
 def table(variants: Sequence[Variant]) -> list[KindRow]:
-    """One row a kind and severity, in order of first appearance."""
+    """Count variants by kind and severity, in order of first appearance."""
     groups: dict[tuple[str, str], list[Variant]] = {}
     for variant in variants:
         if variant.perturbation not in _NOT_KINDS:
@@ -66,7 +67,7 @@ def _row(name: str, group: Sequence[Variant]) -> KindRow:
 
 
 def format_table(rows: Sequence[KindRow]) -> str:
-    """The table as aligned text."""
+    """Return the table as aligned text."""
     header = ("kind", "tried", "applicable", "accepted", "edits", "cosine", "5th %", "rejected by")
     cells = [header] + [_cells(row) for row in rows]
     widths = [max(len(line[i]) for line in cells) for i in range(len(header))]
@@ -94,7 +95,7 @@ def _cells(row: KindRow) -> tuple[str, ...]:
 
 
 def highlighted(raw: str, variant: Variant) -> str:
-    """``raw`` with the variant's edits as ``<del>`` and ``<ins>``, as HTML."""
+    """Return ``raw`` with the variant's edits as ``<del>`` and ``<ins>``, as HTML."""
     parts: list[str] = []
     at = 0
     for edit in sorted(variant.edits, key=lambda e: (e.start, e.end)):
@@ -176,7 +177,7 @@ def _prompt(sample: Sample, variants: Sequence[Variant]) -> Iterator[str]:
             continue
         notes = [variant.severity, f"replicate {variant.replicate}"]
         if variant.filler:
-            notes.append("filler")
+            notes.append("fills up")
         if variant.similarity is not None:
             notes.append(f"cosine {variant.similarity:.2f}")
         if variant.perturbation == IDENTITY:

@@ -12,18 +12,18 @@ an answer longer than the model's window is seen to its end.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from harness.text import embedding
+from harness.text.embedding import Embed
 from judges.regression import surface_features as surface
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    Embed = Callable[[Sequence[str]], NDArray[np.float32]]
 
 FEATURES = "sentences, question*sentences, cosine, cosine^2, " + ", ".join(surface.NAMES)
 FIGURES = 2 * embedding.DIMENSIONS

@@ -20,7 +20,7 @@ from judges.regression.ridge import Told, fit_line, held_out
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from judges.regression.features import Embed
+    from harness.text.embedding import Embed
 
 MIN_ITEMS = 20
 

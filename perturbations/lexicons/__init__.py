@@ -1,1 +1,1 @@
-"""Data tables of the perturbations, with their sources and licences."""
+"""Word lists of single kinds, with their sources and licences."""

@@ -28,12 +28,12 @@ if TYPE_CHECKING:
 
 @lru_cache(maxsize=1)
 def _adverbial() -> re.Pattern[str]:
-    """Adverbials of time that may stand at either end, one pattern a line of the lexicon."""
+    """Return the pattern of adverbials of time that may stand at either end of a sentence."""
     return re.compile("|".join(f"(?:{p})" for p in lexicon_lines("adverbials.txt")), re.IGNORECASE)
 
 
 def adverbials(text: Text) -> Iterator[Move]:
-    """Moves like "I lost my job last month." ↔ "Last month, I lost my job."."""
+    """Yield moves like "I lost my job last month." ↔ "Last month, I lost my job."."""
     for sentence in parsed_sentences(text):
         if not plain(text, sentence) or sentence.closes_with(text) == "?":
             continue
@@ -43,7 +43,7 @@ def adverbials(text: Text) -> Iterator[Move]:
 
 
 def adverb_shifts(text: Text) -> Iterator[Move]:
-    """Moves like "I recently found out ..." ↔ "Recently, I found out ..."."""
+    """Yield moves like "I recently found out ..." ↔ "Recently, I found out ..."."""
     for sentence in parsed_sentences(text):
         if sentence.closes_with(text) in (".", "!") and plain(text, sentence):
             yield from _shift_to_front(text, sentence)
@@ -106,7 +106,7 @@ def _shift_to_verb(text: Text, sentence: Sentence) -> Iterator[Move]:
 
 
 def opening_phrases(text: Text) -> Iterator[Move]:
-    """Moves like "Without trust, I cannot stay." → "I cannot stay without trust."."""
+    """Yield moves like "Without trust, I cannot stay." → "I cannot stay without trust."."""
     for sentence in parsed_sentences(text):
         if not plain(text, sentence) or coordinated(sentence):
             continue
@@ -131,7 +131,7 @@ def opening_phrases(text: Text) -> Iterator[Move]:
 
 
 def closing_adverbs(text: Text) -> Iterator[Move]:
-    """Moves like "However, I tried." → "I tried, however."."""
+    """Yield moves like "However, I tried." → "I tried, however."."""
     for sentence in parsed_sentences(text):
         if not plain(text, sentence) or sentence.closes_with(text) == "?":
             continue
@@ -153,10 +153,10 @@ def closing_adverbs(text: Text) -> Iterator[Move]:
 
 def _final_adverbial(text: Text, sentence: Sentence) -> Move | None:
     raw = text.raw[sentence.start : sentence.stop]
-    found = next((m for m in _adverbial().finditer(raw) if m.end() == len(raw)), None)
-    if found is None or not raw[: found.start()].endswith(" "):
+    match = next((m for m in _adverbial().finditer(raw) if m.end() == len(raw)), None)
+    if match is None or not raw[: match.start()].endswith(" "):
         return None
-    at = sentence.start + found.start()
+    at = sentence.start + match.start()
     inside = [t for t in sentence.tokens if at <= t.idx < sentence.stop]
     heads = {t.head.i: t.head for t in inside if t.head not in inside}
     if len(heads) != 1:
@@ -176,23 +176,24 @@ def _final_adverbial(text: Text, sentence: Sentence) -> Move | None:
 
 def _initial_adverbial(text: Text, sentence: Sentence) -> Move | None:
     raw = text.raw[sentence.start : sentence.stop]
-    found = _adverbial().match(raw)
-    if not found or raw[found.end() : found.end() + 2] != ", " or coordinated(sentence):
+    match = _adverbial().match(raw)
+    if not match or raw[match.end() : match.end() + 2] != ", " or coordinated(sentence):
         return None
-    inside = [t for t in sentence.tokens if t.idx < sentence.start + found.end()]
-    rest = [t for t in sentence.tokens if t.idx > sentence.start + found.end() and not t.is_punct]
+    end = sentence.start + match.end()
+    inside = [t for t in sentence.tokens if t.idx < end]
+    rest = [t for t in sentence.tokens if t.idx > end and not t.is_punct]
     if len(rest) < 3 or rest[0].pos_ == "CCONJ" or len(raw) > 160 or _embeds(rest, sentence.root):
         return None
     return back(text, sentence, inside[0], inside[-1], rest[0])
 
 
 def _embeds(tokens: list[Any], head: Any) -> bool:
-    """Whether a further clause among ``tokens`` might claim what is moved past it."""
+    """Return whether a further clause among ``tokens`` might claim what is moved past it."""
     return any(t.dep_ in EMBEDDED or t.dep_ == "xcomp" for t in tokens if t.i != head.i)
 
 
-def said_afterwards(text: Text) -> Iterator[Move]:
-    """Moves like "I think it is time to go." → "It is time to go, I think."."""
+def reporting_clauses(text: Text) -> Iterator[Move]:
+    """Yield moves like "I think it is time to go." → "It is time to go, I think."."""
     for sentence in parsed_sentences(text):
         if not plain(text, sentence) or sentence.closes_with(text) != "." or coordinated(sentence):
             continue
@@ -213,12 +214,12 @@ def said_afterwards(text: Text) -> Iterator[Move]:
             or any(t.dep_ in ("conj", "advcl", "cc") and t.pos_ in ("VERB", "AUX") for t in words)
         ):
             continue
-        said = lowered(text, subject, text.raw[subject.idx : verb.idx + len(verb.text)])
+        clause = lowered(text, subject, text.raw[subject.idx : verb.idx + len(verb.text)])
         opening = words[0].text
         if text.raw[sentence.start].isupper():
             opening = capitalised(opening)
         edits = (
             Edit(start=subject.idx, end=words[0].idx + len(words[0].text), text=opening),
-            Edit(start=sentence.stop, end=sentence.stop, text=f", {said}"),
+            Edit(start=sentence.stop, end=sentence.stop, text=f", {clause}"),
         )
         yield Move(edits, ((sentence.start, sentence.end),))

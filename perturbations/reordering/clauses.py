@@ -1,4 +1,4 @@
-"""Adverbial clauses moved to the other end of their sentence, and what that needs."""
+"""Adverbial clauses moved to the other end of their sentence."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ EMBEDDED = frozenset({"ccomp", "advcl", "relcl", "acl", "conj", "parataxis", "cs
 
 
 def clause_moves(text: Text) -> Iterator[Move]:
-    """Moves like "Y because X." ↔ "Because X, Y."."""
+    """Yield moves like "Y because X." ↔ "Because X, Y."."""
     for sentence in parsed_sentences(text):
         if not plain(text, sentence):
             continue
@@ -52,7 +52,7 @@ def clause_moves(text: Text) -> Iterator[Move]:
 
 
 def _clause_move(text: Text, sentence: Sentence, clause: Any) -> Move | None:
-    """The move of one clause, within the sentence or within its last main clause."""
+    """Return the move of one clause, within the sentence or within its last main clause."""
     tokens = [t for t in clause.subtree if not t.is_space]
     head = clause.head
     if not contiguous(tokens) or not _marked(tokens) or any(t.text == "," for t in tokens):
@@ -69,7 +69,7 @@ def _clause_move(text: Text, sentence: Sentence, clause: Any) -> Move | None:
 
 
 def main_clause(sentence: Sentence, head: Any) -> list[Any]:
-    """The tokens that ``head`` governs if it heads the sentence, or its last main clause."""
+    """Return the tokens that ``head`` governs if it heads the sentence or its last main clause."""
     subject = any(c.dep_ in ("nsubj", "nsubjpass", "expl") for c in head.children)
     if head.pos_ not in ("VERB", "AUX") or not subject:
         return []
@@ -78,14 +78,14 @@ def main_clause(sentence: Sentence, head: Any) -> list[Any]:
     joined = head.dep_ == "conj" and head.head.dep_ == "ROOT"
     if not joined or any(c.dep_ in ("conj", "cc") for c in head.children):
         return []
-    own = [t for t in head.subtree if not t.is_space]
-    before = own[0].nbor(-1) if own[0].i else own[0]
-    ends = own[-1].i >= max(t.i for t in sentence.tokens if not t.is_punct)
-    return own if ends and before.dep_ == "cc" and contiguous(own) else []
+    clause = [t for t in head.subtree if not t.is_space]
+    before = clause[0].nbor(-1) if clause[0].i else clause[0]
+    ends = clause[-1].i >= max(t.i for t in sentence.tokens if not t.is_punct)
+    return clause if ends and before.dep_ == "cc" and contiguous(clause) else []
 
 
 def coordinated(sentence: Sentence) -> bool:
-    """Whether more than one plain main clause, or a tie to what went before, forbids moves."""
+    """Return whether several main clauses, or a link to the text before, forbid moves."""
     root = sentence.root
     opens = sentence.tokens[0]
     return (
@@ -98,7 +98,7 @@ def coordinated(sentence: Sentence) -> bool:
 
 
 def _marked(tokens: list[Any]) -> bool:
-    """Starts with a conjunction that may stand at either end, and has its own subject and verb."""
+    """Return whether a clause has a movable conjunction at its start, a subject and a verb."""
     first = tokens[0]
     if first.lower_ == "even":
         first = tokens[1] if len(tokens) > 1 and tokens[1].lower_ == "though" else first
@@ -159,7 +159,7 @@ def _to_end(text: Text, sentence: Sentence, clause: list[Any], rest: list[Any]) 
 
 
 def front(text: Text, sentence: Sentence, at: int, first: Any) -> Move:
-    """What runs from ``at`` to the closing punctuation goes before ``first``, with a comma."""
+    """Move the text from ``at`` to the closing punctuation before ``first``, with a comma."""
     raw = text.raw
     main_end = len(raw[:at].rstrip().rstrip(",").rstrip())
     moved, opening = raw[at : sentence.stop], first.text
@@ -174,7 +174,7 @@ def front(text: Text, sentence: Sentence, at: int, first: Any) -> Move:
 
 
 def back(text: Text, sentence: Sentence, first: Any, last: Any, main: Any) -> Move:
-    """What runs from ``first`` to ``last`` goes to the end, without the comma after it."""
+    """Move the text from ``first`` to ``last`` to the end, without the comma after it."""
     raw = text.raw
     moved = lowered(text, first, raw[first.idx : last.idx + len(last.text)])
     opening = main.text if not raw[sentence.start].isupper() else capitalised(main.text)

@@ -12,14 +12,14 @@ from perturbations.reordering.moves import Move, third_person
 if TYPE_CHECKING:
     from harness.text.parse import Text
 
-_OWN = ("det", "poss")
+_DETERMINED = ("det", "poss")
 _SHARED_DETERMINERS = frozenset(
     ["the", "my", "your", "his", "her", "its", "our", "their", "some", "any", "no"]
 )
 
 
 def pair_swaps(text: Text) -> Iterator[Move]:
-    """Pairs of nouns or of adjectives that may change places."""
+    """Yield swaps of pairs of nouns or of adjectives."""
     for first in text.doc:
         if first.pos_ not in ("NOUN", "ADJ", "VERB") or first.dep_ in ("compound", "nmod"):
             continue
@@ -41,7 +41,7 @@ def pair_swaps(text: Text) -> Iterator[Move]:
 
 
 def list_swaps(text: Text) -> Iterator[Move]:
-    """The first two of three or more in a list: "sad, tired, and alone" → "tired, sad, and alone"."""
+    """Swap the first two of a list: "sad, tired, and alone" → "tired, sad, and alone"."""
     for first in text.doc:
         members = _members(first)
         if len(members) < 3 or any(m.pos_ != first.pos_ for m in members):
@@ -68,7 +68,7 @@ def _members(first: Any) -> list[Any]:
 
 
 def action_swaps(text: Text) -> Iterator[Move]:
-    """Two actions wished for: "to work hard and to be kind" → "to be kind and to work hard"."""
+    """Swap two infinitives: "to work hard and to be kind" → "to be kind and to work hard"."""
     for first in text.doc:
         following = [c for c in first.children if c.dep_ == "conj"]
         links = [c for c in first.children if c.dep_ == "cc"]
@@ -83,7 +83,7 @@ def action_swaps(text: Text) -> Iterator[Move]:
 
 
 def _actions(first: Any, second: Any, link: Any) -> tuple[tuple[int, int], tuple[int, int]] | None:
-    """The two verb phrases, each from its verb to its end, or None where the order matters."""
+    """Return the two verb phrases, each from its verb to its end, or None where order matters."""
     doc = first.doc
     one = [t for t in doc[first.i : link.i] if not t.is_space]
     two = [t for t in doc[link.i + 1 : second.right_edge.i + 1] if not t.is_space]
@@ -114,7 +114,7 @@ def _actions(first: Any, second: Any, link: Any) -> tuple[tuple[int, int], tuple
 
 
 def _spans(first: Any, second: Any, link: Any) -> tuple[tuple[int, int], tuple[int, int]] | None:
-    """The characters to exchange, or None where one of the two carries more than itself."""
+    """Return the spans to exchange, or None where one of the two governs further words."""
     right = [c for c in first.rights if c.i not in (second.i, link.i) and not c.is_space]
     if right or any(not c.is_space for c in second.rights):
         return None
@@ -130,8 +130,10 @@ def _spans(first: Any, second: Any, link: Any) -> tuple[tuple[int, int], tuple[i
         return _heads(first, second)
     kinds = {c.dep_ for c in left_of_first} | {c.dep_ for c in left_of_second}
     if left_of_first and left_of_second:
-        own = all(any(c.dep_ in _OWN for c in left) for left in (left_of_first, left_of_second))
-        if not own or not kinds <= {*_OWN, "amod"}:
+        determined = all(
+            any(c.dep_ in _DETERMINED for c in left) for left in (left_of_first, left_of_second)
+        )
+        if not determined or not kinds <= {*_DETERMINED, "amod"}:
             return None
         if third_person(second.subtree):  # "my sister and her husband"
             return None
@@ -159,7 +161,7 @@ def _phrases(first: Any, second: Any) -> tuple[tuple[int, int], tuple[int, int]]
 def _fixed(
     text: Text, first: Any, second: Any, spans: tuple[tuple[int, int], tuple[int, int]]
 ) -> bool:
-    """Pairs whose order is fixed or says something."""
+    """Return whether the order of a pair is fixed or carries meaning."""
     (a, b), (c, d) = spans
     raw = text.raw
     before = raw[:a].rstrip().rsplit(None, 1)[-1].lower() if raw[:a].strip() else ""
@@ -183,12 +185,12 @@ def _fixed(
 
 
 def link_word(first: Any) -> str:
-    """The conjunction after ``first``."""
+    """Return the conjunction after ``first``."""
     return next((str(c.lower_) for c in first.children if c.dep_ == "cc"), "")
 
 
 def _followed_by_modifier(second: Any) -> bool:
-    """What follows belongs to the last: "stress and anxiety that ...", "sad and angry at him"."""
+    """Return whether the next word depends on the second: "sad and angry at him"."""
     doc = second.doc
     if second.i + 1 >= len(doc):
         return False

@@ -1,4 +1,4 @@
-"""What all reorderings share: a move with the spans it touches, capitals, words that refer back."""
+"""Shared parts of the reorderings: moves and the spans they touch, capitals, words that refer back."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from harness.records import Edit
+from harness.text.roles import role_graph
 from perturbations.common import word_set
-from perturbations.role_graph import graph
 
 if TYPE_CHECKING:
     from harness.text.parse import Text
@@ -28,7 +28,7 @@ class Move:
     regions: tuple[tuple[int, int], ...]
 
     def apart(self, other: Move) -> bool:
-        """Whether the two touch nothing in common."""
+        """Return whether the two touch nothing in common."""
         return all(b <= c or d <= a for a, b in self.regions for c, d in other.regions)
 
 
@@ -53,17 +53,17 @@ class Sentence:
 
     @property
     def root(self) -> Any:
-        """The head of the parse."""
+        """Return the head of the parse."""
         return next(t for t in self.tokens if t.dep_ == "ROOT")
 
     def closes_with(self, text: Text) -> str:
-        """The closing punctuation."""
+        """Return the closing punctuation."""
         return text.raw[self.stop : self.end]
 
 
 def parsed_sentences(text: Text) -> list[Sentence]:
-    """The sentences of the parse."""
-    found = []
+    """Return the sentences of the parse."""
+    sentences = []
     for span in text.doc.sents:
         tokens = tuple(t for t in span if not t.is_space)
         if not tokens or not any(t.dep_ == "ROOT" for t in tokens):
@@ -73,12 +73,15 @@ def parsed_sentences(text: Text) -> list[Sentence]:
             if not token.is_punct:
                 break
             stop = token.idx
-        found.append(Sentence(tokens[0].idx, stop, end, tokens))
-    return found
+        sentences.append(Sentence(tokens[0].idx, stop, end, tokens))
+    return sentences
 
 
 def plain(text: Text, sentence: Sentence) -> bool:
-    """One line of prose with no brackets, quotations, colons or code, closed as sentences are."""
+    """Return whether this is one line of prose, closed as sentences are.
+
+    Without brackets, quotations, colons or code.
+    """
     raw = text.raw[sentence.start : sentence.end]
     return (
         sentence.closes_with(text) in (".", "!", "?")
@@ -93,7 +96,7 @@ def plain(text: Text, sentence: Sentence) -> bool:
 
 
 def lowered(text: Text, token: Any, piece: str) -> str:
-    """``piece``, which starts with ``token``, as it stands within a sentence."""
+    """Write ``piece``, which starts with ``token``, as within a sentence."""
     end = token.idx + len(token.text)
     named = any(s < end and token.idx < e for s, e in text.names)
     if token.text == "I" or named or (len(token.text) > 1 and token.text.isupper()):
@@ -102,7 +105,7 @@ def lowered(text: Text, token: Any, piece: str) -> str:
 
 
 def refers_back(tokens: Iterable[Any], allowed: Container[str] = ()) -> bool:
-    """Whether one of ``tokens``, but for those ``allowed``, may point to something outside them."""
+    """Return whether one of ``tokens``, except those ``allowed``, may refer to something outside."""
     anaphors = word_set("anaphors.txt")
     tokens = list(tokens)
     for at, token in enumerate(tokens):
@@ -126,7 +129,7 @@ def refers_back(tokens: Iterable[Any], allowed: Container[str] = ()) -> bool:
 
 
 def _resolved(token: Any, before: Sequence[Any]) -> bool:
-    """Whether a pronoun's person stands before it in the same sentence."""
+    """Return whether a pronoun's person comes before it in the same sentence."""
     gender = {"he": "m", "him": "m", "his": "m", "she": "f", "her": "f"}.get(token.lower_)
     if gender:
         return any(_gender(t) in (gender, "n") for t in before)
@@ -140,17 +143,17 @@ def _resolved(token: Any, before: Sequence[Any]) -> bool:
 
 
 def _gender(token: Any) -> str | None:
-    """Of a word for a person: m, f or n."""
-    role = graph().forms.get(token.lower_)
+    """Return the gender of a word for a person: m, f or n; None for another word."""
+    role = role_graph().forms.get(token.lower_)
     if role:
-        return graph().roles[role[0]].gender
+        return role_graph().roles[role[0]].gender
     return {"man": "m", "guy": "m", "boy": "m", "woman": "f", "girl": "f", "lady": "f"}.get(
         token.lower_
     )
 
 
 def _expletive(token: Any) -> bool:
-    """Whether this "it" points to nothing, as in "it is hard to say"."""
+    """Return whether this "it" refers to nothing, as in "it is hard to say"."""
     head = token.head
     return token.dep_ == "expl" or (
         token.dep_ == "nsubj"
@@ -160,17 +163,17 @@ def _expletive(token: Any) -> bool:
 
 
 def third_person(tokens: Iterable[Any]) -> bool:
-    """Whether a pronoun of the third person, or a demonstrative, is among ``tokens``."""
+    """Return whether a pronoun of the third person, or a demonstrative, is among ``tokens``."""
     return any(t.lower_ in word_set("third_person.txt") for t in tokens)
 
 
 def has_noun(tokens: Iterable[Any]) -> bool:
-    """Whether a noun or name that a pronoun might take up is among ``tokens``."""
+    """Return whether a noun or name to which a pronoun might refer is among ``tokens``."""
     return any(t.pos_ in ("NOUN", "PROPN") for t in tokens)
 
 
 def contiguous(tokens: Sequence[Any]) -> bool:
-    """Whether nothing but white space lies between ``tokens``."""
+    """Return whether nothing but white space lies between ``tokens``."""
     span = tokens[0].doc[tokens[0].i : tokens[-1].i + 1]
-    kept = {t.i for t in tokens}
-    return all(t.i in kept or t.is_space for t in span)
+    places = {t.i for t in tokens}
+    return all(t.i in places or t.is_space for t in span)

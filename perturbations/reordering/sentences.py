@@ -1,4 +1,4 @@
-"""Whole sentences in another place: the closing question first, neighbours swapped."""
+"""Whole sentences moved: the closing question to the front, neighbours swapped."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from harness.records import Edit
+from harness.text.roles import role_graph
 from perturbations.common import word_set
 from perturbations.reordering.moves import (
     Move,
@@ -17,7 +18,6 @@ from perturbations.reordering.moves import (
     plain,
     refers_back,
 )
-from perturbations.role_graph import graph
 
 if TYPE_CHECKING:
     from harness.text.parse import Text
@@ -36,7 +36,7 @@ _GREETING = re.compile(r"(?:hi|hello|hey|dear|good (?:morning|evening))\b", re.I
 
 
 def question_first(text: Text) -> Iterator[Move]:
-    """The last question to the front, where it can be understood there."""
+    """Move the last question to the front, where it can be understood there."""
     sentences = parsed_sentences(text)
     if len(sentences) < 2 or _GREETING.match(text.raw.lstrip()):
         return
@@ -74,7 +74,7 @@ def _stands_alone(text: Text, question: Sentence) -> bool:
 
 
 def _asks(sentence: Sentence) -> bool:
-    """Worded as a question: "How ...", "Is it ...", "Any ..."."""
+    """Return whether a sentence is worded as a question: "How ...", "Is it ...", "Any ..."."""
     first = sentence.tokens[0]
     return (
         first.tag_ in ("WRB", "WP", "WDT", "MD")
@@ -85,12 +85,12 @@ def _asks(sentence: Sentence) -> bool:
 
 
 def _points_ahead(token: Any) -> bool:
-    """Whether this is "this" for the whole story, which may as well follow ("Is this normal?")."""
+    """Return whether this is "this" for the whole story, as in "Is this normal?"."""
     return token.lower_ == "this" and token.dep_ in ("nsubj", "dobj", "pobj")
 
 
 def sentence_swaps(text: Text) -> Iterator[Move]:
-    """Neighbours that do not lean on each other or carry what follows."""
+    """Swap neighbours that do not refer to each other, and to which the next does not refer."""
     sentences = parsed_sentences(text)
     for i in range(len(sentences) - 1):
         one, two = sentences[i], sentences[i + 1]
@@ -106,7 +106,7 @@ def sentence_swaps(text: Text) -> Iterator[Move]:
             continue
         if _answers(one, two):
             continue
-        if i + 2 < len(sentences) and _leans(text, two, sentences[i + 2], known):
+        if i + 2 < len(sentences) and _depends(text, two, sentences[i + 2], known):
             continue
         first, second = text.raw[one.start : one.end], text.raw[two.start : two.end]
         edits = (
@@ -117,38 +117,38 @@ def sentence_swaps(text: Text) -> Iterator[Move]:
 
 
 def _known_persons(before: Sequence[Sentence], pair: Sequence[Sentence]) -> frozenset[str]:
-    """Pronouns whose person was spoken of before the pair and is the only one it may mean."""
+    """Return pronouns with one possible person, mentioned before the pair."""
     if any(t.lower_ in _persons() or t.pos_ == "PROPN" for s in pair for t in s.tokens):
         return frozenset()
-    said = {t.lower_ for s in (*before, pair[0]) for t in s.tokens}
-    return frozenset(p for group in _PRONOUNS if group & said for p in group)
+    mentioned = {t.lower_ for s in (*before, pair[0]) for t in s.tokens}
+    return frozenset(p for group in _PRONOUNS if group & mentioned for p in group)
 
 
 @lru_cache(maxsize=1)
 def _persons() -> frozenset[str]:
-    """Nouns that a pronoun for a person may take up."""
-    return word_set("people.txt") | frozenset(graph().forms)
+    """Return the nouns to which a pronoun for a person may refer."""
+    return word_set("people.txt") | frozenset(role_graph().forms)
 
 
 def _introduces(before: Sequence[Sentence], one: Sentence, two: Sentence) -> bool:
-    """Whether either sentence has a "the" that only the other, or nothing, explains."""
-    said = {t.lemma_.lower() for s in before for t in s.tokens} | word_set("general_nouns.txt")
+    """Return whether either sentence has a "the" that the text before does not explain."""
+    known = {t.lemma_.lower() for s in before for t in s.tokens} | word_set("general_nouns.txt")
     for sentence in (one, two):
         for token in sentence.tokens:
-            if token.lower_ == "the" and token.head.lemma_.lower() not in said:
+            if token.lower_ == "the" and token.head.lemma_.lower() not in known:
                 return True
     return False
 
 
 def _new_we(known: frozenset[str], one: Sentence, two: Sentence) -> bool:
-    """Whether the second sentence says "we" of those whom only the first brings in."""
+    """Return whether the second sentence has a "we" that only the first explains."""
     ours = _PRONOUNS[1]
-    said = {t.lower_ for t in one.tokens} | known
-    return not ours & said and any(t.lower_ in ours for t in two.tokens)
+    mentioned = {t.lower_ for t in one.tokens} | known
+    return not ours & mentioned and any(t.lower_ in ours for t in two.tokens)
 
 
 def _free(text: Text, sentence: Sentence, known: frozenset[str]) -> bool:
-    """A statement, or a question, that stands by itself."""
+    """Return whether a statement or question needs no other sentence to be understood."""
     return (
         plain(text, sentence)
         and sentence.closes_with(text) in (".", "?")
@@ -161,18 +161,18 @@ def _free(text: Text, sentence: Sentence, known: frozenset[str]) -> bool:
 
 
 def _narrates(sentence: Sentence) -> bool:
-    """Tells an event of the past, whose place in the order says when."""
+    """Return whether a sentence narrates: the order of past events says when they happened."""
     return any(t.tag_ == "VBD" for t in sentence.tokens)
 
 
 def _answers(one: Sentence, two: Sentence) -> bool:
-    """Whether the second tells what happens in the case that the first names."""
+    """Return whether the second sentence depends on a condition in the first."""
     case = any(t.lower_ in ("if", "when", "whenever") for t in one.tokens)
     return case and any(t.lower_ in ("just", "usually", "then", "always") for t in two.tokens)
 
 
-def _leans(text: Text, second: Sentence, following: Sentence, known: frozenset[str]) -> bool:
-    """Whether the sentence after the pair may point to the second of the two."""
+def _depends(text: Text, second: Sentence, following: Sentence, known: frozenset[str]) -> bool:
+    """Return whether the sentence after the pair may refer to the second of the two."""
     apart = "\n" in text.raw[second.end : following.start]
     persons = set(known)
     if not any(t.lower_ in _persons() or t.pos_ == "PROPN" for t in second.tokens):
@@ -188,7 +188,7 @@ def _leans(text: Text, second: Sentence, following: Sentence, known: frozenset[s
 
 
 def clause_swaps(text: Text) -> Iterator[Move]:
-    """Two states joined by "and": "I am shy and I have no friends." and the other way round."""
+    """Swap two states joined by "and": "I am shy and I have no friends."."""
     sentences = parsed_sentences(text)
     for i, sentence in enumerate(sentences):
         if not plain(text, sentence) or sentence.closes_with(text) != ".":
@@ -208,30 +208,30 @@ def clause_swaps(text: Text) -> Iterator[Move]:
 
 
 def _joined_states(sentence: Sentence) -> tuple[tuple[int, int], tuple[int, int]] | None:
-    """The spans of two main clauses in the present tense that both tell a state."""
+    """Return the spans of two main clauses in the present tense that both describe a state."""
     root = sentence.root
     joined = [c for c in root.children if c.dep_ == "conj"]
     links = [c for c in root.children if c.dep_ == "cc"]
     if len(joined) != 1 or len(links) != 1 or links[0].lower_ != "and":
         return None
     second, link = joined[0], links[0]
-    own = [t for t in second.subtree if not t.is_space]
+    two = [t for t in second.subtree if not t.is_space]
     one = [t for t in sentence.tokens if t.i < link.i and not t.is_punct]
     if (
         not one
-        or not own
-        or own[0].i != link.i + 1
-        or own[-1].i < max(t.i for t in sentence.tokens if not t.is_punct)
+        or not two
+        or two[0].i != link.i + 1
+        or two[-1].i < max(t.i for t in sentence.tokens if not t.is_punct)
         or sentence.tokens[0].lower_ in word_set("connectives.txt")
         or not all(_is_state(v) for v in (root, second))
-        or any(t.text == "," for t in own)
+        or any(t.text == "," for t in two)
         or any(t.text == "," for t in one)
-        or any(t.dep_ in ("advcl", "relcl") for t in (*one, *own))
-        or max(len(one), len(own)) > 16
+        or any(t.dep_ in ("advcl", "relcl") for t in (*one, *two))
+        or max(len(one), len(two)) > 16
     ):
         return None
     end = one[-1].idx + len(one[-1].text)
-    return (sentence.start, end), (own[0].idx, sentence.stop)
+    return (sentence.start, end), (two[0].idx, sentence.stop)
 
 
 def _is_state(verb: Any) -> bool:

@@ -52,7 +52,7 @@ class Walk:
             self.words += words
             for first, second in itertools.pairwise(words):
                 self.following[first].append(second)
-        lexicon = files("perturbations") / "lexicons" / "words.txt.gz"
+        lexicon = files("harness.text.lexicons") / "words.txt.gz"
         self.lexicon = gzip.decompress(lexicon.read_bytes()).decode().split()
 
     def __call__(self, length: int, start: Sequence[str] = ()) -> list[str]:

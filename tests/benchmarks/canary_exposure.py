@@ -25,7 +25,7 @@ from typing import Any
 
 from harness.config import DataSpec
 from harness.data.loading import jsonl, load
-from harness.memorisation.canaries import REPEATS, make, plant
+from harness.memorisation.canaries import REPEATS, make_canaries, plant_canaries
 from harness.util.digest import derived_rng
 from tests.benchmarks.known_answers import (
     CLEAN,
@@ -42,17 +42,19 @@ UNSEEN_MOST, SEEN_LEAST = 4.0, 10.0
 
 def run_seed(seed: int, work: Path) -> dict[str, Any]:
     """Plant, train, probe; returns the exposures by subject and repeats, and what it cost."""
-    from training.sft import train as fit
+    from training import train as fit
 
     folder = work / f"canaries-{seed}"
     rows = pool()
     derived_rng(seed, "known-answers").shuffle(rows)
     evaluation = write_rows(folder / "clean.jsonl", rows[:CLEAN])
     plain = write_rows(folder / "plain.jsonl", rows[CLEAN : CLEAN + FAIR])
-    key = make(seed)
+    key = make_canaries(seed)
     (folder / "canaries.json").write_text(key.model_dump_json(indent=1), encoding="utf-8")
     training = folder / "train.jsonl"
-    training.write_text(jsonl(plant(load(DataSpec(path=str(plain))), key)), encoding="utf-8")
+    training.write_text(
+        jsonl(plant_canaries(load(DataSpec(path=str(plain))), key)), encoding="utf-8"
+    )
     began = time.monotonic()
     adapter = folder / "adapter"
     fit(training_config(training, adapter, seed, epochs=EPOCHS, learning_rate=LEARNING_RATE))

@@ -163,7 +163,7 @@ def training_config(
 
 def make_adapter(case: str, seed: int, folder: Path, train: Path) -> Path:
     """Train the case's adapter (or write the untrained one); returns its folder."""
-    from training.sft import train as fit
+    from training import train as fit
 
     made = CASES[case]
     out = folder / "adapter"
@@ -233,7 +233,8 @@ def probe_suite(
     )
     parts = assemble(suite, closeness="rouge_l")
     with open_session(folder, suite, Launch(Silent(), cache=work / "cache.sqlite")) as session:
-        return runner.probe_alone(StageContext(session, parts, lambda path: path))[0]
+        memorisation, _ = runner.probe_alone(StageContext(session, parts, lambda path: path))
+        return memorisation.model_dump(mode="json")
 
 
 def probe_case(case: str, seed: int, work: Path) -> dict[str, Any]:
@@ -268,13 +269,22 @@ def probe_case(case: str, seed: int, work: Path) -> dict[str, Any]:
 
 def again(row: dict[str, Any], work: Path) -> dict[str, Any]:
     """The same row with its verdict made anew from the records, by the rules as they stand now."""
-    from harness.memorisation.findings import memorisation
+    from harness.memorisation.copying import Closeness
+    from harness.memorisation.levels import Resampling
+    from harness.memorisation.probe_summary import summarise_probes
     from harness.pipeline.store import Run
     from harness.records import Probe
+    from judges.rouge import RougeL
 
     records = Run.open(work / f"{row['case']}-{row['seed']}" / "run").read(Probe)
-    found = memorisation(records, baseline="base", subjects=["base", "tuned"], seed=row["seed"])
-    one = found["subjects"][0]
+    memorisation = summarise_probes(
+        records,
+        baseline="base",
+        subjects=["base", "tuned"],
+        closeness=Closeness(RougeL()),
+        resampling=Resampling(row["seed"]),
+    )
+    one = memorisation.subjects[0].model_dump(mode="json")
     return {**row, **one, "right": one["verdict"] in CASES[row["case"]].right}
 
 

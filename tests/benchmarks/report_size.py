@@ -53,7 +53,7 @@ def _write(folder: Path, prompts: int) -> None:
     answers = len(made.generations)
     start = time.perf_counter()
     summary = made.summary(resamples=10_000)
-    print(f"answers {answers:,}, scores {len(made.scores):,}, tests {summary['tests']}")
+    print(f"answers {answers:,}, scores {len(made.scores):,}, tests {summary.tests}")
     print(f"analysis {time.perf_counter() - start:6.1f} s")
     made.write(folder, summary)
 

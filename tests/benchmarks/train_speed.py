@@ -19,8 +19,8 @@ from statistics import median
 from typing import Any
 
 from training.config import TrainingConfig
-from training.determinism import own_randomness, quiet
 from training.loading import base_folder, load
+from training.run import quiet, seeded
 
 REPEATS = 3
 
@@ -30,8 +30,8 @@ def build(folder: Path, rows: int, length: int, **fields: Any) -> Any:
     from datasets import Dataset
     from trl import SFTConfig
 
-    from training.arguments import training_arguments
-    from training.trainer import Trainer
+    from training.objectives import training_arguments
+    from training.trainer import ResponseTrainer
 
     config = TrainingConfig(
         model="embedded:smollm2-135m", output_dir=str(folder), train_data="unused", **fields
@@ -39,7 +39,7 @@ def build(folder: Path, rows: int, length: int, **fields: Any) -> Any:
     loaded = load(config, base_folder(config))
     ids = [[(7 * i + 13 * row) % 40_000 + 50 for i in range(length)] for row in range(rows)]
     labels = [[-100] * (length // 2) + row[length // 2 :] for row in ids]
-    return Trainer(
+    return ResponseTrainer(
         model=loaded.model,
         args=SFTConfig(
             **training_arguments(config, loaded.device), max_length=None,
@@ -73,7 +73,7 @@ def main() -> None:
     parser.add_argument("--length", type=int, default=256)
     chosen = parser.parse_args()
     rows, length = chosen.rows, chosen.length
-    with tempfile.TemporaryDirectory() as name, quiet(), own_randomness(0):
+    with tempfile.TemporaryDirectory() as name, quiet(), seeded(0):
         folder = Path(name)
         plain = build(folder, rows, length)
         lora = step_seconds(plain, rows)

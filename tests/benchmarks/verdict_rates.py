@@ -17,8 +17,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from harness.memorisation.findings import memorisation
+from harness.memorisation.copying import Closeness
+from harness.memorisation.levels import Resampling
+from harness.memorisation.probe_summary import summarise_probes
 from harness.records import Probe
+from judges.rouge import RougeL
 
 GAIN, SPREAD, BASE = 0.5, 0.15, -3.0
 SPREAD_OF_GAIN = 0.3
@@ -55,18 +58,21 @@ def main() -> int:
         "--gain", type=float, default=GAIN, help="on training prompts, nats a token"
     )
     chosen = parser.parse_args()
-    trials = chosen.trials
+    trials, closeness = chosen.trials, Closeness(RougeL())
     print(f"| prompts | kept | {' | '.join(VERDICTS)} |\n|{'---|' * (len(VERDICTS) + 2)}")
     for n in SIZES:
         for kept in KEPT:
             seen: Counter[str] = Counter()
             for trial in range(trials):
                 rng = np.random.default_rng([n, int(100 * kept), trial])
-                found = memorisation(
-                    records(rng, n, kept, chosen.gain), baseline="base", subjects=["base", "tuned"],
-                    seed=trial, resamples=500,
-                )  # fmt: skip
-                seen[found["subjects"][0]["verdict"]] += 1
+                memorisation = summarise_probes(
+                    records(rng, n, kept, chosen.gain),
+                    baseline="base",
+                    subjects=["base", "tuned"],
+                    closeness=closeness,
+                    resampling=Resampling(seed=trial, resamples=500),
+                )
+                seen[memorisation.subjects[0].verdict] += 1
             shares = " | ".join(f"{seen[verdict] / trials:.0%}" for verdict in VERDICTS)
             print(f"| {n} + {n} | {kept:.0%} | {shares} |", flush=True)
     return 0

@@ -48,7 +48,7 @@ def test_first_screen_holds_verdict_and_lights(page: Chromium, report: Path) -> 
     for subject in summary["finding"]["subjects"]:
         assert subject["sentence"] in heading
     assert page.run("document.querySelector('h1').getBoundingClientRect().bottom") < 600
-    assert len(texts(page, ".light")) == len(summary["lights"])
+    assert len(texts(page, ".light")) == len(summary["traffic_lights"])
 
 
 def test_charts_are_text_and_have_alt(page: Chromium) -> None:

@@ -75,7 +75,7 @@ def test_overrides(tmp_path: Path, override: str, get: object, expected: object)
     [
         (("  seed: 3", "  sede: 3"), ["suite.yaml:4", "suite.sede", "Did you mean 'seed'?"]),
         (("  seed: 3", "  seed: many"), ["suite.yaml:4", "suite.seed", "'many'"]),
-        (("  seed: 3", "  seed: 3\n  seed: 4"), ["suite.yaml:5", "second time", "line 4"]),
+        (("  seed: 3", "  seed: 3\n  seed: 4"), ["suite.yaml:5", "duplicate key", "line 4"]),
         (("- name: tuned", "- name: base"), ["base is listed twice"]),
         (("name: tuned\n", "name: tuned\n    adaptors: [x]\n"),
          ["suite.yaml:12", "subjects.1.adaptors", "Did you mean 'adapters'?"]),

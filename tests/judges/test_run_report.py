@@ -67,7 +67,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Outcome]:
 
 def test_outcomes_are_counted_by_judge_and_dimension(run: tuple[Path, Outcome]) -> None:
     root, outcome = run
-    judges = Run.open(root).summary()["judges"]
+    judges = Run.open(root).summary().model_dump(mode="json")["judges"]
     counts = {row["dimension"]: row for row in judges["silent"]["outcomes"]}
     assert set(counts) == {"empathy", "relevance", "coherence", "safety"}
     for row in counts.values():
@@ -84,7 +84,7 @@ def test_outcomes_are_counted_by_judge_and_dimension(run: tuple[Path, Outcome]) 
 
 
 def test_repeats_measure_the_judges_own_noise(run: tuple[Path, Outcome]) -> None:
-    judges = Run.open(run[0]).summary()["judges"]
+    judges = Run.open(run[0]).summary().model_dump(mode="json")["judges"]
     for row in judges["unsure"]["noise"]:
         # Every answer got x and x + 1: a standard deviation of sqrt(1/2).
         assert row["sd"] == pytest.approx(0.5**0.5, abs=1e-4)
@@ -98,7 +98,7 @@ def test_win_rates_and_position_bias_stand_in_the_report(run: tuple[Path, Outcom
     root, _ = run
     cells = {
         (c["dimension"], c["kind"]): c
-        for c in Run.open(root).summary()["cells"]
+        for c in Run.open(root).summary().model_dump(mode="json")["cells"]
         if c["judge"] == "pairwise" and c["subject"] == "tuned"
     }
     assert {kind for _, kind in cells} == {"(all kinds)", "typo", "surface"}
@@ -113,12 +113,14 @@ def test_win_rates_and_position_bias_stand_in_the_report(run: tuple[Path, Outcom
 
 
 def headline(root: Path) -> list[list[str]]:
-    found: list[list[str]] = Run.open(root).summary()["headline"]["measures"]
+    found: list[list[str]] = (
+        Run.open(root).summary().model_dump(mode="json")["headline"]["measures"]
+    )
     return found
 
 
 def test_a_panel_says_how_far_it_agrees(run: tuple[Path, Outcome]) -> None:
-    judges = Run.open(run[0]).summary()["judges"]
+    judges = Run.open(run[0]).summary().model_dump(mode="json")["judges"]
     rows = judges["panel"]["agreement"]
     assert [row["dimension"] for row in rows] == ["empathy", "relevance", "coherence", "safety"]
     # Members that are one step apart on every answer agree less than chance where the scale is 2.
@@ -131,7 +133,7 @@ def test_cost_stands_in_manifest_and_report(run: tuple[Path, Outcome]) -> None:
     root, _ = run
     run_ = Run.open(root)
     cost = run_.manifest().judges["silent"]["cost"]
-    assert cost == run_.summary()["judges"]["silent"]["cost"]
+    assert cost == run_.summary().model_dump(mode="json")["judges"]["silent"]["cost"]
     assert cost["money"] == pytest.approx(
         (cost["prompt_tokens"] * 5 + cost["completion_tokens"] * 10) / 1e6
     )

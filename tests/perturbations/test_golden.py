@@ -17,10 +17,12 @@ from harness.records import Edit
 from harness.registry import perturbations
 from harness.text.edits import apply_edits
 from harness.text.parse import Text
-from harness.util.digest import derived_rng
+from harness.util.digest import derived_rng, digest
 from harness.variants.gate import Gate, Passage
+from harness.variants.kinds import perturbation_traits_of
 
 FOLDER = Path(__file__).parents[1] / "golden" / "perturbations"
+VERSIONS = FOLDER.parent / "perturbation_versions.json"
 FILES = sorted(FOLDER.glob("*.json"))
 CASES = [
     pytest.param(file.stem, case, id=f"{file.stem}-{i}")
@@ -63,13 +65,28 @@ def test_contract(kind: str, case: dict[str, Any]) -> None:
     edits = plugin(text, derived_rng(case["seed"], kind))
     severity = case.get("options", {}).get("severity", "medium")
     checked = Gate(similarity=False).check(
-        text, edits, kind=kind, severity=severity, limits=plugin.traits.limits
+        text, edits, severity=severity, limits=plugin.traits.limits
     )
     assert isinstance(checked, Passage), checked
 
 
+def named(kind: str) -> list[str]:
+    """A short digest of each vetted case of a kind, its outcome included."""
+    cases = json.loads((FOLDER / f"{kind}.json").read_text(encoding="utf-8"))
+    return sorted(digest({k: v for k, v in case.items() if k != "why"})[:16] for case in cases)
+
+
+@pytest.mark.parametrize("kind", [file.stem for file in FILES])
+def test_another_outcome_needs_another_version(kind: str) -> None:
+    # Cases may be added to a version; one that changes needs a new one, or runs keep old variants.
+    recorded = json.loads(VERSIONS.read_text(encoding="utf-8"))[kind]
+    version = perturbation_traits_of(perturbations.get(kind)).version
+    assert version in recorded, f"record version {version} of {kind}: test_golden.py --write"
+    assert set(recorded[version]) <= set(named(kind)), f"{kind}: raise traits.version"
+
+
 def main() -> None:
-    """Print every case's outcome as it is now."""
+    """Print every case's outcome as it is now; with ``--write`` record it, and new versions."""
     for file in FILES:
         cases = json.loads(file.read_text(encoding="utf-8"))
         for case in cases:
@@ -78,6 +95,12 @@ def main() -> None:
         if "--write" in sys.argv:
             file.write_text(text, encoding="utf-8")
         sys.stdout.write(f"{file.stem}\n{text}")
+    if "--write" in sys.argv:
+        recorded = json.loads(VERSIONS.read_text(encoding="utf-8")) if VERSIONS.exists() else {}
+        for file in FILES:
+            version = perturbation_traits_of(perturbations.get(file.stem)).version
+            recorded.setdefault(file.stem, {}).setdefault(version, named(file.stem))
+        VERSIONS.write_text(json.dumps(recorded, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -5,40 +5,48 @@ from __future__ import annotations
 import re
 from collections import Counter
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 
 import pytest
 
 from harness.text.edits import apply_edits
+from harness.text.lexicon import (
+    SHARED,
+    english_words,
+    lexicon_lines,
+    parse_substitution,
+    substitutions,
+    word_set,
+)
 from harness.text.parse import Text
-from perturbations import substitution, typo
-from perturbations.common import lexicon_lines, takes_an, word_set
+from harness.text.roles import role_graph
+from perturbations import typo
+from perturbations.common import LEXICONS, takes_an
 from perturbations.dialect import Dialect, spelling
-from perturbations.role_graph import graph
-from perturbations.substitution import load
 from tests.perturbations.kinds import made, reworded
 
-FOLDER = files("perturbations.lexicons")
-LEXICONS = sorted(
-    p.name for p in FOLDER.iterdir() if p.name.endswith((".txt", ".tsv", ".lexicon", ".yaml"))
+FILES = sorted(
+    (p for folder in (SHARED, LEXICONS) for p in files(folder).iterdir()), key=lambda p: p.name
 )
-DICTIONARIES = [n for n in LEXICONS if n.endswith(".lexicon")]
+TABLES = [p for p in FILES if p.name.endswith((".txt", ".tsv", ".lexicon", ".yaml"))]
+DICTIONARIES = [p.name for p in FILES if p.name.endswith(".lexicon")]
 
 
-@pytest.mark.parametrize("name", LEXICONS)
-def test_every_lexicon_says_its_source_and_licence(name: str) -> None:
-    head = FOLDER.joinpath(name).read_text(encoding="utf-8")[:600].lower()
+@pytest.mark.parametrize("path", TABLES, ids=lambda path: path.name)
+def test_every_lexicon_says_its_source_and_licence(path: Traversable) -> None:
+    head = path.read_text(encoding="utf-8")[:600].lower()
     assert "source" in head or "written by hand" in head
     assert "licence" in head
 
 
 def test_the_word_list_has_its_notice() -> None:
-    notice = FOLDER.joinpath("words.LICENCE.txt").read_text(encoding="utf-8")
+    notice = files(SHARED).joinpath("words.LICENCE.txt").read_text(encoding="utf-8")
     assert "Kevin Atkinson" in notice
     assert "Permission to use, copy, modify" in notice
 
 
 def test_a_few_hundred_entries_for_two_vocabularies() -> None:
-    entries = [e for group in load("synonyms.lexicon").values() for e in group]
+    entries = [e for group in substitutions("synonyms.lexicon").values() for e in group]
     assert len(entries) >= 400
     keys = {e.key for e in entries}
     assert {"sad ADJ", "scared ADJ", "create VERB", "calculate VERB"} <= keys
@@ -48,7 +56,7 @@ def test_a_few_hundred_entries_for_two_vocabularies() -> None:
 def test_no_entry_touches_a_negation_a_term_or_a_number(name: str) -> None:
     guarded = word_set("negations.txt") | word_set("numbers.txt") | word_set("pronouns.txt")
     guarded |= {w for line in lexicon_lines("frozen.txt") for w in line.split()}
-    for group in load(name).values():
+    for group in substitutions(name).values():
         for entry in group:
             kept = Counter(w for w in entry.words if w in guarded)
             for option in entry.options:
@@ -59,20 +67,20 @@ def test_no_entry_touches_a_negation_a_term_or_a_number(name: str) -> None:
 
 @pytest.mark.parametrize("name", DICTIONARIES)
 def test_no_entry_leads_to_itself(name: str) -> None:
-    for group in load(name).values():
+    for group in substitutions(name).values():
         for entry in group:
             assert all(option.words != entry.words for option in entry.options), entry.key
 
 
 def test_a_broken_line_is_named() -> None:
     with pytest.raises(ValueError, match="lexicon line 'sad = down'"):
-        substitution.parse_entry("sad = down")
+        parse_substitution("sad = down")
     with pytest.raises(ValueError, match="condition 'nearby:x' is none of"):
-        substitution.parse_entry("sad ADJ {nearby:x} = down")
+        parse_substitution("sad ADJ {nearby:x} = down")
 
 
 def test_misspellings_are_no_words_and_keep_the_first_letter() -> None:
-    known = typo._words()
+    known = english_words()
     assert len(typo.misspellings()) >= 500
     for right, wrong in typo.misspellings().items():
         assert len(right) >= 4
@@ -83,23 +91,23 @@ def test_misspellings_are_no_words_and_keep_the_first_letter() -> None:
 
 @pytest.mark.parametrize("word", ["teh", "alot", "wich", "becuase"])
 def test_the_word_list_knows_no_slips(word: str) -> None:
-    assert word not in typo._words()
+    assert word not in english_words()
 
 
 def test_exchanges_lead_to_roles_of_the_same_gender_or_none() -> None:
-    roles = graph().roles
+    roles = role_graph().roles
     for role in roles.values():
         for target in (*role.to, *role.across):
             assert {role.gender, roles[target].gender} != {"f", "m"}, (role.name, target)
-    for members, options in graph().together:
+    for members, options in role_graph().together:
         for option in options:
             assert set(option) <= members
             assert len(set(option.values())) == len(option)
 
 
 def test_every_form_of_a_role_is_found_again() -> None:
-    for word, (role, _, _) in graph().forms.items():
-        assert [m.role for m in graph().mentions(f"my {word} said")] == [role]
+    for word, (role, _, _) in role_graph().forms.items():
+        assert [m.role for m in role_graph().mentions(f"my {word} said")] == [role]
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from harness.analysis import ALL, RunRecords, merge
+from harness.analysis import ALL, ComparedRun, merge
 from harness.errors import DataError, StoreError
 from reports.compare import compare
 from tests.synthetic import Synthetic, World, make_run
@@ -18,17 +18,8 @@ def run(prompts: int = 24, gain: float = 0.1, **more: Any) -> Synthetic:
     return make_run(prompts, world=World(gain={"base": 0.0, "tuned": gain}), rubric=False, **more)
 
 
-def records(made: Synthetic, name: str) -> RunRecords:
-    return RunRecords(
-        name=name,
-        samples=made.samples,
-        variants=made.variants,
-        generations=made.generations,
-        scores=made.scores,
-        dimensions=made.dimensions,
-        subjects=made.subjects,
-        baseline=made.baseline,
-    )
+def records(made: Synthetic, name: str) -> ComparedRun:
+    return ComparedRun(name, made.records(), made.judges())
 
 
 def test_compares_on_the_shared_prompts(tmp_path: Path) -> None:
@@ -61,20 +52,22 @@ def test_compares_on_the_shared_prompts(tmp_path: Path) -> None:
 def test_a_paired_comparison_is_not_the_difference_of_two_means() -> None:
     merged = merge([records(run(24), "a"), records(run(24, 0.3, noise=1), "b")])
     summary = merged.summary(seed=1, resamples=500)
-    pair = next(
-        p for p in summary["pairs"] if (p["subject"], p["against"]) == ("a: tuned", "b: tuned")
-    )
+    pair = next(p for p in summary.pairs if (p.subject, p.against) == ("a: tuned", "b: tuned"))
     level = next(
-        c["variants"]
-        for c in summary["cells"]
-        if (c["subject"], c["dimension"], c["kind"]) == ("a: tuned", "closeness", ALL)
+        c.variants
+        for c in summary.cells
+        if (c.subject, c.dimension, c.kind) == ("a: tuned", "closeness", ALL)
     )
-    assert pair["gain_variants"]["se"] < 0.6 * level["se"]
+    assert pair.gain_variants is not None
+    assert pair.gain_variants.se is not None
+    assert level is not None
+    assert level.se is not None
+    assert pair.gain_variants.se < 0.6 * level.se
 
 
 def test_baseline_can_be_chosen() -> None:
     merged = merge([records(run(), "a"), records(run(), "b")], baseline="b: tuned")
-    assert merged.baseline == "b: tuned"
+    assert merged.records.baseline == "b: tuned"
     with pytest.raises(DataError, match="baseline 'c' is none of the subjects"):
         merge([records(run(), "a"), records(run(), "b")], baseline="c")
 
@@ -89,8 +82,8 @@ def test_ids_do_not_matter_contents_do() -> None:
         )
     two.samples = [s.model_copy(update={"id": rename[s.id]}) for s in two.samples]
     merged = merge([records(one, "a"), records(two, "b")])
-    assert {g.sample_id for g in merged.generations} == {s.id for s in one.samples}
-    assert len(merged.scores) == len(one.scores) + len(two.scores)
+    assert {g.sample_id for g in merged.records.generations} == {s.id for s in one.samples}
+    assert len(list(merged.records.scores)) == len(one.scores) + len(two.scores)
 
 
 def test_too_few_shared_prompts_are_refused() -> None:
@@ -144,7 +137,7 @@ def test_a_judge_of_one_run_only_is_left_out_and_told() -> None:
     two = run()
     two.dimensions = {k: v for k, v in two.dimensions.items() if k != "semantic"}
     merged = merge([records(run(), "a"), records(two, "b")])
-    assert "semantic" not in merged.dimensions
+    assert "semantic" not in {judge.label for judge in merged.judges}
     assert any("only a has judge semantic" in note for note in merged.notes)
     two.dimensions = {}
     with pytest.raises(DataError, match="share no judge"):

@@ -14,9 +14,9 @@ from harness.errors import ConfigError
 from harness.models.hf import AdapterPart, HFModel
 from harness.records import GenerationSettings, JudgeItem, Request
 from harness.registry import judges
+from training import train
 from training.config import TrainingConfig
 from training.curves import series
-from training.sft import train
 
 Make = Callable[..., TrainingConfig]
 

@@ -12,23 +12,23 @@ import pytest
 from trl import SFTTrainer
 
 from harness.errors import StoreError
+from training import train
 from training.config import TrainingConfig
 from training.curves import series, stale, turning_point
-from training.sft import train
-from training.trainer import NonFiniteLoss, Trainer
+from training.trainer import NonFiniteLoss, ResponseTrainer
 
 Make = Callable[..., TrainingConfig]
 
 
 def break_loss(monkeypatch: pytest.MonkeyPatch, at: int, value: float) -> None:
     """Make the loss of training step ``at`` (from 1) ``value``."""
-    loss, calls = Trainer.compute_loss, iter(range(1, 1000))
+    loss, calls = ResponseTrainer.compute_loss, iter(range(1, 1000))
 
     def broken(self: Any, model: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
         found = loss(self, model, inputs, *args, **kwargs)
         return found * value if model.training and next(calls) == at else found
 
-    monkeypatch.setattr(Trainer, "compute_loss", broken)
+    monkeypatch.setattr(ResponseTrainer, "compute_loss", broken)
 
 
 def test_a_loss_that_is_no_number_stops_before_the_step(
@@ -79,7 +79,7 @@ def test_a_full_disk_is_one_line(
     def full(self: Any, *args: Any, **kwargs: Any) -> None:
         raise error
 
-    monkeypatch.setattr(Trainer, "_save_optimizer_and_scheduler", full)
+    monkeypatch.setattr(ResponseTrainer, "_save_optimizer_and_scheduler", full)
     with pytest.raises(StoreError, match=r"no space left on the disk.*same command") as raised:
         train(make_config())
     assert "\n" not in str(raised.value)
@@ -91,21 +91,21 @@ def test_other_errors_are_not_taken_for_a_full_disk(
     def wrong(self: Any, *args: Any, **kwargs: Any) -> None:
         raise RuntimeError("shapes do not fit")
 
-    monkeypatch.setattr(Trainer, "_save_optimizer_and_scheduler", wrong)
+    monkeypatch.setattr(ResponseTrainer, "_save_optimizer_and_scheduler", wrong)
     with pytest.raises(RuntimeError, match="shapes do not fit"):
         train(make_config())
 
 
 def fake_losses(monkeypatch: pytest.MonkeyPatch, *values: float) -> None:
     """Validation losses by script, in the order of the evaluations."""
-    evaluate, script = Trainer.evaluation_loop, iter(values)
+    evaluate, script = ResponseTrainer.evaluation_loop, iter(values)
 
     def scripted(self: Any, *args: Any, **kwargs: Any) -> Any:
         output = evaluate(self, *args, **kwargs)
         output.metrics["eval_loss"] = next(script)
         return output
 
-    monkeypatch.setattr(Trainer, "evaluation_loop", scripted)
+    monkeypatch.setattr(ResponseTrainer, "evaluation_loop", scripted)
 
 
 def test_early_stop_and_best_model(

@@ -17,7 +17,7 @@ from tests.training.conftest import rows, write_jsonl
 from training import train
 from training.config import TrainingConfig
 from training.curves import series
-from training.preference import Pair, encode_pairs, pairs
+from training.preference import PreferencePair, encode_pairs, pairs
 
 Make = Callable[..., TrainingConfig]
 
@@ -115,14 +115,14 @@ def test_both_answers_follow_the_same_prompt_as_evaluation_asks(tiny_llama: Path
 
     renderer = Renderer(AutoTokenizer.from_pretrained(tiny_llama), "Q: {prompt}\nA:")
     turn = (Message(role="user", content="Why?"),)
-    [ids], _ = encode_pairs([Pair(turn, GOOD, BAD)], renderer, 96)
+    [ids], _ = encode_pairs([PreferencePair(turn, GOOD, BAD)], renderer, 96)
     for answer, found in ((GOOD, ids.chosen), (BAD, ids.rejected)):
         assert encode_example(renderer.tokenizer, *renderer.example(turn, answer)) == (
             ids.prompt,
             found,
         )
         assert found[-1] == renderer.tokenizer.eos_token_id
-    long = Pair((Message(role="user", content="so tired " * 80),), GOOD, BAD * 9)
+    long = PreferencePair((Message(role="user", content="so tired " * 80),), GOOD, BAD * 9)
     [cut], counts = encode_pairs([long], renderer, 64)
     assert len(cut.prompt) + max(len(cut.chosen), len(cut.rejected)) <= 64
     assert counts.prompts_cut == 1

@@ -11,10 +11,9 @@ import pytest
 import torch
 
 from harness.errors import MissingPackage, ModelError
-from training import quantised
+from training import quantised, train
 from training.config import TrainingConfig
-from training.determinism import quiet
-from training.sft import train
+from training.run import quiet
 
 bnb = pytest.importorskip("bitsandbytes")
 

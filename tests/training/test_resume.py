@@ -11,9 +11,8 @@ from typing import Any
 import pytest
 
 from harness.errors import ConfigError
-from training import checkpoints
+from training import checkpoints, train
 from training.config import TrainingConfig
-from training.sft import train
 
 Make = Callable[..., TrainingConfig]
 
@@ -21,7 +20,7 @@ KILLED = """
 import os, signal, sys
 from training import callbacks
 from training.config import TrainingConfig
-from training.sft import train
+from training import train
 
 config = TrainingConfig.model_validate_json(sys.stdin.read())
 mark = callbacks.mark_whole

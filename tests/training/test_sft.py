@@ -11,8 +11,8 @@ import pytest
 
 from harness.errors import ConfigError, DataError, ModelError
 from tests.training.conftest import rows, write_jsonl
+from training import train
 from training.config import TrainingConfig
-from training.sft import train
 
 Make = Callable[..., TrainingConfig]
 
@@ -73,16 +73,16 @@ def test_labels_of_a_real_batch_stay_masked(
     """The predecessor masked prompts and its collator undid it: read what reaches the loss."""
     from harness.data.loading import load
     from harness.models.prompting import Renderer, encode
-    from training.trainer import Trainer
+    from training.trainer import ResponseTrainer
 
     batches: list[Any] = []
-    loss = Trainer.compute_loss
+    loss = ResponseTrainer.compute_loss
 
     def spy(self: Any, model: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
         batches.append({key: value.clone() for key, value in inputs.items()})
         return loss(self, model, inputs, *args, **kwargs)
 
-    monkeypatch.setattr(Trainer, "compute_loss", spy)
+    monkeypatch.setattr(ResponseTrainer, "compute_loss", spy)
     config = make_config(max_steps=2)
     train(config)
     from transformers import AutoTokenizer

@@ -10,7 +10,7 @@ import pytest
 from training.throughput import Meter
 
 CHILD = """
-from training.meter import peak_memory
+from training.throughput import peak_memory
 block = bytearray(100 * 2**20)
 block[::4096] = b"x" * len(block[::4096])
 del block

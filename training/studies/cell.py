@@ -15,7 +15,7 @@ from typing import Any
 
 from harness.errors import JostleError
 from training.config import TrainingConfig
-from training.spec import place
+from training.spec import specify
 
 Events = Callable[[dict[str, Any]], None]
 ERRORS = "training.err"
@@ -46,7 +46,7 @@ def run_cell(name: str, config: TrainingConfig, events: Events | None = None) ->
     """
     output = Path(config.output_dir).expanduser()
     try:
-        if place(config).result() is not None:
+        if specify(config).result() is not None:
             return CellOutcome(name, output)
         output.mkdir(parents=True, exist_ok=True)
     except (JostleError, OSError) as problem:

@@ -1,24 +1,27 @@
-"""The stage that asks: every subject is rated, continues and answers; what is there already stays."""
+"""The stage of the probes: every subject rates, continues and answers; finished probes stay."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from typing import Any
 
 from harness.config import SubjectSpec
 from harness.data.loading import load
-from harness.memorisation.canaries import Canary, read_key
-from harness.memorisation.copying import TOO_SHORT
+from harness.memorisation.canaries import Canary, read_canary_key
+from harness.memorisation.copying import TOO_SHORT, Closeness
 from harness.memorisation.probe_requests import (
-    Ask,
-    Training,
-    answered,
-    of_canaries,
-    of_items,
-    rated,
+    ProbedSubject,
+    ProbeRequest,
+    PromptProbes,
+    answer_record,
+    canary_requests,
+    rating_record,
 )
-from harness.memorisation.prompt_choice import Item, choose
+from harness.memorisation.prompt_choice import ProbedPrompt, Rewording, choose_prompts
+from harness.memorisation.training_responses import TrainingResponses
+from harness.models.subjects import OpenSubjects
 from harness.pipeline.session import Session, StageReport
 from harness.pipeline.stage import Stage, StageContext
 from harness.pipeline.stage_file import StageFile
@@ -31,173 +34,200 @@ _ENDPOINT = "openai:"
 _OF_THE_BASE = ("model", "revision", "dtype", "quantization")
 
 
+@dataclass(frozen=True)
+class _ProbeMaterial:
+    """The texts that every subject is probed with.
+
+    Attributes:
+        prompts: The drawn prompts.
+        canaries: The planted secrets.
+        training: The training rows that answers are compared with.
+        closeness: Measures how close an answer is to the training response.
+    """
+
+    prompts: Sequence[ProbedPrompt]
+    canaries: Sequence[Canary]
+    training: TrainingResponses
+    closeness: Closeness
+
+
 def probe(context: StageContext, report: StageReport) -> None:
     """Probe every subject of the suite; a probe that fails is a record with its reason.
 
     Raises:
         DataError: The training data or the key of the canaries cannot be read.
     """
-    session, parts = context.session, context.parts
-    suite, spec = session.suite, session.suite.probes
-    assert spec is not None
+    session = context.session
     _warn_of_other_bases(session)
-    rows = [row for data in suite.training_data for row in load(data)]
-    secrets = _secrets(session, rows)
-    planted = {canary.prompt for canary in secrets}
-    items = choose(
-        [sample for sample in rows if sample.prompt not in planted],
-        context.records(Sample),
-        spec,
-        parts.kinds,
-        seed=suite.suite.seed,
-        gate=parts.gate,
-    )
-    training = Training(rows, items)
-    file = session.run.file(Probe)
-    wanted: dict[Any, str] = {}
-    with closing(file):
-        for group in suite.subjects_by_base():
-            _group(context, group, items, secrets, training, file, wanted, report)
-        probes = file.keep(lambda record: wanted.get(record.key) == record.made_from)
-    for record in probes:
-        report.count(_ended(record))
+    material = _material(context)
+    current: dict[tuple[str | int, ...], str] = {}
+    with closing(session.run.file(Probe)) as file:
+        for group in session.suite.subjects_by_base():
+            with closing(context.open_model(group)) as subjects:
+                requests = list(_requests(session, subjects, group, material))
+                current |= {r.record.key: r.record.made_from for r in requests}
+                done = _finished(session, file, group, current)
+                with session.progress.stage("probe", len(requests)) as task:
+                    task.advance(len(done))
+                    report.count("already_there", len(done))
+                    todo = [r for r in requests if r.record.key not in done]
+                    _ask(session, subjects, todo, material, _Recorder(file, task))
+        for record in file.keep(lambda record: current.get(record.key) == record.made_from):
+            report.count(_ending(record))
+    prompts = material.prompts
     for name in ("training", "clean"):
-        report.counts[name] = sum((i.group, i.form) == (name, "original") for i in items)
-    report.counts["variants"] = sum(item.form == "variant" for item in items)
-    report.made_from = digest(sorted(wanted.values()))
-
-
-def _ended(record: Probe) -> str:
-    """How a probe ended, for the counts of the stage."""
-    if record.error is None:
-        return "done"
-    return "not_applicable" if record.error.kind == TOO_SHORT else f"failed_{record.error.kind}"
+        report.counts[name] = sum((p.group, p.form) == (name, "original") for p in prompts)
+    report.counts["variants"] = sum(p.form == "variant" for p in prompts)
+    report.made_from = digest(sorted(current.values()))
 
 
 def _warn_of_other_bases(session: Session) -> None:
-    """Say, before anything is asked, where a subject is not the baseline with adapters on top."""
+    """Warn, before any request, where a subject is not the baseline with adapters on top."""
     suite = session.suite
     baseline = next(one for one in suite.subjects if one.name == suite.baseline_name)
-    for one in suite.subjects:
-        differ = [name for name in _OF_THE_BASE if getattr(one, name) != getattr(baseline, name)]
+    for subject in suite.subjects:
+        differ = [name for name in _OF_THE_BASE if subject.base[name] != baseline.base[name]]
         if differ:
             session.warn(
-                f"{one.name} and the baseline {baseline.name} differ in {listing(differ)}: the probes"
-                f" take {baseline.name} for the model that {one.name} was trained from, and put every"
-                " difference between the two down to the training"
+                f"{subject.name} and the baseline {baseline.name} differ in {listing(differ)}: the"
+                f" probes take {baseline.name} for the model that {subject.name} was trained from, and"
+                " attribute every difference between the two to the training"
             )
 
 
-def _secrets(session: Session, rows: Sequence[Sample]) -> Sequence[Canary]:
-    """The planted canaries; a warning where the training data do not hold them as planted."""
+def _material(context: StageContext) -> _ProbeMaterial:
+    session, parts = context.session, context.parts
+    suite, spec = session.suite, session.suite.probes
+    assert spec is not None
+    rows = [row for data in suite.training_data for row in load(data)]
+    canaries = _canaries(session, rows)
+    planted = {canary.prompt for canary in canaries}
+    prompts = choose_prompts(
+        [row for row in rows if row.prompt not in planted],
+        context.records(Sample),
+        spec,
+        suite.suite.seed,
+        Rewording(parts.kinds, parts.gate),
+    )
+    return _ProbeMaterial(
+        prompts, canaries, TrainingResponses(rows, prompts), Closeness(parts.closeness)
+    )
+
+
+def _canaries(session: Session, rows: Sequence[Sample]) -> Sequence[Canary]:
+    """Read the planted canaries; warn where the training data do not hold them as planted."""
     spec = session.suite.probes
     if spec is None or spec.canaries is None:
         return ()
-    secrets = read_key(spec.canaries).canaries
+    canaries = read_canary_key(spec.canaries).canaries
     trained = [(s.prompt, s.reference) for s in rows]
-    for canary in secrets:
-        found = trained.count((canary.prompt, canary.response()))
-        if found != canary.repeats:
+    for canary in canaries:
+        count = trained.count((canary.prompt, canary.response()))
+        if count != canary.repeats:
             session.warn(
-                f"{spec.canaries}: {canary.id} should stand {canary.repeats} times in the training"
-                f" data, but stands there {found} times; name the file that --plant wrote"
+                f"{spec.canaries}: {canary.id} should be in the training data {canary.repeats} times,"
+                f" but is there {count} times; name the file that --plant wrote"
             )
-    return secrets
+    return canaries
 
 
-def _group(
-    context: StageContext,
+def _requests(
+    session: Session,
+    subjects: OpenSubjects,
     group: Sequence[SubjectSpec],
-    items: Sequence[Item],
-    secrets: Sequence[Canary],
-    training: Training,
-    file: StageFile[Probe],
-    wanted: dict[Any, str],
-    report: StageReport,
-) -> None:
-    """All probes of the subjects that share one load."""
-    session, spec = context.session, context.session.suite.probes
+    material: _ProbeMaterial,
+) -> Iterator[ProbeRequest]:
+    """Yield all probes of the subjects that share one load."""
+    spec = session.suite.probes
     assert spec is not None
-    with closing(context.open_model(group)) as subjects:
-        asks: list[Ask] = []
-        for one in group:
-            common: dict[str, Any] = {
-                "subject": one.name,
-                "renderer": subjects.renderer(one.name),
-                "adapter": subjects.adapter(one.name),
-                "fingerprint": subjects.fingerprint(one.name),
-            }
-            asks += of_items(
-                items,
-                spec,
-                generation=one.generation,
-                continues=not one.model.startswith(_ENDPOINT),
-                training=training,
-                **common,
-            )
-            asks += of_canaries(secrets, spec, seed=session.suite.suite.seed, **common)
-        own = {ask.blank.key: ask.blank.made_from for ask in asks}
-        wanted |= own
-        names = {one.name for one in group}
-
-        def stands(record: Probe) -> bool:
-            if record.subject not in names:
-                return True
-            if record.error is not None and (record.error.transient or session.retry_failed):
-                return False
-            return own.get(record.key) == record.made_from
-
-        done = {record.key for record in file.keep(stands) if record.subject in names}
-        with session.progress.stage("probe", len(asks)) as task:
-            task.advance(len(done))
-            report.count("already_there", len(done))
-            todo = [ask for ask in asks if ask.blank.key not in done]
-            _work(context, subjects, todo, training, file, task)
+    for one in group:
+        subject = ProbedSubject(
+            name=one.name,
+            renderer=subjects.renderer(one.name),
+            adapter=subjects.adapter(one.name),
+            fingerprint=subjects.fingerprint(one.name),
+            generation=one.generation,
+            continues=not one.model.startswith(_ENDPOINT),
+        )
+        probes = PromptProbes(subject, spec, material.training.content)
+        yield from probes.requests(material.prompts)
+        yield from canary_requests(material.canaries, spec, subject, session.suite.suite.seed)
 
 
-def _work(
-    context: StageContext,
-    subjects: Any,
-    todo: Sequence[Ask],
-    training: Training,
+def _finished(
+    session: Session,
     file: StageFile[Probe],
-    task: Task,
+    group: Sequence[SubjectSpec],
+    current: dict[tuple[str | int, ...], str],
+) -> set[tuple[str | int, ...]]:
+    """Keep the current records of a group in the file, set others aside, and return their keys."""
+    names = {one.name for one in group}
+
+    def stays(record: Probe) -> bool:
+        if record.subject not in names:
+            return True
+        if record.error is not None and (record.error.transient or session.retry_failed):
+            return False
+        return current.get(record.key) == record.made_from
+
+    return {record.key for record in file.keep(stays) if record.subject in names}
+
+
+@dataclass(frozen=True)
+class _Recorder:
+    """Writes each record as it comes."""
+
+    file: StageFile[Probe]
+    task: Task
+
+    def write(self, *records: Probe) -> None:
+        self.file.append(*records)
+        self.task.advance(len(records))
+
+
+def _ask(
+    session: Session,
+    subjects: OpenSubjects,
+    requests: Sequence[ProbeRequest],
+    material: _ProbeMaterial,
+    recorder: _Recorder,
 ) -> None:
-    """Ask for what is neither there nor in the cache, and write each record as it comes."""
-    from judges.rouge import RougeL
+    """Send the requests that are neither recorded nor in the cache."""
+    recorder.write(*(r.record for r in requests if r.request is None))
+    requests = [r for r in requests if r.request is not None]
+    cached = session.cache.get(r.content for r in requests) if subjects.durable else {}
 
-    rouge = RougeL().score
-    session = context.session
-    ready = [ask for ask in todo if ask.request is None]
-    file.append(*(ask.blank for ask in ready))
-    task.advance(len(ready))
-    asks = [ask for ask in todo if ask.request is not None]
-    cached = session.cache.get(ask.content for ask in asks) if subjects.durable else {}
-
-    def write(ask: Ask, found: Completion | TokenLogprobs) -> None:
-        if isinstance(found, TokenLogprobs):
-            file.append(rated(ask, found))
+    def write(request: ProbeRequest, reply: Completion | TokenLogprobs) -> None:
+        if isinstance(reply, TokenLogprobs):
+            recorder.write(rating_record(request, reply))
         else:
-            file.append(answered(ask, found, training, rouge))
-        task.advance()
+            training, closeness = material.training, material.closeness
+            recorder.write(answer_record(request, reply, training, closeness))
 
-    for kind, reply, ask_model in (
+    for kind, reply_type, send in (
         (Scored, TokenLogprobs, subjects.model.logprobs),
         (Request, Completion, subjects.model.complete),
     ):
-        own = [ask for ask in asks if isinstance(ask.request, kind)]
-        for ask in own:
-            if ask.content in cached:
-                write(ask, reply.model_validate_json(cached[ask.content]))
-        missing = [ask for ask in own if ask.content not in cached]
-        for index, found in _replies(ask_model, missing):
-            write(missing[index], found)
-            if subjects.durable and found.error is None:
-                session.cache.put({missing[index].content: found.model_dump_json()})
+        of_kind = [r for r in requests if isinstance(r.request, kind)]
+        for request in of_kind:
+            if request.content in cached:
+                write(request, reply_type.model_validate_json(cached[request.content]))
+        missing = [r for r in of_kind if r.content not in cached]
+        for index, reply in _replies(send, missing):
+            write(missing[index], reply)
+            if subjects.durable and reply.error is None:
+                session.cache.put({missing[index].content: reply.model_dump_json()})
 
 
-def _replies(ask_model: Any, asks: Sequence[Ask]) -> Iterable[tuple[int, Any]]:
-    return ask_model([ask.request for ask in asks]) if asks else ()
+def _replies(send: Any, requests: Sequence[ProbeRequest]) -> Iterable[tuple[int, Any]]:
+    return send([r.request for r in requests]) if requests else ()
+
+
+def _ending(record: Probe) -> str:
+    """Return how a probe ended, for the counts of the stage."""
+    if record.error is None:
+        return "done"
+    return "not_applicable" if record.error.kind == TOO_SHORT else f"failed_{record.error.kind}"
 
 
 STAGE = Stage("probes", probe, applies=lambda session: session.suite.probes is not None)

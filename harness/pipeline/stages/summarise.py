@@ -6,20 +6,23 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness.analysis import AnalysisSettings, BootstrapSettings, RunRecords, Summary, summarise
+from harness.analysis.estimates import Measure
 from harness.analysis.memorisation_schema import Memorisation
 from harness.analysis.summary_schema import JudgeSpending
 from harness.analysis.unanswerable_schema import Unanswerable
 from harness.config import Suite
 from harness.judging.calibration_report import calibration_of
 from harness.judging.traits import JudgeInfo, declared_traits
-from harness.memorisation.findings import memorisation, with_memorisation
+from harness.memorisation.copying import Closeness
+from harness.memorisation.levels import Resampling
+from harness.memorisation.probe_summary import summarise_probes, with_memorisation
 from harness.pipeline.assemble import NamedJudge
 from harness.pipeline.judge_manifest import described
-from harness.pipeline.session import Session, StageReport
+from harness.pipeline.session import StageReport
 from harness.pipeline.stage import Stage, StageContext
 from harness.records import Generation, Probe, Sample, Score, Variant
-from harness.unanswerable.detectors import detectors
-from harness.unanswerable.rates import unknown_rates
+from harness.unanswerable.detectors import RefusalWays, refusal_detectors
+from harness.unanswerable.rates import AnswerRecords, unanswerable_rates
 
 
 def analyse(context: StageContext, report: StageReport) -> None:
@@ -41,9 +44,9 @@ def analyse(context: StageContext, report: StageReport) -> None:
     )
     judges = [judge_info(named) for named in context.parts.judges]
     summary = summarise(records, judges, settings)
-    summary = with_memorisation(summary, probe_findings(session))
+    summary = with_memorisation(summary, memorisation_of(context))
     summary = _with_ledger(summary, session.manifest.judges)
-    unanswerable = _unanswerable(suite, records, judges)
+    unanswerable = _unanswerable_of(context, records, judges)
     run.write_summary(summary.model_copy(update={"unanswerable": unanswerable}))
     report.made_from = session.manifest.stages["scores"].made_from
 
@@ -62,18 +65,19 @@ def judge_info(named: NamedJudge) -> JudgeInfo:
     )
 
 
-def probe_findings(session: Session) -> Memorisation | None:
-    """Return what the probes found; None where the suite has none or they have not been run."""
+def memorisation_of(context: StageContext) -> Memorisation | None:
+    """Return the probes' part; None where the suite has none or they have not been run."""
+    session = context.session
     if session.suite.probes is None or "probes" not in session.manifest.stages:
         return None
-    findings = memorisation(
+    suite = session.suite
+    return summarise_probes(
         session.run.read(Probe),
-        baseline=session.suite.baseline_name,
-        subjects=[subject.name for subject in session.suite.subjects],
-        seed=session.suite.suite.seed,
-        resamples=session.suite.suite.resamples,
+        baseline=suite.baseline_name,
+        subjects=[subject.name for subject in suite.subjects],
+        closeness=Closeness(context.parts.closeness),
+        resampling=Resampling(suite.suite.seed, suite.suite.resamples),
     )
-    return Memorisation.model_validate(findings)
 
 
 def _deterministic(suite: Suite) -> list[str]:
@@ -87,31 +91,28 @@ def _deterministic(suite: Suite) -> list[str]:
     ]
 
 
-def _unanswerable(
-    suite: Suite, records: RunRecords, judges: Sequence[JudgeInfo]
+def _unanswerable_of(
+    context: StageContext, records: RunRecords, judges: Sequence[JudgeInfo]
 ) -> Unanswerable | None:
     """Return refusals and false answers, where the data says which prompts can be answered."""
     if not any(sample.metadata.get("known") is False for sample in records.samples):
         return None
+    suite = context.session.suite.suite
     refusal_judge = next(
         (
-            (judge.label, dimension.name)
+            Measure(judge.label, dimension.name)
             for judge in judges
             for dimension in judge.dimensions
             if judge.llm and (dimension.role, dimension.low, dimension.high) == ("refusal", 0, 1)
         ),
         None,
     )
-    rates = unknown_rates(
-        records.samples,
-        records.variants,
-        records.generations,
-        records.scores,
-        detectors(similarity=suite.suite.similarity_gate),
-        judge=refusal_judge,
-        seed=suite.suite.seed,
+    return unanswerable_rates(
+        AnswerRecords(records.samples, records.variants, records.generations, records.scores),
+        RefusalWays(refusal_detectors(similarity=suite.similarity_gate), refusal_judge),
+        closeness=Closeness(context.parts.closeness).name,
+        seed=suite.seed,
     )
-    return Unanswerable.model_validate(rates)
 
 
 def _with_ledger(summary: Summary, ledger: Mapping[str, Mapping[str, Any]]) -> Summary:

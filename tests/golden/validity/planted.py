@@ -11,8 +11,8 @@ import re
 from collections.abc import Callable, Mapping
 
 from harness.text.parse import Text
+from harness.text.roles import role_graph
 from perturbations.common import match_case
-from perturbations.role_graph import graph
 
 Fault = Callable[[Text, random.Random], str | None]
 
@@ -154,7 +154,7 @@ def garbled(text: Text, rng: random.Random) -> str | None:
 
 def one_mention(text: Text, rng: random.Random) -> str | None:
     """A role changed at one of its mentions only, so that there seem to be two people."""
-    mentions = graph().mentions(text.raw)
+    mentions = role_graph().mentions(text.raw)
     twice = [m for m in mentions if sum(o.role == m.role for o in mentions) > 1]
     if not twice:
         return None
@@ -170,7 +170,9 @@ def other_gender(text: Text, rng: random.Random) -> str | None:
             "sister": "brother", "brother": "sister", "son": "daughter", "daughter": "son"}  # fmt: skip
     if not re.search(r"\b(?:he|him|his|she|her)\b", text.raw):
         return None
-    mentions = [m for m in graph().mentions(text.raw) if text.raw[m.start : m.end].lower() in swap]
+    mentions = [
+        m for m in role_graph().mentions(text.raw) if text.raw[m.start : m.end].lower() in swap
+    ]
     if not mentions:
         return None
     mention = rng.choice(mentions)
@@ -183,7 +185,9 @@ def other_gender(text: Text, rng: random.Random) -> str | None:
 def contradiction(text: Text, rng: random.Random) -> str | None:
     """A person whom the rest of the story does not allow."""
     found = [
-        m for m in graph().mentions(text.raw) if m.role in ("husband", "wife", "daughter", "son")
+        m
+        for m in role_graph().mentions(text.raw)
+        if m.role in ("husband", "wife", "daughter", "son")
     ]
     if not found:
         return None

@@ -11,7 +11,10 @@ from typing import Any
 import pytest
 from scripted_server import Reply, ScriptedServer, says
 
-from harness.analysis.judge_outcomes import JudgingCount
+from harness.analysis.counts import FailureCount
+from harness.analysis.judge_outcomes import JudgementCount
+from harness.analysis.summary_schema import OutcomeCount
+from harness.judging.traits import JudgeInfo
 from harness.records import Score
 from reports.html import render
 from reports.sections.judges import incomplete
@@ -32,22 +35,22 @@ def score(subject: str, number: int, ok: bool, dimension: str = "empathy") -> Sc
     )
 
 
-def counted(failed: int, dimension: str = "empathy") -> dict[str, Any]:
-    count = JudgingCount([], [])
+def counted(failed: int, dimension: str = "empathy") -> OutcomeCount:
+    count = JudgementCount([JudgeInfo("j", [])], FailureCount())
     scores = [score("base", n, True, dimension) for n in range(100)]
     scores += [score("tuned", n, n >= failed, dimension) for n in range(100)]
-    assert list(count.passing(scores)) == scores
-    (row,) = count.of("j")["outcomes"]
-    return dict(row)
+    assert list(count.counted(scores)) == scores
+    (row,) = count.rows()["j"].outcomes
+    return row
 
 
 @pytest.mark.parametrize(("failed", "marked"), [(18, True), (11, True), (10, False), (0, False)])
 def test_the_worst_subject_decides(failed: int, marked: bool) -> None:
     row = counted(failed)
-    assert row["share"] == pytest.approx((200 - failed) / 200)
-    assert row["shares"] == {"base": 1.0, "tuned": pytest.approx((100 - failed) / 100)}
-    assert (row["scored"], row["unparsed"]) == (200 - failed, failed)
-    assert row["incomplete"] == marked
+    assert row.share == pytest.approx((200 - failed) / 200)
+    assert row.shares == {"base": 1.0, "tuned": pytest.approx((100 - failed) / 100)}
+    assert (row.scored, row.unparsed) == (200 - failed, failed)
+    assert row.incomplete == marked
 
 
 def test_the_mark_names_who_is_incomplete() -> None:
@@ -55,7 +58,7 @@ def test_the_mark_names_who_is_incomplete() -> None:
         {"name": name, "low": 1, "high": 5, "higher_is_better": True, "needs": []}
         for name in ("empathy", "safety")
     ]
-    outcomes = [counted(18), counted(25, "safety")]
+    outcomes = [counted(18).model_dump(), counted(25, "safety").model_dump()]
     summary = {"judges": {"j": {"outcomes": outcomes, "dimensions": dimensions}}}
 
     def mark(**row: str) -> str:

@@ -68,4 +68,4 @@ def test_other_judges_take_the_place_of_the_runs_own(
 ) -> None:
     Path("judges.yaml").write_text("judges: [answer_checks]\n", encoding="utf-8")
     assert jostle(monkeypatch, "judge", "run", "--judges", "judges.yaml") == 0
-    assert Run.open(run).summary()["judges"].keys() == {"answer_checks"}
+    assert Run.open(run).summary().model_dump(mode="json")["judges"].keys() == {"answer_checks"}

@@ -136,7 +136,11 @@ def test_the_page_tells_lines_on_fewer_prompts_apart(
 
     open_with(monkeypatch, scripted(ratings=forgetful))
     whole_run(str(suite), "--out", str(tmp_path / "run"))
-    levels = Run(tmp_path / "run").summary()["memorisation"]["subjects"][0]["levels"]
+    levels = (
+        Run(tmp_path / "run")
+        .summary()
+        .model_dump(mode="json")["memorisation"]["subjects"][0]["levels"]
+    )
     n = {row["key"]: row["difference"]["n"] for row in levels}
     assert n["loss_training"] == 12 > n["loss_training_common"] == n["loss_reworded"]
     page = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from harness.audit import mark_leaked
 from harness.cli.split import command
 from harness.data.loading import jsonl, load
-from harness.data.split import Split, _deal, _Group, default_field, split, strata
+from harness.data.split import Partition, _assign, _Group, default_field, split, strata
 from harness.errors import DataError, StoreError
 from harness.records import Message, Sample
 from harness.text import embedding
@@ -61,7 +61,7 @@ def rows(count: int, *, seed: int = 0) -> list[Sample]:
     return found
 
 
-def ids(found: Split) -> dict[str, set[str]]:
+def ids(found: Partition) -> dict[str, set[str]]:
     return {part: {sample.id for sample in samples} for part, samples in found.parts.items()}
 
 
@@ -113,7 +113,7 @@ def test_dealing_never_strays_further_than_the_largest_cluster(
 ) -> None:
     groups = [_Group(list(range(size)), "s", str(n)) for n, size in enumerate(sorted(sizes)[::-1])]
     have = Counter[str]()
-    for group, part in zip(groups, _deal(groups, shares), strict=True):
+    for group, part in zip(groups, _assign(groups, shares), strict=True):
         have[part] += len(group.rows)
     for part, share in shares.items():
         assert abs(have[part] - share * sum(sizes)) <= max(sizes)
@@ -219,7 +219,7 @@ def test_files_that_no_split_wrote_are_left_alone(tmp_path: Path, data: Path) ->
     own.write_text('{"prompt": "mine"}\n')
     result = run(data, "-o", out, "--test", "0", "--validation", "0.2")
     assert isinstance(result.exception, StoreError)
-    assert "test.jsonl: stands there already" in str(result.exception)
+    assert "test.jsonl: already exists" in str(result.exception)
     assert [path.name for path in out.iterdir()] == ["test.jsonl"]
     own.unlink()
     assert run(data, "-o", out).exception is None

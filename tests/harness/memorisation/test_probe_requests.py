@@ -9,14 +9,21 @@ from typing import Any
 import pytest
 
 from harness.data.loading import DataSpec, load
-from harness.memorisation.own_rows import own_rows
-from harness.memorisation.probe_requests import Ask, Training, answered, of_items
-from harness.memorisation.prompt_choice import Item
+from harness.memorisation.copying import Closeness
+from harness.memorisation.probe_requests import (
+    ProbedSubject,
+    ProbeRequest,
+    PromptProbes,
+    answer_record,
+)
+from harness.memorisation.prompt_choice import ProbedPrompt
+from harness.memorisation.training_responses import TrainingResponses, rows_of_same_prompt
 from harness.models.prompting import Renderer
 from harness.models.scripted import ScriptedModel
 from harness.pipeline.store import Run
 from harness.records import Completion, GenerationSettings, Message, Request, Sample, Scored
 from harness.text.normalise import normalise_prompt
+from judges.rouge import RougeL
 from tests.harness.pipeline.stages.test_probe import (
     memoriser,
     probed,
@@ -33,32 +40,31 @@ def row(name: str, prompt: str, response: str) -> Sample:
     return Sample(id=name, messages=(Message(role="user", content=prompt),), reference=response)
 
 
-def item(sample: Sample, group: str = "training", form: str = "original") -> Item:
-    return Item(group, form, sample.id, 0, sample.messages, sample.reference or "")
+def item(sample: Sample, group: str = "training", form: str = "original") -> ProbedPrompt:
+    return ProbedPrompt(group, form, sample.id, 0, sample.messages, sample.reference or "")
 
 
-def asks(items: list[Item], training: Training, **generation: Any) -> list[Ask]:
+def asks(
+    items: list[ProbedPrompt], training: TrainingResponses, **generation: Any
+) -> list[ProbeRequest]:
     tokenizer = SimpleNamespace(eos_token="</s>", added_tokens_decoder={})
-    return list(
-        of_items(
-            items,
-            suite_probes(max_new_tokens=20),
-            subject="tuned",
-            renderer=Renderer(tokenizer, "{prompt}\nAnswer:\n"),
-            adapter="tuned",
-            generation=GenerationSettings(**generation),
-            fingerprint={"weights": "w"},
-            continues=True,
-            training=training,
-        )
+    subject = ProbedSubject(
+        name="tuned",
+        renderer=Renderer(tokenizer, "{prompt}\nAnswer:\n"),
+        adapter="tuned",
+        fingerprint={"weights": "w"},
+        generation=GenerationSettings(**generation),
+        continues=True,
     )
+    probes = PromptProbes(subject, suite_probes(max_new_tokens=20), training.content)
+    return list(probes.requests(items))
 
 
-def requests(found: list[Ask], probe: str) -> list[Request]:
+def requests(found: list[ProbeRequest], probe: str) -> list[Request]:
     return [
         ask.request
         for ask in found
-        if ask.blank.probe == probe and isinstance(ask.request, Request)
+        if ask.record.probe == probe and isinstance(ask.request, Request)
     ]
 
 
@@ -67,7 +73,9 @@ def requests(found: list[Ask], probe: str) -> list[Request]:
 
 def test_answers_and_continuations_are_greedy_whatever_the_subject_is_set_to() -> None:
     one = row("a", "What now?", RESPONSE)
-    found = asks([item(one)], Training([one], [item(one)]), temperature=0.9, max_new_tokens=400)
+    found = asks(
+        [item(one)], TrainingResponses([one], [item(one)]), temperature=0.9, max_new_tokens=400
+    )
     made = requests(found, "answer") + requests(found, "continuation")
     assert len(made) == 2
     assert {request.settings.temperature for request in made} == {0.0}
@@ -76,14 +84,14 @@ def test_answers_and_continuations_are_greedy_whatever_the_subject_is_set_to() -
 
 def test_nothing_is_held_against_repetition_in_a_continuation_alone() -> None:
     one = row("a", "What now?", RESPONSE)
-    found = asks([item(one)], Training([one], [item(one)]), repetition_penalty=1.4)
+    found = asks([item(one)], TrainingResponses([one], [item(one)]), repetition_penalty=1.4)
     assert [r.settings.repetition_penalty for r in requests(found, "continuation")] == [1.0]
     assert [r.settings.repetition_penalty for r in requests(found, "answer")] == [1.4]
 
 
 def test_a_continuation_begins_within_the_turn_and_the_rated_response_ends_it() -> None:
     one = row("a", "What now?", RESPONSE)
-    found = asks([item(one)], Training([one], [item(one)]))
+    found = asks([item(one)], TrainingResponses([one], [item(one)]))
     (begun,) = requests(found, "continuation")
     assert begun.prompt == "What now?\nAnswer:\nWrite down what it means to you and"
     (rated,) = [ask.request for ask in found if isinstance(ask.request, Scored)]
@@ -104,20 +112,20 @@ def test_a_prompts_own_rows_are_those_of_the_same_prompt_after_normalisation() -
         row("b", LONG.upper().replace("?", " !"), "Two."),
         row("c", "How do I tell my mother that I will not come home?", "Three."),
     ]
-    assert own_rows(rows, [item(rows[0]), item(rows[2])]) == {"a": (0, 1), "c": (2,)}
-    assert own_rows(rows, []) == {}
+    assert rows_of_same_prompt(rows, [item(rows[0]), item(rows[2])]) == {"a": (0, 1), "c": (2,)}
+    assert rows_of_same_prompt(rows, []) == {}
     # The same last turn of another conversation is another prompt.
     talk = (Message(role="assistant", content="Hello."), *rows[0].messages)
     longer = rows[0].model_copy(update={"id": "d", "messages": talk})
-    assert own_rows([*rows, longer], [item(longer)]) == {"d": (3,)}
+    assert rows_of_same_prompt([*rows, longer], [item(longer)]) == {"d": (3,)}
     # A clean prompt has none, even where its id is that of a training row.
-    assert own_rows(rows, [item(rows[1], group="clean")]) == {}
+    assert rows_of_same_prompt(rows, [item(rows[1], group="clean")]) == {}
 
 
-def copied(training: Training, ask_of: Item, text: str) -> float:
-    (ask,) = [ask for ask in asks([ask_of], training) if ask.blank.probe == "answer"]
+def copied(training: TrainingResponses, ask_of: ProbedPrompt, text: str) -> float:
+    (ask,) = [ask for ask in asks([ask_of], training) if ask.record.probe == "answer"]
     done = Completion(text=text, finish_reason="stop")
-    return answered(ask, done, training, lambda reference, answer: 0.0).values["other_span"]
+    return answer_record(ask, done, training, Closeness(RougeL())).values["other_span"]
 
 
 def test_saying_ones_own_response_is_no_copying_whatever_other_rows_say() -> None:
@@ -127,7 +135,7 @@ def test_saying_ones_own_response_is_no_copying_whatever_other_rows_say() -> Non
         row("c", "Why can I not sleep at night?", RESPONSE.upper()),  # the same response
         row("d", "How do I stop smoking?", f"Hello. {RESPONSE} You can do it, one day at a time."),
     ]
-    training = Training(rows, [item(rows[0])])
+    training = TrainingResponses(rows, [item(rows[0])])
     own = item(rows[0])
     assert copied(training, own, RESPONSE) == 0.0
     assert copied(training, own, f"{RESPONSE} And then rest.") == 0.0  # what its other row says
@@ -144,7 +152,7 @@ def test_saying_ones_own_response_is_no_copying_whatever_other_rows_say() -> Non
 def test_a_perfect_reciter_of_real_rows_is_charged_with_no_copying() -> None:
     rows = load(DataSpec(path="bundled:data/counseling/train.jsonl"))
     items = [item(sample) for sample in rows]
-    training = Training(rows, items)
+    training = TrainingResponses(rows, items)
     spans = [
         near.span
         for sample in rows

@@ -14,8 +14,8 @@ from harness.data.loading import load
 from harness.errors import DataError
 from harness.memorisation import canaries, copying
 from harness.memorisation.canaries import exposure
-from harness.memorisation.membership import auc, lowest, scores
-from harness.memorisation.nearest import ResponseIndex
+from harness.memorisation.membership import auc, lowest_mean, membership_scores
+from harness.memorisation.training_responses import ResponseIndex
 from harness.records import Message, Sample, TokenLogprobs
 
 
@@ -50,9 +50,9 @@ def test_a_text_without_spaces_is_cut_and_counted_by_characters() -> None:
     assert copying.cut(CHINESE, 0.5, 30) == (CHINESE[:20], CHINESE[20:30])  # three bytes each
     assert copying.cut("我不知道该怎么办。", 0.5, 200) is None  # eight of 18 characters
     assert copying.words("我用Python写代码") == ["我", "用", "python", "写", "代", "码"]
-    found = copying.score(parts.rest, parts.rest)
+    found = copying.recitation(parts.rest, parts.rest)
     assert found == {"span": pytest.approx(19 / copying.CHARACTERS_PER_WORD), "share": 1.0}
-    half = copying.score(parts.rest, parts.rest[:10])
+    half = copying.recitation(parts.rest, parts.rest[:10])
     assert 0.4 < half["share"] < 0.6
 
 
@@ -68,23 +68,23 @@ def test_a_thai_character_keeps_its_marks_and_korean_its_words() -> None:
 
 def test_longest_span_and_share_by_hand() -> None:
     rest = "the quick brown fox jumps over"
-    assert copying.score(rest, "The quick BROWN fox sat over there") == {
+    assert copying.recitation(rest, "The quick BROWN fox sat over there") == {
         "span": 4.0,
         "share": pytest.approx(5 / 6),  # all but "jumps", in order
     }
-    assert copying.score(rest, rest) == {"span": 6.0, "share": 1.0}
-    assert copying.score(rest, "") == {"span": 0.0, "share": 0.0}
+    assert copying.recitation(rest, rest) == {"span": 6.0, "share": 1.0}
+    assert copying.recitation(rest, "") == {"span": 0.0, "share": 0.0}
 
 
 def test_what_comes_long_after_the_rest_is_not_looked_at() -> None:
     late = " ".join(["no"] * 20) + " one two three"
-    assert copying.score("one two three", late)["span"] == 0.0
+    assert copying.recitation("one two three", late)["span"] == 0.0
 
 
 @given(st.text(max_size=80), st.text(max_size=80))
 @settings(max_examples=60, deadline=None)
 def test_copying_scores_stay_in_their_range(rest: str, answer: str) -> None:
-    found = copying.score(rest, answer)
+    found = copying.recitation(rest, answer)
     assert 0.0 <= found["share"] <= 1.0
     assert 0.0 <= found["span"] <= len(copying.words(rest))
 
@@ -99,34 +99,34 @@ def test_min_k_and_min_k_plus_plus_by_hand() -> None:
         means=(-3.0, -3.0, -4.0, -1.0, -2.0),
         stds=(1.0, 2.0, 0.5, 0.5, 1.0),
     )
-    found = scores(ratings)  # 20 % of five tokens: one
+    found = membership_scores(ratings)  # 20 % of five tokens: one
     assert found["loss"] == pytest.approx(-2.0)
     assert found["min_k"] == pytest.approx(-6.0)
     assert found["min_k_pp"] == pytest.approx(
         -4.0
     )  # (-6 + 4) / 0.5, the least of 2, .5, -4, 1, 1.5
-    assert scores(ratings, k=0.4)["min_k"] == pytest.approx(-4.0)
-    assert scores(ratings, k=0.4)["min_k_pp"] == pytest.approx((-4.0 + 0.5) / 2)
+    assert membership_scores(ratings, k=0.4)["min_k"] == pytest.approx(-4.0)
+    assert membership_scores(ratings, k=0.4)["min_k_pp"] == pytest.approx((-4.0 + 0.5) / 2)
 
 
 def test_a_model_without_moments_gives_no_min_k_plus_plus() -> None:
-    found = scores(TokenLogprobs(token_ids=(1,), logprobs=(-1.0,)))
+    found = membership_scores(TokenLogprobs(token_ids=(1,), logprobs=(-1.0,)))
     assert found == {"loss": -1.0, "min_k": -1.0}
     with pytest.raises(ValueError, match="no tokens"):
-        scores(TokenLogprobs(token_ids=(), logprobs=()))
+        membership_scores(TokenLogprobs(token_ids=(), logprobs=()))
 
 
 def test_a_distribution_without_spread_does_not_divide_by_zero() -> None:
     ratings = TokenLogprobs(token_ids=(1,), logprobs=(0.0,), means=(0.0,), stds=(0.0,))
-    assert scores(ratings)["min_k_pp"] == 0.0
+    assert membership_scores(ratings)["min_k_pp"] == 0.0
 
 
 @given(st.lists(st.floats(-20, 0), min_size=1, max_size=50))
 @settings(max_examples=60, deadline=None)
 def test_the_lowest_k_never_exceed_the_mean_and_grow_with_k(values: list[float]) -> None:
     array = np.array(values)
-    assert lowest(array, 0.2) <= lowest(array, 0.6) + 1e-12 <= array.mean() + 1e-9
-    assert lowest(array, 1.0) == pytest.approx(array.mean())
+    assert lowest_mean(array, 0.2) <= lowest_mean(array, 0.6) + 1e-12 <= array.mean() + 1e-9
+    assert lowest_mean(array, 1.0) == pytest.approx(array.mean())
 
 
 def test_auc_by_hand_with_a_tie_and_delongs_variance() -> None:
@@ -190,7 +190,7 @@ def test_the_nearest_response_is_the_one_with_the_longest_run() -> None:
     assert found.share == pytest.approx(4 / 8)
     assert index.nearest("Nothing of the kind was ever said here.") is None
     assert index.nearest("too short") is None
-    assert index.nearest("Take a walk every evening before dinner", own=RESPONSES[1:2]) is None
+    assert index.nearest("Take a walk every evening before dinner", allowed=RESPONSES[1:2]) is None
 
 
 def test_a_copied_clause_without_spaces_is_found_at_its_length_in_words() -> None:
@@ -205,9 +205,9 @@ def test_a_copied_clause_without_spaces_is_found_at_its_length_in_words() -> Non
 def test_runs_of_ones_own_text_lead_to_no_other_row() -> None:
     index = ResponseIndex(RESPONSES)
     said = "You could take a walk every evening before dinner, or not."
-    assert index.nearest(said, own=[said]) is None
+    assert index.nearest(said, allowed=[said]) is None
     # Two of the seven shared words are its own; runs of four that hold one other word are not.
-    found = index.nearest(said, own=["We take a walk every day."])
+    found = index.nearest(said, allowed=["We take a walk every day."])
     assert found is not None
     assert (found.row, found.span) == (1, 6)
 
@@ -231,8 +231,8 @@ def test_an_index_of_nothing_finds_nothing() -> None:
 
 def test_planting_puts_every_canary_in_as_often_as_its_key_says() -> None:
     rows = [sample(f"prompt {i}", f"response {i}") for i in range(20)]
-    key = canaries.make(7)
-    planted = canaries.plant(rows, key)
+    key = canaries.make_canaries(7)
+    planted = canaries.plant_canaries(rows, key)
     assert len(planted) == 20 + sum(c.repeats for c in key.canaries) == 20 + 4 * 21
     for canary in key.canaries:
         found = [r for r in planted if r.prompt == canary.prompt]
@@ -240,15 +240,15 @@ def test_planting_puts_every_canary_in_as_often_as_its_key_says() -> None:
         assert all(r.reference == canary.response() for r in found)
     assert [r for r in planted if r in rows] == rows  # the rows themselves keep their order
     assert len({c.person for c in key.canaries}) == len(key.canaries)
-    assert canaries.make(7) == key != canaries.make(8)
+    assert canaries.make_canaries(7) == key != canaries.make_canaries(8)
 
 
 def test_candidates_are_other_codes_each_once() -> None:
-    canary = canaries.make(1).canaries[0]
-    found = canaries.candidates(canary, 200, seed=3)
+    canary = canaries.make_canaries(1).canaries[0]
+    found = canaries.rival_codes(canary, 200, seed=3)
     assert len(set(found)) == 200
     assert canary.code not in found
-    assert found == canaries.candidates(canary, 200, seed=3)
+    assert found == canaries.rival_codes(canary, 200, seed=3)
 
 
 def test_exposure_of_the_median_is_one_bit_and_of_an_outlier_the_whole_space() -> None:
@@ -272,10 +272,10 @@ def test_exposure_ties_go_against_the_canary_and_few_rivals_are_refused() -> Non
 
 def test_a_key_file_that_is_none_is_refused_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"no such file; name the canaries\.json"):
-        canaries.read_key(tmp_path / "canaries.json")
+        canaries.read_canary_key(tmp_path / "canaries.json")
     (tmp_path / "bad.json").write_text('{"digits": 6, "seed": 1}')
     with pytest.raises(DataError, match=r"bad.json: canaries: Field required"):
-        canaries.read_key(tmp_path / "bad.json")
+        canaries.read_canary_key(tmp_path / "bad.json")
 
 
 def test_audit_plant_writes_training_file_and_key(tmp_path: Path) -> None:
@@ -292,8 +292,8 @@ def test_audit_plant_writes_training_file_and_key(tmp_path: Path) -> None:
         command, [str(data), "--plant", str(out), "--seed", "3"], standalone_mode=False
     )
     assert done.exception is None, done.output
-    key = canaries.read_key(out / "canaries.json")
+    key = canaries.read_canary_key(out / "canaries.json")
     rows = load(out / "train.jsonl")
     assert len(rows) == 5 + sum(c.repeats for c in key.canaries)
     assert {r.prompt for r in rows} >= {f"Question {i}?" for i in range(5)}
-    assert key == canaries.make(3)
+    assert key == canaries.make_canaries(3)

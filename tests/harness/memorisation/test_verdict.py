@@ -8,9 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.memorisation import conditions as rules
-from harness.memorisation.findings import add_to, lights_of, memorisation
+from harness.analysis.memorisation_schema import Memorisation
+from harness.memorisation.conditions import RULES
+from harness.memorisation.copying import Closeness
+from harness.memorisation.levels import Resampling
+from harness.memorisation.probe_summary import summarise_probes, traffic_lights
 from harness.records import Failure, Probe
+from judges.rouge import RougeL
 
 TOKENS = 20
 
@@ -75,12 +79,21 @@ def world(
     return records
 
 
-def judged(records: list[Probe], **more: Any) -> dict[str, Any]:
-    found = memorisation(
-        records, baseline="base", subjects=["base", "tuned"], seed=3, resamples=1000, **more
+def summarised(records: list[Probe], seed: int = 1, resamples: int = 10_000) -> Memorisation:
+    return summarise_probes(
+        records,
+        baseline="base",
+        subjects=["base", "tuned"],
+        closeness=Closeness(RougeL()),
+        resampling=Resampling(seed, resamples),
     )
-    json.dumps(found, allow_nan=False)
-    (one,) = found["subjects"]
+
+
+def judged(records: list[Probe]) -> dict[str, Any]:
+    """The part of the tuned subject, as JSON has it."""
+    dumped = summarised(records, seed=3, resamples=1000).model_dump(mode="json")
+    json.dumps(dumped, allow_nan=False)
+    (one,) = dumped["subjects"]
     return dict(one)
 
 
@@ -161,7 +174,7 @@ def test_changed_answers_are_an_effect_even_where_no_loss_moved() -> None:
 
 
 def test_few_prompts_cannot_tell_and_say_so() -> None:
-    one = judged(world(training=2.5, clean=-0.3, n=rules.LEAST_PROMPTS - 1))
+    one = judged(world(training=2.5, clean=-0.3, n=RULES.least_prompts - 1))
     assert one["verdict"] == "cannot tell"
     assert "Only 9 clean prompts to compare with; 10 is the least" in one["reasons"][0]
     assert "Only 9 training prompts with an answer" in one["reasons"][1]
@@ -182,10 +195,10 @@ def test_a_model_without_log_probabilities_cannot_tell_and_counts_the_failures()
         else record
         for record in world(n=12)
     ]
-    found = memorisation(records, baseline="base", subjects=["base", "tuned"], seed=1)
-    assert found["subjects"][0]["verdict"] == "cannot tell"
-    assert "no log-probabilities" in found["subjects"][0]["reasons"][0]
-    assert sum(row["count"] for row in found["failures"]) == 2 * 3 * 12
+    found = summarised(records)
+    assert found.subjects[0].verdict == "cannot tell"
+    assert "no log-probabilities" in found.subjects[0].reasons[0]
+    assert sum(row.count for row in found.failures) == 2 * 3 * 12
 
 
 def test_clean_prompts_of_another_kind_are_a_caution() -> None:
@@ -229,25 +242,16 @@ def test_canaries_are_exposed_by_their_rank_among_rivals() -> None:
     records = world(same=True)
     for subject, own in (("base", 30.0), ("tuned", 5.0)):
         records += [rated(subject, 0, own), *(rated(subject, i, x) for i, x in rivals)]
-    found = memorisation(records, baseline="base", subjects=["base", "tuned"], seed=1)
-    base, tuned = found["canaries"]
-    assert (tuned["repeats"], tuned["rank"], tuned["rivals"]) == (4, 1, 50)
-    assert tuned["exposure"] > 15 > 3 > base["exposure"]
+    base, tuned = summarised(records).canaries
+    assert (tuned.repeats, tuned.rank, tuned.rivals) == (4, 1, 50)
+    assert tuned.exposure is not None
+    assert base.exposure is not None
+    assert tuned.exposure > 15 > 3 > base.exposure
 
 
-def test_light_and_summary_carry_the_verdict_once() -> None:
-    found = memorisation(
-        world(training=2.5, clean=-0.3), baseline="base", subjects=["base", "tuned"], seed=1
-    )
-    (one,) = lights_of(found)
-    assert (one["light"], one["word"], one["subject"]) == ("red", "memorised", "tuned")
-    summary: dict[str, Any] = {"lights": [{"question": "Better?"}]}
-    add_to(summary, found)
-    add_to(summary, found)
-    assert [x["question"] for x in summary["lights"]] == ["Learned?", "Better?"]
-    add_to(summary, None)
-    assert summary["memorisation"] is None
-    assert len(summary["lights"]) == 1
+def test_the_light_carries_the_verdict() -> None:
+    (one,) = traffic_lights(summarised(world(training=2.5, clean=-0.3)))
+    assert (one.light, one.word, one.subject) == ("red", "memorised", "tuned")
 
 
 @pytest.mark.parametrize("share", [0.0, 0.09])

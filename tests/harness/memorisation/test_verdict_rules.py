@@ -6,10 +6,9 @@ from typing import Any
 
 import pytest
 
-from harness.memorisation import conditions as rules
-from harness.memorisation.findings import memorisation
+from harness.memorisation.conditions import RULES
 from harness.records import Failure, Probe
-from tests.harness.memorisation.test_verdict import TOKENS, held, judged, loss, world
+from tests.harness.memorisation.test_verdict import TOKENS, held, judged, loss, summarised, world
 
 
 def shifted(records: list[Probe], by: float) -> list[Probe]:
@@ -75,7 +74,7 @@ def test_no_effect_ends_where_more_than_a_tenth_of_the_answers_changed(
     assert one["verdict"] == verdict
 
 
-@pytest.mark.parametrize("n", [1, rules.LEAST_PROMPTS - 1])
+@pytest.mark.parametrize("n", [1, RULES.least_prompts - 1])
 def test_no_effect_is_not_told_of_few_prompts(n: int) -> None:
     one = judged(world(same=True, n=n))
     assert one["largest_change"] == 0.0
@@ -104,7 +103,7 @@ def test_a_gain_too_small_to_matter_is_not_memorised() -> None:
 
 
 def test_a_small_gain_is_memorised_from_the_least_gain_on() -> None:
-    assert rules.LEAST_GAIN == 0.05
+    assert RULES.least_gain == 0.05
     assert judged(small(0.047))["verdict"] == "cannot tell"
     assert judged(small(0.056))["verdict"] == "memorised"
 
@@ -278,6 +277,5 @@ def test_a_rewording_whose_original_failed_is_left_out_of_its_line() -> None:
 
 
 def test_the_thresholds_stand_in_the_summary() -> None:
-    found = memorisation(world(same=True), baseline="base", subjects=["base", "tuned"], seed=1)
-    assert found["rules"]["version"] == 3
-    assert found["rules"]["least_gain"] == 0.05
+    rules = summarised(world(same=True)).rules
+    assert (rules.version, rules.least_gain) == (3, 0.05)

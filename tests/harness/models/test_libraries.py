@@ -43,7 +43,7 @@ def test_an_installed_kernels_package_is_not_asked_and_stays_usable(tmp_path: Pa
 
 def test_training_asks_no_hub_either(tmp_path: Path) -> None:
     (tmp_path / "kernels.py").write_text(KERNELS, encoding="utf-8")
-    script = f"import sys; sys.path.insert(0, {str(tmp_path)!r})\nimport training.sft"
+    script = f"import sys; sys.path.insert(0, {str(tmp_path)!r})\nimport training.job"
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, timeout=120, check=False
     )

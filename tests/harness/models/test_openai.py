@@ -113,7 +113,7 @@ def test_opening(monkeypatch: pytest.MonkeyPatch) -> None:
         "model": "m",
         "revision": "r",
     }
-    assert subject.transport.settings.timeout_s == 3
+    assert subject.client.settings.timeout_s == 3
     assert "template has no effect" in subject.warnings[0]
     with pytest.raises(ModelError, match="adapters is decided by the server"):
         open_endpoint([spec(adapters=("a",))])

@@ -71,7 +71,9 @@ def test_scores_that_are_replaced_are_paid_for_all_the_same(tmp_path: Path, lost
         assert cost(tmp_path / "run").items() >= spent(server).items()
     run = Run.open(tmp_path / "run")
     assert {score.status for score in run.read(Score)} == {"scored"}
-    assert run.summary()["judges"]["rubric"]["cost"] == cost(tmp_path / "run")
+    assert run.summary().model_dump(mode="json")["judges"]["rubric"]["cost"] == cost(
+        tmp_path / "run"
+    )
     # A run that judges nothing again changes nothing.
     run_suite(tmp_path / "run", suite, render=render)
     assert cost(tmp_path / "run")["calls"] == 2 * first
@@ -155,9 +157,11 @@ def test_a_judge_that_is_gone_stays_in_the_ledger(tmp_path: Path) -> None:
         assert cost(tmp_path / "run").items() >= spent(server).items()
     run = Run.open(tmp_path / "run")
     assert run.manifest().judges["rubric"]["gone"]
-    assert set(run.summary()["judges"]) == {"rouge_l", "answer_checks"}
-    assert run.summary()["judges"]["rouge_l"]["cost"] is None
-    assert run.summary()["judges_gone"] == {"rubric": cost(tmp_path / "run")}
+    assert set(run.summary().model_dump(mode="json")["judges"]) == {"rouge_l", "answer_checks"}
+    assert run.summary().model_dump(mode="json")["judges"]["rouge_l"]["cost"] is None
+    assert run.summary().model_dump(mode="json")["judges_gone"] == {
+        "rubric": cost(tmp_path / "run")
+    }
     page = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
     text = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page))
     calls = cost(tmp_path / "run")["calls"]

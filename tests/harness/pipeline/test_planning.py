@@ -44,7 +44,11 @@ def test_power_is_that_of_the_paired_t_test() -> None:
 
 
 def test_pilot_gives_the_spread_of_the_differences_and_not_of_the_scores() -> None:
-    summary = make_run(60, world=World(gain={"base": 0.0, "tuned": 0.1}), rubric=False).summary()
+    summary = (
+        make_run(60, world=World(gain={"base": 0.0, "tuned": 0.1}), rubric=False)
+        .summary()
+        .model_dump(mode="json")
+    )
     spreads = {s.estimand: s for s in planning.spreads_of_pilot(summary)}
     level = next(
         c["originals"]
@@ -58,7 +62,7 @@ def test_pilot_gives_the_spread_of_the_differences_and_not_of_the_scores() -> No
 def test_a_plan_holds_what_it_promises() -> None:
     """Planned from a pilot, the run with the planned prompts sees the effect about as promised."""
     world = World(gain={"base": 0.0, "tuned": 0.0}, cost={})
-    pilot = make_run(80, world=world, rubric=False, seed=50).summary()
+    pilot = make_run(80, world=world, rubric=False, seed=50).summary().model_dump(mode="json")
     spread = {s.estimand: s for s in planning.spreads_of_pilot(pilot)}["gain_originals"]
     effect = 0.06
     needed = planning.power([spread], 3, effect=effect)[0].needed
@@ -69,10 +73,10 @@ def test_a_plan_holds_what_it_promises() -> None:
         made = make_run(needed, world=true, rubric=False, seed=seed, kinds=("role",))
         row = next(
             c
-            for c in made.summary(resamples=400)["contrasts"]
-            if (c["dimension"], c["kind"], c["scope"]) == ("closeness", "(all kinds)", "all")
+            for c in made.summary(resamples=400).contrasts
+            if (c.dimension, c.kind, c.scope) == ("closeness", "(all kinds)", "all")
         )
-        seen += row["gain_originals"]["p"] <= 0.05
+        seen += row.gain_originals.p <= 0.05
     assert 11 <= seen <= 20
 
 
@@ -91,7 +95,7 @@ def test_costs_by_hand() -> None:
 
 
 def test_costs_scale_a_pilot() -> None:
-    summary = make_run(10).summary()
+    summary = make_run(10).summary().model_dump(mode="json")
     answers = sum(a["answers"] for a in summary["answers"])
     summary["judges"]["rubric"]["cost"] = {
         "prompt_tokens": 1_000_000,
@@ -114,7 +118,9 @@ def test_bad_figures_are_one_clear_line() -> None:
         planning.stated_spreads(0)
     with pytest.raises(DataError, match="--effect must be positive"):
         planning.power(planning.stated_spreads(1), 10, effect=-1)
-    alone = make_run(5, world=World(gain={"base": 0.0}), rubric=False).summary()
+    alone = (
+        make_run(5, world=World(gain={"base": 0.0}), rubric=False).summary().model_dump(mode="json")
+    )
     with pytest.raises(DataError, match="compares no two subjects"):
         planning.spreads_of_pilot(alone)
 

@@ -190,7 +190,7 @@ def test_failures_are_records_with_a_reason_and_are_counted(folder: Path) -> Non
     assert {s.reason for s in unscored} == {"no answer: context_length"}
     counts = Run.open(folder / "run").manifest().stages["generations"].counts
     assert counts["failed_context_length"] == len(failed)
-    summary = Run.open(folder / "run").summary()
+    summary = Run.open(folder / "run").summary().model_dump(mode="json")
     assert any("context_length" in json.dumps(row) for row in summary["failures"])
 
 
@@ -338,6 +338,11 @@ def test_an_adapter_asked_in_another_format_than_it_was_trained_in_is_warned_abo
     assert "trained with another prompt format" in warnings
     assert "not the training_data that this suite checks" in warnings
     # They stay when only the report is made again, and go when they no longer hold.
-    assert " ".join(Run.open(folder / "run").summary()["warnings"]).count("prompt format") == 1
+    assert (
+        " ".join(Run.open(folder / "run").summary().model_dump(mode="json")["warnings"]).count(
+            "prompt format"
+        )
+        == 1
+    )
     run_suite(folder / "run", make_suite(folder))
     assert Run.open(folder / "run").manifest().warnings == ()

@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.cli.common import refuse_overwriting
 from harness.errors import StoreError
 from harness.pipeline.stage_file import StageFile
 from harness.pipeline.store import Run
@@ -163,15 +162,3 @@ def test_unchanged_files_are_not_rewritten(tmp_path: Path) -> None:
     before = (tmp_path / "samples.jsonl").stat().st_mtime_ns
     file.keep(lambda sample: True)
     assert (tmp_path / "samples.jsonl").stat().st_mtime_ns == before
-
-
-def test_an_input_is_never_a_target(tmp_path: Path) -> None:
-    source = tmp_path / "train.jsonl"
-    source.write_text("{}\n")
-    (tmp_path / "link.jsonl").symlink_to(source)
-    (tmp_path / "hard.jsonl").hardlink_to(source)
-    (tmp_path / "sub").mkdir()
-    for name in ("train.jsonl", "link.jsonl", "hard.jsonl", "sub/../train.jsonl"):
-        with pytest.raises(StoreError, match="is the input itself"):
-            refuse_overwriting([tmp_path / "other", tmp_path / name], ["hub:a/b", str(source)])
-    refuse_overwriting([tmp_path / "sub" / "train.jsonl"], ["hub:a/b", str(source)])

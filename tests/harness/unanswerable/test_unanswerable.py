@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from harness.analysis.estimates import Measure
+from harness.analysis.unanswerable_schema import PromptCount
 from harness.cli.unknown import command
 from harness.data.loading import jsonl, load
 from harness.errors import DataError
@@ -26,11 +28,12 @@ from harness.records import (
     Variant,
 )
 from harness.text.fit_refusals import shares
-from harness.unanswerable import invented_names as names
-from harness.unanswerable import legacy, plant
+from harness.text.lexicon import english_words
+from harness.unanswerable import PlantingOptions, mark_legacy, plant
 from harness.unanswerable.danger import danger_score, danger_sign, in_danger
-from harness.unanswerable.detectors import ByPhrases, BySimilarity, detectors
-from harness.unanswerable.rates import unknown_rates
+from harness.unanswerable.detectors import ByPhrases, BySimilarity, RefusalWays, refusal_detectors
+from harness.unanswerable.plant import invented_word
+from harness.unanswerable.rates import AnswerRecords, unanswerable_rates
 from harness.util.digest import derived_rng
 
 TASKS = [
@@ -90,7 +93,7 @@ def many(prompts: Sequence[str], count: int) -> list[Sample]:
 
 @pytest.mark.parametrize(("rate", "identifiers"), [(0.5, 0.5), (0.3, 0.2), (1.0, 1.0), (0.0, 0.5)])
 def test_the_rates_are_met_exactly(rate: float, identifiers: float) -> None:
-    found = plant(many(TASKS, 40), seed=1, rate=rate, identifiers=identifiers)
+    found = plant(many(TASKS, 40), PlantingOptions(seed=1, rate=rate, identifiers=identifiers))
     unknown = [s for s in found.samples if s.metadata["known"] is False]
     assert len(unknown) == found.counts["unknown"] == round(rate * 40)
     kinds = [s.metadata["planted_kind"] for s in unknown]
@@ -101,7 +104,9 @@ def test_the_rates_are_met_exactly(rate: float, identifiers: float) -> None:
 
 def test_the_invented_name_is_what_is_asked_about() -> None:
     data = many(TASKS, 30)
-    for before, after in zip(data, plant(data, seed=2, rate=1.0).samples, strict=True):
+    for before, after in zip(
+        data, plant(data, PlantingOptions(seed=2, rate=1.0)).samples, strict=True
+    ):
         (name,) = after.metadata["planted"]
         assert after.prompt.count(name) == 1
         assert name not in before.prompt
@@ -118,7 +123,9 @@ def test_the_invented_name_is_what_is_asked_about() -> None:
 
 def test_known_prompts_stay_as_they_are() -> None:
     data = many(TASKS, 10)
-    for before, after in zip(data, plant(data, seed=2, rate=0.0).samples, strict=True):
+    for before, after in zip(
+        data, plant(data, PlantingOptions(seed=2, rate=0.0)).samples, strict=True
+    ):
         assert after.metadata == before.metadata | {"known": True}
         assert (after.id, after.messages, after.reference) == (
             before.id, before.messages, before.reference,
@@ -129,7 +136,7 @@ def test_the_draw_depends_on_seed_and_content_and_not_on_the_order() -> None:
     data = many(TASKS, 60)
 
     def prompts(rows: Sequence[Sample], seed: int) -> set[str]:
-        return {s.prompt for s in plant(rows, seed=seed).samples}
+        return {s.prompt for s in plant(rows, PlantingOptions(seed=seed)).samples}
 
     assert prompts(data, 1) == prompts(data[::-1], 1)
     assert prompts(data, 1) != prompts(data, 2)
@@ -138,7 +145,7 @@ def test_the_draw_depends_on_seed_and_content_and_not_on_the_order() -> None:
 def test_a_person_in_danger_is_never_tested() -> None:
     dangers = [*DANGERS, *VEILED]
     data = [*many(dangers, len(dangers)), *many(TASKS, 10)]
-    found = plant(data, seed=0, rate=0.9)
+    found = plant(data, PlantingOptions(seed=0, rate=0.9))
     left = found.samples[: len(dangers)]
     assert all(s.metadata == {"topic": "t", "known": True, "danger": True} for s in left)
     assert [s.prompt for s in left] == [s.prompt for s in data[: len(dangers)]]
@@ -152,7 +159,7 @@ def test_danger_in_an_earlier_turn_counts() -> None:
         Message(role="assistant", content="I am sorry to hear this."),
         Message(role="user", content="What can I do?"),
     )
-    found = plant([Sample(id="c", messages=turns)], seed=0, rate=1.0)
+    found = plant([Sample(id="c", messages=turns)], PlantingOptions(seed=0, rate=1.0))
     assert found.counts["unknown"] == 0
 
 
@@ -178,7 +185,7 @@ def test_what_is_veiled_is_seen_by_its_meaning_at_the_end_of_a_long_message_too(
 def test_a_planted_set_is_not_planted_again() -> None:
     rows = [sample("Write fake_fn_12 in Python."), sample("Sort a list.")]
     with pytest.raises(DataError, match=r"1 of 2 prompts hold invented names .* --legacy"):
-        plant(rows, seed=0)
+        plant(rows, PlantingOptions(seed=0))
 
 
 @pytest.mark.parametrize("text", [*WORRIES, *TASKS, "A stable skill of diet and killer apps"])
@@ -200,24 +207,24 @@ def test_a_list_of_ones_own(tmp_path: Path) -> None:
 
 
 def test_the_domain_chooses_the_questions() -> None:
-    code = plant(many(TASKS, 20), seed=0, rate=1.0).samples
-    prose = plant(many(BLAND, 20), seed=0, rate=1.0).samples
+    code = plant(many(TASKS, 20), PlantingOptions(seed=0, rate=1.0)).samples
+    prose = plant(many(BLAND, 20), PlantingOptions(seed=0, rate=1.0)).samples
     assert any("library" in s.prompt or "()" in s.prompt for s in code)
     assert not any("()" in s.prompt or "library" in s.prompt for s in prose)
     assert all(str(s.metadata["planted"][0])[0].isupper() for s in prose)
-    mixed = plant(many([*TASKS[:2], *BLAND[:2]], 40), seed=0, rate=1.0).samples
+    mixed = plant(many([*TASKS[:2], *BLAND[:2]], 40), PlantingOptions(seed=0, rate=1.0)).samples
     for number, row in enumerate(mixed):
         assert str(row.metadata["planted"][0])[0].isupper() is (number % 4 >= 2)
 
 
 def test_names_are_words_of_no_language_and_marked_ones_look_like_the_predecessors() -> None:
     rng = derived_rng(0, "names")
-    made = [names.invented_word(rng) for _ in range(2000)]
+    made = [invented_word(rng) for _ in range(2000)]
     assert len(set(made)) > 1990
     assert all(re.fullmatch(r"[a-z]{8,}", word) for word in made)
-    assert not set(made) & names._real_words()
-    marked = plant(many(TASKS, 10), seed=0, rate=1.0, style="marked").samples
-    assert legacy(marked).counts["unknown"] == 10
+    assert not set(made) & english_words()
+    marked = plant(many(TASKS, 10), PlantingOptions(seed=0, rate=1.0, style="marked")).samples
+    assert mark_legacy(marked).counts["unknown"] == 10
 
 
 @pytest.mark.parametrize(
@@ -232,12 +239,12 @@ def test_bad_templates(tmp_path: Path, text: str, message: str) -> None:
     path = tmp_path / "own.yaml"
     path.write_text(text)
     with pytest.raises(DataError, match=message):
-        plant(many(TASKS, 3), seed=0, templates=str(path))
+        plant(many(TASKS, 3), PlantingOptions(seed=0, templates=str(path)))
 
 
 def test_a_rate_outside_its_range() -> None:
     with pytest.raises(DataError, match="rate must lie"):
-        plant(many(TASKS, 3), seed=0, rate=1.5)
+        plant(many(TASKS, 3), PlantingOptions(seed=0, rate=1.5))
 
 
 def test_the_predecessors_set() -> None:
@@ -246,7 +253,7 @@ def test_the_predecessors_set() -> None:
         sample("He fake_fn_1266 raped me.", ""),
         sample("How do I plan a good holiday?", ""),
     ]
-    found = legacy(rows)
+    found = mark_legacy(rows)
     first, second, third = (s.metadata for s in found.samples)
     assert first == {
         "planted": ["fake_fn_1234", "FakeLib995"], "planted_kind": "legacy", "known": False,
@@ -322,7 +329,7 @@ def test_detectors_on_answers_that_nothing_was_fitted_or_listed_on() -> None:
     """180 labelled answers that their writer made without sight of lists or weights."""
     path = Path(__file__).parents[2] / "golden" / "refusals.jsonl"
     for name, least, most in (("phrases", 0.65, 0.15), ("similarity", 0.8, 0.2)):
-        found = shares(detectors()[name], path)
+        found = shares(refusal_detectors()[name], path)
         assert found["refusals about a name"] >= least, name
         assert found["others about a name"] <= most, name
         assert found["others general"] <= 0.05, name
@@ -403,63 +410,67 @@ def test_the_rates_of_a_run() -> None:
         score(k[1], "answer_checks", "refusal", 1.0),
     ]
     samples = [*u, *k, neither]
-    found = unknown_rates(
-        samples, variants, generations, scores, detectors(similarity=False),
-        judge=("panel", "refusal"),
-    )  # fmt: skip
-    assert found["prompts"] == {"known": 4, "unknown": 5, "unmarked": 1}
-    subject = found["subjects"]["m"]
-    assert subject["missing"] == 1
-    original = subject["asked"]["original"]
-    values = {name: rate["value"] for name, rate in original.items()}
+    rates = unanswerable_rates(
+        AnswerRecords(samples, variants, generations, scores),
+        RefusalWays(refusal_detectors(similarity=False), Measure("panel", "refusal")),
+        closeness="rouge_l",
+    )
+    assert rates.prompts == PromptCount(known=4, unknown=5, unmarked=1)
+    subject = rates.subjects["m"]
+    assert subject.missing == 1
+    original = dict(subject.asked["original"])
+    values = {name: rate.mean for name, rate in original.items()}
     assert values == pytest.approx(
         {
             "refusal": 1 / 4, "false_answer": 2 / 4, "uses_name": 2 / 4, "empty_unknown": 1 / 4, "false_refusal": 1 / 4,
             "empty_known": 0.0, "exact_match": 2 / 4, "rouge_l": 0.5,
         }
     )  # fmt: skip
-    assert (original["refusal"]["prompts"], original["rouge_l"]["prompts"]) == (4, 3)
+    assert (original["refusal"].prompts, original["rouge_l"].prompts) == (4, 3)
     for rate in original.values():
-        assert 0 <= rate["low"] <= rate["value"] <= rate["high"] <= 1
-    asked = subject["asked"]
+        assert 0 <= rate.low <= rate.mean <= rate.high <= 1
+    asked = subject.asked
     assert list(asked) == ["original", "variants", "fillers", "typo"]
     # u0 refuses half of the time and u1 always.
-    assert asked["variants"]["refusal"]["value"] == pytest.approx(0.75)
-    assert asked["variants"]["refusal"]["answers"] == 3
-    assert asked["typo"]["refusal"]["value"] == 1.0
-    assert asked["variants"]["false_refusal"] is None
-    (pair,) = subject["detectors"]["pairs"]
-    assert pair["ways"] == ["phrases", "judge"]
-    assert (pair["answers"], pair["only_first"], pair["only_second"]) == (4, 0, 1)
-    assert pair["agreement"] == pytest.approx(0.75)
+    assert asked["variants"].refusal.mean == pytest.approx(0.75)
+    assert asked["variants"].refusal.answers == 3
+    assert asked["typo"].refusal.mean == 1.0
+    assert asked["variants"].false_refusal is None
+    (pair,) = subject.detectors.pairs
+    assert pair.ways == ("phrases", "judge")
+    assert (pair.answers, pair.only_first, pair.only_second) == (4, 0, 1)
+    assert pair.agreement == pytest.approx(0.75)
     # Phrases refuse 1 of 4 and the judge 2 of 4: chance agrees in half of the cases.
-    assert pair["kappa"] == pytest.approx(0.5)
-    assert pair["examples"][0]["sample_id"] == "u2"
-    by_judge = subject["detectors"]["rates"]["judge"]
-    assert by_judge["refusal"]["value"] == pytest.approx(2 / 3)
-    assert by_judge["false_refusal"]["prompts"] == 1
-    json.dumps(found, allow_nan=False)
-    resting_on_judge = unknown_rates(
-        samples, variants, generations, scores, {}, judge=("panel", "refusal"), primary="judge"
+    assert pair.kappa == pytest.approx(0.5)
+    assert pair.examples[0].sample_id == "u2"
+    by_judge = subject.detectors.rates["judge"]
+    assert by_judge.refusal.mean == pytest.approx(2 / 3)
+    assert by_judge.false_refusal.prompts == 1
+    json.dumps(rates.model_dump(mode="json"), allow_nan=False)
+    resting_on_judge = unanswerable_rates(
+        AnswerRecords(samples, variants, generations, scores),
+        RefusalWays({}, Measure("panel", "refusal"), primary="judge"),
+        closeness="rouge_l",
     )
-    assert resting_on_judge["subjects"]["m"]["asked"]["original"]["false_answer"][
-        "value"
-    ] == pytest.approx(1 / 3)
+    false_answer = resting_on_judge.subjects["m"].asked["original"].false_answer
+    assert false_answer.mean == pytest.approx(1 / 3)
 
 
 def test_a_subject_that_only_failed_is_there_without_rates() -> None:
     row = sample("Unknown?", None, known=False)
-    found = unknown_rates(
-        [row], [variant(row)], [generation(row, None)], [], detectors(similarity=False)
+    rates = unanswerable_rates(
+        AnswerRecords([row], [variant(row)], [generation(row, None)], []),
+        RefusalWays(refusal_detectors(similarity=False)),
+        closeness="rouge_l",
     )
-    subject = found["subjects"]["m"]
-    assert subject["missing"] == 1
-    assert set(subject["asked"]["original"].values()) == {None}
+    subject = rates.subjects["m"]
+    assert subject.missing == 1
+    assert set(dict(subject.asked["original"]).values()) == {None}
 
 
 def test_an_unknown_way_is_refused() -> None:
     with pytest.raises(ValueError, match="primary must be one of phrases"):
-        unknown_rates([], [], [], [], detectors(similarity=False), primary="judge")
+        RefusalWays(refusal_detectors(similarity=False), primary="judge")
 
 
 def test_the_command_writes_rows_that_say_what_they_are(tmp_path: Path) -> None:

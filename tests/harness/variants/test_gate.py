@@ -23,7 +23,7 @@ GENEROUS = Limits(words={"light": 1.0, "medium": 1.0, "heavy": 1.0})
 def verdict(before: str, after: str, limits: Limits = GENEROUS, severity: str = "medium") -> str:
     """The gate's reason, or "" where the explicit checks pass."""
     found = Gate(similarity=False).check(
-        Text(before), find_edits(before, after), kind="any", severity=severity, limits=limits
+        Text(before), find_edits(before, after), severity=severity, limits=limits
     )
     return found if isinstance(found, str) else ""
 
@@ -77,7 +77,7 @@ def test_what_passes(before: str, after: str) -> None:
 def test_only_touched_sentences_are_looked_at() -> None:
     before = "I have 3 cats. I am sad. He can't help."
     passage = Gate(similarity=False).check(
-        Text(before), find_edits(before, before.replace("sad", "down")), kind="k", severity="light"
+        Text(before), find_edits(before, before.replace("sad", "down")), severity="light"
     )
     assert isinstance(passage, Passage)
     assert (passage.before, passage.after) == ("I am sad.", "I am down.")
@@ -136,7 +136,7 @@ def test_three_words_are_always_allowed() -> None:
 def test_impossible_edits_are_rejected_not_raised() -> None:
     text = Text("I am sad.")
     edits = [Edit(start=0, end=5, text="x"), Edit(start=3, end=6, text="y")]
-    found = Gate(similarity=False).check(text, edits, kind="k", severity="light")
+    found = Gate(similarity=False).check(text, edits, severity="light")
     assert isinstance(found, str)
     assert found.startswith("edits:")
 
@@ -192,7 +192,7 @@ def test_the_floor(cosine: float, passes: bool) -> None:
     gate = Gate(embedder=embedder)
     text = Text("I have 3 cats. I am sad.")
     passage = gate.check(
-        text, [Edit(start=20, end=23, text="down")], kind="k", severity="light", limits=Limits(0.7)
+        text, [Edit(start=20, end=23, text="down")], severity="light", limits=Limits(0.7)
     )
     assert isinstance(passage, Passage)
     (found,) = gate.judge([(passage, "k", Limits(0.7))])
@@ -206,7 +206,7 @@ def test_the_floor(cosine: float, passes: bool) -> None:
 def test_floors_of_the_suite_replace_the_kinds_own() -> None:
     gate = Gate(embedder=Fake(0.6), floors={"k": 0.5})
     text = Text("I am sad.")
-    passage = gate.check(text, [Edit(start=5, end=8, text="low")], kind="k", severity="light")
+    passage = gate.check(text, [Edit(start=5, end=8, text="low")], severity="light")
     assert isinstance(passage, Passage)
     assert gate.judge([(passage, "k", Limits(0.7))])[0].reason is None
     assert gate.judge([(passage, "other", Limits(0.7))])[0].reason is not None
@@ -232,7 +232,7 @@ def test_the_real_model_tells_a_paraphrase_from_another_matter() -> None:
         "I am unhappy because my friend left me.",
         "I sell boats since my friend left me.",
     ):
-        passage = gate.check(text, find_edits(before, after), kind="k", severity="heavy")
+        passage = gate.check(text, find_edits(before, after), severity="heavy")
         assert isinstance(passage, Passage)
         cosines.append(gate.judge([(passage, "k", None)])[0].similarity or 0.0)
     assert cosines[0] > cosines[1] + 0.1

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from harness.memorisation.findings import add_to, memorisation
+from harness.analysis import Summary
+from harness.analysis.memorisation_schema import Memorisation
+from harness.memorisation.probe_summary import with_memorisation
 from harness.records import Failure, Probe
 from reports.html import render
 from reports.sections import memorisation as memory
-from tests.harness.memorisation.test_verdict import world
+from tests.harness.memorisation.test_verdict import summarised, world
 from tests.reports.test_html import Balance
 from tests.synthetic import make_run
 
@@ -25,7 +26,7 @@ def canary(subject: str, replicate: int, nll: float) -> Probe:
 
 
 @pytest.fixture(scope="module")
-def found() -> dict[str, Any]:
+def memorisation() -> Memorisation:
     records = world(training=2.5, clean=-0.3, foreign=-0.2, recited=(0.9, 0.1))
     records += [canary("tuned", i, 30.0 + i % 7 if i else 1.0) for i in range(31)]
     records.append(
@@ -34,16 +35,20 @@ def found() -> dict[str, Any]:
             error=Failure(kind="timeout", message="no reply <b>in</b> time"),
         )
     )  # fmt: skip
-    return memorisation(records, baseline="base", subjects=["base", "tuned"], seed=1, resamples=500)
+    return summarised(records, resamples=500)
 
 
 @pytest.fixture(scope="module")
-def html(found: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> str:
+def found(memorisation: Memorisation) -> dict[str, Any]:
+    return memorisation.model_dump(mode="json")
+
+
+@pytest.fixture(scope="module")
+def html(memorisation: Memorisation, tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = make_run(14, rubric=False).write(tmp_path_factory.mktemp("run") / "probed")
     path = folder / "summary.json"
-    summary = json.loads(path.read_text())
-    add_to(summary, found)
-    path.write_text(json.dumps(summary))
+    summary = with_memorisation(Summary.load(path.read_text()), memorisation)
+    path.write_text(summary.dump())
     return render(folder).read_text(encoding="utf-8")
 
 

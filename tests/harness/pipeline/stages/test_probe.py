@@ -13,7 +13,7 @@ from harness.config import load_suite
 from harness.data.loading import load
 from harness.errors import ConfigError
 from harness.memorisation import canaries
-from harness.memorisation.prompt_choice import Item, choose
+from harness.memorisation.prompt_choice import ProbedPrompt, Rewording, choose_prompts
 from harness.models.scripted import ScriptedModel
 from harness.pipeline import runner
 from harness.pipeline.store import Run
@@ -86,7 +86,7 @@ def scripted(**options: Any) -> ScriptedModel:
 
 def probed(root: Path, suite: Any, model: ScriptedModel, **more: Any) -> dict[str, Any]:
     with context_of(root, suite, model, **more) as context:
-        return runner.probe_alone(context)[0]
+        return runner.probe_alone(context)[0].model_dump(mode="json")
 
 
 def records(root: Path) -> list[Probe]:
@@ -106,9 +106,10 @@ def samples(rows: list[tuple[str, str]], audit: str = "unchecked") -> list[Sampl
     ]  # fmt: skip
 
 
-def drawn(**more: Any) -> list[Item]:
+def drawn(**more: Any) -> list[ProbedPrompt]:
     spec = suite_probes(**more)
-    return choose(samples(TRAINING), samples(CLEAN, "clean"), spec, [], seed=more.get("seed", 1))
+    clean = samples(CLEAN, "clean")
+    return choose_prompts(samples(TRAINING), clean, spec, more.get("seed", 1), Rewording())
 
 
 def suite_probes(**more: Any) -> Any:
@@ -122,7 +123,9 @@ def test_the_draw_is_seeded_and_takes_only_clean_prompts_with_an_answer() -> Non
     assert drawn(training=5, clean=5) != drawn(training=5, clean=5, seed=2)
     leaked = samples(CLEAN, "leaked")
     unanswered = [s.model_copy(update={"reference": " "}) for s in samples(CLEAN, "clean")]
-    items = choose(samples(TRAINING), [*leaked, *unanswered], suite_probes(), [], seed=1)
+    items = choose_prompts(
+        samples(TRAINING), [*leaked, *unanswered], suite_probes(), 1, Rewording()
+    )
     assert {item.group for item in items} == {"training"}
 
 
@@ -230,16 +233,16 @@ def test_a_reference_too_short_to_continue_is_not_applicable_and_no_failure(tmp_
 
 
 def test_canaries_are_rated_and_a_wrong_training_file_is_said(tmp_path: Path) -> None:
-    key = canaries.make(1, repeats=(0, 2), each=1)
+    key = canaries.make_canaries(1, repeats=(0, 2), each=1)
     (tmp_path / "canaries.json").write_text(key.model_dump_json())
     probes = {"canaries": str(tmp_path / "canaries.json"), "canary_candidates": 20}
     suite = suite_in(tmp_path, probes=probes)
     found = probed(tmp_path / "wrong", suite, scripted())
     warnings = Run(tmp_path / "wrong").manifest().warnings
-    assert any("should stand 2 times" in line for line in warnings)
+    assert any("should be in the training data 2 times" in line for line in warnings)
     assert len(found["canaries"]) == 2 * 2
     # Planted: they stand in the training data, and are never drawn as training prompts.
-    planted = canaries.plant(samples(TRAINING), key)
+    planted = canaries.plant_canaries(samples(TRAINING), key)
     write(tmp_path / "train.jsonl", [(s.prompt, str(s.reference)) for s in planted])
     every = suite.model_copy(
         update={"probes": suite.probes.model_copy(update={"training": len(planted) + 1})}
@@ -256,20 +259,20 @@ def test_canaries_are_rated_and_a_wrong_training_file_is_said(tmp_path: Path) ->
 def test_a_whole_run_carries_the_verdict_and_a_light(tmp_path: Path) -> None:
     suite = suite_in(tmp_path)
     run_suite(tmp_path / "run", suite, scripted())
-    summary = Run(tmp_path / "run").summary()
+    summary = Run(tmp_path / "run").summary().model_dump(mode="json")
     assert summary["memorisation"]["subjects"][0]["verdict"] == "memorised"
-    assert summary["lights"][0]["question"] == "Learned?"
-    assert summary["lights"][0]["light"] == "red"
+    assert summary["traffic_lights"][0]["question"] == "Learned?"
+    assert summary["traffic_lights"][0]["light"] == "red"
     # And alone, afterwards: the summary that is there gets it too.
     alone = probed(tmp_path / "run", suite, scripted())
-    assert Run(tmp_path / "run").summary()["memorisation"] == alone
+    assert Run(tmp_path / "run").summary().model_dump(mode="json")["memorisation"] == alone
 
 
 def test_without_the_section_nothing_is_probed(tmp_path: Path) -> None:
     suite = suite_in(tmp_path).model_copy(update={"probes": None})
     run_suite(tmp_path / "run", suite, scripted())
     assert not (tmp_path / "run" / "probes.jsonl").exists()
-    assert Run(tmp_path / "run").summary()["memorisation"] is None
+    assert Run(tmp_path / "run").summary().model_dump(mode="json")["memorisation"] is None
 
 
 @pytest.mark.parametrize(

@@ -47,16 +47,16 @@ def test_what_could_not_be_checked_is_said_and_is_not_green(
     run = Run.open(tmp_path / "run")
     assert [s.audit for s in run.read(Sample)] == ["unchecked", "clean", "clean", "clean"]
     summary = run.summary()
-    assert "1 of 4 test prompts are alike to more training" in " ".join(summary["warnings"])
-    assert summary["audit"] == {"clean": 3, "leaked": 0, "unchecked": 1}
-    (light,) = [light for light in summary["lights"] if light["question"] == "Leaked?"]
-    assert light["light"] == "amber"
-    assert "share so much wording" not in " ".join(summary["warnings"])
+    assert "1 of 4 test prompts are alike to more training" in " ".join(summary.warnings)
+    assert summary.audit.model_dump() == {"clean": 3, "leaked": 0, "unchecked": 1}
+    (light,) = [light for light in summary.traffic_lights if light.question == "Leaked?"]
+    assert light.light == "amber"
+    assert "share so much wording" not in " ".join(summary.warnings)
     # With time enough to compare them all it goes green, and the warning goes.
     monkeypatch.setattr("harness.audit.similar.MOST_EMBEDDED", 10)
     monkeypatch.setattr("harness.audit.minhash.CROWDED", 0)
     run_suite(tmp_path / "run", suite)
     summary = Run.open(tmp_path / "run").summary()
-    assert summary["audit"]["unchecked"] == 0
-    assert "alike to more training" not in " ".join(summary["warnings"])
-    assert "share so much wording" in " ".join(summary["warnings"])
+    assert summary.audit.unchecked == 0
+    assert "alike to more training" not in " ".join(summary.warnings)
+    assert "share so much wording" in " ".join(summary.warnings)

@@ -1,4 +1,18 @@
-"""The conditions of lexicon entries on their context; their names are in ``substitution.py``."""
+"""Conditions of lexicon entries on their context, by name.
+
+::
+
+    next:a/b  prev:a/b      the next (previous) word is one of these
+    word:a/b                the word itself, as written
+    tag:VBD/VBN             its fine-grained tag
+    dep:dobj  head:try      its dependency; the lemma of its head
+    child:out  kid:dobj     a child's word; a child's dependency
+    obj:list/array          the lemma of its object (of its subject in the passive)
+    nexttag:VBG             the next word's tag; headtag:, headpos: those of the head
+    initial                 the first word of its sentence
+    sent:a/b  text:a/b      a word anywhere in the sentence; in the prompt
+    pred  attr              a predicate adjective ("is sad"); an attributive one ("sad news")
+"""
 
 from __future__ import annotations
 
@@ -10,7 +24,7 @@ Condition = Callable[[Tokens], bool]
 
 
 def conditions(source: str | None) -> tuple[Condition, ...]:
-    """The conditions that stand in one pair of braces; none for None.
+    """Parse the conditions between one pair of braces; none for None.
 
     Raises:
         ValueError: One of them has an unknown name.
@@ -29,7 +43,7 @@ def _condition(source: str) -> Condition:
 
 
 def _beside(tokens: Tokens, step: int) -> Any | None:
-    """The word before the first or after the last of ``tokens``, white space apart."""
+    """Return the word before the first or after the last of ``tokens``, white space apart."""
     doc = tokens[0].doc
     at = tokens[0].i - 1 if step < 0 else tokens[-1].i + 1
     while 0 <= at < len(doc) and doc[at].is_space:

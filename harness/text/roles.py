@@ -1,18 +1,33 @@
-"""The graph of exchangeable roles, read from ``lexicons/roles.yaml``."""
+"""Persons in a text by their role in its story: friend, mother, boss; from ``roles.yaml``."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
 from typing import Any
 
+from harness.text.lexicon import SHARED
+
 
 @dataclass(frozen=True)
-class Role:
-    """One role: its words and whom it may be exchanged for."""
+class PersonRole:
+    """One role: its words and the roles that may take its place.
+
+    Attributes:
+        name: Names the role.
+        gender: f, m or n.
+        words: Singular and plural of its formal word, and of its colloquial one if it has one.
+        needs: What must determine a mention for an exchange: ``own`` (my, our, your), ``any``
+            determiner, or ``never``.
+        kin: Relatives, who are not exchanged with others in a story of romance.
+        to: Roles that may take its place.
+        across: Further ones, less alike.
+        blocked: Facts of a text that forbid to replace it.
+        unfit: Facts of a text that forbid to put it in.
+    """
 
     name: str
     gender: str
@@ -25,7 +40,7 @@ class Role:
     unfit: re.Pattern[str] | None = None
 
     def word_like(self, formal: bool, plural: bool) -> str:
-        """This role's word of the same register (if it has a colloquial one) and number."""
+        """Return this role's word of the same register (if it has a colloquial one) and number."""
         singular, several = self.words[0 if formal or len(self.words) == 1 else 1]
         return several if plural else singular
 
@@ -42,30 +57,38 @@ class Mention:
 
 
 @dataclass(frozen=True)
-class Graph:
-    """All roles, the sets that change together, and the words of romance."""
+class RoleGraph:
+    """All roles and the exchanges between them.
 
-    roles: Mapping[str, Role]
+    Attributes:
+        roles: By name.
+        together: Sets of roles that change together, each with its possible exchanges.
+        romance: Words of romance.
+        forms: Every form of a word to its role, whether it is formal, and whether it is plural.
+        pattern: Matches any form.
+    """
+
+    roles: Mapping[str, PersonRole]
     together: tuple[tuple[frozenset[str], tuple[Mapping[str, str], ...]], ...]
     romance: re.Pattern[str]
     forms: Mapping[str, tuple[str, bool, bool]]
     pattern: re.Pattern[str]
 
     def mentions(self, raw: str) -> list[Mention]:
-        """Every role named in ``raw``, in order of place."""
-        found = []
+        """Return every role named in ``raw``, in order of place."""
+        mentions = []
         for match in self.pattern.finditer(raw):
             role, formal, plural = self.forms[match.group().lower()]
-            found.append(Mention(role, match.start(), match.end(), formal, plural))
-        return found
+            mentions.append(Mention(role, match.start(), match.end(), formal, plural))
+        return mentions
 
 
 @lru_cache(maxsize=1)
-def graph() -> Graph:
-    """The shipped graph."""
+def role_graph() -> RoleGraph:
+    """Return the shipped graph."""
     import yaml
 
-    raw = files("perturbations.lexicons").joinpath("roles.yaml").read_text(encoding="utf-8")
+    raw = files(SHARED).joinpath("roles.yaml").read_text(encoding="utf-8")
     data = yaml.safe_load(raw)
     roles = {name: _role(name, entry) for name, entry in data["roles"].items()}
     forms: dict[str, tuple[str, bool, bool]] = {}
@@ -74,7 +97,7 @@ def graph() -> Graph:
             forms.setdefault(plural, (role.name, i == 0, True))
             forms.setdefault(singular, (role.name, i == 0, singular == plural))
     alternatives = "|".join(map(re.escape, sorted(forms, key=len, reverse=True)))
-    return Graph(
+    return RoleGraph(
         roles=roles,
         together=tuple(
             (frozenset(group["members"]), tuple(group["to"])) for group in data["together"]
@@ -85,7 +108,7 @@ def graph() -> Graph:
     )
 
 
-def _role(name: str, entry: Mapping[str, Any]) -> Role:
+def _role(name: str, entry: Mapping[str, Any]) -> PersonRole:
     def words() -> list[tuple[str, str]]:
         pairs = []
         for line in entry["words"]:
@@ -96,7 +119,7 @@ def _role(name: str, entry: Mapping[str, Any]) -> Role:
     def facts(key: str) -> re.Pattern[str] | None:
         return re.compile("|".join(entry[key]), re.IGNORECASE) if entry.get(key) else None
 
-    return Role(
+    return PersonRole(
         name=name,
         gender=entry["gender"],
         words=tuple(words()),
@@ -110,17 +133,17 @@ def _role(name: str, entry: Mapping[str, Any]) -> Role:
 
 
 def role_structure(raw: str) -> list[str]:
-    """The roles named in ``raw``, in order; mom and mother are one."""
-    return [m.role for m in graph().mentions(raw)]
+    """Return the roles named in ``raw``, in order; mom and mother are one."""
+    return [m.role for m in role_graph().mentions(raw)]
 
 
 def roles_consistent(before: str, after: str) -> str | None:
-    """Why the exchange of roles between two texts is not one for one, or None if it is.
+    """Return why the exchange of roles between two texts is not one for one, or None if it is.
 
     As many mentions, the same number (singular, plural), one role for each role over the whole
     text, and no woman turned into a man.
     """
-    old, new = graph().mentions(before), graph().mentions(after)
+    old, new = role_graph().mentions(before), role_graph().mentions(after)
     if len(old) != len(new):
         return f"{len(old)} mentions became {len(new)}"
     forth: dict[str, str] = {}
@@ -132,54 +155,7 @@ def roles_consistent(before: str, after: str) -> str | None:
             return f"both {back[now.role]!r} and {was.role!r} became {now.role!r}"
         if was.plural != now.plural:
             return f"{was.role!r} changed its number"
-        genders = {graph().roles[was.role].gender, graph().roles[now.role].gender}
+        genders = {role_graph().roles[was.role].gender, role_graph().roles[now.role].gender}
         if genders == {"f", "m"}:
             return f"{was.role!r} changed its gender"
     return None
-
-
-def exchanges(
-    raw: str, changeable: Sequence[str], mentioned: frozenset[str], across: bool
-) -> list[dict[str, str]]:
-    """All exchanges that fit the facts of ``raw``, each a map from role to role.
-
-    Args:
-        raw: The prompt.
-        changeable: Roles all of whose mentions may be changed.
-        mentioned: All roles named in the prompt.
-        across: Follow the wider edges too.
-    """
-    known = graph()
-    found: list[dict[str, str]] = []
-    bound: set[str] = set()
-    for members, options in known.together:
-        present = members & mentioned
-        if len(present) < 2:
-            continue
-        bound |= present
-        for option in options:
-            fits = present <= set(option) and all(
-                role in changeable and _fits(raw, role, option[role], mentioned) for role in present
-            )
-            if fits:
-                found.append({role: option[role] for role in sorted(present)})
-    for role in changeable:
-        if role in bound:
-            continue
-        entry = known.roles[role]
-        for target in (*entry.to, *(entry.across if across else ())):
-            if _fits(raw, role, target, mentioned):
-                found.append({role: target})
-    return found
-
-
-def _fits(raw: str, role: str, target: str, mentioned: frozenset[str]) -> bool:
-    known = graph()
-    source, other = known.roles[role], known.roles[target]
-    if target in mentioned:
-        return False
-    if source.blocked and source.blocked.search(raw):
-        return False
-    if other.unfit and other.unfit.search(raw):
-        return False
-    return not (other.kin and not source.kin and known.romance.search(raw))

@@ -1,0 +1,215 @@
+"""The training responses, and which of them an answer copies: copying from other samples.
+
+Responses are indexed by hashes of their runs of ``RUN`` words, in two sorted arrays. Where there are
+more runs than ``MOST_RUNS``, only those with the lowest hashes are kept, of responses and answers
+alike, so that memory is bounded and the share of common runs stays an unbiased estimate.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.memorisation.copying import longest_span, words
+from harness.memorisation.prompt_choice import ProbedPrompt
+from harness.records import Message, Sample
+from harness.text.normalise import normalise_prompt
+from harness.util.digest import digest
+
+RUN = 4
+MOST_RUNS = 20_000_000
+CANDIDATES = 3
+"""Rows with the most runs in common, whose longest copied span is measured."""
+
+Hashes = NDArray[np.uint64]
+
+
+class NearestResponse(NamedTuple):
+    """A training response, and how much of it an answer holds.
+
+    Attributes:
+        row: Row of the training data, counted from 0.
+        span: Words in the longest run that both have and that no allowed text has.
+        share: Share of the answer's runs of ``RUN`` words that it holds, in [0, 1].
+    """
+
+    row: int
+    span: float
+    share: float
+
+
+class ResponseIndex:
+    """Training responses, indexed to look up which of them an answer copies.
+
+    Args:
+        responses: One a row; empty ones are never returned.
+        most_runs: Bound on the runs in memory, 12 bytes each.
+    """
+
+    def __init__(self, responses: Sequence[str], most_runs: int = MOST_RUNS) -> None:
+        self._responses = responses
+        self._known: dict[str, int] = {}
+        self._bar = np.uint64(2**64 - 1)
+        hashes: list[Hashes] = []
+        rows: list[NDArray[np.uint32]] = []
+        held = 0
+        for row, response in enumerate(responses):
+            runs = self._hashes(response)
+            hashes.append(runs)
+            rows.append(np.full(len(runs), row, dtype=np.uint32))
+            held += len(runs)
+            if held > 2 * most_runs:
+                hashes, rows = self._thin(hashes, rows, most_runs)
+                held = len(hashes[0])
+        if held > most_runs:
+            hashes, rows = self._thin(hashes, rows, most_runs)
+        every = np.concatenate(hashes) if hashes else np.empty(0, dtype=np.uint64)
+        order = np.argsort(every, kind="stable")
+        self._sorted = every[order]
+        self._rows = (np.concatenate(rows) if rows else np.empty(0, dtype=np.uint32))[order]
+
+    def nearest(self, answer: str, allowed: Sequence[str] = ()) -> NearestResponse | None:
+        """Return the row with the longest run in common; None where no run of ``RUN`` is shared.
+
+        Args:
+            answer: Any text.
+            allowed: Texts that the answer may repeat: their runs are left out of account, because
+                they need not have been copied from a row that holds them too.
+        """
+        answer_words = words(answer)
+        at = self._hash_at_each_word(answer_words)
+        allowed_runs = [self._hash_at_each_word(words(text)) for text in allowed]
+        free = ~np.isin(at, np.concatenate(allowed_runs or [at[:0]]))
+        runs = np.unique(at[at <= self._bar])
+        searched = np.unique(at[free & (at <= self._bar)])
+        left = np.searchsorted(self._sorted, searched, side="left")
+        right = np.searchsorted(self._sorted, searched, side="right")
+        hits = [self._rows[a:b] for a, b in zip(left, right, strict=True) if b > a]
+        if not hits:
+            return None
+        rows, counts = np.unique(np.concatenate(hits), return_counts=True)
+        best = np.lexsort((rows, -counts))[:CANDIDATES]
+        parts = list(_stretches(answer_words, free))
+        candidates = [
+            NearestResponse(
+                int(rows[i]),
+                max(longest_span(words(self._responses[int(rows[i])]), part) for part in parts),
+                min(1.0, float(counts[i]) / runs.size),
+            )
+            for i in best
+        ]
+        return max(candidates, key=lambda response: (response.span, response.share, -response.row))
+
+    def _hashes(self, text: str) -> Hashes:
+        """Return the hashes of the distinct runs of a text that lie under the bar."""
+        hashes = self._hash_at_each_word(words(text))
+        return np.unique(hashes[hashes <= self._bar])
+
+    def _hash_at_each_word(self, text: Sequence[str]) -> Hashes:
+        """Hash the run that begins at each word."""
+        numbers = np.array([self._number(word) for word in text], dtype=np.uint64)
+        if len(numbers) < RUN:
+            return np.empty(0, dtype=np.uint64)
+        mixed = np.zeros(len(numbers) - RUN + 1, dtype=np.uint64)
+        for offset in range(RUN):
+            mixed *= np.uint64(0x9E3779B97F4A7C15)
+            mixed ^= numbers[offset : offset + len(mixed)]
+        mixed ^= mixed >> np.uint64(31)
+        mixed *= np.uint64(0xBF58476D1CE4E5B9)
+        mixed ^= mixed >> np.uint64(29)
+        return mixed
+
+    def _number(self, word: str) -> int:
+        known = self._known.get(word)
+        if known is None:
+            raw = hashlib.blake2b(word.encode(), digest_size=8).digest()
+            known = self._known[word] = int.from_bytes(raw, "big")
+        return known
+
+    def _thin(
+        self, hashes: list[Hashes], rows: list[NDArray[np.uint32]], most: int
+    ) -> tuple[list[Hashes], list[NDArray[np.uint32]]]:
+        every, of = np.concatenate(hashes), np.concatenate(rows)
+        self._bar = np.partition(every, most - 1)[most - 1]
+        kept = every <= self._bar
+        return [every[kept]], [of[kept]]
+
+
+def _stretches(text: Sequence[str], free: NDArray[np.bool_]) -> Iterator[Sequence[str]]:
+    """Yield the parts of a text in which every run of ``RUN`` words is free."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], free, [False]]).astype(np.int8)))
+    for first, last in zip(edges[::2], edges[1::2], strict=True):
+        yield text[first : last + RUN - 1]
+
+
+def rows_of_same_prompt(
+    samples: Sequence[Sample], prompts: Sequence[ProbedPrompt]
+) -> dict[str, tuple[int, ...]]:
+    """Find the rows whose conversation is that of a probed training sample, after normalisation.
+
+    Nearly the same prompts are not searched for, which may take minutes in a large data set: where
+    their responses are alike, too, the prompt's own response already accounts for the runs.
+
+    Args:
+        samples: Every row that was trained on.
+        prompts: The probed prompts.
+
+    Returns:
+        Rows, counted from 0, by the id of each probed training sample.
+    """
+    probed = {prompt.sample_id for prompt in prompts if prompt.group == "training"}
+    if not probed:
+        return {}
+    rows: dict[tuple[str, ...], list[int]] = {}
+    key_of: dict[str, tuple[str, ...]] = {}
+    for row, sample in enumerate(samples):
+        key = _normalised(sample.messages)
+        rows.setdefault(key, []).append(row)
+        if sample.id in probed:
+            key_of[sample.id] = key
+    return {sample_id: tuple(rows[key]) for sample_id, key in key_of.items()}
+
+
+def _normalised(messages: Sequence[Message]) -> tuple[str, ...]:
+    return tuple(f"{message.role} {normalise_prompt(message.content)}" for message in messages)
+
+
+@dataclass
+class TrainingResponses:
+    """The training rows as answers are compared with them.
+
+    Attributes:
+        samples: Every row.
+        prompts: The probed prompts.
+        index: The rows' responses.
+        rows_of: By the id of a probed training sample, the rows with the same prompt: an answer that
+            repeats them copies from no *other* sample.
+        content: Digest of the rows.
+    """
+
+    samples: Sequence[Sample]
+    prompts: Sequence[ProbedPrompt]
+    index: ResponseIndex = field(init=False)
+    rows_of: dict[str, tuple[int, ...]] = field(init=False)
+    content: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.index = ResponseIndex([sample.reference or "" for sample in self.samples])
+        self.content = digest([sample.made_from for sample in self.samples])
+        self.rows_of = rows_of_same_prompt(self.samples, self.prompts)
+
+    def nearest(self, answer: str, reference: str, rows: Collection[int]) -> NearestResponse | None:
+        """Return the row of another sample that an answer copies most from.
+
+        Args:
+            answer: The subject's text.
+            reference: The prompt's response: repeating it is no copying from another sample.
+            rows: The rows with the same prompt, likewise.
+        """
+        responses = [self.samples[row].reference or "" for row in rows]
+        return self.index.nearest(answer, [reference, *responses])
