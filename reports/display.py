@@ -127,6 +127,7 @@ HELPERS: dict[str, Callable[..., str]] = {
     "scale_text": scale_text,
     "percent_text": percent_text,
     "count_text": count_text,
+    "score_text": score_text,
     "figure": figure,
 }
 """Functions that every template may call."""

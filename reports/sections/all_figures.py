@@ -2,35 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from harness.analysis.estimates import Contrast, SummaryCell
 from harness.analysis.summary_schema import Summary
 from reports.sections.section import PageData, PageSection
 
 
-@dataclass(frozen=True)
-class FigureRow:
-    """One cell beside the contrast of the same subject, measure and kind.
-
-    Attributes:
-        cell: Levels and drop.
-        contrast: The subject against the baseline; None for the baseline itself.
-    """
-
-    cell: SummaryCell
-    contrast: Contrast | None
-
-
-def figure_rows(summary: Summary) -> list[FigureRow]:
-    """Return a row for every cell."""
-    scope = summary.headline.scope
+def figure_rows(summary: Summary) -> list[tuple[SummaryCell, Contrast | None]]:
+    """Return every cell beside the contrast of the same subject, measure and kind."""
     contrasts = {
-        (row.subject, row.measure, row.kind): row for row in summary.contrasts if row.scope == scope
+        (row.subject, row.measure, row.kind): row
+        for row in summary.contrasts
+        if row.scope == summary.headline.scope
     }
     return [
-        FigureRow(cell, contrasts.get((cell.subject, cell.measure, cell.kind)))
-        for cell in summary.cells
+        (cell, contrasts.get((cell.subject, cell.measure, cell.kind))) for cell in summary.cells
     ]
 
 

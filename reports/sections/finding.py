@@ -2,33 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from harness.analysis.summary_schema import Summary, TrafficLight
 from reports.rows import judge_note
 from reports.sections.section import PageData, PageSection
 
 
-@dataclass(frozen=True)
-class LightGroup:
-    """Traffic lights under one heading.
-
-    Attributes:
-        subject: The subject; None for the whole run, or for all lights together.
-        traffic_lights: The lights.
-    """
-
-    subject: str | None
-    traffic_lights: tuple[TrafficLight, ...]
-
-
-def light_groups(summary: Summary) -> list[LightGroup]:
-    """Group the lights by subject; with one compared subject they stay together."""
+def light_groups(summary: Summary) -> list[tuple[str | None, list[TrafficLight]]]:
+    """Group the lights by subject; with one compared subject they stay together, under None."""
     names = list(dict.fromkeys(light.subject for light in summary.traffic_lights))
     if len(names) <= 2:
-        return [LightGroup(None, summary.traffic_lights)]
+        return [(None, list(summary.traffic_lights))]
     return [
-        LightGroup(name, tuple(light for light in summary.traffic_lights if light.subject == name))
+        (name, [light for light in summary.traffic_lights if light.subject == name])
         for name in names
     ]
 

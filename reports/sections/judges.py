@@ -14,64 +14,30 @@ from harness.records import ORIGINAL
 from reports.sections.section import PageData, PageSection
 
 
-@dataclass(frozen=True)
-class OutcomeRow:
-    """How the judgements of one judge and dimension ended.
-
-    Attributes:
-        judge: The judge's label.
-        count: The outcomes.
-    """
-
-    judge: str
-    count: OutcomeCount
-
-    @property
-    def worst(self) -> tuple[str, float]:
-        """Return the subject with the least share of scores, and that share."""
-        return min(self.count.shares.items(), key=lambda share: share[1])
-
-
-def outcome_rows(summary: Summary) -> list[OutcomeRow]:
-    """Return the outcomes of judges that can fail to give a score, or did."""
+def outcome_rows(summary: Summary) -> list[tuple[str, OutcomeCount]]:
+    """Return the outcomes of judges that can fail to give a score, or did, with their labels."""
     return [
-        OutcomeRow(label, count)
+        (label, count)
         for label, judge in summary.judges.items()
         for count in judge.outcomes
         if judge.llm or count.share < 1
     ]
 
 
-@dataclass(frozen=True)
-class CostRow:
-    """What one judge used, by the run's ledger.
-
-    Attributes:
-        judge: The judge's label.
-        cost: The ledger's entry.
-        gone: The suite no longer lists it.
-    """
-
-    judge: str
-    cost: JudgeSpending
-    gone: bool = False
-
-    @property
-    def paid(self) -> str:
-        """Return the money in words."""
-        money = self.cost.money
-        if not money and not self.cost.priced:
-            return "no price named"
-        amount = "under 0.0001" if 0 < money < 0.0001 else f"{money:.4f}"
-        if not self.cost.priced:
-            amount += ", without the members that have no price"
-        return amount + (" (in part estimated)" if self.cost.uncounted else "")
+def paid(cost: JudgeSpending) -> str:
+    """Put the money that a judge cost into words."""
+    if not cost.money and not cost.priced:
+        return "no price named"
+    amount = "under 0.0001" if 0 < cost.money < 0.0001 else f"{cost.money:.4f}"
+    if not cost.priced:
+        amount += ", without the members that have no price"
+    return amount + (" (in part estimated)" if cost.uncounted else "")
 
 
-def cost_rows(summary: Summary) -> list[CostRow]:
-    """Return the cost of every judge; those that the suite no longer lists come last."""
-    listed = [CostRow(label, judge.cost) for label, judge in summary.judges.items() if judge.cost]
-    return listed + [CostRow(label, cost, gone=True) for label, cost in summary.judges_gone.items()]
+def cost_rows(summary: Summary) -> list[tuple[str, JudgeSpending, bool]]:
+    """Return label and cost of every judge, and whether the suite no longer lists it."""
+    listed = [(label, judge.cost, False) for label, judge in summary.judges.items() if judge.cost]
+    return listed + [(label, cost, True) for label, cost in summary.judges_gone.items()]
 
 
 STRUCTURED = {
@@ -148,6 +114,7 @@ def context(page: PageData) -> dict[str, object]:
     """Return the names that the template needs."""
     judges = page.summary.judges
     return {
+        "paid": paid,
         "structured_by": structured_by,
         "outcome_rows": outcome_rows(page.summary),
         "noise_rows": [(name, row) for name, judge in judges.items() for row in judge.noise or ()],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from harness.analysis.estimates import Interval
@@ -11,79 +12,53 @@ from reports.sections.section import PageData, PageSection
 SCORES = {"loss": "Loss", "min_k": "Min-K%", "min_k_pp": "Min-K%++"}
 
 
-@dataclass(frozen=True)
-class MembershipRow:
-    """How well one score tells training from clean prompts, as an AUC.
-
-    Attributes:
-        label: The score's name for people.
-        base: By the baseline's score.
-        raw: By the subject's score.
-        relative: By the subject's score less the baseline's.
-    """
-
-    label: str
-    base: Interval | None
-    raw: Interval | None
-    relative: Interval | None
-
-
-def membership_rows(one: SubjectMemorisation) -> list[MembershipRow]:
-    """Return a row for each score that tells training from clean prompts."""
-    rows = []
+def membership_rows(one: SubjectMemorisation) -> list[tuple[str, Mapping[str, Interval]]]:
+    """Return, for each score that tells training from clean prompts, its AUC by ``how``."""
+    rows: list[tuple[str, Mapping[str, Interval]]] = []
     for score, label in SCORES.items():
-        aucs = {
+        aucs: dict[str, Interval] = {
             auc.how: Interval(mean=auc.value, low=auc.low, high=auc.high)
             for auc in one.membership
             if auc.score == score
         }
         if aucs:
-            rows.append(
-                MembershipRow(label, aucs.get("base"), aucs.get("raw"), aucs.get("relative"))
-            )
+            rows.append((label, aucs))
     return rows
 
 
 @dataclass(frozen=True)
 class ExposureRow:
-    """The canaries that were planted equally often, for one subject.
-
-    Attributes:
-        subject: The subject.
-        repeats: How often they were planted.
-        canaries: The canaries.
-    """
+    """The canaries that were planted equally often, for one subject; exposures in bits."""
 
     subject: str
     repeats: int
-    canaries: tuple[CanaryExposure, ...]
-
-    @property
-    def mean(self) -> float:
-        """Return the mean exposure in bits."""
-        return sum(self._exposures) / len(self.canaries)
-
-    @property
-    def most(self) -> float:
-        """Return the largest exposure in bits."""
-        return max(self._exposures)
-
-    @property
-    def first(self) -> int:
-        """Return the number of canaries that are likelier than every rival."""
-        return sum(canary.rank == 1 for canary in self.canaries)
-
-    @property
-    def _exposures(self) -> list[float]:
-        return [canary.exposure or 0.0 for canary in self.canaries]
+    canaries: int
+    mean: float
+    most: float
+    possible: float
+    likeliest: int
 
 
 def exposure_rows(memorisation: Memorisation) -> list[ExposureRow]:
-    """Group the canaries by subject and number of repeats."""
+    """Summarise the canaries by subject and number of repeats."""
     groups: dict[tuple[str, int], list[CanaryExposure]] = {}
     for canary in memorisation.canaries:
         groups.setdefault((canary.subject, canary.repeats), []).append(canary)
-    return [ExposureRow(*key, tuple(rows)) for key, rows in sorted(groups.items())]
+    rows = []
+    for (subject, repeats), canaries in sorted(groups.items()):
+        exposures = [canary.exposure or 0.0 for canary in canaries]
+        rows.append(
+            ExposureRow(
+                subject=subject,
+                repeats=repeats,
+                canaries=len(canaries),
+                mean=sum(exposures) / len(exposures),
+                most=max(exposures),
+                possible=canaries[0].most,
+                likeliest=sum(canary.rank == 1 for canary in canaries),
+            )
+        )
+    return rows
 
 
 def context(page: PageData) -> dict[str, object]:

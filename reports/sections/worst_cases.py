@@ -3,55 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from markupsafe import Markup
 
 from harness.analysis.summary_schema import MeasureScale, Summary
 from harness.records import IDENTITY
-from reports.display import clipped, highlighted, interval_text, mean_text, score_text, visible
+from reports.display import clipped, highlighted, interval_text, mean_text, visible
 from reports.rows import label_of, leading_measure
-from reports.sample_views import AnswerDrop, SampleView, drops
+from reports.sample_views import AnswerDrop, AnsweredVariant, SampleView, drops
 from reports.sections.section import PageData, PageSection
 
 EXAMPLES = 6
 EXAMPLE_CHARACTERS = 1500
 
 
-@dataclass(frozen=True)
-class DropExample:
-    """One answer to a rewording that scored below the answer to the original.
-
-    Attributes:
-        subject: The subject.
-        kind: The kind of rewording.
-        severity: Its severity.
-        before: Score of the answer to the original.
-        after: Score of the answer to the rewording.
-        prompt_before: The original with removed text marked.
-        prompt_after: The rewording with added text marked.
-        answer_before: The answer to the original, clipped.
-        answer_after: The answer to the rewording, clipped.
-    """
-
-    subject: str
-    kind: str
-    severity: str
-    before: str
-    after: str
-    prompt_before: Markup
-    prompt_after: Markup
-    answer_before: str
-    answer_after: str
-
-
 def examples(
-    views: Sequence[SampleView], measure: MeasureScale | None, baseline: str
-) -> list[DropExample]:
-    """Return the largest drops of compared subjects, one a prompt, with the edits marked."""
-    if measure is None:
+    views: Sequence[SampleView], scale: MeasureScale | None, baseline: str
+) -> list[tuple[AnswerDrop, Markup, Markup]]:
+    """Return the largest drops of compared subjects, one a prompt, with both prompts marked."""
+    if scale is None:
         return []
-    candidates = [d for d in drops(views, measure) if d.drop > 0 and d.answered.variant.edits]
+    candidates = [d for d in drops(views, scale) if d.drop > 0 and d.answered.variant.edits]
     compared = [d for d in candidates if d.subject != baseline] or candidates
     compared.sort(
         key=lambda d: (-d.drop, d.view.sample.id, d.answered.variant.variant_key, d.subject)
@@ -59,29 +31,16 @@ def examples(
     by_prompt: dict[str, AnswerDrop] = {}
     for drop in compared:
         by_prompt.setdefault(drop.view.sample.id, drop)
-    rows = []
-    for drop in list(by_prompt.values())[:EXAMPLES]:
-        original, variant = drop.view.original, drop.answered.variant
-        assert original is not None
-        before, after = highlighted(drop.view.sample.prompt, variant.edits)
-        rows.append(
-            DropExample(
-                subject=drop.subject,
-                kind=variant.perturbation,
-                severity=variant.severity,
-                before=score_text(drop.before),
-                after=score_text(drop.after),
-                prompt_before=before,
-                prompt_after=after,
-                answer_before=_first_text(original.answers[drop.subject].texts),
-                answer_after=_first_text(drop.answered.answers[drop.subject].texts),
-            )
-        )
-    return rows
+    return [
+        (drop, *highlighted(drop.view.sample.prompt, drop.answered.variant.edits))
+        for drop in list(by_prompt.values())[:EXAMPLES]
+    ]
 
 
-def _first_text(texts: Sequence[str | None]) -> str:
-    text = next((t for t in texts if t is not None), None)
+def first_answer(answered: AnsweredVariant, subject: str) -> str:
+    """Return the beginning of a subject's first answer to a variant."""
+    texts = answered.answers[subject].texts
+    text = next((text for text in texts if text is not None), None)
     return "No answer." if text is None else clipped(visible(text), EXAMPLE_CHARACTERS)
 
 
@@ -98,11 +57,12 @@ def identity_floors(summary: Summary) -> list[str]:
 
 def context(page: PageData) -> dict[str, object]:
     """Return the names that the template needs."""
-    measure = leading_measure(page.summary)
+    scale = leading_measure(page.summary)
     return {
         "floors": identity_floors(page.summary),
-        "examples": examples(page.views, measure, page.summary.baseline),
-        "ranked_by": measure.label if measure else "",
+        "examples": examples(page.views, scale, page.summary.baseline),
+        "first_answer": first_answer,
+        "ranked_by": scale.label if scale else "",
     }
 
 
