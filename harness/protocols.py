@@ -77,6 +77,7 @@ class PerturbationTraits:
         same_text: It asks the prompt again unchanged: no candidates, no gate.
         last_resort: It applies nearly everywhere and says least: it fills up a prompt's variants
             only when no other kind is left.
+        packages: Distributions whose installed versions decide its proposals as well.
     """
 
     description: str = ""
@@ -85,6 +86,7 @@ class PerturbationTraits:
     limits: Limits = field(default_factory=Limits)
     same_text: bool = False
     last_resort: bool = False
+    packages: tuple[str, ...] = ()
 
 
 @runtime_checkable
@@ -250,12 +252,12 @@ class JudgeTraits:
 
 
 @runtime_checkable
-class DeclaresTraits(Protocol):
-    """A plug-in with traits."""
+class DescribedJudge(Protocol):
+    """A judge that declares its traits."""
 
     @property
-    def traits(self) -> object:
-        """Return the traits: ``JudgeTraits`` of a judge."""
+    def traits(self) -> JudgeTraits:
+        """Return facts that the harness uses."""
         ...
 
 

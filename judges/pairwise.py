@@ -97,7 +97,7 @@ class Pairwise(EndpointJudge):
         endpoint: As for the rubric judge: ``model``, ``base_url``, ``revision`` and so on.
 
     Attributes:
-        transport: The client, with what it used so far.
+        client: The client, with what it used so far.
         level: How the endpoint is held to JSON; None before it is known.
 
     Raises:

@@ -89,7 +89,7 @@ class Rubric(EndpointJudge):
             ``timeout_s``, ``max_retries``, ``prices``, ``budget``; see ``EndpointSettings``.
 
     Attributes:
-        transport: The client, with what it used so far.
+        client: The client, with what it used so far.
         level: How the endpoint is held to JSON; None before it is known.
 
     Raises:

@@ -38,6 +38,7 @@ class Dialect:
         description="US or UK spelling and vocabulary",
         version="1",
         limits=Limits(floor=0.75, words={"light": 0.3, "medium": 0.3, "heavy": 0.4}),
+        packages=("breame", "lemminflect"),
     )
 
     def __init__(self, severity: Level = "medium", direction: Direction | None = None) -> None:

@@ -61,6 +61,7 @@ class Nlpaug:
         description="an augmenter of nlpaug",
         version="1",
         limits=Limits(floor=0.7),
+        packages=("nlpaug",),
     )
 
     def __init__(self, augmenter: str, severity: Level = "medium", **options: Any) -> None:

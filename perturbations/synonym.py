@@ -34,6 +34,7 @@ class Synonym:
         description="other words of the same sense",
         version="1",
         limits=Limits(floor=0.7, words={"light": 0.2, "medium": 0.35, "heavy": 0.6}),
+        packages=("lemminflect",),
     )
 
     def __init__(self, severity: Level = "medium", share: float | None = None) -> None:

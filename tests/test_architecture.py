@@ -212,6 +212,7 @@ FOREIGN_ATTRIBUTES: dict[str, set[str]] = {
     "harness.models.digests": {"tokenizer"},
     "harness.models.hf": {"config", "loaded.tokenizer"},
     "harness.models.prompting": {"tokenizer", "self.tokenizer"},
+    "harness.registry": {"importlib.import_module(module)"},
     "training.trainer": {"base", "model"},
 }
 

@@ -1,6 +1,7 @@
-"""Leakage and quality of a data set: what stands in two splits at once, and what looks wrong."""
+"""Leakage and quality of a data set: rows that two splits share, duplicates, and faults."""
 
-from harness.audit.examine import AuditReport, audit
+from harness.audit.examine import audit
 from harness.audit.leakage import leakage, mark_leaked
+from harness.audit.report import AuditReport
 
 __all__ = ["AuditReport", "audit", "leakage", "mark_leaked"]

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from harness.audit.corpus import Corpus, normalised
-from harness.audit.leakage import Asking, askings
-from harness.audit.similar import NearPairs, near_pairs
+from harness.audit.leakage import Question, questions
+from harness.audit.lookup import near_pairs
+from harness.audit.similar import NearPairs
 from harness.audit.templates import Templates
 from harness.records import Sample
 from harness.text.embedding import Embed
@@ -26,7 +27,7 @@ class Clusters(NamedTuple):
 
     @property
     def total(self) -> int:
-        """How many there are."""
+        """Return the number of clusters."""
         return max(self.of_row, default=-1) + 1
 
 
@@ -51,18 +52,20 @@ def cluster(corpus: Corpus, *, tie_undecided: bool = False, embed: Embed | None 
 def cluster_rows(samples: Sequence[Sample], *, embed: Embed | None = None) -> Clusters:
     """Put rows together of which one would leak into the other, see ``leakage.leakage``.
 
-    Pairs that were too many to decide are tied: apart, they could leak. For rows of one turn that is ``cluster``. A conversation is also tied to rows that ask what it
-    asks on its way.
+    Pairs that were too many to decide are tied: apart, they could leak. For rows of one turn that is
+    ``cluster``. A conversation is also tied to rows that ask what one of its earlier turns asks.
     """
     asked = [
-        part for row, sample in enumerate(samples) for part in askings(row, sample, all_turns=True)
+        part
+        for row, sample in enumerate(samples)
+        for part in questions(row, sample, all_turns=True)
     ]
-    final = {part[:2] for row, sample in enumerate(samples) for part in askings(row, sample)}
+    final = {part[:2] for row, sample in enumerate(samples) for part in questions(row, sample)}
     texts = [part.text for part in asked]
     corpus = Corpus(texts, Templates.learn(map(normalised, texts)))
-    found = cluster(corpus, tie_undecided=True, embed=embed)
-    members: dict[int, list[Asking]] = {}
-    for part, number in zip(asked, found.of_row, strict=True):
+    clusters = cluster(corpus, tie_undecided=True, embed=embed)
+    members: dict[int, list[Question]] = {}
+    for part, number in zip(asked, clusters.of_row, strict=True):
         members.setdefault(number, []).append(part)
     ties = [
         (parts[0].row, part.row)
@@ -73,11 +76,11 @@ def cluster_rows(samples: Sequence[Sample], *, embed: Embed | None = None) -> Cl
     ]
     numbers: dict[int, int] = {}
     root = connected(len(samples), ties)
-    return Clusters([numbers.setdefault(item, len(numbers)) for item in root], found.search)
+    return Clusters([numbers.setdefault(item, len(numbers)) for item in root], clusters.search)
 
 
 def connected(size: int, ties: Sequence[tuple[int, int]]) -> list[int]:
-    """The least member of each item's connected component (union by least, with path halving)."""
+    """Return the least member of each item's connected component (union by least, path halving)."""
     parent = list(range(size))
 
     def find(item: int) -> int:

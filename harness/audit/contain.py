@@ -1,4 +1,4 @@
-"""Texts that stand as a whole inside others, as a training prompt inside somebody's wrapper."""
+"""Texts that are contained as a whole in others, as a training prompt in somebody's wrapper."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LEAST_WORDS = 12
 
 LEAST_SHARE = 1 / 3
 """Words of the outer text that the inner one makes up, at least: the rest is a wrapper and not a
-question of its own. The Alpaca wrapper has 20 words."""
+question of its places. The Alpaca wrapper has 20 words."""
 
 COMMON = 50
 """Inner texts with the same ``LEAST_WORDS`` words, from which these say too little to look them up."""
@@ -23,7 +23,7 @@ _WORDS_AT_ONCE = 1 << 20
 
 
 class Contained(NamedTuple):
-    """Which texts contain which.
+    """Pairs of texts of which one contains the other.
 
     Attributes:
         pairs: (inner, outer) by number; never a text with its equal.
@@ -38,7 +38,7 @@ def contained(inner: Sequence[str], outer: Sequence[str]) -> Contained:
     """Look up all inner texts in all outer ones, whole word by whole word."""
     anchors, skipped = _anchors(inner)
     wanted = np.array(sorted(anchors), dtype=np.uint64)
-    found: set[tuple[int, int]] = set()
+    pairs: set[tuple[int, int]] = set()
     for block in _blocks(outer):
         for place in np.flatnonzero(np.isin(block.runs, wanted)).tolist():
             at = int(np.searchsorted(block.starts, place, side="right")) - 1
@@ -51,12 +51,12 @@ def contained(inner: Sequence[str], outer: Sequence[str]) -> Contained:
                     and end - begin > len(needle) >= LEAST_SHARE * (end - begin)
                     and block.words[first : first + len(needle)] == needle
                 ):
-                    found.add((number, block.first + at))
-    return Contained(sorted(found), skipped)
+                    pairs.add((number, block.first + at))
+    return Contained(sorted(pairs), skipped)
 
 
 def _anchors(inner: Sequence[str]) -> tuple[dict[int, list[tuple[int, int, list[str]]]], int]:
-    """The inner texts by the hash of their rarest run of words: number, its offset, all words."""
+    """Map the hash of each inner text's rarest run to its number, the run's offset and all words."""
     runs: list[tuple[int, list[str], dict[int, int]]] = []
     often: Counter[int] = Counter()
     for block in _blocks(inner):
@@ -66,17 +66,17 @@ def _anchors(inner: Sequence[str]) -> tuple[dict[int, list[tuple[int, int, list[
             if last < 0:
                 continue
             # Three are enough to get clear of a wrapper at either end.
-            own = {int(block.runs[begin + place]): place for place in (last, last // 2, 0)}
-            often.update(own.keys())
-            runs.append((block.first + at, block.words[begin:end], own))
+            places = {int(block.runs[begin + place]): place for place in (last, last // 2, 0)}
+            often.update(places.keys())
+            runs.append((block.first + at, block.words[begin:end], places))
     anchors: dict[int, list[tuple[int, int, list[str]]]] = defaultdict(list)
     skipped = 0
-    for number, words, own in runs:
-        rarest = min(own, key=lambda run: (often[run], own[run]))
+    for number, words, places in runs:
+        rarest = min(places, key=lambda run: (often[run], places[run]))
         if often[rarest] > COMMON:
             skipped += 1
         else:
-            anchors[rarest].append((number, own[rarest], words))
+            anchors[rarest].append((number, places[rarest], words))
     return dict(anchors), skipped
 
 
@@ -107,7 +107,7 @@ def _blocks(texts: Sequence[str]) -> Iterator[_Block]:
 
 
 def _run_hashes(words: Sequence[str]) -> NDArray[np.uint64]:
-    """A hash of every run of ``LEAST_WORDS`` words; it holds within one process only."""
+    """Hash every run of ``LEAST_WORDS`` words; a hash holds within one process only."""
     codes = np.fromiter((hash(word) for word in words), dtype=np.int64, count=len(words))
     count = max(len(words) - LEAST_WORDS + 1, 0)
     result = np.zeros(count, dtype=np.uint64)

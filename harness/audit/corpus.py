@@ -1,4 +1,4 @@
-"""A collection of texts, told apart by their normalised forms and read without their templates."""
+"""A collection of texts, by normalised form, without their templates."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from functools import cached_property
 
 from harness.audit import minhash
-from harness.audit.templates import Reading, Templates
+from harness.audit.templates import Templates, Unwrapped
 from harness.text.normalise import normalise_prompt
 
 _NUMBERING = re.compile(
@@ -29,7 +29,7 @@ _CHAT = re.compile(
 
 
 def normalised(text: str) -> str:
-    """A text's normal form, without a chat's markers and its number in a list ("12.", "Question 3:")."""
+    """Normalise a text, and drop chat markers and its number in a list ("12.", "Question 3:")."""
     bare = _CHAT.sub("", text)
     return normalise_prompt(_NUMBERING.sub("", bare, count=1) if bare.strip() else text)
 
@@ -45,7 +45,7 @@ class Corpus:
         texts: As given.
         keys: The distinct normalised forms, in order of first appearance.
         key_of: For each text the number of its key.
-        readings: Each key without its template.
+        unwrapped: Each key without its template.
         cores: What remains of each key.
     """
 
@@ -59,20 +59,20 @@ class Corpus:
                 known[text] = numbers.setdefault(normalised(text), len(numbers))
         self.key_of = [known[text] for text in texts]
         self.keys = list(numbers)
-        self.readings: list[Reading] = [self.templates.read(key) for key in self.keys]
-        self.cores = [reading.core for reading in self.readings]
+        self.unwrapped: list[Unwrapped] = [self.templates.unwrap(key) for key in self.keys]
+        self.cores = [unwrapped.core for unwrapped in self.unwrapped]
 
     @cached_property
     def with_core(self) -> dict[str, list[int]]:
-        """Numbers of the keys by core."""
-        found: dict[str, list[int]] = defaultdict(list)
+        """Group the numbers of the keys by core."""
+        numbers: dict[str, list[int]] = defaultdict(list)
         for number, core in enumerate(self.cores):
-            found[core].append(number)
-        return dict(found)
+            numbers[core].append(number)
+        return dict(numbers)
 
     @cached_property
     def rows_of(self) -> list[list[int]]:
-        """For each key the rows that have it, in order."""
+        """Return for each key the rows that have it, in order."""
         rows: list[list[int]] = [[] for _ in self.keys]
         for row, key in enumerate(self.key_of):
             rows[key].append(row)
@@ -80,32 +80,28 @@ class Corpus:
 
     @cached_property
     def signatures(self) -> minhash.Signatures:
-        """Of the cores, in order."""
+        """Return the MinHash signatures of the cores, in order."""
         return minhash.signatures(self.cores)
 
     def same(self) -> list[tuple[int, int]]:
-        """Pairs of keys that differ only in that one of them is wrapped in a template."""
+        """Return pairs of keys that differ only in that one of them is wrapped in a template."""
         return [
             (a, b)
             for numbers in self.with_core.values()
             for place, a in enumerate(numbers)
             for b in numbers[place + 1 :]
-            if self.readings[a].agrees(self.readings[b])
+            if self.unwrapped[a].agrees(self.unwrapped[b])
         ]
 
     def equal_in(self, left: Corpus, number: int) -> list[int]:
-        """Keys of another corpus, read by the same templates, that say the same as one of these."""
-        reading = self.readings[number]
-        found = [
-            key
-            for key in left.with_core.get(reading.core, ())
-            if left.readings[key].agrees(reading)
+        """Return keys of another corpus with the same templates that say the same as one of these."""
+        bare = self.unwrapped[number]
+        keys = [
+            key for key in left.with_core.get(bare.core, ()) if left.unwrapped[key].agrees(bare)
         ]
-        if not found:
-            found = [
-                key
-                for core, start in self.templates.shifted(reading)
-                for key in left.with_core.get(core, ())
-                if left.readings[key].start == start
-            ]
-        return found
+        return keys or [
+            key
+            for core, start in self.templates.shifted(bare)
+            for key in left.with_core.get(core, ())
+            if left.unwrapped[key].start == start
+        ]

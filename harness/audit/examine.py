@@ -1,4 +1,4 @@
-"""The whole audit: each data set by itself, and what of the evaluation stands in the training."""
+"""The whole audit: each data set by itself, and the evaluation rows that are in the training data."""
 
 from __future__ import annotations
 
@@ -21,127 +21,15 @@ from harness.audit.quality import (
     languages,
     same_answer,
 )
+from harness.audit.report import AuditReport, BetweenReport, DataReport, Repeats, WordCounts
 from harness.audit.similar import NearPairs
 from harness.audit.templates import Templates
-from harness.records import Record, Sample
+from harness.records import Sample
 from harness.text.embedding import Embed
 
 SHOWN_CHARACTERS = 300
 EXAMPLES = 20
 """Places kept of each kind of finding; matches between the splits are kept all."""
-
-
-class Repeats(Record):
-    """How often texts of one data set say the same.
-
-    Attributes:
-        texts: How many there are.
-        distinct: Different word for word.
-        exact: Texts that stand there before, word for word: ``texts - distinct``.
-        normalised: Further ones that differ only in case, white space, punctuation or Unicode form.
-        near: Further ones that are near-duplicates of another.
-        different: What remains: groups that are no near-duplicates of each other.
-    """
-
-    texts: int
-    distinct: int
-    exact: int
-    normalised: int
-    near: int
-    different: int
-
-
-class WordCounts(Record):
-    """Words per text: least, median, 95th percentile, greatest."""
-
-    least: int
-    median: float
-    p95: float
-    most: int
-
-
-class DataReport(Record):
-    """One data set by itself.
-
-    Attributes:
-        rows: How many.
-        prompts: Repeats among the prompts.
-        responses: Repeats among the responses.
-        prompt_words: Length.
-        response_words: Length; None where no row has a response.
-        prompt_languages: Prompts by ISO 639 code, of at most 2,000 drawn.
-        response_languages: Responses likewise.
-        empty_responses: Rows without one.
-        cut_off_responses: Rows whose response stops before its end.
-        cut_at_characters: Length at which three or more distinct responses end, or None.
-        cut_at_length: How many those are.
-        several_answers: Prompts that stand there with different responses.
-        several_answers_rows: Different responses that those have.
-        contradicting: Such prompts with two responses that cannot both be right.
-        personal_data: Rows with an e-mail address, and with a telephone number.
-        undecided_pairs: See ``similar.NearPairs``.
-        told_apart: Likewise.
-        crowded_buckets: Likewise.
-        examples: Places of each kind of finding; rows are counted from 1.
-    """
-
-    rows: int
-    prompts: Repeats
-    responses: Repeats
-    prompt_words: WordCounts
-    response_words: WordCounts | None
-    prompt_languages: dict[str, int]
-    response_languages: dict[str, int]
-    empty_responses: int
-    cut_off_responses: int
-    cut_at_characters: int | None
-    cut_at_length: int
-    several_answers: int
-    several_answers_rows: int
-    contradicting: int
-    personal_data: dict[str, int]
-    undecided_pairs: int
-    told_apart: int
-    crowded_buckets: int
-    examples: dict[str, list[dict[str, JsonValue]]]
-
-
-class BetweenReport(Record):
-    """What of the evaluation data stands in the training data, in evaluation rows.
-
-    Attributes:
-        rows: Evaluation rows.
-        prompts: Rows by how their prompt stands there; ``clean`` does not, and ``unchecked`` is alike
-            to more rows than could be looked at.
-        responses: The same for responses, whatever the prompt; ``none`` has no response.
-        pairs: Rows whose prompt and response stand there together, by the weaker of the two.
-        undecided_pairs: See ``similar.NearPairs``.
-        told_apart: Likewise.
-        crowded_buckets: Likewise.
-        matches: Every leaked row with the training row that it stands in.
-    """
-
-    rows: int
-    prompts: dict[str, int]
-    responses: dict[str, int]
-    pairs: dict[str, int]
-    undecided_pairs: int
-    told_apart: int
-    crowded_buckets: int
-    matches: list[dict[str, JsonValue]]
-
-    @property
-    def leaked(self) -> int:
-        """Evaluation rows whose prompt stands in the training data in any way."""
-        return sum(self.prompts[kind] for kind in KINDS)
-
-
-class AuditReport(Record):
-    """What ``jostle audit`` found; ``evaluation`` and ``between`` are None for one data set."""
-
-    training: DataReport
-    evaluation: DataReport | None = None
-    between: BetweenReport | None = None
 
 
 def audit(
@@ -172,9 +60,9 @@ def audit(
 def compare(
     training: Sequence[Sample], evaluation: Sequence[Sample], *, embed: Embed | None = None
 ) -> BetweenReport:
-    """What of the evaluation stands in the training; see ``audit``."""
-    found = leakage(evaluation, training, embed=embed)
-    leaked = [(row, leak) for row, leak in enumerate(found.leaks, 1) if leak is not None]
+    """Report the evaluation rows that are in the training data; see ``audit``."""
+    leakages = leakage(evaluation, training, embed=embed)
+    leaked = [(row, leak) for row, leak in enumerate(leakages.leaks, 1) if leak is not None]
     matches: list[dict[str, JsonValue]] = [
         {
             "evaluation_row": row,
@@ -194,20 +82,20 @@ def compare(
         rows=len(evaluation),
         prompts=_by_kind(
             [leak.kind for _, leak in leaked],
-            unchecked=len(found.unchecked),
-            clean=len(evaluation) - len(leaked) - len(found.unchecked),
+            unchecked=len(leakages.unchecked),
+            clean=len(evaluation) - len(leaked) - len(leakages.unchecked),
         ),
         responses=responses,
         pairs=_by_kind([leak.pair for _, leak in leaked]),
-        undecided_pairs=found.undecided + len(search.undecided),
-        told_apart=found.told_apart + search.told_apart,
-        crowded_buckets=found.crowded + search.crowded,
+        undecided_pairs=leakages.undecided + len(search.undecided),
+        told_apart=leakages.told_apart + search.told_apart,
+        crowded_buckets=leakages.crowded + search.crowded,
         matches=matches,
     )
 
 
 def examine(samples: Sequence[Sample], *, embed: Embed | None = None) -> DataReport:
-    """One data set by itself; see ``audit``."""
+    """Report on one data set by itself; see ``audit``."""
     prompts = _corpus([prompt_text(sample) for sample in samples])
     answered = [row for row, sample in enumerate(samples) if sample.reference is not None]
     texts = [str(samples[row].reference) for row in answered]
@@ -221,6 +109,7 @@ def examine(samples: Sequence[Sample], *, embed: Embed | None = None) -> DataRep
     several = different_answers(samples, prompts)
     clashes = [rows for rows, clash in several if clash]
     personal = _personal(samples)
+    searches = (of_prompts.search, of_responses.search)
     return DataReport(
         rows=len(samples),
         prompts=of_prompts.counts,
@@ -237,12 +126,12 @@ def examine(samples: Sequence[Sample], *, embed: Embed | None = None) -> DataRep
         several_answers_rows=sum(len(rows) for rows, _ in several),
         contradicting=len(clashes),
         personal_data={
-            kind: len({row for row, _, found, _ in personal if found == kind})
+            kind: len({row for row, _, of_kind, _ in personal if of_kind == kind})
             for kind in ("email", "phone")
         },
-        undecided_pairs=sum(len(found.search.undecided) for found in (of_prompts, of_responses)),
-        told_apart=sum(found.search.told_apart for found in (of_prompts, of_responses)),
-        crowded_buckets=sum(found.search.crowded for found in (of_prompts, of_responses)),
+        undecided_pairs=sum(len(search.undecided) for search in searches),
+        told_apart=sum(search.told_apart for search in searches),
+        crowded_buckets=sum(search.crowded for search in searches),
         examples={
             "near_prompts": of_prompts.examples,
             "near_responses": of_responses.examples,
@@ -270,14 +159,14 @@ def examine(samples: Sequence[Sample], *, embed: Embed | None = None) -> DataRep
     )  # fmt: skip
 
 
-class _Found(NamedTuple):
+class _RepeatSearch(NamedTuple):
     counts: Repeats
     examples: list[dict[str, JsonValue]]
     search: NearPairs
 
 
-def _repeats(corpus: Corpus, row_of: Sequence[int], embed: Embed | None) -> _Found:
-    """Repeats within one corpus, whose n-th text stands in row ``row_of[n]``."""
+def _repeats(corpus: Corpus, row_of: Sequence[int], embed: Embed | None) -> _RepeatSearch:
+    """Count repeats within one corpus, whose n-th text is of row ``row_of[n]``."""
     groups = cluster(corpus, embed=embed)
     distinct = len(set(corpus.texts))
     same = len(set(connected(len(corpus.keys), corpus.same())))
@@ -299,7 +188,7 @@ def _repeats(corpus: Corpus, row_of: Sequence[int], embed: Embed | None) -> _Fou
         near=same - groups.total,
         different=groups.total,
     )
-    return _Found(counts, examples, groups.search)
+    return _RepeatSearch(counts, examples, groups.search)
 
 
 def _responses_between(
@@ -308,15 +197,15 @@ def _responses_between(
     trained = [sample.reference for sample in training if sample.reference is not None]
     asked = [sample.reference for sample in evaluation if sample.reference is not None]
     left, right = Corpus(trained), Corpus(asked)
-    found = look_up(right, left, embed=embed)
+    lookup = look_up(right, left, embed=embed)
     word_for_word = set(trained)
     kinds = [
-        ("exact" if text in word_for_word else "normalised") if found.equal[key] else "near"
+        ("exact" if text in word_for_word else "normalised") if lookup.equal[key] else "near"
         for text, key in zip(asked, right.key_of, strict=True)
-        if found.places[key]
+        if lookup.places[key]
     ]
     counts = _by_kind(kinds, clean=len(asked) - len(kinds), none=len(evaluation) - len(asked))
-    return counts, found.search
+    return counts, lookup.search
 
 
 def _personal(samples: Sequence[Sample]) -> list[tuple[int, str, str, str]]:

@@ -1,4 +1,4 @@
-"""Whether the prompts under test stand in the training data, where, and how."""
+"""Leaks: prompts under test that are in the training data, where, and how."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from harness.audit.corpus import Corpus, normalised
 from harness.audit.lookup import Lookup, look_up
 from harness.audit.similar import (
     SHORT_WORDS,
+    CorpusPair,
     Kind,
     Pairs,
     decide,
@@ -26,8 +27,8 @@ LOOKED_AT = 200
 """Matching training rows of one prompt whose responses are compared."""
 
 
-class Asking(NamedTuple):
-    """One thing that a row asks.
+class Question(NamedTuple):
+    """A question that a row asks.
 
     Attributes:
         row: Index of the row.
@@ -41,7 +42,7 @@ class Asking(NamedTuple):
 
 
 class Leakage(NamedTuple):
-    """What of the evaluation stands in the training data.
+    """Evaluation rows that are in the training data.
 
     Attributes:
         leaks: One for each evaluation row, None where none was found.
@@ -61,10 +62,10 @@ class Leakage(NamedTuple):
 def mark_leaked(
     samples: Sequence[Sample], training: Iterable[Sample], *, embed: Embed | None = None
 ) -> tuple[list[Sample], dict[str, Any]]:
-    """Mark every sample ``leaked`` whose prompt stands in the training data, else ``clean``.
+    """Mark every sample ``leaked`` whose prompt is in the training data, else ``clean``.
 
-    A sample that is alike to more training rows than could be looked at, and was found in none, is
-    ``unchecked``.
+    A sample that is alike to more training rows than could be compared, and equal to none of those
+    compared, is ``unchecked``.
 
     Args:
         samples: The prompts under test.
@@ -81,26 +82,26 @@ def mark_leaked(
         MissingPackage: Some pairs need the embedding model, which is not installed.
     """
     trained = list(training)
-    found = leakage(samples, trained, embed=embed)
+    leaked = leakage(samples, trained, embed=embed)
     marked = [
         sample.model_copy(
             update={
-                "audit": "leaked" if leak else "unchecked" if row in found.unchecked else "clean",
+                "audit": "leaked" if leak else "unchecked" if row in leaked.unchecked else "clean",
                 "leak": leak,
             }
         )
-        for row, (sample, leak) in enumerate(zip(samples, found.leaks, strict=True))
+        for row, (sample, leak) in enumerate(zip(samples, leaked.leaks, strict=True))
     ]
-    kinds = [leak.kind for leak in found.leaks if leak]
+    kinds = [leak.kind for leak in leaked.leaks if leak]
     return marked, {
         "samples": len(samples),
         **{kind: kinds.count(kind) for kind in KINDS},
-        "unchecked": len(found.unchecked),
-        "clean": len(samples) - len(kinds) - len(found.unchecked),
-        "pairs": sum(leak is not None and leak.pair == "exact" for leak in found.leaks),
+        "unchecked": len(leaked.unchecked),
+        "clean": len(samples) - len(kinds) - len(leaked.unchecked),
+        "pairs": sum(leak is not None and leak.pair == "exact" for leak in leaked.leaks),
         "training_rows": len(trained),
-        "undecided_pairs": found.undecided,
-        "crowded_buckets": found.crowded,
+        "undecided_pairs": leaked.undecided,
+        "crowded_buckets": leaked.crowded,
     }
 
 
@@ -110,52 +111,54 @@ def leakage(
     """Look every evaluation prompt up in the training data.
 
     A conversation is looked up as a whole and, unless it is short, by its last turn alone; of a
-    training conversation every user turn counts, because every answer in it was trained on.
-    Evaluation prompts found word for word or after normalisation are not searched for further, but
-    for a near-duplicate that has their response.
+    training conversation every user turn counts, because every answer in it was trained on. For
+    evaluation prompts that are equal to a training prompt, near-duplicates are searched only by
+    their response.
     """
     trained = [
-        part for row, sample in enumerate(training) for part in askings(row, sample, all_turns=True)
+        part
+        for row, sample in enumerate(training)
+        for part in questions(row, sample, all_turns=True)
     ]
-    asked = [part for row, sample in enumerate(evaluation) for part in askings(row, sample)]
-    left, right = corpora([part.text for part in trained], [part.text for part in asked])
-    found = look_up(right, left, embed=embed)
-    elsewhere = _pairs_elsewhere(trained, asked, left, right, found, embed)
+    asked = [part for row, sample in enumerate(evaluation) for part in questions(row, sample)]
+    left, right = without_templates([part.text for part in trained], [part.text for part in asked])
+    lookup = look_up(right, left, embed=embed)
+    elsewhere = _pairs_elsewhere(trained, asked, CorpusPair(left, right), lookup, embed)
     leaks: list[Leak | None] = [None] * len(evaluation)
     unchecked = set()
     for number, (part, key) in enumerate(zip(asked, right.key_of, strict=True)):
-        leak = _best(part, found.places[key], trained, training, equal=found.equal[key])
+        leak = _best(part, lookup.places[key], trained, training, equal=lookup.equal[key])
         if leak is not None and leak.pair is None and number in elsewhere:
             leak = leak.model_copy(update={"pair": "near"})
         leaks[part.row] = min(filter(None, (leaks[part.row], leak)), key=_gravity, default=None)
-        unchecked |= {part.row} if key in found.unchecked else set()
+        unchecked |= {part.row} if key in lookup.unchecked else set()
     return Leakage(
         leaks,
         frozenset(row for row in unchecked if leaks[row] is None),
-        len(found.search.undecided),
-        found.search.told_apart,
-        found.search.crowded,
+        len(lookup.search.undecided),
+        lookup.search.told_apart,
+        lookup.search.crowded,
     )
 
 
 def _pairs_elsewhere(
-    trained: Sequence[Asking],
-    asked: Sequence[Asking],
-    left: Corpus,
-    right: Corpus,
-    found: Lookup,
+    trained: Sequence[Question],
+    asked: Sequence[Question],
+    corpora: CorpusPair,
+    lookup: Lookup,
     embed: Embed | None,
 ) -> set[int]:
-    """Askings found as they are, whose response stands at a near-duplicate of their prompt.
+    """Return equal questions whose response belongs to a near-duplicate of their prompt.
 
-    Near-duplicates of what stands there as it is are not searched for; but the whole pair may be
-    among them, and the response leads to it. Where a response of some length is the same, a word in
-    the prompt makes no other pair of it.
+    Near-duplicates of a question that is in the training data as it is are not searched for; but the
+    whole pair may be among them, and its response identifies it. Where a response of some length is
+    the same, a different word in the prompt makes no other pair of it.
     """
+    left, right = corpora.left, corpora.right
     wanted = {
         number: normalise_prompt(part.response)
         for number, (part, key) in enumerate(zip(asked, right.key_of, strict=True))
-        if part.response and found.equal[key] and len(part.response.split()) >= SHORT_WORDS
+        if part.response and lookup.equal[key] and len(part.response.split()) >= SHORT_WORDS
     }
     answers = set(wanted.values())
     keys_with: dict[str, dict[int, None]] = defaultdict(dict)
@@ -172,29 +175,28 @@ def _pairs_elsewhere(
         for key in list(keys_with[answer])[:LOOKED_AT]
     }
     near = decide(
-        left,
-        right,
+        corpora,
         Pairs.of(sorted(candidates)),
         by_words=False,
         limit=embedded_pairs(len(wanted)),
         embed=embed,
     )
-    there = {(pair.left, pair.right) for pair in near.pairs}
+    alike = {(pair.left, pair.right) for pair in near.pairs}
     return {
         number
         for number, answer in wanted.items()
-        if any((key, right.key_of[number]) in there for key in keys_with[answer])
+        if any((key, right.key_of[number]) in alike for key in keys_with[answer])
     }
 
 
-def corpora(left: Sequence[str], right: Sequence[str]) -> tuple[Corpus, Corpus]:
-    """Two collections to be compared, without the templates of either."""
+def without_templates(left: Sequence[str], right: Sequence[str]) -> tuple[Corpus, Corpus]:
+    """Build two collections to be compared, without the templates of either."""
     templates = Templates.learn(map(normalised, left)) | Templates.learn(map(normalised, right))
     return Corpus(left, templates), Corpus(right, templates)
 
 
-def askings(row: int, sample: Sample, *, all_turns: bool = False) -> Iterator[Asking]:
-    """What a row asks: its conversation as a whole and, unless short, the last turn alone.
+def questions(row: int, sample: Sample, *, all_turns: bool = False) -> Iterator[Question]:
+    """Yield the questions of a row: its conversation and, unless short, the last turn alone.
 
     Args:
         row: Index of the row.
@@ -207,13 +209,13 @@ def askings(row: int, sample: Sample, *, all_turns: bool = False) -> Iterator[As
         if message.role != "user" or not (last or all_turns) or not message.content.strip():
             continue
         response = sample.reference if last else messages[place + 1].content
-        yield Asking(row, _joined(messages[: place + 1]), response)
+        yield Question(row, _joined(messages[: place + 1]), response)
         if place and len(message.content.split()) >= SHORT_WORDS:
-            yield Asking(row, message.content, response)
+            yield Question(row, message.content, response)
 
 
 def prompt_text(sample: Sample) -> str:
-    """What identifies a row's question: the prompt, or the whole conversation without system text."""
+    """Return the prompt, or the whole conversation without system text, that identifies a row."""
     return _joined(sample.messages)
 
 
@@ -222,14 +224,14 @@ def _joined(messages: Sequence[Message]) -> str:
 
 
 def _best(
-    part: Asking,
+    part: Question,
     places: Sequence[tuple[int, float]],
-    trained: Sequence[Asking],
+    trained: Sequence[Question],
     training: Sequence[Sample],
     *,
     equal: bool,
 ) -> Leak | None:
-    """The gravest match of one asking among the places where it stands."""
+    """Return the gravest match of one question among its places."""
     leaks: list[Leak] = []
     pairs: list[Kind] = []
     if equal:  # word for word before what is equal only after normalisation
@@ -252,6 +254,6 @@ def _best(
 
 
 def _gravity(leak: Leak) -> tuple[int, int, float, int]:
-    """Sorts the gravest first: by prompt, then by pair, then the closest, then the first."""
+    """Order the gravest first: by prompt, then by pair, then the closest, then the first."""
     pair = len(KINDS) if leak.pair is None else KINDS.index(leak.pair)
     return KINDS.index(leak.kind), pair, -leak.similarity, leak.row

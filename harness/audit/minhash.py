@@ -65,7 +65,7 @@ class Candidates(NamedTuple):
 
 
 def signatures(texts: Sequence[str]) -> Signatures:
-    """MinHash signatures.
+    """Compute MinHash signatures.
 
     Args:
         texts: Any number of texts, none of them empty.
@@ -83,7 +83,7 @@ def signatures(texts: Sequence[str]) -> Signatures:
 
 
 def candidates(left: Signatures, right: Signatures | None = None) -> Candidates:
-    """Pairs that agree in at least one band and whose estimated similarity is worth a look.
+    """Find pairs that agree in a band and whose estimated similarity is worth a look.
 
     Args:
         left: Signatures of one collection of texts.
@@ -92,7 +92,7 @@ def candidates(left: Signatures, right: Signatures | None = None) -> Candidates:
     byte_left = left.astype(np.uint8)
     byte_right = byte_left if right is None else right.astype(np.uint8)
     width = len(left) if right is None else len(right)
-    found: list[Indices] = []
+    codes: list[Indices] = []
     held, crowded = 0, 0
     for band in range(BANDS):
         keys = _band_keys(left, band)
@@ -102,14 +102,14 @@ def candidates(left: Signatures, right: Signatures | None = None) -> Candidates:
             meetings, skipped = _meetings_between(keys, _band_keys(right, band))
         crowded += skipped
         for a, b in meetings:
-            kept = _estimate(byte_left[a], byte_right[b]) >= LEAST_JACCARD
-            found.append(a[kept] * width + b[kept])
-            held += int(kept.sum())
+            alike = _estimate(byte_left[a], byte_right[b]) >= LEAST_JACCARD
+            codes.append(a[alike] * width + b[alike])
+            held += int(alike.sum())
         if held > 4_000_000:  # the same pairs meet in many bands
-            found = [np.unique(np.concatenate(found))]
-            held = len(found[0])
-    codes = np.unique(np.concatenate(found)) if found else np.empty(0, dtype=np.int64)
-    a, b = codes // max(width, 1), codes % max(width, 1)
+            codes = [np.unique(np.concatenate(codes))]
+            held = len(codes[0])
+    pairs = np.unique(np.concatenate(codes)) if codes else np.empty(0, dtype=np.int64)
+    a, b = pairs // max(width, 1), pairs % max(width, 1)
     jaccard = np.empty(len(a), dtype=np.float32)
     for start in range(0, len(a), _PAIRS_AT_ONCE):
         part = slice(start, start + _PAIRS_AT_ONCE)
@@ -118,7 +118,7 @@ def candidates(left: Signatures, right: Signatures | None = None) -> Candidates:
 
 
 def _groups(texts: Sequence[str]) -> Iterator[tuple[list[int], int]]:
-    """Rows by the length of their shingles; texts of the two kinds share none."""
+    """Group rows by the length of their shingles; texts of the two kinds share none."""
     dense = {
         row
         for row, text in enumerate(texts)
@@ -133,7 +133,7 @@ def _groups(texts: Sequence[str]) -> Iterator[tuple[list[int], int]]:
 
 
 def _blocks(rows: list[int], texts: Sequence[str]) -> Iterator[list[int]]:
-    """Rows in order, so many that their shingles stay in the processor's cache."""
+    """Yield rows in blocks whose shingles stay in the processor's cache."""
     block: list[int] = []
     size = 0
     for row in rows:
@@ -147,7 +147,7 @@ def _blocks(rows: list[int], texts: Sequence[str]) -> Iterator[list[int]]:
 
 
 def _shingle_hashes(texts: list[str], width: int) -> tuple[NDArray[np.uint32], Indices]:
-    """Hashes of all shingles of all texts, one text after the other, and where each text starts."""
+    """Hash all shingles of all texts, one text after the other; return where each text starts."""
     padded = [text if len(text) >= width else text.ljust(width) for text in texts]
     points = np.frombuffer("".join(padded).encode("utf-32-le"), dtype=np.uint32)
     lengths = np.array([len(text) for text in padded], dtype=np.int64)
@@ -170,7 +170,7 @@ def _shingle_hashes(texts: list[str], width: int) -> tuple[NDArray[np.uint32], I
 
 
 def _minima(hashes: NDArray[np.uint32], starts: Indices) -> Signatures:
-    """The least hash of each text under each permutation, shape (texts, PERMUTATIONS)."""
+    """Return the least hash of each text under each permutation, shape (texts, PERMUTATIONS)."""
     result = np.empty((len(starts), PERMUTATIONS), dtype=np.uint32)
     mixed = np.empty_like(hashes)
     for column in range(PERMUTATIONS):
@@ -190,7 +190,7 @@ _FACTORS, _OFFSETS = _constants()
 
 
 def _band_keys(signatures: Signatures, band: int) -> NDArray[np.uint64]:
-    """One number for the ROWS columns of a band."""
+    """Hash the ROWS columns of a band to one number a text."""
     key = np.zeros(len(signatures), dtype=np.uint64)
     for column in range(band * ROWS, (band + 1) * ROWS):
         key = (key ^ signatures[:, column]) * np.uint64(0x9E3779B97F4A7C15)
@@ -208,11 +208,11 @@ def _meetings_within(keys: NDArray[np.uint64]) -> tuple[_Meetings, int]:
     firsts = np.searchsorted(sorted_keys, sorted_keys, side="left")
     run = ends - firsts
     crowded = run * (run - 1) // 2 > CROWDED
-    own = np.arange(len(keys))
-    last = np.where(crowded, own + 1, ends)
+    items = np.arange(len(keys))
+    last = np.where(crowded, items + 1, ends)
     buckets = len(np.unique(firsts[crowded]))
     return (
-        ((order[a], order[b]) for a, b in _expand(own, own + 1, last)),
+        ((order[a], order[b]) for a, b in _expand(items, items + 1, last)),
         buckets,
     )
 
@@ -231,23 +231,23 @@ def _meetings_between(left: NDArray[np.uint64], right: NDArray[np.uint64]) -> tu
     return ((order[b], a) for a, b in _expand(np.arange(len(right)), first, last)), buckets
 
 
-def _expand(own: Indices, first: Indices, last: Indices) -> _Meetings:
-    """Every ``own[i]`` with every number in ``first[i]..last[i] - 1``, in bounded pieces."""
+def _expand(items: Indices, first: Indices, last: Indices) -> _Meetings:
+    """Pair ``items[i]`` with every number in ``first[i]..last[i] - 1``, in bounded pieces."""
     busy = np.flatnonzero(last > first)
-    own, first, counts = own[busy], first[busy], (last - first)[busy]
+    items, first, counts = items[busy], first[busy], (last - first)[busy]
     ends = np.cumsum(counts)
     start = 0
-    while start < len(own):
+    while start < len(items):
         done = ends[start - 1] if start else 0
         stop = max(start + 1, int(np.searchsorted(ends, done + _PAIRS_AT_ONCE, side="right")))
         part = counts[start:stop]
         within = np.arange(part.sum()) - np.repeat(np.cumsum(part) - part, part)
-        yield np.repeat(own[start:stop], part), np.repeat(first[start:stop], part) + within
+        yield np.repeat(items[start:stop], part), np.repeat(first[start:stop], part) + within
         start = stop
 
 
 def _estimate(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Share of agreeing columns, by the low byte of each (Li and König 2010, b-bit minwise hashing).
+    """Estimate the share of equal columns by their low bytes (Li and König 2010, b-bit hashing).
 
     Two different minima have the same low byte once in 256 times; the estimate is corrected for it.
     """

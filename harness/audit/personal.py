@@ -23,7 +23,7 @@ _PHONE = re.compile(
     r")(?![\w-]|[.,]\d)"
 )
 _FREE = re.compile(r"^1?8(?:00|33|44|55|66|77|88)\d{7}$")
-"""North American toll-free numbers: helplines and companies, nobody's own."""
+"""North American toll-free numbers: of helplines and companies, not of persons."""
 
 _FICTION = re.compile(r"^1?\d{3}55501\d{2}$")
 """Numbers kept for fiction."""
@@ -45,7 +45,7 @@ class Finding(NamedTuple):
 
 
 def personal_data(text: str) -> Iterator[Finding]:
-    """E-mail addresses and telephone numbers in a text, in this order.
+    """Yield the e-mail addresses, then the telephone numbers, in a text, masked.
 
     Left out: addresses under example domains, toll-free numbers and numbers kept for fiction. Ten
     digits in a row are a telephone number where a North American one could be, but not the limits of

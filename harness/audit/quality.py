@@ -1,4 +1,4 @@
-"""What looks wrong in one data set, apart from duplicates."""
+"""Quality of one data set, apart from duplicates."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _NO = re.compile(r"^(?:no|nope|false|incorrect)(?:$|[,.;:!])", re.IGNORECASE)
 
 
 def languages(texts: Sequence[str]) -> dict[str, int]:
-    """Texts by ISO 639 code, most frequent first; ``unknown`` are short, mixed or code."""
+    """Count texts by ISO 639 code, most frequent first; ``unknown`` are short, mixed or code."""
     from harness.text.language import language
 
     rows = list(texts)
@@ -40,7 +40,7 @@ def languages(texts: Sequence[str]) -> dict[str, int]:
 
 
 def cut_off(response: str) -> str | None:
-    """The evidence that a response stops before its end, or None.
+    """Return the evidence that a response stops before its end, or None.
 
     A code block that is never closed; or 15 words and more of prose that end in a comma or opening
     bracket, or in a word in small letters. A capital is left alone (signatures, titles), and so are
@@ -63,7 +63,7 @@ def cut_off(response: str) -> str | None:
 
 
 def cut_at_length(responses: Sequence[str]) -> tuple[int, int]:
-    """The greatest length in characters, and how many distinct responses have exactly it.
+    """Return the greatest length in characters, and how many distinct responses have it.
 
     Three or more are hardly chance: they were cut at a limit.
     """
@@ -74,7 +74,7 @@ def cut_at_length(responses: Sequence[str]) -> tuple[int, int]:
 
 
 def contradict(a: str, b: str) -> bool:
-    """Whether two responses to one prompt cannot both be right, as far as can be told by reading.
+    """Return whether two responses to one prompt cannot both be right, by their wording.
 
     One begins with yes and the other with no; or both are labels (ten words at most) that differ in a
     number or a negation, are opposites, or hardly share a letter and are no synonyms.
@@ -86,20 +86,20 @@ def contradict(a: str, b: str) -> bool:
         return False
     from rapidfuzz import fuzz
 
-    found = wording.difference(left, right)
-    if found is None:
+    difference = wording.difference(left, right)
+    if difference is None:
         return True
-    return bool(found.left or found.right) and fuzz.ratio(left, right) < LABEL_SIMILARITY
+    return bool(difference.left or difference.right) and fuzz.ratio(left, right) < LABEL_SIMILARITY
 
 
 def different_answers(samples: Sequence[Sample], prompts: Corpus) -> list[tuple[list[int], bool]]:
-    """Prompts that stand there with different responses.
+    """Find prompts with different responses.
 
     Returns:
         For each such prompt the first row of each distinct response, and whether two of the first
         twenty contradict each other.
     """
-    found = []
+    answers = []
     for rows in prompts.rows_of:
         first: dict[str, int] = {}
         for row in rows:
@@ -111,12 +111,12 @@ def different_answers(samples: Sequence[Sample], prompts: Corpus) -> list[tuple[
             clash = any(
                 contradict(a, b) for place, a in enumerate(texts) for b in texts[place + 1 :]
             )
-            found.append((list(first.values()), clash))
-    return found
+            answers.append((list(first.values()), clash))
+    return answers
 
 
 def same_answer(responses: Corpus) -> list[list[int]]:
-    """Rows that share a response after normalisation, the largest groups first."""
+    """Group rows that share a response after normalisation, the largest groups first."""
     groups: dict[int, list[int]] = defaultdict(list)
     for row, key in enumerate(responses.key_of):
         groups[key].append(row)

@@ -1,4 +1,4 @@
-"""Which texts are the same: word for word, after normalisation, or nearly.
+"""The rule for texts that are the same: word for word, after normalisation, or nearly.
 
 A near-duplicate is decided in four steps. MinHash finds candidates at any size. rapidfuzz compares
 their normalised texts: the share of characters that the two have in common in order (Indel
@@ -24,6 +24,7 @@ the two have different ones: "in Python" and "in Java" must not vanish. README.m
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal, NamedTuple, TypeAlias
 
@@ -31,7 +32,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.audit import minhash, wording
-from harness.audit.contain import contained
 from harness.audit.corpus import Corpus
 from harness.text import embedding
 from harness.text.embedding import Embed
@@ -77,7 +77,7 @@ class Near(NamedTuple):
 
 
 class NearPairs(NamedTuple):
-    """What a search found, and what it could not look at.
+    """The pairs of a search, and counts of what it could not look at.
 
     Attributes:
         pairs: In order of ``left``, then ``right``.
@@ -92,52 +92,6 @@ class NearPairs(NamedTuple):
     crowded: int
 
 
-def near_pairs(
-    left: Corpus,
-    right: Corpus | None = None,
-    *,
-    only: Sequence[int] | None = None,
-    embed: Embed | None = None,
-) -> NearPairs:
-    """Pairs of keys that are near-duplicates; keys that say the same are not among them.
-
-    Args:
-        left: One collection.
-        right: Another, read by the same templates; None for pairs within ``left``, each once with
-            ``left < right``.
-        only: Numbers of the keys of ``right`` to look at; all by default.
-        embed: Texts to unit vectors; the process-wide MiniLM by default.
-
-    Raises:
-        MissingPackage: Some pairs need the embedding model, which is not installed.
-    """
-    if right is None:
-        other, numbers = left, np.arange(len(left.keys))
-        found = minhash.candidates(left.signatures)
-        inside = contained(left.cores, left.cores)
-        whole = {(min(pair), max(pair)): left.readings[pair[0]] for pair in inside.pairs}
-        skipped = inside.skipped
-    else:
-        # Only what is asked about gets a signature: the rest may be most of the collection.
-        other = right
-        numbers = np.arange(len(right.keys)) if only is None else np.asarray(only, dtype=np.int64)
-        if not len(numbers) or not left.keys:
-            return NearPairs([], [], 0, 0)
-        cores = [right.cores[number] for number in numbers]
-        found = minhash.candidates(left.signatures, minhash.signatures(cores))
-        there, here = contained(left.cores, cores), contained(cores, left.cores)
-        whole = {(i, int(numbers[j])): left.readings[i] for i, j in there.pairs}
-        whole |= {(j, int(numbers[i])): right.readings[numbers[i]] for i, j in here.pairs}
-        skipped = there.skipped + here.skipped
-    pairs = Pairs(found.left, numbers[found.right], found.jaccard)
-    # What a text has lost as its template must not be what the other has around it instead.
-    bare = sorted(pair for pair, inner in whole.items() if not inner.start and not inner.end)
-    decided = decide(
-        left, other, pairs, whole=bare, limit=embedded_pairs(len(numbers)), embed=embed
-    )
-    return decided._replace(crowded=found.crowded + skipped)
-
-
 class Pairs(NamedTuple):
     """Pairs of keys by number, and the estimated similarity of their shingles (0 if unknown)."""
 
@@ -147,19 +101,50 @@ class Pairs(NamedTuple):
 
     @classmethod
     def of(cls, pairs: Sequence[tuple[int, int]]) -> Pairs:
-        """Pairs of unknown similarity."""
+        """Build pairs of unknown similarity."""
         numbers = np.array(pairs, dtype=np.int64).reshape(-1, 2)
         return cls(numbers[:, 0], numbers[:, 1], np.zeros(len(numbers), dtype=np.float32))
 
 
+@dataclass(frozen=True)
+class CorpusPair:
+    """Two collections with the same templates, or one twice."""
+
+    left: Corpus
+    right: Corpus
+
+    def texts(self, i: int, j: int) -> tuple[str, str]:
+        """Return what is compared of two keys: all of them if their templates differ."""
+        if self.left.unwrapped[i].agrees(self.right.unwrapped[j]):
+            return self.left.cores[i], self.right.cores[j]
+        return self.left.keys[i], self.right.keys[j]
+
+    def similarity(self, pairs: Pairs) -> NDArray[np.float64]:
+        """Return the Indel similarity of pairs, in [0, 1]; 1 only where they say the same."""
+        from rapidfuzz import fuzz, process
+
+        result = np.zeros(len(pairs.left))
+        for start in range(0, len(result), _CHUNK):
+            part = slice(start, start + _CHUNK)
+            numbers = zip(pairs.left[part].tolist(), pairs.right[part].tolist(), strict=True)
+            texts = [self.texts(i, j) for i, j in numbers]
+            result[part] = process.cpdist(
+                [one for one, _ in texts],
+                [two for _, two in texts],
+                scorer=fuzz.ratio,
+                dtype=np.float64,
+                workers=2,
+            )
+        return result / 100
+
+
 def embedded_pairs(texts: int) -> int:
-    """How many open pairs are embedded when so many texts are looked up."""
+    """Return how many open pairs are embedded when so many texts are looked up."""
     return min(max(texts, LEAST_EMBEDDED), MOST_EMBEDDED)
 
 
 def decide(
-    left: Corpus,
-    right: Corpus,
+    corpora: CorpusPair,
     candidates: Pairs,
     *,
     whole: Sequence[tuple[int, int]] = (),
@@ -167,13 +152,12 @@ def decide(
     limit: int = LEAST_EMBEDDED,
     embed: Embed | None = None,
 ) -> NearPairs:
-    """Which pairs of keys are near-duplicates; the rule at the top of this module.
+    """Decide which pairs of keys are near-duplicates, by the rule at the top of this module.
 
     Args:
-        left: One collection.
-        right: Another, read by the same templates, or the same.
+        corpora: The two collections.
         candidates: Pairs to decide.
-        whole: Further pairs, of which one text stands as a whole inside the other.
+        whole: Further pairs, of which one text contains the other as a whole.
         by_words: Whether single words may tell short texts apart.
         limit: Open pairs to embed at most.
         embed: Texts to unit vectors; the process-wide MiniLM by default.
@@ -181,12 +165,12 @@ def decide(
     Raises:
         MissingPackage: Some pairs need the embedding model, which is not installed.
     """
-    letters = _similarity(left, right, candidates)
-    read, spared, unread = _sift(left, right, candidates, letters)
+    letters = corpora.similarity(candidates)
+    read, spared, unread = _sift(corpora, candidates, letters)
     similarity = {pair: letter for pair, letter in read.items() if letter < 1}
-    similarity |= dict(zip(whole, _similarity(left, right, Pairs.of(whole)).tolist(), strict=True))
+    similarity |= dict(zip(whole, corpora.similarity(Pairs.of(whole)).tolist(), strict=True))
     inside = set(whole)
-    text = {pair: _compared(left, right, *pair) for pair in similarity}
+    text = {pair: corpora.texts(*pair) for pair in similarity}
     brief = {pair for pair, (a, b) in text.items() if _is_short(a) or _is_short(b)}
     sure = {
         p
@@ -209,8 +193,8 @@ def decide(
     near = sure - told_apart - beyond
     near |= {
         pair
-        for pair, found in cosine.items()
-        if found >= (LEAST_COSINE if pair in brief else needed_cosine(similarity[pair]))
+        for pair, value in cosine.items()
+        if value >= (LEAST_COSINE if pair in brief else needed_cosine(similarity[pair]))
     }
     similarity |= spared
     pairs = [
@@ -224,9 +208,9 @@ _Read = dict[tuple[int, int], float]
 
 
 def _sift(
-    left: Corpus, right: Corpus, candidates: Pairs, letters: NDArray[np.float64]
+    corpora: CorpusPair, candidates: Pairs, letters: NDArray[np.float64]
 ) -> tuple[_Read, _Read, set[tuple[int, int]]]:
-    """Pairs that are alike: to be read, too long and too alike to need it, and too many to read."""
+    """Divide alike pairs: to be read, too long and too alike to need it, too many to read."""
     alike = np.flatnonzero(
         ((letters >= POSSIBLE) | (candidates.jaccard >= REORDERED)) & (letters < 1)
     )
@@ -238,7 +222,7 @@ def _sift(
     spared = {
         (i, j): letter
         for i, j, letter in rest
-        if letter >= SURE and not wording.short(*_compared(left, right, i, j))
+        if letter >= SURE and not wording.short(*corpora.texts(i, j))
     }
     unread = {(i, j) for i, j, _ in rest} - spared.keys()
     return {(i, j): letter for i, j, letter in pairs[:MOST_READ]}, spared, unread
@@ -247,7 +231,7 @@ def _sift(
 def _by_words(
     texts: Mapping[tuple[int, int], tuple[str, str]], vectors: _Vectors
 ) -> tuple[set[tuple[int, int]], set[tuple[int, int]]]:
-    """Pairs, the most alike first, that their words tell apart; and those with too many words."""
+    """Return the pairs that their words tell apart, and those with too many words."""
     told_apart: set[tuple[int, int]] = set()
     beyond: set[tuple[int, int]] = set()
     open_: dict[tuple[int, int], wording.Difference] = {}
@@ -255,28 +239,30 @@ def _by_words(
     for pair, (one, two) in texts.items():
         if not wording.short(one, two):
             continue
-        found = wording.difference(one, two)
-        if found is None:
+        difference = wording.difference(one, two)
+        if difference is None:
             told_apart.add(pair)
-        elif found.open:
-            new = {word for side in found for word in side if word not in words}
+        elif difference.open:
+            new = {word for side in difference for word in side if word not in words}
             if len(words) + len(new) > MOST_WORDS:
                 beyond.add(pair)
             else:
                 words |= new
-                open_[pair] = found
+                open_[pair] = difference
     vectors.add(words)
-    told_apart |= {pair for pair, found in open_.items() if wording.apart(found, vectors.cosine)}
+    told_apart |= {
+        pair for pair, difference in open_.items() if wording.apart(difference, vectors.cosine)
+    }
     return told_apart, beyond
 
 
 def needed_cosine(similarity: float) -> float:
-    """The cosine from which two longer texts of this similarity of characters are near-duplicates."""
+    """Return the least cosine of two longer near-duplicates with this similarity of characters."""
     return min(LEAST_COSINE, LEAST_COSINE - SLOPE * (similarity - POSSIBLE))
 
 
 def same_response(a: str, b: str) -> Kind | None:
-    """How two responses are the same, or None; by their letters and words alone."""
+    """Return how two responses are the same, or None, by their letters and words alone."""
     if a == b:
         return "exact"
     left, right = normalise_prompt(a), normalise_prompt(b)
@@ -290,32 +276,6 @@ def same_response(a: str, b: str) -> Kind | None:
         return None
     apart = wording.short(left, right) and wording.difference(left, right) is None
     return None if apart else "near"
-
-
-def _compared(left: Corpus, right: Corpus, i: int, j: int) -> tuple[str, str]:
-    """What is compared of two keys: all of them where they are wrapped in different templates."""
-    if left.readings[i].agrees(right.readings[j]):
-        return left.cores[i], right.cores[j]
-    return left.keys[i], right.keys[j]
-
-
-def _similarity(left: Corpus, right: Corpus, pairs: Pairs) -> NDArray[np.float64]:
-    """Indel similarity of pairs, in [0, 1]; 1 only where they say the same."""
-    from rapidfuzz import fuzz, process
-
-    result = np.zeros(len(pairs.left))
-    for start in range(0, len(result), _CHUNK):
-        part = slice(start, start + _CHUNK)
-        numbers = zip(pairs.left[part].tolist(), pairs.right[part].tolist(), strict=True)
-        texts = [_compared(left, right, i, j) for i, j in numbers]
-        result[part] = process.cpdist(
-            [one for one, _ in texts],
-            [two for _, two in texts],
-            scorer=fuzz.ratio,
-            dtype=np.float64,
-            workers=2,
-        )
-    return result / 100
 
 
 @lru_cache(maxsize=1 << 16)
@@ -344,6 +304,6 @@ class _Vectors:
             self.known.update(zip(new, vectors, strict=True))
 
     def cosine(self, a: str, b: str) -> float:
-        """Of two known texts."""
+        """Return the cosine of two known texts."""
         # Rounded, so that a threshold falls alike on every machine of one kind.
         return round(float((self.known[a] * self.known[b]).sum()), 6)

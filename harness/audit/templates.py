@@ -1,6 +1,6 @@
 """Wording that many prompts of a data set share at their start or end, such as an Alpaca template.
 
-Left in, it would make any two short prompts near-duplicates, and would hide that a prompt stands in
+Left in, it would make any two short prompts near-duplicates, and would hide that a prompt is in
 the training data where only one of the two files wraps it.
 """
 
@@ -34,7 +34,7 @@ OVERHANG = 6
 """Words by which a template may reach into prompts that happen to begin alike ("What is the ...")."""
 
 
-class Reading(NamedTuple):
+class Unwrapped(NamedTuple):
     """A text without its template.
 
     Attributes:
@@ -47,8 +47,8 @@ class Reading(NamedTuple):
     core: str
     end: Words
 
-    def agrees(self, other: Reading) -> bool:
-        """Whether both are wrapped alike, at each end, or one of them is not at all."""
+    def agrees(self, other: Unwrapped) -> bool:
+        """Return whether both are wrapped alike, at each end, or one of them is not at all."""
         return (self.start == other.start or not self.start or not other.start) and (
             self.end == other.end or not self.end or not other.end
         )
@@ -105,10 +105,10 @@ class Templates:
             _both(self.before, other.before),
         )
 
-    def read(self, text: str) -> Reading:
-        """``text`` without its longest template at either end; as it is if nothing were left."""
+    def unwrap(self, text: str) -> Unwrapped:
+        """Strip the longest template at either end of ``text``, unless nothing would be left."""
         if not self.starts and not self.ends:
-            return Reading((), text, ())
+            return Unwrapped((), text, ())
         words = tuple(text.split())
         start = next((known for known in self.starts if words[: len(known)] == known), ())
         words = words[len(start) :]
@@ -120,19 +120,19 @@ class Templates:
             start = next((known for known in known_before if words[: len(known)] == known), ())
             words = words[len(start) :]
         core = " ".join(words)
-        return Reading(start, core, end) if core else Reading((), text, ())
+        return Unwrapped(start, core, end) if core else Unwrapped((), text, ())
 
-    def shifted(self, reading: Reading) -> Iterator[tuple[str, Words]]:
-        """Other cores of a text, if a template reaches into the prompts that it was learned from.
+    def shifted(self, unwrapped: Unwrapped) -> Iterator[tuple[str, Words]]:
+        """Yield other cores of a text, if a template reaches into the prompts it was learned from.
 
         Yields:
             A core, and the start that texts with this core must have; empty for none.
         """
-        if reading.start:
-            for length in range(1, min(OVERHANG, len(reading.start)) + 1):
-                yield " ".join((*reading.start[-length:], reading.core)), ()
+        if unwrapped.start:
+            for length in range(1, min(OVERHANG, len(unwrapped.start)) + 1):
+                yield " ".join((*unwrapped.start[-length:], unwrapped.core)), ()
             return
-        words = tuple(reading.core.split())
+        words = tuple(unwrapped.core.split())
         for start in dict.fromkeys((*self.starts, *chain.from_iterable(self.before.values()))):
             for length in range(1, min(OVERHANG, len(words) - 1) + 1):
                 if words[:length] == start[-length:]:
@@ -140,13 +140,13 @@ class Templates:
 
 
 def _beside(start: Words, rows: Sequence[Words]) -> list[Words]:
-    """What nearly all rows with this start have at their other end, read from there."""
+    """Return what nearly all rows with this start share at their other end, read from there."""
     rests = [words[len(start) :][::-1] for words in rows if words[: len(start)] == start]
     return _shared(rests, words=1, by_all=True)
 
 
-def _turned(found: Iterable[Words]) -> list[Words]:
-    return [words[::-1] for words in found]
+def _turned(sequences: Iterable[Words]) -> list[Words]:
+    return [words[::-1] for words in sequences]
 
 
 def _both(
@@ -158,7 +158,7 @@ def _both(
 def _shared(
     rows: Sequence[Words], *, words: int = LEAST_WORDS, by_all: bool = False
 ) -> list[Words]:
-    """Beginnings that are long, frequent, and end where the rows go different ways."""
+    """Return beginnings that are long, frequent, and end where the rows continue differently."""
     if len(rows) < FEWEST_ROWS:
         return []
     if by_all or len(rows) < LEAST_ROWS:
@@ -182,7 +182,7 @@ def _shared(
 
 
 def _reaches_into_prompts(start: Words, leaving: Mapping[Words, float]) -> bool:
-    """Whether many rows leave a template shortly before its end: then what follows is theirs."""
+    """Return whether many rows leave a template shortly before its end, which then is not shared."""
     return any(
         leaving.get(start[: len(start) - back], 0) >= LEAVING for back in range(1, OVERHANG + 1)
     )

@@ -1,4 +1,4 @@
-"""Whether two texts that look alike ask different things, told by the words in which they differ.
+"""The words in which two alike texts differ, and whether these make them ask different things.
 
 "Sum the even numbers" and "sum the odd numbers" share nearly all letters, and their embeddings lie as
 close as those of a paraphrase. In a text of fewer than ``ONE_WORD_COUNTS`` words one word can make
@@ -52,12 +52,12 @@ class Difference(NamedTuple):
 
     @property
     def open(self) -> bool:
-        """Whether meaning must decide."""
+        """Return whether meaning must decide."""
         return bool(self.left and self.right)
 
 
 def short(left: str, right: str) -> bool:
-    """Whether one word can make two (normalised) texts ask different things.
+    """Return whether one word can make two (normalised) texts ask different things.
 
     Never in a script without spaces, whose words are not seen here.
     """
@@ -67,12 +67,12 @@ def short(left: str, right: str) -> bool:
 
 
 def spaceless(text: str) -> bool:
-    """Whether a text is written without spaces between its words."""
+    """Return whether a text is written without spaces between its words."""
     return len(text) > 20 * (text.count(" ") + 1)
 
 
 def difference(left: str, right: str) -> Difference | None:
-    """The content words in which two short normalised texts differ; None if these tell them apart."""
+    """Return the content words in which two short texts differ; None if these tell them apart."""
     left, right = _read(left), _read(right)
     if _closed(left) == _closed(right):
         return Difference((), ())
@@ -93,7 +93,7 @@ def difference(left: str, right: str) -> Difference | None:
 
 @lru_cache(maxsize=1 << 17)
 def _read(text: str) -> str:
-    """A normalised text with its units as words: "$5", "5%" and "5kg" have a number and a unit."""
+    """Write units as words: "$5", "5%" and "5kg" become a number and a unit."""
     for written, read in _UNITS:
         text = written.sub(read, text)
     return text
@@ -112,12 +112,12 @@ _BETWEEN = re.compile(r"(?<!\d) | (?!\d)")
 
 @lru_cache(maxsize=1 << 17)
 def _closed(text: str) -> str:
-    """A text without its spaces, but for those between two numbers."""
+    """Remove the spaces of a text, except those between two numbers."""
     return _BETWEEN.sub("", text)
 
 
 def _lacking(left: str, right: str) -> Counter[str]:
-    """Words of the one text that the other lacks."""
+    """Count the words of one text that the other lacks."""
     return _counted(left) - _counted(right)
 
 
@@ -127,11 +127,11 @@ def _counted(text: str) -> Counter[str]:
 
 
 def _joined(text: str, words: Iterable[str]) -> str:
-    """A text in which these words of another, as "coworker", are not written apart ("co worker")."""
+    """Join these words of another text, as "coworker", where they are written apart."""
     closed = _closed(text)
     for word in words:
         if len(word) > 2 and word in closed:
-            text = _written_apart(word).sub(lambda found: found[0].replace(" ", ""), text)
+            text = _written_apart(word).sub(lambda match: match[0].replace(" ", ""), text)
     return text
 
 
@@ -145,24 +145,24 @@ def _written_apart(word: str) -> re.Pattern[str]:
     return re.compile(rf"(?<!\S){letters.removesuffix(' ?')}(?!\S)")
 
 
-def apart(found: Difference | None, cosine: Callable[[str, str], float]) -> bool:
-    """Whether a difference tells two texts apart.
+def apart(difference: Difference | None, cosine: Callable[[str, str], float]) -> bool:
+    """Return whether a difference tells two texts apart.
 
     Args:
-        found: From :func:`difference`.
+        difference: From :func:`difference`.
         cosine: Of the embeddings of a word of its left and one of its right.
     """
-    if found is None:
+    if difference is None:
         return True
 
     def alike(a: str, b: str) -> bool:
         return not (_name(a) or _name(b)) and cosine(a, b) >= SAME_MEANING
 
-    return _unmatched(found, alike).open
+    return _unmatched(difference, alike).open
 
 
 def opposite(a: str, b: str) -> bool:
-    """Whether two words are opposites."""
+    """Return whether two words are opposites."""
     if frozenset((a, b)) in OPPOSITES:
         return True
     less, more = sorted((a, b), key=len)
@@ -171,7 +171,7 @@ def opposite(a: str, b: str) -> bool:
 
 @lru_cache(maxsize=100_000)
 def same_word(a: str, b: str) -> bool:
-    """Whether two words are forms, spellings or listed synonyms of one word."""
+    """Return whether two words are forms, spellings or listed synonyms of one word."""
     if _name(a) or _name(b):
         return False
     left, right = _lemmas(a), _lemmas(b)
@@ -193,7 +193,7 @@ def same_word(a: str, b: str) -> bool:
 
 
 def misspelt(left: str, right: str) -> bool:
-    """Whether two normalised texts agree word by word, but for spaces, forms and spellings."""
+    """Return whether two texts agree word by word, except spaces, forms and spellings."""
     left, right = _read(left), _read(right)
     if _closed(left) == _closed(right):
         return True
@@ -223,11 +223,11 @@ def _sorted(words: Counter[str]) -> _Sorted:
     return _Sorted(Counter(numbers), denials, tuple(content))
 
 
-def _unmatched(found: Difference, same: Callable[[str, str], bool]) -> Difference:
-    """What remains when every word has taken one of the other side that is the same."""
-    right = list(found.right)
+def _unmatched(difference: Difference, same: Callable[[str, str], bool]) -> Difference:
+    """Return what remains when every word is matched with one of the other side that is the same."""
+    right = list(difference.right)
     left = []
-    for word in found.left:
+    for word in difference.left:
         twin = next((other for other in right if same(word, other)), None)
         if twin is None:
             left.append(word)
@@ -237,12 +237,12 @@ def _unmatched(found: Difference, same: Callable[[str, str], bool]) -> Differenc
 
 
 def _name(word: str) -> bool:
-    """Whether a word is an operator or a name such as ``c++`` or ``utf8``: it has no neighbours."""
+    """Return whether a word is an operator or a name such as ``c++``, with no other spellings."""
     return word.isascii() and not word.isalpha()
 
 
 def _american(word: str) -> str:
-    """The American spelling of most British words, and of others nothing that is a word."""
+    """Return the American spelling of most British words; for others it need not be a word."""
     return re.sub(r"(?<=[a-z]{2}[iy])s(?=e|i|a)", "z", word).replace("our", "or")
 
 
@@ -255,7 +255,7 @@ def _lemmas(word: str) -> frozenset[str]:
 
 @cache
 def _synonyms() -> frozenset[frozenset[str]]:
-    """Pairs of words that the hand-vetted lexicons exchange; of "deal with" and "handle" the verbs."""
+    """Return pairs of words that the vetted lexicons exchange; of "deal with" only the verb."""
     return frozenset(
         frozenset((entry.words[0], option.words[0]))
         for name in ("synonyms.lexicon", "us_uk.lexicon", "us_to_uk.lexicon", "uk_to_us.lexicon")

@@ -14,7 +14,7 @@ from harness.cli.options import collected
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from harness.audit.examine import AuditReport, WordCounts
+    from harness.audit.report import AuditReport, WordCounts
     from harness.config import DataSpec
     from harness.records import Sample
 
@@ -68,7 +68,7 @@ class AuditOptions:
 @click.option("--seed", default=0, show_default=True, help="Of the canaries.")
 @collected(AuditOptions)
 def command(options: AuditOptions) -> int:
-    """Say what of EVALUATION stands in TRAIN, and what looks wrong in each of them.
+    """Report which rows of EVALUATION are in TRAIN, and the quality of both.
 
     Prompts and responses are compared word for word, after normalisation (case, white space,
     punctuation, Unicode forms) and as near-duplicates. With TRAIN alone, only that file is looked
@@ -167,7 +167,7 @@ def _print(console: Console, report: AuditReport, names: list[str], show: int) -
         pairs = sum(between.pairs.values())
         console.print(
             f"[bold]{between.leaked} of {between.rows}[/bold] evaluation rows have a prompt that"
-            f" stands in the training data; {pairs} whole pairs do.",
+            f" is in the training data; {pairs} whole pairs are.",
             style="red"
             if between.leaked
             else "yellow"

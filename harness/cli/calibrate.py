@@ -149,8 +149,8 @@ def _chosen(entry: str) -> JudgesFile:
     from pydantic import ValidationError
 
     from harness.config import JudgesFile
-    from harness.endpoint import one_line
     from harness.errors import ConfigError
+    from harness.util.secrets import first_fault
     from harness.util.yaml_config import load_yaml
 
     if entry.endswith((".yaml", ".yml")):
@@ -160,7 +160,7 @@ def _chosen(entry: str) -> JudgesFile:
     except yaml.YAMLError:
         said = "it is not valid YAML"
     except ValidationError as error:
-        said = one_line(error, list(JudgesFile.model_fields))
+        said = first_fault(error, list(JudgesFile.model_fields))
     # The entry itself is not repeated: a key may stand in it.
     raise ConfigError(
         "--judge is no judge as a suite lists it, such as rouge_l or"

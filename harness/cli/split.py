@@ -48,7 +48,7 @@ class SplitOptions:
 def command(options: SplitOptions) -> int:
     """Divide DATA into train.jsonl, validation.jsonl and test.jsonl, described in split.json.
 
-    Rows whose prompts are the same, or nearly, stay together, so that no test prompt stands in the
+    Rows whose prompts are the same, or nearly, stay together, so that no test prompt is in the
     training data. The same rows in another order give the same parts. Parts of an earlier split in
     the folder are replaced; a file of these names that no split has written is never touched.
     """

@@ -1,7 +1,6 @@
 """The async client for OpenAI-compatible endpoints, for judges and for subjects alike."""
 
 from harness.endpoint.client import EndpointClient
-from harness.endpoint.responses import valid_unicode
 from harness.endpoint.settings import (
     Budget,
     ChatCall,
@@ -10,7 +9,6 @@ from harness.endpoint.settings import (
     EndpointSettings,
     Prices,
     endpoint_settings,
-    one_line,
     summed,
 )
 from harness.endpoint.state import Usage
@@ -25,7 +23,5 @@ __all__ = [
     "Prices",
     "Usage",
     "endpoint_settings",
-    "one_line",
     "summed",
-    "valid_unicode",
 ]

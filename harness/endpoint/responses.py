@@ -11,6 +11,7 @@ from typing import Any
 
 from harness.endpoint.settings import EndpointSettings
 from harness.records import Failure
+from harness.text.normalise import valid_unicode
 
 SHOWN = 200
 """Characters of a server's message that are kept."""
@@ -210,14 +211,6 @@ def _fatal(kind: str, message: str) -> Attempt:
     attempt = _failed(kind, message)
     attempt.fatal = True
     return attempt
-
-
-def valid_unicode(text: str) -> str:
-    """Return ``text`` as valid Unicode: pairs of surrogates joined, lone ones replaced.
-
-    JSON can carry half an emoji as an escape, and no file can.
-    """
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _short(text: str, redact: Redact) -> str:

@@ -21,8 +21,7 @@ from pydantic import (
 
 from harness.errors import JostleError
 from harness.records import Cost, Failure, Message
-from harness.util.secrets import refuse_secrets
-from harness.util.suggestions import did_you_mean
+from harness.util.secrets import first_fault, refuse_secrets
 
 OPENAI = "https://api.openai.com/v1"
 NO_KEY = "no-key"
@@ -190,19 +189,7 @@ def endpoint_settings(options: Mapping[str, Any]) -> EndpointSettings:
     try:
         return EndpointSettings.model_validate(dict(options))
     except ValidationError as error:
-        raise ValueError(one_line(error, list(EndpointSettings.model_fields))) from None
-
-
-def one_line(error: ValidationError, known: list[str]) -> str:
-    """Return the first fault of a pydantic error: field and reason, never the value."""
-    first = error.errors(include_url=False, include_input=False)[0]
-    name = ".".join(str(part) for part in first["loc"])
-    if first["type"] == "extra_forbidden":
-        return f"unknown option {name!r}.{did_you_mean(name, known)}"
-    if first["type"] == "missing":
-        return f"option {name!r} is required"
-    wanted = first["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
-    return f"option {name!r}: {wanted}"
+        raise ValueError(first_fault(error, list(EndpointSettings.model_fields))) from None
 
 
 @dataclass(frozen=True)

@@ -26,11 +26,11 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from harness.endpoint import one_line
 from harness.errors import DataError
 from harness.records import JudgeItem
 from harness.util.digest import digest
 from harness.util.resources import resolve
+from harness.util.secrets import first_fault
 
 Split = Literal["fit", "check"]
 Basis = Literal["people", "authors"]
@@ -255,7 +255,7 @@ def _row(line: str, where: str) -> Label:
     try:
         return Label.model_validate(value)
     except ValidationError as error:
-        message = one_line(error, list(Label.model_fields)).replace("option", "field")
+        message = first_fault(error, Label.model_fields, "field")
         raise DataError(f"{where}: {message}") from None
 
 

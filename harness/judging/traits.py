@@ -10,7 +10,7 @@ from harness.protocols import (
     DeclaresDurability,
     DeclaresFingerprint,
     DeclaresLlm,
-    DeclaresTraits,
+    DescribedJudge,
     Judge,
     JudgeTraits,
 )
@@ -52,9 +52,9 @@ def declared_traits(judge: object) -> JudgeTraits:
     ``durable`` and ``fingerprint`` may be known only once the judge's model is loaded: ask
     ``traits_of`` for them.
     """
-    traits = judge.traits if isinstance(judge, DeclaresTraits) else None
-    if isinstance(traits, JudgeTraits):
-        return traits
+    # The class of a judge may have a property there, which says nothing before it is made.
+    if isinstance(judge, DescribedJudge) and isinstance(judge.traits, JudgeTraits):
+        return judge.traits
     return JudgeTraits(llm=bool(judge.llm)) if isinstance(judge, DeclaresLlm) else JudgeTraits()
 
 

@@ -1,4 +1,4 @@
-"""The normal form of a prompt: two texts with one form are the same prompt."""
+"""Normal forms: of prompts, so that two texts with one form are the same prompt; of Unicode."""
 
 from __future__ import annotations
 
@@ -62,6 +62,14 @@ def normalise_prompt(text: str) -> str:
         plain = "".join(_meaningful(_TOKENS.findall(plain)))
     words = unicodedata.normalize("NFKC", plain).split()
     return " ".join(words) or folded.strip()
+
+
+def valid_unicode(text: str) -> str:
+    """Return ``text`` as valid Unicode: pairs of surrogates joined, lone ones replaced.
+
+    JSON can carry half an emoji as an escape, and no file can.
+    """
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _meaningful(tokens: Sequence[str]) -> Iterator[str]:

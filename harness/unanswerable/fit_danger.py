@@ -18,7 +18,6 @@ import numpy as np
 from harness.text import embedding
 from harness.text.linear_score import LinearScore
 from harness.unanswerable.danger import WEIGHTS, danger_sign
-from harness.util.files import write_atomically
 from harness.util.resources import resolve
 
 if TYPE_CHECKING:
@@ -76,7 +75,7 @@ def fit() -> tuple[LinearScore, dict[str, float]]:
 def main() -> None:
     """Fit, write, print."""
     made, shares = fit()
-    write_atomically(WEIGHTS, made.model_dump_json() + "\n")
+    made.save(WEIGHTS)
     print(f"{WEIGHTS}: from {made.texts} texts, threshold {made.threshold}")
     for name, share in shares.items():
         print(f"  {name}: {share:.1%} flagged")

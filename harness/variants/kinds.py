@@ -24,8 +24,8 @@ from harness.registry import perturbations
 from harness.text.parse import SPACY_MODEL
 from harness.util.digest import digest
 
-_DECIDING_PACKAGES = (SPACY_MODEL.replace("_", "-"), "lemminflect", "breame", "nlpaug")
-"""What kinds propose depends on their parses, inflections and spellings."""
+_PARSER = SPACY_MODEL.replace("_", "-")
+"""Distribution of the parser, on which the proposals of any kind may depend."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ def make_kind(
     traits = perturbation_traits_of(plugin)
     label = traits.label or name
     source = perturbations.foreign_digest(name)
-    packages = [_installed(package) for package in _DECIDING_PACKAGES]
+    packages = [_installed(package) for package in (_PARSER, *traits.packages)]
     fingerprint = digest([label, options, severity, traits.version, source, packages])
     return Kind(label, severity, plugin, fingerprint)
 

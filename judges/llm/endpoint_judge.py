@@ -7,11 +7,12 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from harness.endpoint import ChatCall, EndpointClient, endpoint_settings, one_line
+from harness.endpoint import ChatCall, EndpointClient, endpoint_settings
 from harness.protocols import JudgeTraits, Spending
 from harness.records import Message
 from harness.text.refusals import Refusals
 from harness.util.digest import digest
+from harness.util.secrets import first_fault
 from judges.llm import prompts
 from judges.llm.rubric_file import RubricFile
 from judges.llm.structured_output import Level, StructuredChat, response_format
@@ -48,7 +49,7 @@ class EndpointJudge:
         endpoint: The fields of ``EndpointSettings``.
 
     Attributes:
-        transport: The client, with what it used so far.
+        client: The client, with what it used so far.
 
     Raises:
         EndpointError: The endpoint needs a key and none is set.
@@ -63,10 +64,10 @@ class EndpointJudge:
         try:
             self._asking = Asking.model_validate(dict(asking))
         except ValidationError as error:
-            raise ValueError(one_line(error, list(Asking.model_fields))) from None
+            raise ValueError(first_fault(error, list(Asking.model_fields))) from None
         settings = endpoint_settings(endpoint)
         self.rubric = rubric
-        self.transport = EndpointClient(settings)
+        self.client = EndpointClient(settings)
         self.traits = JudgeTraits(
             llm=True,
             durable=settings.durable,
@@ -75,7 +76,7 @@ class EndpointJudge:
             shows=rubric.texts,
             priced="prices" in settings.model_fields_set,
         )
-        self._chat = StructuredChat(self.transport, self._asking.structured)
+        self._chat = StructuredChat(self.client, self._asking.structured)
         self._refusals = Refusals(similarity=None)
         decides = [
             settings.fingerprint,
@@ -95,7 +96,7 @@ class EndpointJudge:
     @property
     def spent(self) -> Spending:
         """Return what the endpoint counted, failed attempts included; its judgements have seconds."""
-        usage = self.transport.usage
+        usage = self.client.usage
         return Spending(
             calls=usage.calls,
             prompt_tokens=usage.prompt_tokens,

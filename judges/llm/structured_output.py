@@ -40,7 +40,7 @@ class StructuredChat:
     """Sends calls at the strictest level that the endpoint takes.
 
     Args:
-        transport: The endpoint.
+        client: Sends the calls.
         level: Start here; ``json_schema`` by default.
 
     Attributes:
@@ -48,8 +48,8 @@ class StructuredChat:
         known: Whether it has been found out.
     """
 
-    def __init__(self, transport: EndpointClient, level: Level = "json_schema") -> None:
-        self.transport = transport
+    def __init__(self, client: EndpointClient, level: Level = "json_schema") -> None:
+        self.client = client
         self.level: Level = level
         self.known = level == "text"
 
@@ -68,7 +68,7 @@ class StructuredChat:
         waiting = list(range(count))
         probed = hopeless = 0
         while waiting and not self.known:
-            size = 1 if probed < PROBES else self.transport.settings.concurrency
+            size = 1 if probed < PROBES else self.client.settings.concurrency
             batch, waiting = waiting[:size], waiting[size:]
             for index, result in self._find_out(batch, make):
                 hopeless += result.error is not None and result.error.kind == "bad_request"
@@ -77,7 +77,7 @@ class StructuredChat:
             if not self.known and hopeless >= PROBES:
                 self.level, self.known = "text", True
         calls: Sequence[ChatCall] = [make(index, self.level) for index in waiting]
-        for index, result in self.transport.chat(calls):
+        for index, result in self.client.chat(calls):
             yield waiting[index], result
 
     def _find_out(
@@ -88,7 +88,7 @@ class StructuredChat:
         for level in LEVELS[LEVELS.index(self.level) :]:
             asked = [index for index in batch if level == self.level or index in rejected]
             before, rejected = rejected, {}
-            for position, result in self.transport.chat([make(index, level) for index in asked]):
+            for position, result in self.client.chat([make(index, level) for index in asked]):
                 index = asked[position]
                 if index in before:
                     costs = [before[index].cost, result.cost]

@@ -21,8 +21,8 @@ from harness.text.embedding import DIMENSIONS
 from harness.util.digest import derived_rng
 from judges.fitted import SHIPPED, Fitted, beside, fit_labels
 from judges.regression import ridge
+from judges.regression.features import SURFACE, surface
 from judges.regression.model import FittedModel
-from judges.regression.surface_features import NAMES, surface
 from reports.sections.judges import briefly
 
 
@@ -113,8 +113,8 @@ def test_fit_save_use_and_check(tmp_path: Path, quick: None) -> None:
     ]
     known = report(judge.calibrations)
     assert known is not None
-    assert "never checked against independent people" in known["summary"]
-    assert {a["dimension"]: a["split"] for a in known["dimensions"]} == dict.fromkeys(
+    assert "never checked against independent people" in known.summary
+    assert {a.dimension: a.split for a in known.dimensions} == dict.fromkeys(
         ("empathy", "luck", "overall"), "check"
     )
     part = Fitted("mine", dimensions=["luck"], embed=embed)
@@ -128,14 +128,16 @@ def test_without_splits_it_brings_its_cross_validation(tmp_path: Path, quick: No
     assert found is None
     known = report(Fitted("mine", embed=embed).calibrations)
     assert known is not None
-    assert not known["trusted"]
+    assert not known.trusted
     cross = {d.name: d.cross_validated.model_dump() for d in model.card.dimensions}
-    assert {a["dimension"]: a["spearman"] for a in known["dimensions"]} == cross
-    empathy = known["by_dimension"]["empathy"]
+    assert {a.dimension: a.spearman.model_dump() for a in known.dimensions} == cross
+    empathy = known.by_dimension["empathy"]
     assert empathy.startswith("agrees with its authors' labels: rho 0.")
     assert "(cross-validated) on 120 items; never checked against independent people" in empathy
     row = {"judge": "fitted", "dimension": "empathy"}
-    summary = {"judges": {"fitted": {"calibration": known, "llm": False, "learned": True}}}
+    summary = {
+        "judges": {"fitted": {"calibration": known.model_dump(), "llm": False, "learned": True}}
+    }
     assert briefly(summary, row).endswith("authors' labels, cross-validated")
 
 
@@ -203,10 +205,12 @@ def test_bad_files_and_names(tmp_path: Path) -> None:
 
 
 def test_surface() -> None:
-    figures = dict(zip(NAMES, surface("why is the sky so blue", "the sky so blue is"), strict=True))
+    figures = dict(
+        zip(SURFACE, surface("why is the sky so blue", "the sky so blue is"), strict=True)
+    )
     assert figures["copied"] == pytest.approx(2 / 3)
     assert figures["finished"] == 0.0
-    assert dict(zip(NAMES, surface("q", "a b c a b c a b c."), strict=True))["repeated"] > 0.5
+    assert dict(zip(SURFACE, surface("q", "a b c a b c a b c."), strict=True))["repeated"] > 0.5
     assert all(np.isfinite(surface("", "")))
 
 
@@ -217,9 +221,9 @@ def test_the_shipped_judge_is_what_it_says() -> None:
     assert model.card.own
     known = report(judge.calibrations)
     assert known is not None
-    assert {a["split"] for a in known["dimensions"]} == {"check"}
-    assert not any(a["cross_validated"] for a in known["dimensions"])
-    assert "never checked against independent people" in known["summary"]
+    assert {a.split for a in known.dimensions} == {"check"}
+    assert not any(a.cross_validated for a in known.dimensions)
+    assert "never checked against independent people" in known.summary
 
 
 @pytest.mark.slow
@@ -229,11 +233,11 @@ def test_the_shipped_judge_agrees_and_pays_no_trick() -> None:
     judge = Fitted("counseling")
     labels = read_labels("bundled:data/labels/counseling_answers.jsonl").part("check")
     found = {a.dimension: a for a in calibrate(judge, labels, name="fitted", source="x").dimensions}
-    stored = {a["dimension"]: a for a in (report(judge.calibrations) or {})["dimensions"]}
+    known = report(judge.calibrations)
+    assert known is not None
+    stored = {a.dimension: a for a in known.dimensions}
     for name, agreement in found.items():
-        assert agreement.spearman.value == pytest.approx(
-            stored[name]["spearman"]["value"], abs=0.01
-        )
+        assert agreement.spearman.value == pytest.approx(stored[name].spearman.value, abs=0.01)
         assert agreement.spearman.low is not None
         assert agreement.spearman.low > (0.15 if name == "safety" else 0.45)
     assert set(found) == {"coherence", "empathy", "relevance", "safety", "overall"}

@@ -325,7 +325,7 @@ def test_a_verdict_costs_what_was_spent_on_it() -> None:
         made = judge(server, **options)
         got = list(made.grade([item(f"{n}") for n in range(10)]))
     told = sum(judgement.cost.money for judgement in got if judgement.cost)
-    assert told == pytest.approx(made.transport.usage.money)
+    assert told == pytest.approx(made.client.usage.money)
     assert told > 1000
 
 
@@ -402,7 +402,7 @@ def test_a_budget_stops_and_keeps_what_is_paid() -> None:
         with pytest.raises(BudgetExceeded):
             got.extend(made.grade([item(f"{n}") for n in range(5000)]))
         assert len(got) == 4 * len(server.requests) > 4 * 20
-    assert made.transport.usage.tokens == 25 * len(server.requests) <= 9_000
+    assert made.client.usage.tokens == 25 * len(server.requests) <= 9_000
 
 
 ATTACKS = {

@@ -585,5 +585,5 @@ def test_levels_are_those_of_the_prompts_that_the_finding_rests_on() -> None:
     said = summary.finding.subjects
     assert said
     for one in said:
-        assert f"{summary['baseline']} has {clean[summary['baseline']]}" in one.levels
-        assert f"{one['subject']} {clean[one['subject']]}" in one.levels
+        assert f"{summary.baseline} has {clean[summary.baseline]}" in one.levels
+        assert f"{one.subject} {clean[one.subject]}" in one.levels

@@ -15,11 +15,11 @@ from harness.audit import mark_leaked, minhash
 from harness.audit.clusters import cluster, cluster_rows, connected
 from harness.audit.corpus import Corpus
 from harness.audit.leakage import leakage
+from harness.audit.lookup import near_pairs
 from harness.audit.similar import (
     LEAST_COSINE,
     SURE,
     embedded_pairs,
-    near_pairs,
     needed_cosine,
     same_response,
 )
@@ -325,12 +325,12 @@ def test_templates_end_where_instructions_begin() -> None:
     texts += [normalise_prompt(alpaca(" ".join(prose(rng, 8)), further=False)) for _ in range(45)]
     templates = Templates.learn(texts)
     assert [start[-1] for start in templates.starts] == ["instruction"]
-    assert templates.read(texts[0]).core.startswith("write ")
+    assert templates.unwrap(texts[0]).core.startswith("write ")
     assert Templates.learn(" ".join(prose(rng, 20)) for _ in range(60)).starts == []
     whole = Templates(starts=[("just", "this")])
-    assert whole.read(texts[0]).core == texts[0]
+    assert whole.unwrap(texts[0]).core == texts[0]
     text = "just this"
-    assert whole.read(text) == ((), text, ())
+    assert whole.unwrap(text) == ((), text, ())
 
 
 def test_conversations_leak_as_a_whole_and_by_a_long_last_turn() -> None:

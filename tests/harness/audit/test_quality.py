@@ -201,7 +201,7 @@ def test_the_command_says_how_much_leaked(files: tuple[str, str], tmp_path: Path
     result = run(*files, "--out", str(tmp_path / "out"))
     assert result.exception is None
     assert result.output.startswith(
-        "1 of 2 evaluation rows have a prompt that stands in the training data; 1 whole pairs do."
+        "1 of 2 evaluation rows have a prompt that is in the training data; 1 whole pairs are."
     )
     assert "evaluation row 1, training row 3" in result.output
     assert result.return_value == 0

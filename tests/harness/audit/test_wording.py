@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from harness.audit.corpus import Corpus
 from harness.audit.leakage import leakage
-from harness.audit.similar import near_pairs, same_response
+from harness.audit.lookup import near_pairs
+from harness.audit.similar import same_response
 from harness.audit.wording import Difference, apart, difference, opposite, same_word, short
 from harness.records import Message, Sample
 from harness.text.normalise import normalise_prompt

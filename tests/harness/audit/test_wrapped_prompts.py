@@ -13,7 +13,7 @@ from harness.audit.clusters import cluster_rows
 from harness.audit.contain import contained
 from harness.audit.corpus import Corpus
 from harness.audit.leakage import leakage
-from harness.audit.templates import Reading, Templates
+from harness.audit.templates import Templates, Unwrapped
 from harness.data.loading import load
 from harness.records import Leak, Message, Sample
 from harness.text import embedding
@@ -146,12 +146,12 @@ def test_long_prompts_in_different_wrappers_are_near() -> None:
     assert [leak.kind for leak in leaks] == ["near"] * 3
 
 
-def test_readings_agree_unless_both_are_wrapped_unlike() -> None:
-    bare, one, other = (Reading(start, "x", ()) for start in ((), ("a",), ("b",)))
+def test_unwrapped_texts_agree_unless_both_are_wrapped_unlike() -> None:
+    bare, one, other = (Unwrapped(start, "x", ()) for start in ((), ("a",), ("b",)))
     assert bare.agrees(one)
     assert one.agrees(one)
     assert not one.agrees(other)
-    assert not Reading((), "x", ("a",)).agrees(Reading(("c",), "x", ("b",)))
+    assert not Unwrapped((), "x", ("a",)).agrees(Unwrapped(("c",), "x", ("b",)))
     ties = Corpus(["x y", "go on then x y", "stop it now x y"],
                   Templates(starts=[("go", "on", "then"), ("stop", "it", "now")])).same()  # fmt: skip
     assert ties == [(0, 1), (0, 2)]
@@ -181,8 +181,8 @@ def test_short_ends_are_templates_only_beside_a_long_start() -> None:
     assert templates.ends == []
     (start,) = templates.starts
     assert templates.after[start] == [("response",)]
-    assert templates.read("I wait for a response").core == "I wait for a response"
-    assert templates.read(wrapped[0]).core == normalise_prompt(PROMPTS[0])
+    assert templates.unwrap("I wait for a response").core == "I wait for a response"
+    assert templates.unwrap(wrapped[0]).core == normalise_prompt(PROMPTS[0])
     assert Templates.learn(wrapped[:2]).starts == []
 
 
@@ -221,5 +221,5 @@ def test_short_starts_are_templates_beside_a_long_end() -> None:
     mixed = ["Why do I dream?", "What is grief?", "How old is it?", "Sort my list"]
     templates = Templates.learn([normalise_prompt(wrapper.format(prompt)) for prompt in mixed])
     assert templates.before == {templates.ends[0]: [("task",)]}
-    assert templates.read(normalise_prompt(wrapper.format("Task one?"))).core == "task one"
+    assert templates.unwrap(normalise_prompt(wrapper.format("Task one?"))).core == "task one"
     assert (templates | Templates()).before == templates.before

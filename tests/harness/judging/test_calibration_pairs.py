@@ -13,9 +13,8 @@ from scripted_server import Reply, ScriptedServer, says
 from harness.errors import DataError
 from harness.judging.calibration import calibrate
 from harness.judging.calibration_records import store
+from harness.judging.calibration_report import calibration_of
 from harness.judging.labels import read_labels
-from harness.pipeline.assemble import NamedJudge
-from harness.pipeline.stages.summarise import calibration_of as checked_by
 from harness.records import Dimension, JudgeItem, Judgement
 from harness.util.digest import derived_rng
 from judges.pairwise import Pairwise
@@ -98,12 +97,11 @@ def test_a_checked_pairwise_judge_is_reported_as_checked(
     assert (win.dimension, win.accuracy.value, win.items) == ("win", 1.0, 60)
     assert win.trusted == people
     store(found)
-    named = NamedJudge("strict", judge, name="pairwise")
-    report = checked_by(named)
+    report = calibration_of(judge, "pairwise")
     assert report is not None
-    assert report["trusted"] == people
-    assert list(report["by_dimension"]) == ["win"]
-    summary = {"judges": {"strict": {"calibration": report, "llm": True}}}
+    assert report.trusted == people
+    assert list(report.by_dimension) == ["win"]
+    summary = {"judges": {"strict": {"calibration": report.model_dump(), "llm": True}}}
     row = {"judge": "strict", "dimension": "win"}
     whose = "2 independent annotators" if people else "its authors' labels"
     assert checked(summary, row).startswith(f"agrees with {whose}: accuracy 1.00")

@@ -10,11 +10,10 @@ import pytest
 
 from harness.judging.calibration import calibrate
 from harness.judging.calibration_records import Calibration, lookup, store
-from harness.judging.calibration_report import report
+from harness.judging.calibration_report import calibration_of, report
 from harness.judging.labels import Labels, read_labels
-from harness.pipeline.assemble import NamedJudge, build_judges
-from harness.pipeline.stages.summarise import calibration_of as checked_by
 from harness.records import Dimension
+from harness.registry import judges
 from reports.sections.judges import briefly, checked
 from tests.harness.judging.test_calibration import Told, row, write
 
@@ -65,17 +64,17 @@ def test_a_few_people_on_one_dimension_hide_nothing_of_the_others(tmp_path: Path
     store(check(made(tmp_path / "b.jsonl", 20, ["empathy"])))
     found = report(lookup("two", "two 1"))
     assert found is not None
-    by_name = {one["dimension"]: one for one in found["dimensions"]}
-    assert {name: (one["basis"], one["items"]) for name, one in by_name.items()} == {
+    by_name = {one.dimension: one for one in found.dimensions}
+    assert {name: (one.basis, one.items) for name, one in by_name.items()} == {
         "empathy": ("people", 20),  # people go before authors, though they are fewer
         "safety": ("authors", 60),
         "overall": ("authors", 60),
     }
-    assert found["by_dimension"]["empathy"].startswith("agrees with 1 independent annotator")
-    assert found["by_dimension"]["safety"].endswith("never checked against independent people")
-    assert "not checked against independent people: safety, overall" in found["summary"]
-    assert (found["trusted"], found["own"]) == (False, False)
-    summary = {"judges": {"j": {"calibration": found, "llm": True}}}
+    assert found.by_dimension["empathy"].startswith("agrees with 1 independent annotator")
+    assert found.by_dimension["safety"].endswith("never checked against independent people")
+    assert "not checked against independent people: safety, overall" in found.summary
+    assert (found.trusted, found.authors_only) == (False, False)
+    summary = {"judges": {"j": {"calibration": found.model_dump(), "llm": True}}}
     assert briefly(summary, {"judge": "j", "dimension": "empathy"}).endswith("1 annotator")
     assert briefly(summary, {"judge": "j", "dimension": "safety"}).endswith("authors' labels")
     assert checked(summary, {"judge": "j", "dimension": "x"}) == "never checked against people"
@@ -87,8 +86,8 @@ def test_among_equals_the_most_items_count(tmp_path: Path) -> None:
     assert len(lookup("two", "two 1")) == 3
     found = report(lookup("two", "two 1"))
     assert found is not None
-    assert [one["items"] for one in found["dimensions"]] == [60]
-    assert len(found["sources"]) == 1
+    assert [one.items for one in found.dimensions] == [60]
+    assert len(found.sources) == 1
 
 
 def test_splits_stand_side_by_side(tmp_path: Path) -> None:
@@ -118,19 +117,17 @@ def test_what_is_damaged_or_of_another_version_is_as_good_as_none(tmp_path: Path
 
 
 @pytest.mark.parametrize("name", ["rouge_l", "answer_checks", "semantic"])
-def test_any_judge_is_looked_up_whatever_the_suite_calls_it(tmp_path: Path, name: str) -> None:
-    from harness.config import JudgeSpec
-
-    (named,) = build_judges([JudgeSpec.model_validate({name: {"name": "mine"}})])
-    assert checked_by(named) is None
+def test_any_judge_is_looked_up_by_its_registered_name(tmp_path: Path, name: str) -> None:
+    judge = judges.create(name)
+    assert calibration_of(judge, name) is None
     labels = made(tmp_path / "l.jsonl", 60, ["empathy"])
     told = Two({item.first.answer or "": 1.0 + n % 5 for n, item in enumerate(labels.items)})
-    told.version = named.judge.version
+    told.version = judge.version
     store(calibrate(told, labels, name=name, source="l"))
-    found = checked_by(named)
+    found = calibration_of(judge, name)
     assert found is not None
     row = {"judge": "mine", "dimension": "empathy"}
-    summary = {"judges": {"mine": {"calibration": found, "llm": False}}}
+    summary = {"judges": {"mine": {"calibration": found.model_dump(), "llm": False}}}
     assert checked(summary, row).startswith("agrees with 1 independent annotator")
     # What was not checked of a formula needs no apology.
     assert checked(summary, {"judge": "mine", "dimension": "x"}) == ""
@@ -140,5 +137,5 @@ def test_a_plug_in_is_looked_up(tmp_path: Path) -> None:
     labels = made(tmp_path / "l.jsonl", 60, ["empathy"])
     store(check(labels, code="abc"))
     judge = Two({})
-    assert checked_by(NamedJudge("j", judge, name="two", source="abc")) is not None
-    assert checked_by(NamedJudge("j", judge, name="two", source="abd")) is None
+    assert calibration_of(judge, "two", "abc") is not None
+    assert calibration_of(judge, "two", "abd") is None

@@ -1,6 +1,6 @@
 """1,000 judgements at concurrency 32 on a server with a fixed latency of 200 ms.
 
-    python tests/benchmarks/bench_judge_transport.py
+    python tests/benchmarks/bench_endpoint.py
 
 Claim: wall time within 1.15 of the ideal, which is ceil(1000 / 32) rounds of 200 ms. The server
 runs in a process of its own. Beside it, as a control of the machine, the same requests over bare
