@@ -1,4 +1,4 @@
-"""What a plug-in implements. A plug-in needs this module, ``records`` and ``registry``."""
+"""The contract of plug-ins. A plug-in needs this module, ``records`` and ``registry``."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Perturbation(Protocol):
 
 @dataclass(frozen=True)
 class Limits:
-    """How far a kind of perturbation may go before the gate rejects a variant.
+    """Limits on what a kind of perturbation may change before the gate rejects a variant.
 
     Attributes:
         floor: Least MiniLM cosine between the changed passages before and after.
@@ -95,7 +95,7 @@ class DescribedPerturbation(Protocol):
 
     @property
     def traits(self) -> PerturbationTraits:
-        """Facts that the harness uses."""
+        """Return the facts that the harness uses."""
         ...
 
 

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.errors import PluginError
-from harness.judging.calibration import OVERALL, calibrate
+from harness.judging.calibration import calibrate
 from harness.judging.calibration_records import Agreement, Calibration, read
-from harness.judging.labels import OWN, Split, read_labels
+from harness.judging.derived import OVERALL
+from harness.judging.labels import AUTHOR, Split, read_labels
 from harness.protocols import JudgeTraits, LearnedFrom
 from harness.records import Dimension, JudgeItem, Judgement
 from harness.stats.agreement import Coefficient
@@ -157,7 +158,7 @@ def _cross_validated(model: FittedModel, version: str) -> Calibration:
     card = model.card
     undefined = Coefficient(value=None)
     # The card does not count labels by annotator: with authors among them, they are the authors'.
-    people = not any(name.startswith(OWN) for name in card.annotators)
+    people = not any(name.startswith(AUTHOR) for name in card.annotators)
     return Calibration(
         judge="fitted",
         version=version,
@@ -215,12 +216,12 @@ def fit_labels(
     labels = read_labels(source)
     split: Split | None = "fit" if labels.part("fit").items else None
     path = save_path(name)
-    model = fit(labels.part(split), path.stem, source, split, embed)
+    model = fit(labels.part(split), path.stem, embed)
     model.save(path)
     held_out = labels.part("check")
     if split is None or not held_out.items:
         return path, model, None
     judge = Fitted(str(path.resolve()), embed=embed)
-    found = calibrate(judge, held_out, name="fitted", source=source, split="check")
-    write_atomically(beside(path), found.model_dump_json(indent=1) + "\n")
-    return path, model, found
+    calibration = calibrate(judge, held_out, name="fitted")
+    write_atomically(beside(path), calibration.model_dump_json(indent=1) + "\n")
+    return path, model, calibration

@@ -32,7 +32,7 @@ from harness.text.refusals import Refusals
 from harness.util.digest import digest
 from judges.llm import prompts
 from judges.llm.rubric_file import Criterion, load_rubric, schema
-from judges.rubric import Ask, asks, judgements
+from judges.rubric import RubricCall, asks, judgements
 
 Mode = Literal["weighted", "written"]
 
@@ -201,7 +201,7 @@ class Local:
         return prompts.score_messages(self.rubric, criterion, texts, self._max_characters)
 
     def _written(self, items: Sequence[JudgeItem]) -> Iterator[Judgement]:
-        groups: dict[tuple[str, ...], list[Ask]] = {}
+        groups: dict[tuple[str, ...], list[RubricCall]] = {}
         for ask in asks(self.rubric, items, self._max_characters):
             groups.setdefault(tuple(c.name for c in ask.criteria), []).append(ask)
         settings = GenerationSettings(max_new_tokens=self._max_tokens)
@@ -213,7 +213,7 @@ class Local:
             for index, completion in self.model.complete(requests, schema=form):
                 yield from self._read(of_group[index], completion)
 
-    def _read(self, ask: Ask, completion: Completion) -> Iterator[Judgement]:
+    def _read(self, ask: RubricCall, completion: Completion) -> Iterator[Judgement]:
         cost = Cost(
             prompt_tokens=completion.prompt_tokens or 0,
             completion_tokens=completion.completion_tokens or 0,

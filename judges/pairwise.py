@@ -56,7 +56,7 @@ DIMENSIONS = (
 )
 
 
-class Showing(NamedTuple):
+class PairwiseCall(NamedTuple):
     """One of the two calls about an item: where the judged answer stands.
 
     Attributes:
@@ -70,7 +70,7 @@ class Showing(NamedTuple):
     shown: tuple[str, ...]
 
 
-class Reading(NamedTuple):
+class PairwiseReading(NamedTuple):
     """What one call said: a choice with its reason, or the judgement's fate without one."""
 
     winner: str | None
@@ -144,39 +144,37 @@ class Pairwise(EndpointJudge):
             EndpointError: The endpoint refuses the key, lacks the model or cannot be reached.
             BudgetExceeded: The budget does not cover the next call.
         """
-        showings: list[Showing] = []
+        calls: list[PairwiseCall] = []
         for index, item in enumerate(items):
             if item.opponent_answer is None or (self._needs_reference and item.reference is None):
                 continue
             if item.opponent_answer.strip() == item.answer.strip():
-                yield from _verdict(
-                    index, 0.5, 0.0, 0.0, "the two answers are the same", None, None
-                )
+                yield from _verdict(index, (0.5, 0.0, 0.0), "the two answers are the same")
                 continue
-            showings += self._showings(index, item)
-        waiting: dict[int, dict[Order, Reading]] = {}
+            calls += self._calls(index, item)
+        waiting: dict[int, dict[Order, PairwiseReading]] = {}
 
-        def call(position: int, level: Level) -> ChatCall:
-            showing = showings[position]
-            return self._call(showing.messages, level, SCHEMA, "preference", showing.seed)
+        def build(position: int, level: Level) -> ChatCall:
+            call = calls[position]
+            return self._call(call.messages, level, SCHEMA, "preference", call.seed)
 
         # The two calls of a pair are asked next to each other: where a budget ends or an endpoint
         # goes away, no pair is half done but those under way.
-        for position, result in self._chat.chat(len(showings), call):
-            showing = showings[position]
-            both = waiting.setdefault(showing.item, {})
-            both[showing.order] = self._read(showing, result)
+        for position, result in self._chat.chat(len(calls), build):
+            call = calls[position]
+            both = waiting.setdefault(call.item, {})
+            both[call.order] = self._read(call, result)
             if len(both) == 2:
-                yield from combine(showing.item, waiting.pop(showing.item))
+                yield from combine(call.item, waiting.pop(call.item))
 
-    def _showings(self, index: int, item: JudgeItem) -> Iterator[Showing]:
+    def _calls(self, index: int, item: JudgeItem) -> Iterator[PairwiseCall]:
         texts = prompts.shown_texts(item, self._show)
-        limit = self._asking.max_characters
+        limit = self._prompt_settings.max_characters
         for order in ("first", "second"):
             pair = (item.answer, item.opponent_answer or "")
             first, second = pair if order == "first" else pair[::-1]
             shown = {**texts, "answer_1": first, "answer_2": second}
-            yield Showing(
+            yield PairwiseCall(
                 index,
                 order,
                 pair_messages(self.rubric, shown, limit),
@@ -184,21 +182,21 @@ class Pairwise(EndpointJudge):
                 prompts.quotable(shown, limit),
             )
 
-    def _read(self, showing: Showing, result: ChatResult) -> Reading:
+    def _read(self, call: PairwiseCall, result: ChatResult) -> PairwiseReading:
         if result.error is not None:
             error = result.error
             reason = f"{error.kind}: {error.message}"
-            return Reading(None, "error", reason, None, error.transient, result.cost)
+            return PairwiseReading(None, "error", reason, None, error.transient, result.cost)
         if result.text is None:
-            said = result.refusal or "refused"
-            return Reading(None, "refused", said, said, False, result.cost)
-        found = parsing.choice(result.text, "winner", CHOICES, showing.shown, result.finish_reason)
-        if found is not None:
-            return Reading(found[0], "scored", found[1], result.text, False, result.cost)
-        declined = self._refusals.evidence(parsing.own_turn(result.text, showing.shown))
+            refusal = result.refusal or "refused"
+            return PairwiseReading(None, "refused", refusal, refusal, False, result.cost)
+        choice = parsing.choice(result.text, "winner", CHOICES, call.shown, result.finish_reason)
+        if choice is not None:
+            return PairwiseReading(choice[0], "scored", choice[1], result.text, False, result.cost)
+        declined = self._refusals.evidence(parsing.own_turn(result.text, call.shown))
         status: Literal["refused", "unparsed"] = "refused" if declined else "unparsed"
-        said = declined or unparsed(result.finish_reason)
-        return Reading(None, status, said, result.text, False, result.cost)
+        reason = declined or unparsed(result.finish_reason)
+        return PairwiseReading(None, status, reason, result.text, False, result.cost)
 
 
 def pair_messages(rubric: RubricFile, texts: Mapping[str, str], limit: int) -> tuple[Message, ...]:
@@ -217,7 +215,7 @@ def pair_messages(rubric: RubricFile, texts: Mapping[str, str], limit: int) -> t
     return Message(role="system", content=system), Message(role="user", content=user)
 
 
-def combine(item: int, readings: Mapping[Order, Reading]) -> Iterator[Judgement]:
+def combine(item: int, readings: Mapping[Order, PairwiseReading]) -> Iterator[Judgement]:
     """One verdict out of the two orders; without both there is none."""
     first, second = readings["first"], readings["second"]
     cost = summed([first.cost, second.cost])
@@ -242,21 +240,24 @@ def combine(item: int, readings: Mapping[Order, Reading]) -> Iterator[Judgement]
     when_first = {"first": 1, "second": -1, "tie": 0}[str(first.winner)]
     when_second = {"first": -1, "second": 1, "tie": 0}[str(second.winner)]
     same = when_first == when_second
-    yield from _verdict(
-        item,
+    values = (
         (1 + when_first) / 2 if same else 0.5,
         float(not same),
         (when_first - when_second) / 2,
-        first.reason if same else f"shown first: {first.reason} | shown second: {second.reason}",
-        raw,
-        cost,
     )
+    both = f"shown first: {first.reason} | shown second: {second.reason}"
+    yield from _verdict(item, values, first.reason if same else both, raw, cost)
 
 
 def _verdict(
-    item: int, win: float, flip: float, bias: float, reason: str, raw: str | None, cost: Cost | None
+    item: int,
+    values: Sequence[float],
+    reason: str,
+    raw: str | None = None,
+    cost: Cost | None = None,
 ) -> Iterator[Judgement]:
-    for position, (dimension, value) in enumerate(zip(DIMENSIONS, (win, flip, bias), strict=True)):
+    """Yield the values of ``DIMENSIONS``, in their order; the cost goes with the first."""
+    for position, (dimension, value) in enumerate(zip(DIMENSIONS, values, strict=True)):
         yield Judgement(
             item=item,
             dimension=dimension.name,

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property, reduce
 from typing import Any, Protocol
 
 from harness.errors import PluginError
-from harness.judging.cached import Kept
+from harness.judging.cached import Cached
+from harness.judging.derived import SPREAD, panel_raw, spread_of
 from harness.judging.metered import Metered
 from harness.judging.traits import declared_traits, traits_of
 from harness.protocols import CachesMembers, Judge, JudgeTraits, Spending, VerdictStore
 from harness.records import Cost, Dimension, JudgeItem, Judgement
 from harness.registry import judges as registry
-from harness.stats.agreement import alpha
 from harness.util.digest import digest
 
 CHUNK = 64
 """Items that all members grade before the next ones, so that finished ones are handed on."""
-
-SPREAD = "_spread"
 
 
 class _Grader(Protocol):
@@ -66,7 +63,9 @@ class Panel:
         self._graders: dict[str, _Grader] = dict(self._meters)
         self._shared = _shared(list(self.members.values()))
         self.dimensions: Sequence[Dimension] = tuple(
-            made for dimension in self._shared.values() for made in (dimension, _spread(dimension))
+            made
+            for dimension in self._shared.values()
+            for made in (dimension, spread_of(dimension))
         )
         self.traits = JudgeTraits(
             llm=any(declared_traits(member).llm for member in self.members.values()),
@@ -110,7 +109,7 @@ class Panel:
             if isinstance(member, CachesMembers):
                 member.keep_in(store_for)
             elif (store := store_for(member)) is not None:
-                self._graders[label] = Kept(self._meters[label], store, self._sources[label])
+                self._graders[label] = Cached(self._meters[label], store, self._sources[label])
 
     def grade(self, items: Sequence[JudgeItem]) -> Iterator[Judgement]:
         """Grade every item with every member.
@@ -171,11 +170,7 @@ class _Sheet:
     ) -> Iterator[Judgement]:
         values = {label: verdict.value for label, verdict in verdicts.items()}
         names = (dimension.name, dimension.name + SPREAD)
-        raw = json.dumps(
-            {label: {"value": v.value, "status": v.status, "reason": v.reason, "raw": v.raw}
-             for label, v in verdicts.items()},
-            ensure_ascii=False,
-        )  # fmt: skip
+        raw = panel_raw(verdicts)
         missing = [label for label in self._labels if values.get(label) is None]
         # A member that failed tells more than one that was not asked.
         missing.sort(key=lambda label: label not in verdicts)
@@ -203,18 +198,6 @@ class _Sheet:
                 f"{label} {value:g}" for label, value in zip(values, numbers, strict=True)
             )
             yield Judgement(value=spread if position else mean, reason=said, **common)
-
-
-def agreement(raws: Iterable[str], level: str = "interval") -> float | None:
-    """Krippendorff's alpha among the members, from the ``raw`` texts of one dimension's scores.
-
-    Args:
-        raws: ``Score.raw`` of the panel's scores on one dimension (not of its spread).
-        level: ``ordinal`` or ``interval``.
-    """
-    rows = [json.loads(raw) for raw in raws]
-    labels = sorted({label for row in rows for label in row})
-    return alpha([[row.get(label, {}).get("value") for row in rows] for label in labels], level)
 
 
 def _entry(entry: Any) -> tuple[str, dict[str, Any]]:
@@ -256,18 +239,6 @@ def _shared(members: Sequence[Judge]) -> dict[str, Dimension]:
     if not shared:
         raise PluginError("the members of the panel share no dimension on the same scale")
     return shared
-
-
-def _spread(dimension: Dimension) -> Dimension:
-    return dimension.model_copy(
-        update={
-            "name": dimension.name + SPREAD,
-            "low": 0.0,
-            "high": dimension.high - dimension.low,
-            "higher_is_better": None,
-            "description": f"How far the panel's members are apart on {dimension.name}",
-        }
-    )
 
 
 def _total(costs: Sequence[Cost]) -> Cost | None:

@@ -18,7 +18,7 @@ UNPARSED = "no valid verdict in the answer"
 """Why there is no value, where a text holds none."""
 
 
-class Ask(NamedTuple):
+class RubricCall(NamedTuple):
     """One call: the dimensions of one item that show the same texts.
 
     Attributes:
@@ -34,7 +34,7 @@ class Ask(NamedTuple):
 
 def asks(
     rubric: RubricFile, items: Sequence[JudgeItem], limit: int = prompts.MAX_CHARACTERS
-) -> list[Ask]:
+) -> list[RubricCall]:
     """What is to be asked about the items; dimensions whose needs an item lacks are left out."""
     found = []
     for index, item in enumerate(items):
@@ -44,12 +44,12 @@ def asks(
             texts = prompts.shown_texts(item, show)
             messages = prompts.rubric_messages(rubric, criteria, texts, limit)
             quotable = prompts.quotable(texts, limit)
-            found.append(Ask(index, criteria, messages, item.seed, quotable))
+            found.append(RubricCall(index, criteria, messages, item.seed, quotable))
     return found
 
 
 def judgements(
-    ask: Ask, text: str, cost: Cost | None, refusals: Refusals, finish_reason: str = "stop"
+    ask: RubricCall, text: str, cost: Cost | None, refusals: Refusals, finish_reason: str = "stop"
 ) -> Iterator[Judgement]:
     """What a model's text says on each dimension of an ask; the cost stands with the first."""
     scales = {c.name: c.steps for c in ask.criteria}
@@ -133,7 +133,7 @@ class Rubric(EndpointJudge):
             EndpointError: The endpoint refuses the key, lacks the model or cannot be reached.
             BudgetExceeded: The budget does not cover the next call.
         """
-        todo = asks(self.rubric, items, self._asking.max_characters)
+        todo = asks(self.rubric, items, self._prompt_settings.max_characters)
 
         def call(index: int, level: Level) -> ChatCall:
             ask = todo[index]
@@ -143,7 +143,7 @@ class Rubric(EndpointJudge):
         for index, result in self._chat.chat(len(todo), call):
             yield from self._read(todo[index], result)
 
-    def _read(self, ask: Ask, result: ChatResult) -> Iterator[Judgement]:
+    def _read(self, ask: RubricCall, result: ChatResult) -> Iterator[Judgement]:
         if result.text is not None:
             yield from judgements(
                 ask, result.text, result.cost, self._refusals, result.finish_reason

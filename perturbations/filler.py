@@ -69,7 +69,7 @@ class Filler:
 
 @cache
 def _phrases(part: str) -> tuple[str, ...]:
-    """Entries of ``fillers.tsv`` of one part: greeting, statement, question, thanks."""
+    """Return the entries of ``fillers.tsv`` of one part: greeting, statement, question, thanks."""
     entries = (line.split("\t") for line in lexicon_lines("fillers.tsv"))
     return tuple(phrase for name, phrase in entries if name == part)
 

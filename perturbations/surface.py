@@ -1,4 +1,4 @@
-"""How a prompt is written down: case, closing punctuation, white space, contractions."""
+"""Another written form: case, closing punctuation, white space, contractions."""
 
 from __future__ import annotations
 

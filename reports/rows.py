@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from harness.analysis.estimates import Contrast, Measure, MeasureRow, SubjectPair, SummaryCell
 from harness.analysis.judge_outcomes import COMPLETE
 from harness.analysis.summary_schema import MeasureScale, Summary
-from harness.judging.calibration import OVERALL, overall_parts
 from harness.judging.calibration_records import CheckedAgreement, CheckedPreference
+from harness.judging.derived import OVERALL, overall_parts
 from harness.util.formatting import figure, plural
 
 NEVER = "never checked against people"

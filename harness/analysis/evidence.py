@@ -13,7 +13,7 @@ from harness.analysis.estimates import Contrast, Estimate, Measure, SummaryCell
 from harness.analysis.scopes import Scope
 from harness.analysis.summary_schema import Direction
 from harness.analysis.table import ALL, Table
-from harness.judging.calibration import OVERALL
+from harness.judging.derived import OVERALL
 from harness.records import IDENTITY
 
 ALPHA = 0.05

@@ -15,9 +15,9 @@ from harness.analysis.summary_schema import (
     PanelAgreement,
 )
 from harness.analysis.test_family import number
+from harness.judging.derived import SPREAD, panel_agreement
 from harness.judging.traits import JudgeInfo
 from harness.records import Score, VariantKey
-from judges.panel import SPREAD, agreement
 
 COMPLETE = 0.90
 """A mean over a smaller share of its items is marked."""
@@ -107,7 +107,9 @@ class _JudgeTally:
             if judge.repeats > 1
             else None,
             agreement=tuple(
-                PanelAgreement(dimension=name, answers=len(raws), alpha=number(agreement(raws)))
+                PanelAgreement(
+                    dimension=name, answers=len(raws), alpha=number(panel_agreement(raws))
+                )
                 for name, raws in self._raws.items()
             )
             if judge.panel

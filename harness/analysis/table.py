@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.analysis.estimates import Measure
-from harness.judging.calibration import OVERALL, overall_parts
+from harness.judging.derived import OVERALL, overall_parts
 from harness.judging.traits import JudgeInfo
 from harness.records import (
     IDENTITY,

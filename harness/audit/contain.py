@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 LEAST_WORDS = 12
-"""Of the inner text: shorter ones ("What should I do?") stand in others by chance."""
+"""Of the inner text: shorter ones ("What should I do?") occur in others by chance."""
 
 LEAST_SHARE = 1 / 3
 """Words of the outer text that the inner one makes up, at least: the rest is a wrapper and not a

@@ -9,7 +9,7 @@ from harness.records import Record
 
 
 class Repeats(Record):
-    """How often texts of one data set say the same.
+    """Counts of texts of one data set that say the same.
 
     Attributes:
         texts: How many there are.

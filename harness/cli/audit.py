@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class AuditOptions:
-    """What the user asked for; see ``jostle audit --help``."""
+    """Arguments and options of ``jostle audit``, which its help describes."""
 
     train: str
     evaluation: str | None

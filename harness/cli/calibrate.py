@@ -64,9 +64,9 @@ def command(labels: str, judge_entry: str | None, fit_name: str | None, split: s
     part = read.part("check" if split == "check" else "fit") if split else read
     with closing(Cache()) as cache:
         for named in build_judges(chosen.judges):
-            found = _check(named, part, labels, split, cache, reporter())
-            _print(found)
-            click.echo(f"stored: {store(found)}")
+            calibration = _check(named, part, cache, reporter())
+            _print(calibration)
+            click.echo(f"stored: {store(calibration)}")
     return 0
 
 
@@ -74,10 +74,10 @@ def _fit(labels: str, name: str) -> int:
     from harness.judging.calibration_report import summary
     from judges.fitted import Fitted, fit_labels
 
-    path, model, found = fit_labels(labels, name)
+    path, model, calibration = fit_labels(labels, name)
     click.echo(f"{path}: fitted on {labels}")
-    if found is not None:
-        _print(found)
+    if calibration is not None:
+        _print(calibration)
         return 0
     click.echo("  no part of the labels was held out; cross-validated, folds by question:")
     for row in model.card.dimensions:
@@ -87,16 +87,9 @@ def _fit(labels: str, name: str) -> int:
     return 0
 
 
-def _check(
-    named: NamedJudge,
-    labels: Labels,
-    source: str,
-    split: str | None,
-    cache: Cache,
-    progress: Progress,
-) -> Calibration:
-    """One judge against the labels; what it was asked is kept where that is sound, and told."""
-    from harness.judging.cached import Kept
+def _check(named: NamedJudge, labels: Labels, cache: Cache, progress: Progress) -> Calibration:
+    """Check one judge against the labels; its verdicts are cached where that is sound."""
+    from harness.judging.cached import Cached
     from harness.judging.calibration import calibrate
     from harness.judging.metered import Metered
     from harness.judging.traits import is_priced, traits_of
@@ -112,7 +105,7 @@ def _check(
             f"{named.label}: without a revision its name may mean another model tomorrow, so nothing"
             " that it says is kept"
         )
-    grader = Kept(meter, cache, named.source) if durable else meter
+    grader = Cached(meter, cache, named.source) if durable else meter
 
     def grade(items: Sequence[JudgeItem]) -> Iterator[Judgement]:
         seen: set[int] = set()
@@ -124,15 +117,7 @@ def _check(
                 yield judgement
 
     try:
-        return calibrate(
-            judge,
-            labels,
-            name=named.name,
-            source=source,
-            split=split,
-            code=named.source,
-            grade=grade,
-        )
+        return calibrate(judge, labels, name=named.name, code=named.source, grade=grade)
     finally:
         spent = meter.spent
         if spent.calls:
@@ -144,7 +129,7 @@ def _check(
 
 
 def _chosen(entry: str) -> JudgesFile:
-    """The judges that ``--judge`` names: a file, or one entry of a suite's list."""
+    """Return the judges that ``--judge`` names: a file, or one entry of a suite's list."""
     import yaml
     from pydantic import ValidationError
 

@@ -12,7 +12,7 @@ from harness.cli.options import collected
 
 @dataclass(frozen=True)
 class ConvertOptions:
-    """What the user asked for; see ``jostle convert --help``."""
+    """Arguments and options of ``jostle convert``, which its help describes."""
 
     source: str
     out: Path | None

@@ -15,7 +15,7 @@ DEFAULT_KINDS = ("synonym", "reorder", "typo", "role", "dialect")
 
 @dataclass(frozen=True)
 class PerturbOptions:
-    """What the user asked for; see ``jostle perturb --help``."""
+    """Arguments and options of ``jostle perturb``, which its help describes."""
 
     data: str
     kinds: tuple[str, ...]

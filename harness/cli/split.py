@@ -13,7 +13,7 @@ from harness.cli.options import collected
 
 @dataclass(frozen=True)
 class SplitOptions:
-    """What the user asked for; see ``jostle split --help``."""
+    """Arguments and options of ``jostle split``, which its help describes."""
 
     data: str
     out: Path

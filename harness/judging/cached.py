@@ -12,7 +12,7 @@ NOTHING = "nothing to grade"
 """Stands in the store where a judge graded an item, and had nothing to say on one dimension."""
 
 
-class Kept:
+class Cached:
     """Grades what the store does not hold, and puts every score there as soon as it is known.
 
     Failures are not kept: they are worth another try. A verdict's key holds the judge's version,

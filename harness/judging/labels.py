@@ -34,18 +34,19 @@ from harness.util.secrets import first_fault
 
 Split = Literal["fit", "check"]
 Basis = Literal["people", "authors"]
-OWN = "author"
+AUTHOR = "author"
+"""Begins the name of an annotator who made the labelled set."""
 
 MIN_ITEMS = 10
 """Labelled items that say anything at all about a judge."""
 
 
 class Origin(NamedTuple):
-    """Whose labels an agreement rests on.
+    """Tells whose labels an agreement rests on.
 
     Attributes:
-        basis: ``people`` where labels of independent people stand for themselves, and only they are
-            compared with; ``authors`` where there are too few of them, and all labels are.
+        basis: ``people`` where there are enough labels of independent people, and only those are
+            compared with; ``authors`` where there are too few, and all labels are.
         annotators: How many people those labels come from.
         independent_labels: Labels by independent people in the file (None: not known).
         author_labels: Labels by those who made the set.
@@ -80,11 +81,11 @@ class Label(BaseModel):
 
     @property
     def independent(self) -> bool:
-        """Whether it is by somebody who did not make the labelled set."""
-        return not self.annotator.startswith(OWN)
+        """Return whether its annotator did not make the labelled set."""
+        return not self.annotator.startswith(AUTHOR)
 
     def names(self, dimensions: Sequence[str] | None) -> bool:
-        """Whether it says something on one of these dimensions; on preferences where None."""
+        """Return whether it labels one of these dimensions; a preference where None."""
         return dimensions is None or any(name in (self.labels or {}) for name in dimensions)
 
     @model_validator(mode="after")
@@ -105,34 +106,34 @@ class LabelledItem(BaseModel):
 
     @property
     def first(self) -> Label:
-        """The row whose texts stand for the item."""
+        """Return the row whose texts represent the item."""
         return self.rows[0]
 
     @property
     def pairwise(self) -> bool:
-        """Whether its label is a preference."""
+        """Return whether its label is a preference."""
         return self.first.preferred is not None
 
     def of(self, basis: Basis) -> LabelledItem | None:
-        """The item with the labels that an agreement of this basis rests on; None without any."""
+        """Return the item with the labels that count for this basis alone; None without any."""
         rows = tuple(row for row in self.rows if row.independent or basis == "authors")
         return LabelledItem(rows=rows) if rows else None
 
     def score(self, dimension: str) -> float | None:
-        """The mean of the annotators' scores, or None where nobody gave one."""
+        """Average the annotators' scores; None where nobody gave one."""
         given = [
             row.labels[dimension] for row in self.rows if row.labels and dimension in row.labels
         ]
         return sum(given) / len(given) if given else None
 
     def preference(self) -> float:
-        """1 where the annotators prefer answer a, 0 for b, 0.5 for a tie."""
+        """Return 1 where the annotators prefer answer a, 0 for b, 0.5 for a tie."""
         mean = sum({"a": 1.0, "b": 0.0, "tie": 0.5}[str(row.preferred)] for row in self.rows)
         mean /= len(self.rows)
         return 1.0 if mean > 0.5 else 0.0 if mean < 0.5 else 0.5
 
     def judge_item(self, answer: str, opponent: str | None = None) -> JudgeItem:
-        """What a judge is shown of it."""
+        """Return the item as a judge is shown it."""
         row = self.first
         return JudgeItem(
             question=row.question,
@@ -146,25 +147,33 @@ class LabelledItem(BaseModel):
 
 
 class Labels(BaseModel):
-    """A file of labels, by item."""
+    """A file of labels, by item, or one split of it.
+
+    Attributes:
+        digest: Of the whole file.
+        source: The file, as the user named it.
+        split: The part that these are; None for all.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     items: tuple[LabelledItem, ...]
     digest: str
+    source: str
+    split: Split | None = None
 
     @property
     def annotators(self) -> list[str]:
-        """Everybody who labelled, sorted."""
+        """Return all annotators, sorted."""
         return sorted({row.annotator for item in self.items for row in item.rows})
 
     @property
-    def own(self) -> bool:
-        """Whether all labels come from those who made the set."""
+    def authors_only(self) -> bool:
+        """Return whether all labels come from those who made the set."""
         return not any(row.independent for item in self.items for row in item.rows)
 
     def origin(self, dimensions: Sequence[str] | None = None) -> Origin:
-        """Whose labels an agreement on these dimensions (together) rests on; on preferences where None."""
+        """Return whose labels count on these dimensions (together); on preferences where None."""
         rows = [row for item in self.items for row in item.rows if row.names(dimensions)]
         people = [row for row in rows if row.independent]
         whole = [
@@ -181,24 +190,22 @@ class Labels(BaseModel):
 
     @property
     def count(self) -> int:
-        """Number of labels: rows of the file."""
+        """Return the number of labels: rows of the file."""
         return sum(len(item.rows) for item in self.items)
 
     @property
     def dimensions(self) -> list[str]:
-        """Dimensions that pointwise labels name, sorted."""
+        """Return the dimensions that pointwise labels name, sorted."""
         return sorted(
             {name for item in self.items for row in item.rows for name in row.labels or {}}
         )
 
     def part(self, split: Split | None) -> Labels:
-        """The items of one split; all for None."""
+        """Return the items of one split; all for None."""
         if split is None:
             return self
-        return self._with([item for item in self.items if item.first.split == split])
-
-    def _with(self, items: Sequence[LabelledItem]) -> Labels:
-        return self.model_copy(update={"items": tuple(items)})
+        items = tuple(item for item in self.items if item.first.split == split)
+        return self.model_copy(update={"items": items, "split": split})
 
 
 def read_labels(path: str) -> Labels:
@@ -206,7 +213,7 @@ def read_labels(path: str) -> Labels:
 
     Raises:
         DataError: Unreadable, not JSONL, a field is wrong, one item with different texts, or a
-            question that stands in both splits; one line with file and line.
+            question that is in both splits; one line with file and line.
     """
     try:
         # Not splitlines(): U+2028 and U+0085 may stand in a JSON string as they are.
@@ -233,12 +240,13 @@ def read_labels(path: str) -> Labels:
         known.append(row)
     if not items:
         raise DataError(f"{path}: holds no label; write one JSON object a line")
-    found = tuple(LabelledItem(rows=tuple(rows)) for rows in items.values())
-    if len({item.pairwise for item in found}) > 1:
+    labelled = tuple(LabelledItem(rows=tuple(rows)) for rows in items.values())
+    if len({item.pairwise for item in labelled}) > 1:
         raise DataError(f"{path}: mixes pointwise and pairwise labels; use two files")
     return Labels(
-        items=found,
-        digest=digest([row.model_dump(mode="json") for item in found for row in item.rows]),
+        items=labelled,
+        digest=digest([row.model_dump(mode="json") for item in labelled for row in item.rows]),
+        source=path,
     )
 
 
@@ -260,7 +268,7 @@ def _row(line: str, where: str) -> Label:
 
 
 def _texts_in(value: Any, field: str = "") -> Iterator[tuple[str, str]]:
-    """Every text of a row, names of fields included, with the field that it stands in."""
+    """Yield every text of a row, names of fields included, with its field."""
     if isinstance(value, str):
         yield field, value
     elif isinstance(value, dict):

@@ -82,7 +82,6 @@ class _Prompt:
     seed: int
     taken: set[str]
     slots: list[_Slot] = field(default_factory=list)
-    shortfall: Counter[str] = field(default_factory=Counter)
 
     @property
     def valid(self) -> int:
@@ -99,8 +98,8 @@ class _Prompt:
         for slot in self.slots:
             yield slot.record(digest([content, slot.kind.fingerprint, gate.fingerprint, self.seed]))
         if self.valid < wanted:
-            causes = Counter(f"{s.kind.name} {s.status}" for s in self.slots if not s.ok)
-            why = ", ".join(f"{cause}" for cause in causes) or "every kind gave what it can"
+            causes = dict.fromkeys(f"{s.kind.name} {s.status}" for s in self.slots if not s.ok)
+            why = ", ".join(causes) or "every kind gave what it can"
             kinds = sorted({s.kind.fingerprint for s in self.slots})
             yield Variant(
                 sample_id=self.sample.id,

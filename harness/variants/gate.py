@@ -10,12 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
 from harness.errors import PluginError
 from harness.protocols import Limits
 from harness.records import Edit
+from harness.text import embedding
 from harness.text.edits import normalised
+from harness.text.embedding import Embed
 from harness.util.digest import digest
 from harness.variants.checks import CHECKS, Passage, role_exchange, too_much
 
@@ -27,14 +29,6 @@ VERSION = "1"
 
 # About as much as MiniLM's window of 256 tokens holds.
 _WINDOW_CHARACTERS = 1000
-
-
-class Embeds(Protocol):
-    """Texts to unit vectors, as ``harness.text.embedding.Embedder`` does."""
-
-    def embed(self, texts: Sequence[str]) -> Any:
-        """Return one row for each text."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -56,7 +50,7 @@ class Gate:
     Args:
         similarity: Whether to measure it at all; without, the explicit checks decide alone.
         floors: Floors by kind that replace the kinds' own.
-        embedder: What embeds; ``harness.text.embedding.Embedder`` if None, loaded on first use.
+        embed: Texts to unit vectors; the process-wide MiniLM by default.
     """
 
     def __init__(
@@ -64,15 +58,15 @@ class Gate:
         *,
         similarity: bool = True,
         floors: Mapping[str, float] | None = None,
-        embedder: Embeds | None = None,
+        embed: Embed | None = None,
     ) -> None:
         self.similarity = similarity
         self.floors = dict(floors or {})
-        self._embedder = embedder
+        self._embed = embed
 
     @property
     def fingerprint(self) -> str:
-        """Digest of what decides: settings, checks and lexicons."""
+        """Return the digest of what decides: the settings and the version."""
         return digest(["gate", self.similarity, self.floors, VERSION])
 
     def check(
@@ -115,7 +109,8 @@ class Gate:
             return [GateVerdict(None) for _ in passages]
         pieces = [list(_windows(passage)) for passage, _, _ in passages]
         texts = list(dict.fromkeys(t for windows in pieces for pair in windows for t in pair))
-        vectors = dict(zip(texts, self._embed(texts), strict=True)) if texts else {}
+        embed = self._embed or embedding.embed
+        vectors = dict(zip(texts, embed(texts), strict=True)) if texts else {}
         verdicts = []
         for (_, kind, limits), windows in zip(passages, pieces, strict=True):
             weights = [len(before) + 1 for before, _ in windows]
@@ -126,13 +121,6 @@ class Gate:
             reason = None if cosine >= floor else f"similarity: {cosine:.2f} is below {floor:.2f}"
             verdicts.append(GateVerdict(reason, cosine))
         return verdicts
-
-    def _embed(self, texts: Sequence[str]) -> Any:
-        if self._embedder is None:
-            from harness.text.embedding import Embedder
-
-            self._embedder = Embedder()
-        return self._embedder.embed(texts)
 
 
 def _windows(passage: Passage) -> Iterable[tuple[str, str]]:

@@ -18,7 +18,7 @@ from judges.llm.rubric_file import RubricFile
 from judges.llm.structured_output import Level, StructuredChat, response_format
 
 
-class Asking(BaseModel):
+class PromptSettings(BaseModel):
     """How a judge asks, as a suite gives it.
 
     Attributes:
@@ -45,7 +45,7 @@ class EndpointJudge:
     Args:
         kind: Begins the version, where it is not the rubric judge.
         rubric: What is judged.
-        asking: The fields of ``Asking``.
+        prompt_settings: The fields of ``PromptSettings``.
         endpoint: The fields of ``EndpointSettings``.
 
     Attributes:
@@ -59,12 +59,16 @@ class EndpointJudge:
     traits = JudgeTraits(llm=True)
 
     def __init__(
-        self, kind: str, rubric: RubricFile, asking: Mapping[str, Any], endpoint: Mapping[str, Any]
+        self,
+        kind: str,
+        rubric: RubricFile,
+        prompt_settings: Mapping[str, Any],
+        endpoint: Mapping[str, Any],
     ) -> None:
         try:
-            self._asking = Asking.model_validate(dict(asking))
+            self._prompt_settings = PromptSettings.model_validate(dict(prompt_settings))
         except ValidationError as error:
-            raise ValueError(first_fault(error, list(Asking.model_fields))) from None
+            raise ValueError(first_fault(error, list(PromptSettings.model_fields))) from None
         settings = endpoint_settings(endpoint)
         self.rubric = rubric
         self.client = EndpointClient(settings)
@@ -72,15 +76,15 @@ class EndpointJudge:
             llm=True,
             durable=settings.durable,
             fingerprint=settings.fingerprint,
-            allow_self_judging=self._asking.allow_self_judging,
+            allow_self_judging=self._prompt_settings.allow_self_judging,
             shows=rubric.texts,
             priced="prices" in settings.model_fields_set,
         )
-        self._chat = StructuredChat(self.client, self._asking.structured)
+        self._chat = StructuredChat(self.client, self._prompt_settings.structured)
         self._refusals = Refusals(similarity=None)
         decides = [
             settings.fingerprint,
-            self._asking.model_dump(exclude={"allow_self_judging"}),
+            self._prompt_settings.model_dump(exclude={"allow_self_judging"}),
             prompts.PROMPT_VERSION,
         ]
         self.version = (
@@ -115,9 +119,9 @@ class EndpointJudge:
     ) -> ChatCall:
         return ChatCall(
             messages=tuple(messages),
-            max_tokens=self._asking.max_tokens,
-            temperature=self._asking.temperature,
+            max_tokens=self._prompt_settings.max_tokens,
+            temperature=self._prompt_settings.temperature,
             # Some servers know no seed: it is sent only where it can matter.
-            seed=seed if self._asking.temperature else None,
+            seed=seed if self._prompt_settings.temperature else None,
             response_format=response_format(level, schema, name),
         )

@@ -34,7 +34,7 @@ _SCORE = re.compile(
 """A score at the beginning of what a line says: ``4``, ``4.0``, ``4/5``, ``4 out of 5``."""
 
 
-class Verdict(NamedTuple):
+class ParsedVerdict(NamedTuple):
     """One dimension's score and the reason given for it."""
 
     score: int
@@ -91,7 +91,7 @@ def verdicts(
     scales: Mapping[str, Sequence[int]],
     shown: Sequence[str] = (),
     finish_reason: str = "stop",
-) -> dict[str, Verdict]:
+) -> dict[str, ParsedVerdict]:
     """The last verdict: what it says validly on each dimension.
 
     The last JSON object that names any of the dimensions; where there is none, the last line such
@@ -232,15 +232,17 @@ def _reason(value: Mapping[str, Any]) -> str:
     return valid_unicode(given) if isinstance(given, str) else ""
 
 
-def _verdict(value: Any, allowed: Sequence[int]) -> Verdict | None:
+def _verdict(value: Any, allowed: Sequence[int]) -> ParsedVerdict | None:
     reason = ""
     if isinstance(value, dict):
         reason, value = _reason(value), _field(value, "score")
     score = whole_number(value, allowed)
-    return None if score is None else Verdict(score, reason)
+    return None if score is None else ParsedVerdict(score, reason)
 
 
-def _lines(text: str, scales: Mapping[str, Sequence[int]], shown: Quotable) -> dict[str, Verdict]:
+def _lines(
+    text: str, scales: Mapping[str, Sequence[int]], shown: Quotable
+) -> dict[str, ParsedVerdict]:
     """Scores on lines of their own, ``Name: 4`` or ``**Name**: 4/5``; the last of each."""
     labels = {}
     for name in scales:
@@ -252,7 +254,7 @@ def _lines(text: str, scales: Mapping[str, Sequence[int]], shown: Quotable) -> d
         if match is not None:
             score = whole_number(f"{match[1]}/{match[2]}" if match[2] else match[1], scales[name])
             if score is not None:
-                found[name] = Verdict(score, "")
+                found[name] = ParsedVerdict(score, "")
     return found
 
 

@@ -135,8 +135,6 @@ class FittedModel(BaseModel):
 def fit(
     labels: Labels,
     name: str,
-    source: str,
-    split: str | None = None,
     embed: Embed | None = None,
 ) -> FittedModel:
     """Fit one ridge regression a dimension; folds and penalty by question.
@@ -144,15 +142,15 @@ def fit(
     Args:
         labels: Pointwise labels, already cut to the split to fit on.
         name: Of the judge.
-        source: Where the labels come from, for the card.
-        split: Which part of them this is, for the card.
         embed: Texts to unit vectors; the process-wide MiniLM by default.
 
     Raises:
         DataError: Preferences instead of scores, too few items, or a dimension without variation.
     """
     if labels.items and labels.items[0].pairwise:
-        raise DataError(f"{source}: a judge is fitted on scores, these labels are preferences")
+        raise DataError(
+            f"{labels.source}: a judge is fitted on scores, these labels are preferences"
+        )
     asked = [item.first.question for item in labels.items]
     answers = [item.first.answer or "" for item in labels.items]
     table = features(asked, answers, embed)
@@ -168,7 +166,7 @@ def fit(
         y = np.array([scores[row] for row in rows], dtype=np.float64)
         if len(rows) < MIN_ITEMS or len(np.unique(y)) < 2:
             raise DataError(
-                f"{source}: {dimension!r} has {len(rows)} labels with {len(np.unique(y))} different"
+                f"{labels.source}: {dimension!r} has {len(rows)} labels with {len(np.unique(y))} different"
                 f" values; at least {MIN_ITEMS} labels that differ are needed"
             )
         questions = [asked[row] for row in rows]
@@ -195,11 +193,11 @@ def fit(
     return FittedModel(
         card=FittedCard(
             name=name,
-            labels=source,
+            labels=labels.source,
             labels_digest=labels.digest,
-            split=split,
+            split=labels.split,
             annotators=tuple(labels.annotators),
-            own=labels.own,
+            own=labels.authors_only,
             dimensions=tuple(fitted),
         ),
         weights=np.array(weights, dtype=np.float32),

@@ -87,13 +87,13 @@ def test_fit_save_use_and_check(tmp_path: Path, quick: None) -> None:
     assert (model.card.own, model.card.split, found.split) == (True, "fit", "check")
 
     with pytest.raises(DataError, match="use --split check"):  # not on what it was learned from
-        calibrate(Fitted("mine", embed=embed), read_labels(str(tmp_path / "l.jsonl")), name="f", source="l")  # fmt: skip
+        calibrate(Fitted("mine", embed=embed), read_labels(str(tmp_path / "l.jsonl")), name="f")  # fmt: skip
 
     luck = {"fitted": {"model": "mine", "dimensions": ["luck"]}}
     pair = {"panel": {"judges": [{"fitted": {"model": "mine"}}, luck]}}
     nested = judges.create("panel", {"judges": [pair, {"fitted": {"model": "mine"}}]})
     with pytest.raises(DataError, match="use --split check"):
-        calibrate(nested, read_labels(str(tmp_path / "l.jsonl")), name="panel", source="l")
+        calibrate(nested, read_labels(str(tmp_path / "l.jsonl")), name="panel")
 
     judge = Fitted("mine", embed=embed)
     assert [(d.name, d.low, d.high) for d in judge.dimensions] == [
@@ -232,7 +232,7 @@ def test_the_shipped_judge_agrees_and_pays_no_trick() -> None:
     """Measured again from the labels, on the part it was not fitted on."""
     judge = Fitted("counseling")
     labels = read_labels("bundled:data/labels/counseling_answers.jsonl").part("check")
-    found = {a.dimension: a for a in calibrate(judge, labels, name="fitted", source="x").dimensions}
+    found = {a.dimension: a for a in calibrate(judge, labels, name="fitted").dimensions}
     known = report(judge.calibrations)
     assert known is not None
     stored = {a.dimension: a for a in known.dimensions}

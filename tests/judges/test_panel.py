@@ -9,11 +9,12 @@ from typing import Any, ClassVar
 import pytest
 
 from harness.errors import BudgetExceeded, PluginError
+from harness.judging.derived import panel_agreement
 from harness.protocols import Spending
 from harness.records import Cost, Dimension, JudgeItem, Judgement
 from harness.registry import Registry
 from judges import panel
-from judges.panel import CHUNK, Panel, agreement
+from judges.panel import CHUNK, Panel
 
 
 class Fixed:
@@ -171,13 +172,13 @@ def test_many_items_and_agreement() -> None:
     got = [j for j in made.grade(items) if j.dimension == "score"]
     assert [j.item for j in got] == sorted({j.item for j in got}, key=[j.item for j in got].index)
     assert {j.item: j.value for j in got} == {n: n % 7 + 0.5 for n in range(len(items))}
-    value = agreement([j.raw or "" for j in got])
+    value = panel_agreement([j.raw or "" for j in got])
     assert value is not None
     assert 0.8 < value < 1.0
     same = Panel(["fixed", {"fixed": {"fails_on": "none"}}])
     exact = [j.raw or "" for j in same.grade(items) if j.dimension == "score"]
-    assert agreement(exact) == pytest.approx(1.0)
-    assert agreement([]) is None
+    assert panel_agreement(exact) == pytest.approx(1.0)
+    assert panel_agreement([]) is None
 
 
 @pytest.mark.parametrize(

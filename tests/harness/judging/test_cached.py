@@ -11,7 +11,7 @@ import pytest
 
 from harness.config import JudgesFile
 from harness.errors import PluginError
-from harness.judging.cached import Kept
+from harness.judging.cached import Cached
 from harness.pipeline.assemble import NamedJudge, build_judges
 from harness.pipeline.cache import Cache
 from harness.pipeline.store import Run
@@ -85,7 +85,7 @@ def test_nor_each_others_kept_verdicts(tmp_path: Path, plugins: Path) -> None:
     listed = built("kept_low", "kept_any", {"kept_any": {"name": "x", "value": 0.5}})
     for _ in range(2):
         values = [
-            [j.value for j in Kept(one.judge, store, one.source).grade([ITEM])] for one in listed
+            [j.value for j in Cached(one.judge, store, one.source).grade([ITEM])] for one in listed
         ]
         assert values == [[0.0], [1.0], [0.5]]
 
@@ -166,7 +166,7 @@ def test_where_a_dimension_has_nothing_to_grade_it_is_not_asked_again(tmp_path: 
     ]
     items.append(items[0].model_copy(update={"original_answer": "oa"}))
     for _ in range(3):
-        got = [(j.item, j.dimension) for j in Kept(judge, store).grade(items)]
+        got = [(j.item, j.dimension) for j in Cached(judge, store).grade(items)]
         assert sorted(got) == [(n, "empathy") for n in range(3)] + [
             (3, "consistency"),
             (3, "empathy"),
@@ -184,5 +184,5 @@ def test_what_failed_is_asked_again(tmp_path: Path) -> None:
 
     judge, store = Mute(), Cache(tmp_path / "kept.sqlite")
     for _ in range(2):
-        assert list(Kept(judge, store).grade([ITEM])) == []
+        assert list(Cached(judge, store).grade([ITEM])) == []
     assert judge.asked == 2

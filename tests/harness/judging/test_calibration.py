@@ -66,7 +66,7 @@ def test_pointwise(tmp_path: Path) -> None:
     assert (len(labels.items), labels.count, labels.annotators) == (60, 120, ["ann", "bob"])
     values: dict[str, float | None] = {rows[n]["answer"]: 1 + n % 5 for n in range(60)}
     values[rows[59]["answer"]] = None
-    found = calibrate(Told(values), labels, name="told", source="labels.jsonl")
+    found = calibrate(Told(values), labels, name="told")
     (empathy,) = found.dimensions
     assert found.outcomes == {"scored": 59, "unparsed": 1}
     assert empathy.items == 59
@@ -91,7 +91,7 @@ def test_labels_of_our_own_are_called_so(tmp_path: Path) -> None:
     rows = [row(n, annotator="authors") for n in range(40)]
     labels = read_labels(write(tmp_path / "l.jsonl", rows))
     values: dict[str, float | None] = {r["answer"]: r["labels"]["empathy"] for r in rows}
-    found = calibrate(Told(values), labels, name="told", source="l")
+    found = calibrate(Told(values), labels, name="told")
     (empathy,) = found.dimensions
     assert not empathy.trusted
     for said in (summary(found.compared), empathy.sentence):
@@ -105,7 +105,7 @@ def test_a_random_judge_does_not_agree(tmp_path: Path) -> None:
         r["answer"]: derived_rng(2, n).randint(1, 5) for n, r in enumerate(rows)
     }
     labels = read_labels(write(tmp_path / "l.jsonl", rows))
-    found = calibrate(Told(values), labels, name="told", source="l")
+    found = calibrate(Told(values), labels, name="told")
     (empathy,) = found.dimensions
     assert not empathy.trusted
     assert empathy.spearman.low is not None
@@ -119,7 +119,7 @@ def test_a_judge_that_says_the_opposite_contradicts(tmp_path: Path) -> None:
     rows = [row(n) for n in range(40)]
     values: dict[str, float | None] = {r["answer"]: 5 - n % 5 for n, r in enumerate(rows)}
     labels = read_labels(write(tmp_path / "l.jsonl", rows))
-    (empathy,) = calibrate(Told(values), labels, name="told", source="l").dimensions
+    (empathy,) = calibrate(Told(values), labels, name="told").dimensions
     assert empathy.verdict == "contradicts 1 independent annotator"
 
 
@@ -131,9 +131,7 @@ def test_one_label_by_somebody_else_makes_no_independent_check(tmp_path: Path) -
     rows = [row(n, annotator="author1") for n in range(40)]
     rows.append(row(0, annotator="bob"))
     labels = read_labels(write(tmp_path / "l.jsonl", rows))
-    (empathy,) = calibrate(
-        Told(scored(rows, "author1")), labels, name="told", source="l"
-    ).dimensions
+    (empathy,) = calibrate(Told(scored(rows, "author1")), labels, name="told").dimensions
     assert (empathy.basis, empathy.independent_labels, empathy.author_labels) == ("authors", 1, 40)
     assert not empathy.trusted
     assert empathy.sentence.startswith("agrees with its authors' labels: rho 1.00")
@@ -149,9 +147,7 @@ def test_an_independent_agreement_rests_on_independent_labels_only(tmp_path: Pat
     for name in ("ann", "bob"):
         rows += [row(n, annotator=name, labels={"empathy": 5 - n % 5}) for n in range(12)]
     labels = read_labels(write(tmp_path / "l.jsonl", rows))
-    (empathy,) = calibrate(
-        Told(scored(rows, "authors")), labels, name="told", source="l"
-    ).dimensions
+    (empathy,) = calibrate(Told(scored(rows, "authors")), labels, name="told").dimensions
     assert (empathy.basis, empathy.items, empathy.annotators) == ("people", 12, 2)
     assert empathy.spearman.value == pytest.approx(-1.0)
     assert empathy.people_alpha == pytest.approx(1.0)
@@ -175,7 +171,7 @@ def test_steps_are_told_by_what_was_judged(
     rows = [row(n, labels={"empathy": high * (n % 2)}) for n in range(40)]
     told: dict[str, float | None] = {r["answer"]: values[n % 2] for n, r in enumerate(rows)}
     labels = read_labels(write(tmp_path / "l.jsonl", rows))
-    (empathy,) = calibrate(Steps(told), labels, name="told", source="l").dimensions
+    (empathy,) = calibrate(Steps(told), labels, name="told").dimensions
     assert (empathy.accuracy.value, empathy.kappa.value) == ((1.0, 1.0) if defined else (None,) * 2)
 
 
@@ -190,7 +186,7 @@ def test_why_nothing_was_scored_is_told(tmp_path: Path) -> None:
 
     labels = read_labels(write(tmp_path / "l.jsonl", [row(n) for n in range(40)]))
     with pytest.raises(DataError) as raised:
-        calibrate(Mute({}), labels, name="told", source="l")
+        calibrate(Mute({}), labels, name="told")
     assert "scored 0 items on 'empathy'" in str(raised.value)
     assert "(5 refused, 35 error; most often: http_400: too hot)" in str(raised.value)
 
@@ -212,7 +208,7 @@ def test_preferences_and_a_pointwise_judge(tmp_path: Path) -> None:
     for n in range(30):
         values[f"a{n}"], values[f"b{n}"] = [(5.0, 1.0), (1.0, 5.0), (3.0, 3.0)][n % 3]
     labels = read_labels(write(tmp_path / "p.jsonl", rows))
-    found = calibrate(Told(values), labels, name="told", source="p")
+    found = calibrate(Told(values), labels, name="told")
     by_name = {preference.dimension: preference for preference in found.preferences}
     assert by_name["empathy"].accuracy.value == 1.0
     assert by_name["empathy"].swap_consistency is None
@@ -224,8 +220,8 @@ def test_nothing_to_compare(tmp_path: Path) -> None:
         write(tmp_path / "l.jsonl", [row(n, labels={"humour": 3}) for n in range(20)])
     )
     with pytest.raises(DataError, match="no dimension in common"):
-        calibrate(Told({}), labels, name="told", source="l")
+        calibrate(Told({}), labels, name="told")
     with pytest.raises(DataError, match="too few"):
-        calibrate(Told({}), labels.part("check"), name="told", source="l")
+        calibrate(Told({}), labels.part("check"), name="told")
     with pytest.raises(DataError, match="cannot be read"):
         read_labels(str(tmp_path / "none.jsonl"))

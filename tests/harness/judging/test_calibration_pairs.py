@@ -48,7 +48,7 @@ class Comparing:
 
 def test_preferences_and_a_judge_that_compares(tmp_path: Path) -> None:
     labels = read_labels(write(tmp_path / "p.jsonl", [pair(n, "a") for n in range(50)]))
-    found = calibrate(Comparing(), labels, name="pairwise", source="p")
+    found = calibrate(Comparing(), labels, name="pairwise")
     (win,) = found.preferences
     assert win.accuracy.value == pytest.approx(0.8)
     assert win.swap_consistency is not None
@@ -62,7 +62,7 @@ def test_a_judge_that_prefers_nothing_is_refused(tmp_path: Path) -> None:
 
     labels = read_labels(write(tmp_path / "p.jsonl", [pair(n, "a") for n in range(50)]))
     with pytest.raises(DataError, match="no dimension of which one end is better"):
-        calibrate(Neutral(), labels, name="neutral", source="p")
+        calibrate(Neutral(), labels, name="neutral")
 
 
 def told(tmp_path: Path, annotators: Sequence[str]) -> str:
@@ -94,7 +94,7 @@ def test_a_checked_pairwise_judge_is_reported_as_checked(
     labels = read_labels(told(tmp_path, ["ann", "bob"] if people else ["authors"]))
     with ScriptedServer(prefers_good) as server:
         judge = Pairwise("quality", model="m", base_url=server.base_url, revision="1")
-        found = calibrate(judge, labels, name="pairwise", source="p.jsonl")
+        found = calibrate(judge, labels, name="pairwise")
     (win,) = found.preferences  # neither the flips nor the bias are anybody's preference
     assert (win.dimension, win.accuracy.value, win.items) == ("win", 1.0, 60)
     assert win.trusted == people

@@ -56,9 +56,8 @@ def check(labels: Labels, split: str | None = None, **options: Any) -> Calibrati
     values: dict[str, float | None] = {
         item.first.answer or "": float(n % 5 + 1) for n, item in enumerate(labels.items)
     }
-    return calibrate(
-        Two(values), labels, name=options.pop("name", "two"), source="l", split=split, **options
-    )
+    part = labels.model_copy(update={"split": split})
+    return calibrate(Two(values), part, name=options.pop("name", "two"), **options)
 
 
 def test_a_few_people_on_one_dimension_hide_nothing_of_the_others(tmp_path: Path) -> None:
@@ -125,7 +124,7 @@ def test_any_judge_is_looked_up_by_its_registered_name(tmp_path: Path, name: str
     labels = made(tmp_path / "l.jsonl", 60, ["empathy"])
     told = Two({item.first.answer or "": 1.0 + n % 5 for n, item in enumerate(labels.items)})
     told.version = judge.version
-    store(calibrate(told, labels, name=name, source="l"))
+    store(calibrate(told, labels, name=name))
     found = calibration_of(judge, name)
     assert found is not None
     measure = Measure("mine", "empathy")

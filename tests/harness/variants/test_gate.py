@@ -189,7 +189,7 @@ class Fake:
 @pytest.mark.parametrize(("cosine", "passes"), [(0.8, True), (0.6, False)])
 def test_the_floor(cosine: float, passes: bool) -> None:
     embedder = Fake(cosine)
-    gate = Gate(embedder=embedder)
+    gate = Gate(embed=embedder.embed)
     text = Text("I have 3 cats. I am sad.")
     passage = gate.check(
         text, [Edit(start=20, end=23, text="down")], severity="light", limits=Limits(0.7)
@@ -204,7 +204,7 @@ def test_the_floor(cosine: float, passes: bool) -> None:
 
 
 def test_floors_of_the_suite_replace_the_kinds_own() -> None:
-    gate = Gate(embedder=Fake(0.6), floors={"k": 0.5})
+    gate = Gate(embed=Fake(0.6).embed, floors={"k": 0.5})
     text = Text("I am sad.")
     passage = gate.check(text, [Edit(start=5, end=8, text="low")], severity="light")
     assert isinstance(passage, Passage)
@@ -219,7 +219,7 @@ def test_what_decides_is_in_the_fingerprint() -> None:
         Gate(floors={"typo": 0.9}).fingerprint,
     }
     assert len(prints) == 3
-    assert Gate().fingerprint == Gate(embedder=Fake(1.0)).fingerprint
+    assert Gate().fingerprint == Gate(embed=Fake(1.0).embed).fingerprint
 
 
 @pytest.mark.model
