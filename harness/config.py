@@ -1,4 +1,4 @@
-"""A suite: what is asked of whom, how it is reworded and who judges."""
+"""The config of a suite: data, subjects, perturbations, judges and probes."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ class Section(BaseModel):
 
 
 class DataSpec(Section):
-    """A data set and which of its fields hold what.
+    """A data set and its fields.
 
     Attributes:
         path: A JSONL, JSON, CSV, TSV or Parquet file, ``bundled:data/...``, or ``hub:owner/name``.
         split: Split of a hub data set.
         revision: Revision of a hub data set.
-        prompt: Field with the prompt; found by itself where it has a usual name.
+        prompt: Field with the prompt; detected where it has a usual name.
         reference: Field with the reference answer; likewise.
-        context: Field with further input that is put below the prompt (Alpaca's ``input``).
+        context: Field with further input, which is put below the prompt (Alpaca's ``input``).
         messages: Field with a chat-style list of ``{"role", "content"}``.
         id: Field with the id.
         limit: Use this many prompts, drawn by the suite's seed.
-        only: ``clean`` keeps prompts that do not stand in the training data.
-        duplicates: ``first`` asks a prompt that stands there several times once (the number is
-            reported); ``keep`` asks it as often as it stands there.
+        only: ``clean`` keeps prompts that are not in the training data.
+        duplicates: ``first`` asks duplicates of a prompt once (their number is reported); ``keep``
+            asks every one.
     """
 
     path: str
@@ -123,7 +123,7 @@ class PerturbationSpec(PluginSpec):
 
 
 class JudgeSpec(PluginSpec):
-    """A judge; ``name`` gives a second instance a name of its own, ``repeats`` asks it n times."""
+    """A judge; ``name`` tells a second instance from the first, ``repeats`` asks it n times."""
 
     @property
     def label(self) -> str:
@@ -178,7 +178,7 @@ class SubjectSpec(Section):
         model: ``embedded:smollm2-135m``, a local folder, a hub id, ``openai:NAME`` or ``scripted:…``.
         adapters: LoRA folders on top of the base weights.
         template: Prompt template with ``{prompt}`` where the tokenizer has no chat template.
-        system_prompt: Put in front of every conversation.
+        system_prompt: Put before every conversation.
     """
 
     name: str = Field(min_length=1)
@@ -207,7 +207,8 @@ class SuiteSection(Section):
         name: Names the run folder ``runs/<name>``.
         seed: Every random choice derives from it and the item's own id.
         variants_per_kind: Replicates of each kind and severity.
-        variants_per_prompt: At least this many variants a prompt; filler replicates make up.
+        variants_per_prompt: At least this many variants a prompt; filler replicates make up for
+            what is missing.
         repeats: Answers to every variant (for sampling at a temperature above 0).
         similarity_gate: Hold variants to their kind's similarity floor (MiniLM).
         resamples: Bootstrap and permutation resamples.
@@ -223,15 +224,15 @@ class SuiteSection(Section):
 
 
 class ProbesSection(Section):
-    """How hard a run looks for memorising; without this section it does not.
+    """How hard a run looks for memorisation; without this section it does not look.
 
     Attributes:
         training: Training prompts to probe, drawn by the suite's seed.
         clean: Clean prompts of ``data`` to probe beside them, likewise.
         variants: Rewordings of each training prompt, made by the suite's own perturbations.
-        prefix: Share of a reference's words that is shown before the subject goes on from there.
+        prefix: Share of a reference's words that is shown; the subject continues from there.
         max_new_tokens: Length of the answers and continuations.
-        canaries: Key file of ``jostle audit --plant``; its secrets must stand in the training data.
+        canaries: Key file of ``jostle audit --plant``; the training data must hold its secrets.
         canary_candidates: Rivals of each secret that are rated beside it.
     """
 
@@ -245,7 +246,7 @@ class ProbesSection(Section):
 
 
 class Suite(Section):
-    """Everything that ``jostle run`` needs to know."""
+    """Everything that ``jostle run`` needs."""
 
     suite: SuiteSection = SuiteSection()
     plugins: tuple[str, ...] = ()
@@ -280,16 +281,16 @@ class Suite(Section):
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         names = [subject.name for subject in self.subjects]
-        _refuse_twice("subjects", names)
+        _refuse_duplicates("subjects", names)
         if self.baseline is not None and self.baseline not in names:
             raise ValueError(
                 f"baseline {self.baseline!r} is none of the subjects: {', '.join(names)}"
             )
-        _refuse_twice(
+        _refuse_duplicates(
             "perturbations",
             [f"{p.name}/{severity}" for p in self.perturbations for severity in p.severities],
         )
-        _refuse_twice("judges", [judge.label for judge in self.judges])
+        _refuse_duplicates("judges", [judge.label for judge in self.judges])
         if self.data.only == "clean" and not self.training_data:
             raise ValueError("data.only is 'clean', but no training_data is named to check against")
         if self.probes is not None and not self.training_data:
@@ -332,15 +333,15 @@ def _merge(defaults: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _refuse_twice(where: str, names: Sequence[str]) -> None:
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        hint = "; give one of them a name of its own (name: …)" if where == "judges" else ""
-        raise ValueError(f"{where}: {', '.join(twice)} is listed twice{hint}")
+def _refuse_duplicates(where: str, names: Sequence[str]) -> None:
+    duplicates = sorted({name for name in names if names.count(name) > 1})
+    if duplicates:
+        hint = "; give one of them another name (name: …)" if where == "judges" else ""
+        raise ValueError(f"{where}: {', '.join(duplicates)} is listed twice{hint}")
 
 
 class JudgesFile(Section):
-    """A YAML file with nothing but ``judges:`` (and the plug-in files they need)."""
+    """A YAML file that holds ``judges:`` alone (and the plug-in files that they need)."""
 
     judges: tuple[JudgeSpec, ...] = Field(min_length=1)
     plugins: tuple[str, ...] = ()

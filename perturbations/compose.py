@@ -5,17 +5,15 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from harness.errors import PluginError
 from harness.protocols import Limits, PerturbationTraits
 from harness.text.edits import apply_edits
+from harness.text.parse import Text
 from harness.util.digest import digest
 from harness.variants.kinds import Kind, make_kind
 from perturbations.common import LEVELS, Level, check_level
-
-if TYPE_CHECKING:
-    from harness.text.parse import Text
 
 Step = str | Mapping[str, Mapping[str, Any] | None]
 
@@ -48,8 +46,6 @@ class Compose:
 
     def __call__(self, text: Text, rng: random.Random) -> str | None:
         """Propose the whole new text, or None where fewer than two steps apply."""
-        from harness.text.parse import Text as Parsed
-
         current, applied = text, 0
         for kind in self.kinds:
             proposed = kind.plugin(current, rng)
@@ -57,7 +53,7 @@ class Compose:
                 continue
             raw = proposed if isinstance(proposed, str) else apply_edits(current.raw, proposed)
             if raw != current.raw:
-                current, applied = Parsed(raw), applied + 1
+                current, applied = Text(raw), applied + 1
         return current.raw if applied >= 2 else None
 
 

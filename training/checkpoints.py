@@ -43,8 +43,8 @@ def latest(output_dir: Path, made_from: str, *, clean: bool = True) -> Path | No
                 shutil.rmtree(folder, ignore_errors=True)
         elif owner != made_from:
             raise ConfigError(
-                f"{output_dir} holds checkpoints of another training (config or data have changed);"
-                " choose another output_dir, or start anew with --fresh"
+                f"{output_dir} has checkpoints of another training (config or data have changed);"
+                " choose another output_dir, or remove them with --fresh"
             )
         else:
             complete[int(name[1])] = folder

@@ -9,6 +9,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from harness.config import DataSpec, Section, load_yaml
+from harness.models.checkpoints import Dtype, Quantization
 from harness.models.prompting import check_template
 
 Method = Literal["full", "lora", "qlora-4bit", "qlora-8bit"]
@@ -72,7 +73,7 @@ class TrainingConfig(Section):
     revision: str | None = None
     objective: ObjectiveName = "sft"
     method: Method = "lora"
-    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    dtype: Dtype = "auto"
     output_dir: str
     train_data: DataSpec
     validation_data: DataSpec | None = None
@@ -159,7 +160,9 @@ class TrainingConfig(Section):
             if name.startswith(FORBIDDEN_ARGUMENTS):
                 raise ValueError(f"{name!r} cannot be set here: nothing leaves this machine")
             if name in cls.model_fields:
-                raise ValueError(f"{name!r} is a field of its own: move it out of extra_arguments")
+                raise ValueError(
+                    f"{name!r} is a field of the config: move it out of extra_arguments"
+                )
         return extra
 
     @model_validator(mode="after")
@@ -234,7 +237,7 @@ class TrainingConfig(Section):
         return not self.best_metric.endswith(("loss", "perplexity", "refusal_rate"))
 
     @property
-    def quantization(self) -> Literal["4bit", "8bit"] | None:
+    def quantization(self) -> Quantization | None:
         """Return the quantisation of the base; None where it is not quantised."""
         if self.method == "qlora-4bit":
             return "4bit"

@@ -61,7 +61,7 @@ def loss_figures(curve: Curve, best_step: int | None) -> dict[str, Any]:
 
     Args:
         curve: The logged rows.
-        best_step: The step whose weights were kept, where that is not the last one.
+        best_step: Step of the final weights, where that is not the last one.
     """
     training, losses = series(curve, "loss"), series(curve, "eval_loss")
     after = next((value for step, value in losses if step == best_step), None)

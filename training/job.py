@@ -75,7 +75,7 @@ class Job:
         """Run the loop from ``start``, a checkpoint, or from the beginning.
 
         Raises:
-            JostleError: A loss that is not finite, or a full disk; the log says so too.
+            JostleError: A loss that is not finite, or a full disk; the log records it too.
         """
         if start is not None:
             self._trainer.args.eval_on_start = False

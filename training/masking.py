@@ -56,7 +56,7 @@ class EncodingCounts:
 
 
 class _NoRoom(Exception):
-    """The fixed part of the prompt fills the whole sequence."""
+    """Raised where the fixed part of a prompt leaves no room for its content."""
 
 
 def turns(sample: Sample, which: str = "all") -> Iterator[tuple[tuple[Message, ...], str]]:

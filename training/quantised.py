@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 from harness.errors import ModelError
+from harness.models.checkpoints import Quantization
 from harness.models.libraries import (
     first_line,
     has_bitsandbytes,
@@ -13,7 +14,7 @@ from harness.models.libraries import (
 )
 
 
-def check_available(bits: Literal["4bit", "8bit"], device: str) -> None:
+def check_available(bits: Quantization, device: str) -> None:
     """Stop before anything is loaded where bitsandbytes cannot quantise on ``device``.
 
     A small layer is the test: a build without kernels for the device imports well and fails only

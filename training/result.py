@@ -53,7 +53,7 @@ def finished(output: Path, made_from: str | None = None) -> TrainingResult | Non
     if made_from is not None and log.get("made_from") != made_from:
         raise ConfigError(
             f"{output} holds a finished training of another config or other data;"
-            " choose another output_dir, or train anew with --fresh"
+            " choose another output_dir, or replace it with --fresh"
         )
     return TrainingResult(
         output, log["summary"]["steps"], log["summary"], log["curve"], log["warnings"]

@@ -112,7 +112,7 @@ class RewardJudge:
             return TrainingConfig.model_validate(self._trained.config)
         except ValidationError as error:
             raise ModelError(
-                f"reward judge: {self._folder} holds a config that this version cannot read; train"
+                f"reward judge: {self._folder} has a config that this version cannot read; train"
                 " it again"
             ) from error
 

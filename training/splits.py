@@ -58,7 +58,7 @@ def grouped_split(
     """Hold out about ``fraction`` of the rows, near-duplicate prompts all on one side.
 
     Args:
-        samples: The rows, in any order; their order is kept on both sides.
+        samples: The rows, in any order, which both sides preserve.
         fraction: Share of the rows to hold out, between 0 and 1.
         seed: Seed of the draw, which depends on the set of prompts and not on their order.
         embed: Texts to unit vectors; the process-wide MiniLM by default.

@@ -76,7 +76,7 @@ class Watched:
         )
 
     def _unround_lora(self) -> None:
-        """Turn LoRA weights to fp32: TRL holds them in bfloat16 on a quantised base and loses small steps."""
+        """Restore fp32 LoRA weights: on a quantised base TRL makes them bf16, which loses small steps."""
         model = self.model  # type: ignore[attr-defined]
         if getattr(model, "is_quantized", False):
             for parameter in model.parameters():

@@ -1,18 +1,21 @@
-"""What several subcommands do alike."""
+"""Helpers that several subcommands share."""
 
 from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 import click
+from pydantic import ValidationError
 
 from harness.config import Suite
 from harness.data.rows import HUB
-from harness.errors import StoreError
+from harness.errors import ConfigError, DataError, StoreError
 from harness.pipeline.assemble import assemble
 from harness.pipeline.runner import Outcome
 from harness.pipeline.session import Launch, open_session
@@ -36,6 +39,31 @@ def launch_command() -> str:
 def run_folder(suite: Suite, out: Path | None) -> Path:
     """Return where a suite's run goes: ``--out``, else ``runs/<name>``."""
     return out or Path("runs") / suite.suite.name
+
+
+def suite_of_run(run_dir: Path, sections: Mapping[str, Any] = MappingProxyType({})) -> Suite:
+    """Load the suite that a run was made with.
+
+    Args:
+        run_dir: The run folder.
+        sections: Sections that replace those of the suite.
+
+    Raises:
+        DataError: The folder holds a comparison, which has no suite.
+        ConfigError: The suite does not fit; one line with file and field.
+        StoreError: There is no run in the folder.
+    """
+    stored = Run.open(run_dir).manifest().suite
+    if not stored:
+        raise DataError(f"{run_dir} is a comparison: make it again from its runs")
+    try:
+        return Suite.model_validate({**stored, **sections})
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        field = ".".join(("suite", *map(str, first["loc"])))
+        raise ConfigError(
+            f"{run_dir / 'manifest.json'}: {field}: {first['msg'].removeprefix('Value error, ')}"
+        ) from None
 
 
 def refuse_overwriting(targets: Iterable[Path], sources: Iterable[str]) -> None:

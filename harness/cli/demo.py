@@ -12,11 +12,11 @@ import click
     "--out", type=click.Path(path_type=Path), default=Path("runs/demo"), show_default=True
 )
 def command(out: Path) -> int:
-    """Train a small LoRA adapter on the bundled counselling sample and jostle it.
+    """Train a small LoRA adapter on the bundled counselling sample and test it.
 
-    About ten minutes on two cores and no network: 30 training steps of the embedded model
-    (SmolLM2-135M-Instruct), 24 prompts that it was not trained on, five kinds of variants, base and
-    adapter answering every one. Stop at any time; the same command goes on from there.
+    About ten minutes on two cores, without a network: 30 training steps of the embedded model
+    (SmolLM2-135M-Instruct), 24 prompts that it was not trained on, five kinds of variants, each
+    answered by base and adapter. Stop at any time; the same command resumes.
     """
     from harness.cli.common import launch_command, open_context, print_outcome
     from harness.cli.train import train_with_progress

@@ -11,8 +11,18 @@ import click
     required=False,
     type=click.Choice(["perturbations", "judges", "models", "suites", "training", "data"]),
 )
-def command(what: str | None) -> int:
+@click.option(
+    "--schema", type=click.Choice(["summary"]), help="Print the JSON schema of a file of a run."
+)
+def command(what: str | None, schema: str | None) -> int:
     """List everything that can be named in a suite, each with one line; or only WHAT."""
+    if schema is not None:
+        import json
+
+        from harness.analysis import Summary
+
+        click.echo(json.dumps(Summary.model_json_schema(), indent=1))
+        return 0
     from harness.cli.listing import listing
 
     sections = listing()

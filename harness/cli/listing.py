@@ -20,7 +20,7 @@ _MODELS = (
 
 
 def listing() -> dict[str, list[tuple[str, str]]]:
-    """Sections of (name, one line)."""
+    """Return sections of (name, one line)."""
     return {
         "perturbations": [(name, perturbations.describe(name)) for name in perturbations.names()],
         "judges": [(name, judges.describe(name)) for name in judges.names()],
@@ -35,9 +35,9 @@ def listing() -> dict[str, list[tuple[str, str]]]:
 
 
 def _headers(folder: str) -> list[tuple[str, str]]:
-    """Each YAML with the second line of its header: the first is the command that runs it."""
+    """List each YAML with the second line of its header; the first is the command that runs it."""
     root = configs_root() / folder
-    found = []
+    rows = []
     for path in sorted(root.rglob("*.yaml")):
         comments = [
             line.lstrip("# ").rstrip()
@@ -45,8 +45,8 @@ def _headers(folder: str) -> list[tuple[str, str]]:
             if line.startswith("#")
         ]
         line = comments[1] if len(comments) > 1 else ""
-        found.append((str(path.relative_to(root).with_suffix("")), line))
-    return found
+        rows.append((str(path.relative_to(root).with_suffix("")), line))
+    return rows
 
 
 def _rows(path: Path) -> int:

@@ -1,4 +1,4 @@
-"""The ``jostle`` command: finds subcommands lazily and turns errors into one line."""
+"""The ``jostle`` command: loads subcommands lazily and turns errors into one line."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from harness.util.suggestions import did_you_mean
 
 _COMMANDS = {
     "demo": "Everything, small, offline: train an adapter, run the suite, write the report.",
-    "run": "Perturb, generate, judge, analyse, report; resumes by itself.",
+    "run": "Perturb, generate, judge, analyse, report; resumes automatically.",
     "probe": "Learned or memorised: the probes of a suite alone.",
     "perturb": "Variants only, to look at.",
     "judge": "Judge an existing run again.",
@@ -81,8 +81,8 @@ def main() -> None:
     except JostleError as error:
         click.echo(f"jostle: error: {error}", err=True)
         sys.exit(2)
-    except (KeyboardInterrupt, click.exceptions.Abort):  # click makes the one the other
-        click.echo("\njostle: stopped; run the same command again to go on from here", err=True)
+    except (KeyboardInterrupt, click.exceptions.Abort):  # click turns the one into the other
+        click.echo("\njostle: stopped; run the same command again to resume", err=True)
         sys.exit(130)
     except BrokenPipeError:
         sys.exit(1)

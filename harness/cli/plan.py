@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,6 +14,7 @@ from harness.util.formatting import duration
 if TYPE_CHECKING:
     from harness.config import Suite
     from harness.memorisation.prompt_choice import ProbeWorkload
+    from harness.pipeline.planning import Power, SuiteCost
     from harness.records import Sample
 
 
@@ -32,7 +33,7 @@ def command(
     effect: float | None,
     prompts: int | None,
 ) -> int:
-    """Say what SUITE could see and what it will cost. Loads no model and asks nobody.
+    """Say what SUITE can show and what it will cost. Loads no model and sends no request.
 
     The spread comes from --pilot (the folder of a run) or from --sd, in the units of the measure.
     With --effect it also says how many prompts are needed to see that with 80 % probability.
@@ -47,10 +48,6 @@ def command(
     from harness.util.resources import shipped
 
     loaded = load_suite(shipped(suite, "suites"), overrides)
-    if pilot is None and sd is None:
-        raise ConfigError(
-            "a plan needs the spread of the differences: give --pilot RUN (a smaller run) or --sd"
-        )
     for path in loaded.plugins:
         load_plugin_file(Path(path))
     rows, training = load(loaded.data), []
@@ -61,33 +58,35 @@ def command(
         rows, _ = mark_leaked(rows, training)
     chosen, _ = select(rows, loaded.data, loaded.suite.seed)
     count = prompts or len(chosen)
-    summary: dict[str, Any] | None = (
-        None if pilot is None else Run.open(pilot).summary().model_dump(mode="json")
-    )
-    spreads = planning.stated_spreads(sd) if sd is not None else None
-    if spreads is None:
-        assert summary is not None
+    summary = None if pilot is None else Run.open(pilot).summary()
+    if sd is not None:
+        spreads = planning.stated_spreads(sd)
+    elif summary is not None:
         spreads = planning.spreads_of_pilot(summary)
+    else:
+        raise ConfigError(
+            "a plan needs the spread of the differences: give --pilot RUN (a smaller run) or --sd"
+        )
     characters = sum(len(s.prompt) for s in chosen) / max(len(chosen), 1)
     _print_power(planning.power(spreads, count, effect=effect), effect)
     llm = {j.label: declared_traits(judges.get(j.name)).llm for j in loaded.judges}
     _print_cost(
-        planning.cost(
+        planning.suite_cost(
             loaded,
             prompts=count,
             characters=characters,
             llm_judges=llm,
             pilot=summary,
-            probed=_probed(loaded, training, chosen),
+            probes=_probe_workload(loaded, training, chosen),
         )
     )
     return 0
 
 
-def _probed(
+def _probe_workload(
     loaded: Suite, training: Sequence[Sample], chosen: Sequence[Sample]
 ) -> ProbeWorkload | None:
-    """What the probes will ask, where the suite has them."""
+    """Count what the probes will ask of each subject; None where the suite has no probes."""
     from harness.memorisation.canaries import read_canary_key
     from harness.memorisation.prompt_choice import probe_workload, usable_samples
 
@@ -104,7 +103,7 @@ def _probed(
     )
 
 
-def _print_power(rows: list[Any], effect: float | None) -> None:
+def _print_power(rows: Sequence[Power], effect: float | None) -> None:
     from harness.pipeline.planning import QUESTIONS
 
     click.echo(f"With {rows[0].prompts} prompts this suite sees, in 80 % of runs, a true")
@@ -115,7 +114,7 @@ def _print_power(rows: list[Any], effect: float | None) -> None:
         click.echo(f"{line}  (spread {row.spread.sd:.3g}, {row.spread.source})")
 
 
-def _print_cost(cost: Any) -> None:
+def _print_cost(cost: SuiteCost) -> None:
     click.echo(f"It will cost, for {cost.prompts:,} prompts:")
     click.echo(
         f"  {cost.answers:,} answers: about {cost.prompt_tokens:,} tokens read,"

@@ -23,9 +23,9 @@ import click
 def command(
     run_dirs: tuple[Path, ...], out: Path | None, baseline: str | None, exported: bool
 ) -> int:
-    """Analyse RUN again from its records and write its report anew. Loads no model and no judge.
+    """Analyse RUN again from its records and write its report again. Loads no model under test.
 
-    With several runs: put them side by side on the prompts they share, with paired tests.
+    With several runs: compare them on the prompts that they share, with paired tests.
     """
     if len(run_dirs) > 1:
         return _compare(run_dirs, out or run_dirs[0].parent / "comparison", baseline, exported)
@@ -35,16 +35,10 @@ def command(
 
 
 def _again(run_dir: Path, exported: bool) -> int:
-    from harness.cli.common import open_context, print_outcome
-    from harness.config import Suite
-    from harness.errors import DataError
+    from harness.cli.common import open_context, print_outcome, suite_of_run
     from harness.pipeline import runner
-    from harness.pipeline.store import Run
 
-    stored = Run.open(run_dir).manifest().suite
-    if not stored:
-        raise DataError(f"{run_dir} is a comparison: make it again from its runs")
-    with open_context(Suite.model_validate(stored), run_dir) as context:
+    with open_context(suite_of_run(run_dir), run_dir) as context:
         outcome = runner.finish(context, runner.REPORTING)
         if exported:
             _export(run_dir)

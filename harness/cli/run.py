@@ -17,8 +17,8 @@ from harness.cli.common import overrides_argument
 def command(suite: Path, overrides: tuple[str, ...], out: Path | None, retry_failed: bool) -> int:
     """Run SUITE (a YAML file, or the name of a shipped suite) and write its report.
 
-    Finished work is never done twice: stop at any time and run the same command to go on. Any field
-    can be set from here, for example suite.seed=7 data.limit=40 subjects.1.adapters=[my/adapter].
+    Finished work is never done twice: stop at any time and run the same command to resume. Any field
+    can be set here, for example suite.seed=7 data.limit=40 subjects.1.adapters=[my/adapter].
     """
     from harness.cli.common import launch_command, open_context, print_outcome, run_folder
     from harness.config import load_suite

@@ -27,7 +27,7 @@ _PLAIN_EVERY_S = 15.0
 
 
 def reporter() -> progress.Progress:
-    """Bars where standard error is a terminal, else one plain line now and then."""
+    """Return bars where standard error is a terminal, else a plain line now and then."""
     return Bars() if sys.stderr.isatty() else Lines()
 
 
@@ -45,7 +45,7 @@ class Bars:
 
     @contextmanager
     def stage(self, title: str, total: int) -> Iterator[progress.Task]:
-        """One bar, which stays when it is done."""
+        """Show one bar, which stays when it is done."""
         columns = (
             TextColumn("{task.description:<22}"),
             BarColumn(),
@@ -59,7 +59,7 @@ class Bars:
             yield _Bar(bars, bars.add_task(title, total=total))
 
     def note(self, text: str) -> None:
-        """One line above the bars."""
+        """Print one line above the bars."""
         self._console.print(text, highlight=False, markup=False)
 
 
@@ -76,13 +76,13 @@ class Lines:
 
     @contextmanager
     def stage(self, title: str, total: int) -> Iterator[progress.Task]:
-        """A line at the start, now and then, and at the end."""
+        """Print a line now and then, and at the end."""
         task = _Line(title, total)
         yield task
         task.end()
 
     def note(self, text: str) -> None:
-        """One line."""
+        """Print one line."""
         print(text, file=sys.stderr, flush=True)
 
 

@@ -13,15 +13,15 @@ from harness.cli.common import overrides_argument
 @click.argument("config", type=click.Path(path_type=Path))
 @overrides_argument
 @click.option("--out", type=click.Path(path_type=Path), help="Study folder (default runs/<name>).")
-@click.option("--dry-run", is_flag=True, help="Say what it would cost, and stop.")
+@click.option("--dry-run", is_flag=True, help="Estimate the cost, and stop.")
 @click.option("--engine", type=click.Choice(["local", "ray"]), default="local", show_default=True)
 def command(
     config: Path, overrides: tuple[str, ...], out: Path | None, dry_run: bool, engine: str
 ) -> int:
     """Train every cell of CONFIG's grid, put each under its suite, and compare them in one report.
 
-    CONFIG is a YAML file or the name of a shipped study. Stop at any time; the same command goes on
-    from there. A training that fails is recorded, and the others go on.
+    CONFIG is a YAML file or the name of a shipped study. Stop at any time; the same command resumes.
+    A training that fails is recorded, and the others continue.
     """
     from harness.cli.common import launch_command
     from harness.cli.show import reporter
@@ -45,7 +45,7 @@ def command(
         click.echo(finding)
     if outcome.failed:
         click.echo(
-            f"{outcome.failed} cells failed; the report says why, the same command tries again"
+            f"{outcome.failed} cells failed; the report gives the reasons, the same command retries them"
         )
     click.echo(f"{outcome.report}: {study.study.name}")
     return 1 if outcome.failed else 0

@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 @click.command(short_help="Make an adapter.")
 @click.argument("config", type=click.Path(path_type=Path))
 @overrides_argument
-@click.option("--fresh", is_flag=True, help="Train anew where an earlier training lies.")
+@click.option("--fresh", is_flag=True, help="Remove an earlier training in the folder first.")
 def command(config: Path, overrides: tuple[str, ...], fresh: bool) -> int:
     """Train as CONFIG says (a YAML file, or the name of a shipped training config).
 
     Fields are those of Hugging Face TrainingArguments and PEFT LoraConfig, and any can be set from
-    here: learning_rate=1e-5 max_steps=60. An interrupted training goes on from its last checkpoint;
-    a finished one is not done again.
+    here: learning_rate=1e-5 max_steps=60. An interrupted training resumes from its last checkpoint;
+    a finished one is not repeated.
     """
     from harness.cli.show import reporter
     from harness.util.resources import shipped
@@ -49,12 +49,12 @@ def train_with_progress(
         progress.note(f"training {config.method} on {config.train_data.path}")
         result = train(config, progress=watch, fresh=fresh)
     if not watch.began:
-        progress.note(f"{result.output_dir}: trained already ({result.steps} steps)")
+        progress.note(f"{result.output_dir}: already trained ({result.steps} steps)")
     return result
 
 
 def describe(result: TrainingResult) -> str:
-    """One line: where it lies and what the validation loss did."""
+    """Return one line: folder, steps and validation loss."""
     before, after = (result.summary.get(f"eval_loss_{when}") for when in ("before", "after"))
     losses = ""
     if after is not None:
@@ -65,7 +65,7 @@ def describe(result: TrainingResult) -> str:
 
 
 class _Watch:
-    """Turns the trainer's events into a bar and notes."""
+    """Handler that shows a training's events as a progress bar and notes."""
 
     def __init__(self, progress: Progress, stack: ExitStack) -> None:
         self._progress, self._stack = progress, stack
@@ -74,7 +74,7 @@ class _Watch:
 
     @property
     def began(self) -> bool:
-        """Whether any training took place."""
+        """Return whether any training took place."""
         return self._task is not None
 
     def __call__(self, event: dict[str, Any]) -> None:

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from harness.analysis.memorisation_schema import GroupDifference, PairedDifference, ProbeLevel
-from harness.analysis.test_family import number
+from harness.analysis.test_family import BootstrapSettings, number
 from harness.memorisation.copying import Closeness
 from harness.records import Probe
 from harness.stats.bootstrap import studentised_bootstrap
@@ -71,31 +71,16 @@ def token_counts(base: Iterable[Probe], tuned: Iterable[Probe]) -> list[tuple[in
 
 
 @dataclass(frozen=True)
-class Resampling:
-    """How intervals are made.
-
-    Attributes:
-        seed: Seed of the run.
-        resamples: Bootstrap resamples.
-        level: Confidence level.
-    """
-
-    seed: int
-    resamples: int = 10_000
-    level: float = 0.95
-
-
-@dataclass(frozen=True)
 class PromptMeans:
     """Means over prompts with their intervals; each has a random stream of its own.
 
     Attributes:
         subject: The subject whose values they are.
-        resampling: How the intervals are made.
+        settings: How the intervals are made.
     """
 
     subject: str
-    resampling: Resampling
+    settings: BootstrapSettings
 
     def paired(self, name: str, values: ValueByPrompt) -> PairedDifference | None:
         """Estimate the mean of paired values; None where there are none."""
@@ -105,8 +90,8 @@ class PromptMeans:
         interval = studentised_bootstrap(
             column,
             rng=self._rng(name),
-            resamples=self.resampling.resamples,
-            level=self.resampling.level,
+            resamples=self.settings.resamples,
+            level=self.settings.level,
         )
         n, se = int(interval.n[0]), float(interval.se[0])
         low, high = float(interval.low[0]), float(interval.high[0])
@@ -134,8 +119,8 @@ class PromptMeans:
             (_column(training), _column(clean)),
             rng=self._rng(name),
             weights=weights,
-            resamples=self.resampling.resamples,
-            level=self.resampling.level,
+            resamples=self.settings.resamples,
+            level=self.settings.level,
         )
         return GroupDifference(
             mean=number(float(interval.mean[0])),
@@ -146,7 +131,7 @@ class PromptMeans:
         )
 
     def _rng(self, name: str) -> np.random.Generator:
-        seed = derived_seed(self.resampling.seed, "memorisation", self.subject, name)
+        seed = derived_seed(self.settings.seed, "memorisation", self.subject, name)
         return np.random.default_rng(seed)
 
 

@@ -11,11 +11,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from harness.analysis.memorisation_schema import CanaryExposure, Memorisation, ProbeFailureCount
 from harness.analysis.summary_schema import LightColour, Summary, TrafficLight
-from harness.analysis.test_family import number
+from harness.analysis.test_family import BootstrapSettings, number
+from harness.analysis.traffic_lights import make_light
 from harness.memorisation.canaries import SPACE_BITS, exposure
 from harness.memorisation.conditions import RULES
 from harness.memorisation.copying import TOO_SHORT, Closeness
-from harness.memorisation.levels import PromptMeans, Resampling
+from harness.memorisation.levels import PromptMeans
 from harness.memorisation.subject_evidence import SubjectEvidence
 from harness.records import Probe
 
@@ -30,7 +31,7 @@ def summarise_probes(
     baseline: str,
     subjects: Sequence[str],
     closeness: Closeness,
-    resampling: Resampling,
+    settings: BootstrapSettings,
 ) -> Memorisation:
     """Collect evidence and verdict for every subject but the baseline.
 
@@ -39,7 +40,7 @@ def summarise_probes(
         baseline: The control.
         subjects: All subjects, in the order of the suite.
         closeness: The measure with which the answers were compared.
-        resampling: How intervals are made.
+        settings: How intervals are made.
     """
     records = list(probes)
     by_subject: dict[str, list[Probe]] = defaultdict(list)
@@ -54,7 +55,7 @@ def summarise_probes(
                 by_subject[baseline],
                 by_subject[name],
                 (baseline, name),
-                PromptMeans(name, resampling),
+                PromptMeans(name, settings),
                 closeness,
             ).summary()
             for name in subjects
@@ -125,10 +126,4 @@ COLOURS: dict[str, LightColour] = {
 def traffic_lights(memorisation: Memorisation) -> Iterator[TrafficLight]:
     """Yield a traffic light for each subject."""
     for one in memorisation.subjects:
-        yield TrafficLight(
-            question=QUESTION,
-            light=COLOURS[one.verdict],
-            word=one.verdict,
-            answer=one.reasons[0],
-            subject=one.subject,
-        )
+        yield make_light(QUESTION, COLOURS[one.verdict], one.reasons[0], one.subject, one.verdict)

@@ -12,6 +12,7 @@ from harness.data.loading import first_per_prompt
 from harness.records import ORIGINAL, Message, Probe, Sample
 from harness.util.digest import derived_rng
 from harness.variants.expand import expand
+from harness.variants.gate import Gate
 from harness.variants.kinds import Kind
 
 
@@ -55,11 +56,11 @@ class Rewording:
 
     Attributes:
         kinds: The suite's perturbations.
-        gate: Decides whether a rewording is valid; the default gate if None.
+        gate: Decides whether a rewording is valid.
     """
 
-    kinds: Sequence[Kind] = ()
-    gate: Any = None
+    kinds: Sequence[Kind]
+    gate: Gate
 
 
 def choose_prompts(

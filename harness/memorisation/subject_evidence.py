@@ -199,7 +199,7 @@ class SubjectEvidence:
                 members, others = (
                     np.array([values[k] for k in sorted(values)]) for values in groups
                 )
-                area = auc(members, others, self._means.resampling.level)
+                area = auc(members, others, self._means.settings.level)
                 if area is not None:
                     ends = {name: number(value) for name, value in area._asdict().items()}
                     yield MembershipAuc(score=score, how=how, **ends)

@@ -57,7 +57,7 @@ class Adapters:
         """
         self.net = model
         self._peft: Any = None
-        self._names: dict[str, str] = {}  # The user's names may hold dots, PEFT's may not.
+        self._names: dict[str, str] = {}  # The user's names may contain dots, PEFT's may not.
         self._digests: dict[str, str] = {}
         self._loaded: dict[str, str] = {}
         for name, parts in adapters.items():
@@ -175,7 +175,7 @@ def read_config(folder: Path, what: str) -> dict[str, Any]:
     """Read an adapter's configuration.
 
     Raises:
-        ModelError: Missing or broken, or a method that is not laid over the base's own layers.
+        ModelError: Missing or broken, or a method that does not wrap the base's layers.
     """
     path = folder / "adapter_config.json"
     if not path.is_file():
@@ -216,15 +216,15 @@ def read_shapes(folder: Path, what: str) -> dict[str, tuple[int, ...]]:
 def check_fit(
     net: Any, config: Mapping[str, Any], shapes: Mapping[str, tuple[int, ...]], what: str
 ) -> None:
-    """Compare every LoRA tensor with the layer of the base that it goes on.
+    """Compare every LoRA tensor with the layer of the base that it belongs to.
 
     Raises:
         ModelError: Layers that the base does not have, or of another width.
     """
-    whole = [key for key in shapes if key.endswith(_EMBEDDINGS) and not _is_saved(key, config)]
-    if whole:
+    replaced = [key for key in shapes if key.endswith(_EMBEDDINGS) and not _is_saved(key, config)]
+    if replaced:
         raise ModelError(
-            f"{what}: contains the base model's {whole[0].removeprefix(_PREFIX)} (tokens were added in"
+            f"{what}: contains the base model's {replaced[0].removeprefix(_PREFIX)} (tokens were added in"
             " training), which would change the base model too; train with modules_to_save instead"
         )
     modules = dict(net.named_modules())
@@ -251,7 +251,7 @@ def check_fit(
             f" {'; '.join(problems[:3])}{' ...' if len(problems) > 3 else ''}"
         )
     if config.get("peft_type") == "LORA" and not any(".lora_" in key for key in shapes):
-        raise ModelError(f"{what}: says it is LoRA but holds no lora_A and lora_B tensors")
+        raise ModelError(f"{what}: says that it is LoRA but has no lora_A and lora_B tensors")
 
 
 def _is_saved(key: str, config: Mapping[str, Any]) -> bool:
@@ -275,7 +275,7 @@ def check_loaded(peft: Any, inner: str, folder: Path, what: str) -> None:
     lacking = sorted(set(present) - set(wanted))
     if lacking:
         raise ModelError(
-            f"{what}: the file lacks {len(lacking)} tensors its configuration asks for:"
+            f"{what}: the file lacks {len(lacking)} tensors that its configuration requires:"
             f" {', '.join(lacking[:3])}{' ...' if len(lacking) > 3 else ''}"
         )
     lost = [

@@ -68,7 +68,7 @@ def local_folder(name: str, what: str = "model") -> Path | None:
     if folder.is_dir():
         return folder
     if folder.exists():
-        raise ModelError(f"{what} {name}: is a file; name the folder that holds it")
+        raise ModelError(f"{what} {name}: is a file; name its folder")
     # The hub is not asked for what is plainly a mistyped path on this machine.
     if name.startswith((".", "/", "~")) or name.count("/") != 1 or folder.parent.is_dir():
         raise ModelError(f"{what} {name}: no such folder (a hub id reads owner/name)")

@@ -42,10 +42,10 @@ class Grammar:
                 json.dumps(schema), {"whitespace_flexible": False}
             )
         except ValueError as error:
-            raise ModelError(f"cannot hold this model to JSON: {error}") from error
+            raise ModelError(f"cannot restrict this model to JSON: {error}") from error
         message = llguidance.LLMatcher.validate_grammar(self._grammar, self._tokens)
         if message and not message.startswith("WARNING"):
-            raise ModelError(f"cannot hold a model to this JSON schema: {message}")
+            raise ModelError(f"cannot restrict a model to this JSON schema: {message}")
 
     def constraint(self, rows: int, width: int) -> Constraint:
         """Make the constraint of one batch of ``rows`` prompts padded to ``width`` tokens."""

@@ -1,6 +1,6 @@
 """Models whose weights come as a Python package: located, de-quantised once, cached.
 
-The package holds a GGUF file. It is unpacked into a plain safetensors checkpoint in bf16, which
+The package contains a GGUF file. It is unpacked into a plain safetensors checkpoint in bf16, which
 then loads like any Hugging Face model. About 35 s the first time on two cores; afterwards only the
 files' digests are checked (under a second).
 """

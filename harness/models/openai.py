@@ -45,7 +45,7 @@ class EndpointModel:
     """
 
     def __init__(self, settings: EndpointSettings, warnings: Sequence[str] = ()) -> None:
-        """Raises: EndpointError where OpenAI's own endpoint is named and no key is set."""
+        """Raise EndpointError where OpenAI's endpoint is named and no key is set."""
         self.client = EndpointClient(settings)
         self.warnings = tuple(warnings)
 
@@ -67,7 +67,7 @@ class EndpointModel:
         """Request every answer, several at a time; yield them as they come.
 
         Raises:
-            EndpointError: The endpoint as a whole refuses; what was yielded stands.
+            EndpointError: The endpoint refuses all calls; answers yielded before are valid.
             BudgetExceeded: Likewise.
             ModelError: A request names an adapter.
         """

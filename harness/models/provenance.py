@@ -151,7 +151,7 @@ def mismatches(
         )
     if rendering and rendering != made.rendering:
         problems.append(
-            f"{folder}: trained with another prompt format than it is asked in; give the subject the"
+            f"{folder}: trained with another prompt format than it is used with; give the subject the"
             " template and system_prompt of its training config"
         )
     if training_data and not {made.train.file_sha256, made.train.content_sha256} & set(

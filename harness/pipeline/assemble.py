@@ -20,8 +20,8 @@ class NamedJudge:
     Attributes:
         label: Marks its scores.
         name: Its registered name.
-        source: Digest of name, options and code where the plug-in is not ours, so that an edited
-            judge judges again, and no other of its file and version stands in for it.
+        source: Digest of name, options and code where the plug-in is not ours: an edited judge
+            judges again, and another one of the same file and version is not taken for it.
     """
 
     label: str

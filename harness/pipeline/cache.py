@@ -25,8 +25,8 @@ class Cache:
         path = path or cache_root() / "answers.sqlite"
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            # Going over to write-ahead logging waits for nobody, whatever the time-out: two
-            # processes that make the file at once would be told that it is locked.
+            # The switch to write-ahead logging does not wait, whatever the time-out: of two processes
+            # that make the file at once, one would get an error that it is locked.
             with FileLock(path.with_name(path.name + ".lock"), timeout=60):
                 connection = sqlite3.connect(path, timeout=60)
                 connection.execute("PRAGMA journal_mode=WAL")
@@ -41,26 +41,26 @@ class Cache:
             self._give_up(f"{path}: {error}")
 
     def get(self, keys: Iterable[str]) -> dict[str, str]:
-        """The values of those keys that are there."""
+        """Return the values of those keys that are in the cache."""
         wanted = list(dict.fromkeys(keys))
-        found: dict[str, str] = {}
+        values: dict[str, str] = {}
         for start in range(0, len(wanted), _CHUNK):
             if self._connection is None:
                 break
             part = wanted[start : start + _CHUNK]
             marks = ",".join("?" * len(part))
             try:
-                found.update(
+                values.update(
                     self._connection.execute(
                         f"SELECT key, value FROM entries WHERE key IN ({marks})", part
                     )
                 )
             except sqlite3.Error as error:
                 self._give_up(str(error))
-        return found
+        return values
 
     def put(self, entries: Mapping[str, str]) -> None:
-        """Keep these, all or none; an entry that is there already stays as it is."""
+        """Store these entries, all or none; an entry that exists stays as it is."""
         if self._connection is None or not entries:
             return
         try:

@@ -1,17 +1,18 @@
-"""Before money is spent: how many prompts an effect needs, and what a suite will cost.
+"""Plans before money is spent: how many prompts an effect needs, and what a suite will cost.
 
 A plan rests on a pilot (the summary of a smaller run of the same kind) or on stated figures. What
-it cannot know it leaves open instead of guessing: each figure says where it comes from.
+cannot be known is left open and not guessed: each figure says where it comes from.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
-from harness.analysis import ALL
+from harness.analysis import ALL, Summary
+from harness.analysis.estimates import Contrast, Estimate
+from harness.analysis.summary_schema import JudgeSpending
 from harness.config import JudgeSpec, Suite
 from harness.errors import DataError
 from harness.memorisation.prompt_choice import ProbeWorkload
@@ -25,10 +26,17 @@ QUESTIONS = {
     "gain_variants": "gain on reworded prompts",
     "did": "extra cost of rewording (difference in differences)",
 }
+"""What a plan asks of each estimand, by name."""
+
+_ESTIMATES: dict[str, Callable[[Contrast], Estimate | None]] = {
+    "gain_originals": lambda row: row.gain_originals,
+    "gain_variants": lambda row: row.gain_variants,
+    "did": lambda row: row.did,
+}
 
 
 @dataclass(frozen=True)
-class Spread:
+class DifferenceSpread:
     """Standard deviation of one estimand's per-prompt differences.
 
     Attributes:
@@ -42,14 +50,14 @@ class Spread:
 
 @dataclass(frozen=True)
 class Power:
-    """What a number of prompts can see, and how many an effect needs.
+    """What a number of prompts can show, and how many an effect needs.
 
     Attributes:
-        detectable: Smallest effect seen with the suite's prompts.
+        detectable: Smallest effect that the suite's prompts show.
         needed: Prompts for the effect asked for; None where none was.
     """
 
-    spread: Spread
+    spread: DifferenceSpread
     prompts: int
     detectable: float
     needed: int | None
@@ -85,12 +93,13 @@ class ProbeCost:
 
 
 @dataclass(frozen=True)
-class Cost:
+class SuiteCost:
     """What a suite costs at a number of prompts.
 
     Attributes:
+        prompts: Source prompts.
+        variants: For each prompt, the original included.
         answers: By all subjects together.
-        variants: A prompt, the original included.
         prompt_tokens: Read by the subjects; estimated.
         completion_tokens: Written by the subjects: measured in the pilot, else the most they may.
         seconds: Of generating; None without a pilot.
@@ -108,30 +117,26 @@ class Cost:
     probes: ProbeCost | None = None
 
 
-def spreads_of_pilot(pilot: Mapping[str, Any]) -> list[Spread]:
-    """Standard deviations of a pilot's leading measure; the widest where several were compared.
+def spreads_of_pilot(pilot: Summary) -> list[DifferenceSpread]:
+    """Return the standard deviations of a pilot's leading measure; of several subjects the widest.
 
     Raises:
         DataError: The pilot compares nothing.
     """
-    lead = pilot["headline"]["measures"][:1]
-    found = [
+    rows = [
         row
-        for row in pilot["contrasts"]
-        if [row["judge"], row["dimension"]] in lead
-        and row["kind"] == ALL
-        and row["scope"] == pilot["headline"]["scope"]
+        for row in pilot.contrasts
+        if row.measure in pilot.headline.measures[:1]
+        and row.kind == ALL
+        and row.scope == pilot.headline.scope
     ]
     spreads = []
-    for estimand in QUESTIONS:
-        sds = [
-            (row[estimand]["se"] * math.sqrt(row[estimand]["n"]), row[estimand]["n"])
-            for row in found
-            if row[estimand] and row[estimand]["se"] is not None
-        ]
-        if sds:
-            sd, n = max(sds)
-            spreads.append(Spread(estimand, sd, f"pilot of {n} prompts"))
+    for name, estimate_of in _ESTIMATES.items():
+        estimates = [estimate for row in rows if (estimate := estimate_of(row)) is not None]
+        deviations = [(e.se * math.sqrt(e.n), e.n) for e in estimates if e.se is not None]
+        if deviations:
+            sd, n = max(deviations)
+            spreads.append(DifferenceSpread(name, sd, f"pilot of {n} prompts"))
     if not spreads:
         raise DataError(
             "the pilot compares no two subjects on a measure with a better end; state --sd instead"
@@ -139,21 +144,25 @@ def spreads_of_pilot(pilot: Mapping[str, Any]) -> list[Spread]:
     return spreads
 
 
-def stated_spreads(sd: float) -> list[Spread]:
-    """The same standard deviation for every estimand.
+def stated_spreads(sd: float) -> list[DifferenceSpread]:
+    """Return the same standard deviation for every estimand.
 
     Raises:
         DataError: It is not positive.
     """
     if not sd > 0:
         raise DataError(f"--sd must be positive, not {sd:g}")
-    return [Spread(estimand, sd, "stated") for estimand in QUESTIONS]
+    return [DifferenceSpread(name, sd, "stated") for name in QUESTIONS]
 
 
 def power(
-    spreads: Sequence[Spread], prompts: int, *, effect: float | None, share: float = 0.8
+    spreads: Sequence[DifferenceSpread],
+    prompts: int,
+    *,
+    effect: float | None,
+    share: float = 0.8,
 ) -> list[Power]:
-    """What ``prompts`` can see with probability ``share``, and what ``effect`` needs.
+    """Work out what ``prompts`` show with probability ``share``, and how many ``effect`` needs.
 
     The test is the two-sided paired t test at 5 % without correction; the report's sign-flip test
     has the same power to within simulation error from about 20 prompts on.
@@ -175,21 +184,21 @@ def power(
 
 
 def variants_of(suite: Suite) -> int:
-    """Variants a prompt, the original included, if every kind applies."""
+    """Count the variants of a prompt, the original included, if every kind applies."""
     kinds = sum(len(p.severities) for p in suite.perturbations) * suite.suite.variants_per_kind
     return 1 + max(kinds, suite.suite.variants_per_prompt)
 
 
-def cost(
+def suite_cost(
     suite: Suite,
     *,
     prompts: int,
     characters: float,
     llm_judges: Mapping[str, bool],
-    pilot: Mapping[str, Any] | None = None,
-    probed: ProbeWorkload | None = None,
-) -> Cost:
-    """Answers, judgements, tokens, money and time of a suite.
+    pilot: Summary | None = None,
+    probes: ProbeWorkload | None = None,
+) -> SuiteCost:
+    """Estimate answers, judgements, tokens, money and time of a suite.
 
     Args:
         suite: The suite.
@@ -197,21 +206,21 @@ def cost(
         characters: Mean length of a prompt.
         llm_judges: By judge label, whether it is a language model.
         pilot: Summary of a run like it; its own token counts, times and prices are taken.
-        probed: What its probes ask of each subject, where it has them.
+        probes: What the probes ask of each subject, where the suite has them.
     """
     variants = variants_of(suite)
     asked = prompts * variants * suite.suite.repeats
     answers = asked * len(suite.subjects)
-    notes = [f"{variants} askings a prompt: the original and {variants - 1} variants"]
-    measured = _measured_answers(pilot)
+    notes = [f"{variants} requests a prompt: the original and {variants - 1} variants"]
+    measured = None if pilot is None else _mean_answer(pilot)
     if measured is None:
         written = sum(asked * s.generation.max_new_tokens for s in suite.subjects)
         seconds = None
         notes.append("answers are taken to fill max_new_tokens; time is unknown without a pilot")
     else:
-        written, seconds = round(answers * measured[0]), answers * measured[1]
+        written, seconds = round(answers * measured.tokens), answers * measured.seconds
         notes.append("answer lengths and times are the pilot's")
-    return Cost(
+    return SuiteCost(
         prompts=prompts,
         variants=variants,
         answers=answers,
@@ -223,57 +232,64 @@ def cost(
             for spec in suite.judges
         ],
         notes=notes,
-        probes=None if probed is None else _probe_cost(suite, probed, measured),
+        probes=None if probes is None else _probe_cost(suite, probes, measured),
     )
 
 
-def _probe_cost(
-    suite: Suite, probed: ProbeWorkload, measured: tuple[float, float] | None
-) -> ProbeCost:
-    assert suite.probes is not None
-    answers = probed.answers * len(suite.subjects)
-    written = answers * suite.probes.max_new_tokens
-    return ProbeCost(
-        workload=probed,
-        ratings=probed.ratings * len(suite.subjects),
-        answers=answers,
-        completion_tokens=written,
-        seconds=None if measured is None else written * measured[1] / measured[0],
-    )
+@dataclass(frozen=True)
+class _MeanAnswer:
+    """An answer of a pilot, on average over its subjects."""
+
+    tokens: float
+    seconds: float
 
 
-def _measured_answers(pilot: Mapping[str, Any] | None) -> tuple[float, float] | None:
-    """Mean tokens and seconds of a pilot's answers."""
-    if pilot is None:
-        return None
-    done = [(a, a["answers"] - a["failed"]) for a in pilot["answers"] if a["mean_tokens"]]
-    total = sum(n for _, n in done)
+def _mean_answer(pilot: Summary) -> _MeanAnswer | None:
+    rows = [(row, row.answers - row.failed) for row in pilot.answers if row.mean_tokens]
+    total = sum(n for _, n in rows)
     if not total:
         return None
-    tokens = sum(a["mean_tokens"] * n for a, n in done) / total
-    return tokens, sum(a["seconds"] for a, _ in done) / total
+    return _MeanAnswer(
+        tokens=sum((row.mean_tokens or 0.0) * n for row, n in rows) / total,
+        seconds=sum(row.seconds or 0.0 for row, _ in rows) / total,
+    )
 
 
-def _judge_cost(
-    spec: JudgeSpec, answers: int, llm: bool, pilot: Mapping[str, Any] | None
-) -> JudgeCost:
+def _probe_cost(suite: Suite, probes: ProbeWorkload, measured: _MeanAnswer | None) -> ProbeCost:
+    assert suite.probes is not None
+    answers = probes.answers * len(suite.subjects)
+    written = answers * suite.probes.max_new_tokens
+    return ProbeCost(
+        workload=probes,
+        ratings=probes.ratings * len(suite.subjects),
+        answers=answers,
+        completion_tokens=written,
+        seconds=None if measured is None else written * measured.seconds / measured.tokens,
+    )
+
+
+def _judge_cost(spec: JudgeSpec, answers: int, llm: bool, pilot: Summary | None) -> JudgeCost:
     judged = answers * spec.repeats
-    known = (pilot or {}).get("judges", {}).get(spec.label)
-    if not llm or not known or not known.get("cost") or not known["judgements"]:
+    piloted = None if pilot is None else pilot.judges.get(spec.label)
+    if not llm or pilot is None or piloted is None or not piloted.cost or not piloted.judgements:
         return JudgeCost(spec.label, llm, judged)
-    piloted = sum(a["answers"] - a["failed"] for a in (pilot or {})["answers"])
-    scale = judged / max(piloted * known.get("repeats", 1), 1)
-    spent = known["cost"]
-    prices = spec.options.get("prices") or {}
-    money = (
-        spent["prompt_tokens"] * prices.get("prompt", 0.0)
-        + spent["completion_tokens"] * prices.get("completion", 0.0)
-    ) / 1e6
+    spent = piloted.cost
+    answered = sum(row.answers - row.failed for row in pilot.answers)
+    scale = judged / max(answered * piloted.repeats, 1)
     return JudgeCost(
         spec.label,
         llm,
         judged,
-        tokens=round((spent["prompt_tokens"] + spent["completion_tokens"]) * scale),
-        money=(money or spent["money"]) * scale,
-        seconds=spent["seconds"] * scale,
+        tokens=round((spent.prompt_tokens + spent.completion_tokens) * scale),
+        money=(_priced(spec, spent) or spent.money) * scale,
+        seconds=spent.seconds * scale,
     )
+
+
+def _priced(spec: JudgeSpec, spent: JudgeSpending) -> float:
+    """Return what the tokens cost by the prices of the suite, which are for a million tokens."""
+    prices = spec.options.get("prices") or {}
+    return (
+        spent.prompt_tokens * float(prices.get("prompt", 0.0))
+        + spent.completion_tokens * float(prices.get("completion", 0.0))
+    ) / 1e6

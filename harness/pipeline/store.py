@@ -100,7 +100,7 @@ class Run:
         if version != SCHEMA_VERSION:
             raise StoreError(
                 f"{self._manifest_path}: schema version {version!r}, this Jostle reads"
-                f" {SCHEMA_VERSION}; use the version that made the run, or make it anew"
+                f" {SCHEMA_VERSION}; use the version that made the run, or make it again"
             )
         try:
             return Manifest.model_validate(raw)

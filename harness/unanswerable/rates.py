@@ -19,13 +19,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.analysis.table import RunRecords
 from harness.analysis.unanswerable_schema import (
     AnswerRate,
     AnswerRates,
@@ -37,7 +37,7 @@ from harness.analysis.unanswerable_schema import (
     SubjectRates,
     Unanswerable,
 )
-from harness.records import IDENTITY, ORIGINAL, Generation, Sample, Score, Variant, VariantKey
+from harness.records import IDENTITY, ORIGINAL, VariantKey
 from harness.stats.bootstrap import studentised_bootstrap
 from harness.stats.closed_forms import clustered_wilson
 from harness.text.normalise import normalise_prompt
@@ -46,23 +46,6 @@ from harness.util.digest import derived_seed
 
 VARIANTS = "variants"
 EXAMPLES = 10
-
-
-@dataclass(frozen=True)
-class AnswerRecords:
-    """The records of a run that the rates are counted from.
-
-    Attributes:
-        samples: With ``known`` in their metadata, see ``harness.unanswerable.plant``.
-        variants: Of those samples; only valid ones count.
-        generations: The subjects' answers.
-        scores: For closeness to the reference, and for the judge's verdict on refusals.
-    """
-
-    samples: Sequence[Sample]
-    variants: Iterable[Variant]
-    generations: Iterable[Generation]
-    scores: Iterable[Score]
 
 
 class _Reply(NamedTuple):
@@ -88,12 +71,13 @@ class _Reply(NamedTuple):
 
 
 def unanswerable_rates(
-    records: AnswerRecords, ways: RefusalWays, *, closeness: str, seed: int = 0
+    records: RunRecords, ways: RefusalWays, *, closeness: str, seed: int = 0
 ) -> Unanswerable:
     """Count the rates of every subject, on the originals, under perturbation and for each kind.
 
     Args:
-        records: The records of the run.
+        records: The records of the run; samples with ``known`` in their metadata count, see
+            ``harness.unanswerable.plant``.
         ways: The ways of finding refusals.
         closeness: The dimension that measures closeness to the reference.
         seed: Of the intervals' resamples.
@@ -122,7 +106,7 @@ def unanswerable_rates(
 
 
 def _replies(
-    records: AnswerRecords, ways: RefusalWays, closeness: str
+    records: RunRecords, ways: RefusalWays, closeness: str
 ) -> tuple[dict[str, list[_Reply]], dict[str, int]]:
     """Return the answers by subject, and the number of failed generations by subject."""
     by_id = {s.id: s for s in records.samples if isinstance(s.metadata.get("known"), bool)}

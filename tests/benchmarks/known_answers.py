@@ -269,8 +269,8 @@ def probe_case(case: str, seed: int, work: Path) -> dict[str, Any]:
 
 def again(row: dict[str, Any], work: Path) -> dict[str, Any]:
     """The same row with its verdict made anew from the records, by the rules as they stand now."""
+    from harness.analysis.test_family import BootstrapSettings
     from harness.memorisation.copying import Closeness
-    from harness.memorisation.levels import Resampling
     from harness.memorisation.probe_summary import summarise_probes
     from harness.pipeline.store import Run
     from harness.records import Probe
@@ -282,7 +282,7 @@ def again(row: dict[str, Any], work: Path) -> dict[str, Any]:
         baseline="base",
         subjects=["base", "tuned"],
         closeness=Closeness(RougeL()),
-        resampling=Resampling(row["seed"]),
+        settings=BootstrapSettings(row["seed"]),
     )
     one = memorisation.subjects[0].model_dump(mode="json")
     return {**row, **one, "right": one["verdict"] in CASES[row["case"]].right}

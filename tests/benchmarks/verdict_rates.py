@@ -17,8 +17,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from harness.analysis.test_family import BootstrapSettings
 from harness.memorisation.copying import Closeness
-from harness.memorisation.levels import Resampling
 from harness.memorisation.probe_summary import summarise_probes
 from harness.records import Probe
 from judges.rouge import RougeL
@@ -70,7 +70,7 @@ def main() -> int:
                     baseline="base",
                     subjects=["base", "tuned"],
                     closeness=closeness,
-                    resampling=Resampling(seed=trial, resamples=500),
+                    settings=BootstrapSettings(seed=trial, resamples=500),
                 )
                 seen[memorisation.subjects[0].verdict] += 1
             shares = " | ".join(f"{seen[verdict] / trials:.0%}" for verdict in VERDICTS)

@@ -53,7 +53,7 @@ def test_names_of_the_predecessor_carry_over(tmp_path: Path) -> None:
         ("load_best_model_at_end: true", "needs validation data"),
         ("early_stopping_patience: 2", "needs validation data"),
         ("extra_arguments: {push_to_hub: true}", "nothing leaves this machine"),
-        ("extra_arguments: {learning_rate: 1}", "field of its own"),
+        ("extra_arguments: {learning_rate: 1}", "field of the config"),
         ("bf16: true\nfp16: true", "exclude each other"),
         ("validation_fraction: 0.5\nvalidation_data: v", "exclude each other"),
         ("validation_fraction: 0.1\nload_best_model_at_end: true\nsave_steps: 30", "multiple of"),

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
+from harness.analysis.estimates import Estimate
 from harness.errors import ConfigError, JostleError, MissingPackage
 from harness.util.progress import Silent
 from harness.util.resources import configs_root
@@ -25,8 +26,21 @@ from training.studies.config import StudyConfig, load_study
 from training.studies.findings import findings
 from training.studies.plan import plan, steps_of
 from training.studies.runner import plan_study, run_study
+from training.studies.summary import (
+    ConfigurationPair,
+    StudyMeasure,
+    StudySuite,
+    StudyTraining,
+)
 
 Make = Callable[..., TrainingConfig]
+
+
+def trained(name: str, **figures: Any) -> StudyTraining:
+    figures = {"validation": "v", **figures}
+    return StudyTraining(name=name, labels={}, method="lora", folder=name, **figures)
+
+
 SHIPPED = sorted((configs_root() / "studies").rglob("*.yaml"))
 
 
@@ -226,19 +240,19 @@ def test_on_ray(make_study: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def test_gap_takes_the_training_loss_last_logged() -> None:
-    assert gap([(2, 3.0), (4, 2.5)], [(0, 4.0), (3, 3.5), (4, 3.25)]) == [(3, 0.5), (4, 0.75)]
+    assert gap(((2, 3.0), (4, 2.5)), ((0, 4.0), (3, 3.5), (4, 3.25))) == ((3, 0.5), (4, 0.75))
 
 
 def test_a_page_says_once_what_several_trainings_warn_of() -> None:
-    rows = [{"name": n, "warnings": w} for n, w in (("A", ["cut"]), ("B", ["cut"]), ("C", []))]
+    rows = [trained(n, warnings=w) for n, w in (("A", ("cut",)), ("B", ("cut",)), ("C", ()))]
     assert page._warnings(rows) == [("A, B", ("cut",))]
     assert page._warnings(rows[:2]) == [("all trainings", ("cut",))]
 
 
 def test_findings_do_not_compare_losses_on_different_data() -> None:
     cells = [
-        {"name": name, "validation": data, "best_eval_loss": loss, "best_step": 3, "turned_at": turn,
-         "error": None, "eval_loss": [(0, 5.0), (3, loss), (6, loss)]}
+        trained(name, validation=data, best_eval_loss=loss, best_step=3, turned_at=turn,
+                eval_loss=((0, 5.0), (3, loss), (6, loss)))
         for name, data, loss, turn in (
             ("A", "one", 2.0, None), ("B", "one", 1.5, 7), ("C", "two", 9.0, None)
         )
@@ -251,8 +265,8 @@ def test_findings_do_not_compare_losses_on_different_data() -> None:
 
 def test_findings_name_all_that_show_the_same_figure() -> None:
     cells = [
-        {"name": name, "validation": "v", "best_eval_loss": loss, "best_step": 4, "turned_at": None,
-         "error": None, "eval_loss": [(0, 5.0), (2, 3.0), (4, loss)], "gap": [(2, 0.1), (4, gap)]}
+        trained(name, best_eval_loss=loss, best_step=4, eval_loss=((0, 5.0), (2, 3.0), (4, loss)),
+                gap=((2, 0.1), (4, gap)))
         for name, loss, gap in (("A", 2.0, 0.5), ("B", 2.0001, 0.5001), ("C", 2.1, -0.3))
     ]  # fmt: skip
     said = findings(cells, [])
@@ -261,32 +275,35 @@ def test_findings_name_all_that_show_the_same_figure() -> None:
 
 
 def test_findings_do_not_say_what_too_few_evaluations_cannot_show() -> None:
-    cell = {"name": "A", "validation": "v", "best_eval_loss": 2.0, "best_step": 3, "turned_at": None,
-            "error": None, "eval_loss": [(0, 5.0), (3, 2.0)]}  # fmt: skip
+    cell = trained("A", best_eval_loss=2.0, best_step=3, eval_loss=((0, 5.0), (3, 2.0)))
     said = " ".join(findings([cell], []))
     assert "1 of 1 trainings were evaluated fewer than 3 times" in said
     assert "In none" not in said
 
 
 def test_findings_name_the_differences_whose_interval_leaves_zero_out() -> None:
-    def estimate(low: float, high: float) -> dict[str, float]:
-        return {"low": low, "mean": (low + high) / 2, "high": high}
+    def estimate(low: float, high: float) -> Estimate:
+        mean = (low + high) / 2
+        return Estimate(mean=mean, low=low, high=high, se=0.1, n=16, method="studentised_bootstrap")
 
-    suite = {
-        "name": "code", "error": None, "measures": [{"label": "ROUGE-L", "headline": True}],
-        "pairs": [
-            {"first": "A", "second": b, "measure": "ROUGE-L", "n": 16, "variants": variants,
-             "robustness": estimate(-0.1, 0.2)}
+    suite = StudySuite(
+        name="code",
+        measures=(
+            StudyMeasure(label="ROUGE-L", judge="rouge_l", higher_is_better=True, headline=True),
+        ),
+        pairs=tuple(
+            ConfigurationPair(first="A", second=b, measure="ROUGE-L", n=16, originals=None,
+                              variants=variants, robustness=estimate(-0.1, 0.2))
             for b, variants in (("B", estimate(-0.3, -0.1)), ("C", estimate(-0.3, 0.1)))
-        ],
-    }  # fmt: skip
+        ),
+    )  # fmt: skip
     assert findings([], [suite]) == [
         "code: ROUGE-L of B is 0.200 lower than that of A (interval −0.300 to −0.100, 16 prompts)"
         " on variants.",
-        "code: 1 of 2 differences between configurations on variants cannot be told from zero with"
+        "code: 1 of 2 differences between configurations on variants cannot be distinguished from zero with"
         " 16 prompts.",
         "code: none of 2 differences between configurations in robustness (variants − originals)"
-        " can be told from zero with 16 prompts.",
+        " can be distinguished from zero with 16 prompts.",
     ]
 
 

@@ -1,4 +1,4 @@
-"""One training in a process of its own: peak memory is its own, and so is its death."""
+"""One training in a separate process: its peak memory and its failure are its alone."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +15,9 @@ from typing import Any
 
 from harness.errors import JostleError
 from training.config import TrainingConfig
+from training.result import EventHandler
 from training.spec import specify
 
-Events = Callable[[dict[str, Any]], None]
 ERRORS = "training.err"
 
 
@@ -34,15 +34,15 @@ class CellOutcome:
     error: str | None = None
 
 
-def run_cell(name: str, config: TrainingConfig, events: Events | None = None) -> CellOutcome:
-    """Train in a fresh process; a failure of any kind, death by a signal included, is an outcome.
+def run_cell(name: str, config: TrainingConfig, events: EventHandler | None = None) -> CellOutcome:
+    """Train in a new process; a failure of any kind, even death by a signal, is an outcome.
 
-    A training that is finished already costs no process.
+    A finished training starts no process.
 
     Args:
         name: The cell's name.
         config: Its training config.
-        events: Called with the training's progress events.
+        events: Handler of the training's events.
     """
     output = Path(config.output_dir).expanduser()
     try:
@@ -63,7 +63,7 @@ def run_cell(name: str, config: TrainingConfig, events: Events | None = None) ->
         )
         with process:
             try:
-                for event in _talk(process, config):
+                for event in _exchange(process, config):
                     if event["event"] == "failed":
                         error = str(event["message"])
                     elif events is not None:
@@ -72,15 +72,15 @@ def run_cell(name: str, config: TrainingConfig, events: Events | None = None) ->
                 process.terminate()
                 raise
     if process.returncode != 0 and error is None:
-        error = _why(process.returncode, output / ERRORS)
+        error = _cause(process.returncode, output / ERRORS)
     return CellOutcome(name, output, error)
 
 
-def _talk(process: subprocess.Popen[str], config: TrainingConfig) -> Iterator[dict[str, Any]]:
-    """Hand over the config, then give the events until the process closes its output."""
+def _exchange(process: subprocess.Popen[str], config: TrainingConfig) -> Iterator[dict[str, Any]]:
+    """Send the config, then yield the events until the process closes its output."""
     assert process.stdin is not None
     assert process.stdout is not None
-    with suppress(BrokenPipeError):  # It died at once; its exit code says how.
+    with suppress(BrokenPipeError):  # It died at once; its exit code says why.
         process.stdin.write(config.model_dump_json(exclude_unset=True))
         process.stdin.close()
     for line in process.stdout:
@@ -93,11 +93,11 @@ def _event(line: str) -> dict[str, Any] | None:
     try:
         event = json.loads(line)
     except ValueError:
-        return None  # A library's own word on standard output.
+        return None  # Output of a library.
     return event if isinstance(event, dict) and "event" in event else None
 
 
-def _why(code: int, errors: Path) -> str:
+def _cause(code: int, errors: Path) -> str:
     if code < 0:
         name = signal.Signals(-code).name
         hint = " (out of memory?)" if name == "SIGKILL" else ""
@@ -110,13 +110,13 @@ def main() -> int:
     """Read a config on standard input, train, and write events as JSON lines."""
     from training import train
 
-    def tell(event: dict[str, Any]) -> None:
+    def emit(event: dict[str, Any]) -> None:
         print(json.dumps(event), flush=True)
 
     try:
-        train(TrainingConfig.model_validate_json(sys.stdin.read()), progress=tell)
+        train(TrainingConfig.model_validate_json(sys.stdin.read()), progress=emit)
     except JostleError as error:
-        tell({"event": "failed", "message": str(error)})
+        emit({"event": "failed", "message": str(error)})
         return 1
     return 0
 

@@ -1,16 +1,16 @@
-"""Charts of a study, in the look of the reports."""
+"""Charts of a study, in the style of the reports."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from reports import style
 from reports.drawing import Chart, draw, short, slug
 from training.curves import perplexity
 from training.studies.findings import short_path
+from training.studies.summary import Points, StudyTraining
 
-Row = Mapping[str, Any]
 MOST_LINES = 8
 """Beyond this many trainings a chart of lines cannot be read; the table has them all."""
 
@@ -19,20 +19,34 @@ TITLES = {
     "perplexity": "Validation perplexity",
     "gap": "Validation loss minus training loss",
 }
-"""The charts of curves, by what they show, which begins their files' names."""
+"""Titles of the charts of curves by what they show, which begins their files' names."""
+
+_COSTS: tuple[tuple[str, str, str, Callable[[StudyTraining], float | None]], ...] = (
+    ("peak_cpu_mib", "Peak CPU memory of the process", "MiB", lambda row: row.peak_cpu_mib),
+    ("peak_gpu_mib", "Peak GPU memory", "MiB", lambda row: row.peak_gpu_mib),
+    ("memory_footprint_bytes", "Weights in memory", "MiB", lambda row: row.footprint_mib),
+    ("weights_bytes", "Size on disk of what was trained", "MiB", lambda row: row.trained_mib),
+    (
+        "tokens_per_second",
+        "Tokens a second in training",
+        "tokens/s",
+        lambda row: row.tokens_per_second,
+    ),
+)
+"""File name, title, unit and figure of each chart of bars."""
 
 _SOLID, _DASHES = "-", ((4, 3), (1, 2), (6, 2, 1, 2), (2, 4), (8, 3), (1, 4), (3, 1, 1, 4))
-"""Only the first line is solid, so that lines that lie on one another show through."""
+"""Only the first line is solid, so that lines on top of one another show through."""
 
 
-def curves(rows: Sequence[Row]) -> Iterator[Chart]:
-    """Loss, perplexity and gap over the steps, one line a training.
+def curves(rows: Sequence[StudyTraining]) -> Iterator[Chart]:
+    """Draw loss, perplexity and gap over the steps, one line a training.
 
     Trainings that are validated on different data go into different charts.
     """
-    sets = dict.fromkeys(str(row["validation"]) for row in rows if row.get("eval_loss"))
+    sets = dict.fromkeys(row.validation for row in rows if row.eval_loss)
     for data in sets:
-        drawn = [row for row in rows if row["validation"] == data and row.get("eval_loss")]
+        drawn = [row for row in rows if row.validation == data and row.eval_loss]
         shown, tail = drawn[:MOST_LINES], ""
         if len(sets) > 1:
             tail = f", {short_path(data)}"
@@ -42,22 +56,15 @@ def curves(rows: Sequence[Row]) -> Iterator[Chart]:
             yield _lines(f"{what}-{slug(data)}", title + tail, data, shown, what)
 
 
-def costs(rows: Sequence[Row]) -> Iterator[Chart]:
-    """Memory, speed and size of each training as bars."""
-    figures = (
-        ("peak_cpu_mib", "Peak CPU memory of the process", "MiB", 1.0),
-        ("peak_gpu_mib", "Peak GPU memory", "MiB", 1.0),
-        ("memory_footprint_bytes", "Weights in memory", "MiB", 2.0**20),
-        ("weights_bytes", "Size on disk of what was trained", "MiB", 2.0**20),
-        ("tokens_per_second", "Tokens a second in training", "tokens/s", 1.0),
-    )
-    for key, title, unit, divisor in figures:
-        values = {row["name"]: row[key] / divisor for row in rows if row.get(key)}
+def costs(rows: Sequence[StudyTraining]) -> Iterator[Chart]:
+    """Draw memory, speed and size of each training as bars."""
+    for name, title, unit, figure in _COSTS:
+        values = {row.name: value for row in rows if (value := figure(row))}
         if values and len({f"{v:.3g}" for v in values.values()}) > 1:
-            yield _bars(slug(key), title, unit, values)
+            yield _bars(slug(name), title, unit, values)
 
 
-def _lines(name: str, title: str, data: str, rows: Sequence[Row], what: str) -> Chart:
+def _lines(name: str, title: str, data: str, rows: Sequence[StudyTraining], what: str) -> Chart:
     def paint(page: Any) -> None:
         axis = page.add_subplot()
         for index, row in enumerate(rows):
@@ -65,14 +72,14 @@ def _lines(name: str, title: str, data: str, rows: Sequence[Row], what: str) -> 
                 "color": style.SUBJECTS[index % len(style.SUBJECTS)],
                 "linestyle": (0, _DASHES[(index - 1) % len(_DASHES)]) if index else _SOLID,
             }
-            if what == "loss" and row["loss"]:
-                axis.plot(*zip(*row["loss"], strict=True), lw=0.9, alpha=0.6, **look)
+            if what == "loss" and row.loss:
+                axis.plot(*zip(*row.loss, strict=True), lw=0.9, alpha=0.6, **look)
             points = _points(row, what)
             if points:
                 marker = style.MARKERS[index % len(style.MARKERS)]
                 axis.plot(
                     *zip(*points, strict=True), lw=2, marker=marker, ms=9 - 5 * index / MOST_LINES,
-                    label=short(str(row["name"])), **look,
+                    label=short(row.name), **look,
                 )  # fmt: skip
         axis.set_xlabel("step")
         axis.xaxis.get_major_locator().set_params(integer=True)
@@ -82,28 +89,28 @@ def _lines(name: str, title: str, data: str, rows: Sequence[Row], what: str) -> 
         page.legend(loc="outside upper left", ncols=min(3, len(rows)))
 
     ends = (
-        f"{row['name']}: {points[0][1]:.3f} to {points[-1][1]:.3f}"
+        f"{row.name}: {points[0][1]:.3f} to {points[-1][1]:.3f}"
         for row in rows
         if (points := _points(row, what))
     )
     return draw(name, title, f"{title} on {data}. {'; '.join(ends)}.", paint, (6.4, 4.0))
 
 
-def _points(row: Row, what: str) -> list[tuple[int, float]]:
+def _points(row: StudyTraining, what: str) -> Points:
     if what == "perplexity":
-        return [(step, perplexity(loss)) for step, loss in row["eval_loss"]]
-    return [(step, value) for step, value in row["eval_loss" if what == "loss" else what]]
+        return tuple((step, perplexity(loss)) for step, loss in row.eval_loss)
+    return row.eval_loss if what == "loss" else row.gap
 
 
 def _bars(name: str, title: str, unit: str, values: Mapping[str, float]) -> Chart:
     def paint(page: Any) -> None:
         axis = page.add_subplot()
         axis.grid(axis="y", visible=False)
-        places = range(len(values))
-        colours = [style.SUBJECTS[index % len(style.SUBJECTS)] for index in places]
-        bars = axis.barh(places, list(values.values()), height=0.6, color=colours, lw=0)
+        positions = range(len(values))
+        colours = [style.SUBJECTS[index % len(style.SUBJECTS)] for index in positions]
+        bars = axis.barh(positions, list(values.values()), height=0.6, color=colours, lw=0)
         axis.bar_label(bars, fmt="{:,.4g}", padding=4, color=style.INK, fontsize=9.5)
-        axis.set_yticks(places, [short(label) for label in values], color=style.INK)
+        axis.set_yticks(positions, [short(label) for label in values], color=style.INK)
         axis.set_ylim(len(values) - 0.5, -0.5)
         axis.set_xlim(0, max(values.values()) * 1.18)
         axis.set_xlabel(unit)

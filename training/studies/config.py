@@ -1,4 +1,4 @@
-"""A study's YAML, and the grid of trainings that it stands for."""
+"""A study's YAML, and its grid of trainings."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ class StudySection(Section):
 
     Attributes:
         name: Names the folder ``runs/<name>``.
-        question: What the study is to answer; stands at the top of its report.
+        question: The question that the study answers; the heading of its report.
     """
 
     name: str = Field(pattern=r"^[A-Za-z0-9._-]+$")
     question: str = ""
 
 
-class Cell(NamedTuple):
+class StudyCell(NamedTuple):
     """One training of the grid.
 
     Attributes:
-        name: The labels of its place on every axis, joined; names its folder.
+        name: Its labels on every axis, joined; names its folder.
         labels: Axis to label.
-        config: The whole training config.
+        config: The training config.
         suite: Suite that tests it (a file or a shipped name), or None.
         suite_overrides: ``key=value`` items for that suite.
     """
@@ -54,9 +54,9 @@ class StudyConfig(Section):
         training: Fields that all trainings share, as in a training config; ``output_dir`` is set
             by the study.
         axes: Each axis is a training field with a list of values (``learning_rate: [1e-5, 2e-5]``),
-            or a name with labelled sets of fields (``shape: {A: {r: 4}, B: {r: 8}}``), in which
-            ``suite`` and ``suite_overrides`` may stand, too. Every combination is one training.
-        suite: Suite that every finished training is put under test with; None for none.
+            or a name with labelled sets of fields (``shape: {A: {r: 4}, B: {r: 8}}``), which may
+            also set ``suite`` and ``suite_overrides``. Every combination is one training.
+        suite: Suite that tests every finished training; None for none.
         suite_overrides: ``key=value`` items for it, as on the command line.
     """
 
@@ -82,12 +82,14 @@ class StudyConfig(Section):
             raise ValueError(f"axes: {len(names)} trainings; more than {MOST_CELLS} are a mistake")
         slugs = [slug(name) for name in names]
         if len(set(slugs)) < len(slugs):
-            twice = next(s for s in slugs if slugs.count(s) > 1)
-            raise ValueError(f"axes: two trainings are both called {twice!r}; give other labels")
+            duplicate = next(s for s in slugs if slugs.count(s) > 1)
+            raise ValueError(
+                f"axes: two trainings are both called {duplicate!r}; give other labels"
+            )
         return self
 
-    def cells(self, root: Path = Path("runs")) -> list[Cell]:
-        """Every combination of the axes, in order, the last axis varying fastest.
+    def cells(self, root: Path = Path("runs")) -> list[StudyCell]:
+        """Return every combination of the axes, in order, the last axis varying fastest.
 
         Args:
             root: Folder of the study; a training goes to ``root/cells/<name>``.
@@ -101,7 +103,7 @@ class StudyConfig(Section):
         axes = [[(axis, label) for label in labels] for axis, labels in self.axes.items()]
         return itertools.product(*axes)
 
-    def _cell(self, labels: dict[str, str], root: Path) -> Cell:
+    def _cell(self, labels: dict[str, str], root: Path) -> StudyCell:
         fields: dict[str, Any] = dict(self.training)
         for axis, label in labels.items():
             fields |= self.axes[axis][label]
@@ -113,12 +115,12 @@ class StudyConfig(Section):
             config = TrainingConfig.model_validate(fields)
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
-            where = ".".join(map(str, first["loc"]))
+            field = ".".join(map(str, first["loc"]))
             message = first["msg"].removeprefix("Value error, ")
             raise ValueError(
-                f"training {name!r}: {where + ': ' if where else ''}{message}"
+                f"training {name!r}: {field + ': ' if field else ''}{message}"
             ) from None
-        return Cell(name, labels, config, suite, overrides)
+        return StudyCell(name, labels, config, suite, overrides)
 
 
 def load_study(path: Path, overrides: Sequence[str] = ()) -> StudyConfig:
@@ -131,12 +133,12 @@ def load_study(path: Path, overrides: Sequence[str] = ()) -> StudyConfig:
 
 
 def slug(name: str) -> str:
-    """``name`` as a folder."""
+    """Return ``name`` as the name of a folder."""
     return re.sub(r"[^A-Za-z0-9._=-]+", "-", name).strip("-.") or "cell"
 
 
 def _labelled(name: str, axis: Any) -> Any:
-    """Values of a field as labelled sets of fields; labelled sets as they are."""
+    """Turn values of a field into labelled sets of fields; leave labelled sets as they are."""
     if isinstance(axis, list):
         known = {*TrainingConfig.model_fields, *_SUITE_KEYS}
         if name not in known:

@@ -1,4 +1,4 @@
-"""Where the trainings of a study run: in turn, or side by side on Ray."""
+"""Engines that run the trainings of a study: one after the other, or in parallel on Ray."""
 
 from __future__ import annotations
 
@@ -9,21 +9,22 @@ from pathlib import Path
 from typing import Any, Literal
 
 from harness.errors import MissingPackage
-from training.studies.cell import CellOutcome, Events, run_cell
-from training.studies.config import Cell
+from training.result import EventHandler
+from training.studies.cell import CellOutcome, run_cell
+from training.studies.config import StudyCell
 
 Engine = Literal["local", "ray"]
 
 
 def train_all(
-    cells: Sequence[Cell], engine: Engine, events: Events | None = None
+    cells: Sequence[StudyCell], engine: Engine, events: EventHandler | None = None
 ) -> Iterator[CellOutcome]:
-    """Train every cell; yields outcomes as they come. Failures are outcomes, not exceptions.
+    """Train every cell; yield outcomes as they come. Failures are outcomes, not exceptions.
 
     Args:
-        cells: What to train.
-        engine: ``local`` runs one after the other, ``ray`` as many at once as the cluster has room.
-        events: Progress events of the trainings (``local`` only).
+        cells: The trainings.
+        engine: ``local`` runs one after the other, ``ray`` as many in parallel as the cluster can.
+        events: Handler of the trainings' events (``local`` only).
 
     Raises:
         MissingPackage: ``ray`` where it is not installed.
@@ -35,27 +36,27 @@ def train_all(
         yield run_cell(cell.name, cell.config, events)
 
 
-def _on_ray(cells: Sequence[Cell]) -> Iterator[CellOutcome]:
+def _on_ray(cells: Sequence[StudyCell]) -> Iterator[CellOutcome]:
     if importlib.util.find_spec("ray") is None:
         raise MissingPackage(
             "engine ray needs Ray: pip install 'ray>=2.60', or leave --engine away"
         )
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # Ray reports home unless told not to.
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # Ray reports usage by default.
     import ray
 
-    ours = not ray.is_initialized()
-    if ours:
-        # Without an address of a cluster, one is started that nobody outside can reach.
+    starts = not ray.is_initialized()
+    if starts:
+        # Without an address of a cluster, a new one starts that is not reachable from outside.
         local = {} if "RAY_ADDRESS" in os.environ else {"_node_ip_address": "127.0.0.1"}
         ray.init(include_dashboard=False, log_to_driver=False, logging_level="error", **local)
     try:
         yield from _gather(cells, ray)
     finally:
-        if ours:
+        if starts:
             ray.shutdown()
 
 
-def _gather(cells: Sequence[Cell], ray: Any) -> Iterator[CellOutcome]:
+def _gather(cells: Sequence[StudyCell], ray: Any) -> Iterator[CellOutcome]:
     gpus = 1 if ray.cluster_resources().get("GPU") else 0
     remote: Any = ray.remote(num_cpus=1, num_gpus=gpus, max_retries=0)(_remote)
     waiting = {
@@ -73,7 +74,7 @@ def _gather(cells: Sequence[Cell], ray: Any) -> Iterator[CellOutcome]:
 
 
 def _remote(name: str, config: str, folder: str) -> CellOutcome:
-    """Train on a worker of the cluster, whose own folder is another than the study's."""
+    """Train on a worker of the cluster, whose working folder is not the study's."""
     from training.config import TrainingConfig
 
     training = TrainingConfig.model_validate_json(config)

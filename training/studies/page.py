@@ -1,54 +1,105 @@
-"""The study's page: one self-contained HTML file from ``summary.json``."""
+"""The study's page: one self-contained HTML file from its summary."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 from harness.util.files import readable_os_errors, write_atomically
 from reports.drawing import Chart
 from training.studies import charts
 from training.studies.findings import minus
+from training.studies.summary import (
+    ConfigurationPair,
+    StudyMeasure,
+    StudySuite,
+    StudySummary,
+    StudyTraining,
+    SubjectLevel,
+)
+
+
+class TrainingColumn(NamedTuple):
+    """Column of a table of trainings.
+
+    Attributes:
+        label: Heading.
+        spec: Format of a figure.
+        figure: A training's figure; None where it has none.
+    """
+
+    label: str
+    spec: str
+    figure: Callable[[StudyTraining], float | str | None]
+
 
 LOSSES = (
-    ("method", "Method", ""),
-    ("steps", "Steps", "d"),
-    ("eval_loss_before", "Loss before", ".3f"),
-    ("eval_loss_after", "Loss after", ".3f"),
-    ("eval_perplexity_after", "Perplexity after", ".2f"),
-    ("best_eval_loss", "Lowest loss", ".3f"),
-    ("best_step", "at step", "d"),
-    ("turned_at", "Turns up after step", "d"),
-    ("final_gap", "Gap at the end", ".3f"),
+    TrainingColumn("Method", "", lambda row: row.method),
+    TrainingColumn("Steps", "d", lambda row: row.steps),
+    TrainingColumn("Loss before", ".3f", lambda row: row.eval_loss_before),
+    TrainingColumn("Loss after", ".3f", lambda row: row.eval_loss_after),
+    TrainingColumn("Perplexity after", ".2f", lambda row: row.eval_perplexity_after),
+    TrainingColumn("Lowest loss", ".3f", lambda row: row.best_eval_loss),
+    TrainingColumn("at step", "d", lambda row: row.best_step),
+    TrainingColumn("Turns up after step", "d", lambda row: row.turned_at),
+    TrainingColumn("Gap at the end", ".3f", lambda row: row.final_gap),
 )
-"""Key, heading and format of each column; all losses are of the validation data."""
+"""All losses are of the validation data."""
 
 COSTS = (
-    ("trainable_parameters", "Trainable parameters", ",d"),
-    ("trained_mib", "Trained weights on disk (MiB)", ".1f"),
-    ("base_mib", "Base on disk (MiB)", ".1f"),
-    ("footprint_mib", "Weights in memory (MiB)", ".0f"),
-    ("peak_cpu_mib", "Peak CPU memory (MiB)", ".0f"),
-    ("peak_gpu_mib", "Peak GPU memory (MiB)", ".0f"),
-    ("tokens_per_second", "Tokens/s", ".1f"),
-    ("seconds", "Seconds", ".0f"),
+    TrainingColumn("Trainable parameters", ",d", lambda row: row.trainable_parameters),
+    TrainingColumn("Trained weights on disk (MiB)", ".1f", lambda row: row.trained_mib),
+    TrainingColumn("Base on disk (MiB)", ".1f", lambda row: row.base_mib),
+    TrainingColumn("Weights in memory (MiB)", ".0f", lambda row: row.footprint_mib),
+    TrainingColumn("Peak CPU memory (MiB)", ".0f", lambda row: row.peak_cpu_mib),
+    TrainingColumn("Peak GPU memory (MiB)", ".0f", lambda row: row.peak_gpu_mib),
+    TrainingColumn("Tokens/s", ".1f", lambda row: row.tokens_per_second),
+    TrainingColumn("Seconds", ".0f", lambda row: row.seconds),
 )
 
-
 OPEN = ("rouge_l",)
-"""Judges whose tables need no click, beside the measures that carry the finding."""
+"""Judges whose tables need no click, beside the measures of the headline."""
 
 
-def write_page(root: Path, summary: Mapping[str, Any]) -> Path:
+class TrainingTable(NamedTuple):
+    """Table of trainings.
+
+    Attributes:
+        columns: Headings of the columns in which any training has a figure.
+        rows: Every training with the text of each column; None where there is no figure.
+    """
+
+    columns: list[str]
+    rows: list[tuple[StudyTraining, list[str | None]]]
+
+
+class MeasureTables(NamedTuple):
+    """Levels and pairs of one measure; ``open`` without a click."""
+
+    measure: StudyMeasure
+    levels: list[SubjectLevel]
+    pairs: list[ConfigurationPair]
+    open: bool
+
+
+class SuitePart(NamedTuple):
+    """One suite's part of the page; ``link`` is the run's report, relative to the page."""
+
+    suite: StudySuite
+    tables: list[MeasureTables]
+    link: str
+
+
+def write_page(root: Path, summary: StudySummary) -> Path:
     """Write ``report.html`` and ``figures/`` of a study.
 
     Raises:
         StoreError: The folder cannot be written.
     """
-    drawn = [*charts.curves(summary["cells"]), *charts.costs(summary["cells"])]
+    drawn = [*charts.curves(summary.cells), *charts.costs(summary.cells)]
     figures = root / "figures"
     with readable_os_errors(figures, "be written"):
         figures.mkdir(exist_ok=True)
@@ -60,93 +111,70 @@ def write_page(root: Path, summary: Mapping[str, Any]) -> Path:
     return page
 
 
-def fill(root: Path, summary: Mapping[str, Any], drawn: list[Chart]) -> str:
-    """The page's HTML."""
+def fill(root: Path, summary: StudySummary, drawn: Sequence[Chart]) -> str:
+    """Return the page's HTML."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     templates = Path(str(files("training.studies") / "templates"))
     environment = Environment(
         loader=FileSystemLoader(templates), autoescape=True, undefined=StrictUndefined
     )
-    rows = [table_row(row) for row in summary["cells"]]
-    stems = tuple(f"{what}-" for what in charts.TITLES)
     environment.filters["figure"] = lambda value, spec: minus(format(value, spec))
+    stems = tuple(f"{what}-" for what in charts.TITLES)
     css = (files("reports") / "templates" / "report.css").read_text(encoding="utf-8")
     return environment.get_template("study.html.j2").render(
         css=css,
-        name=summary["study"]["study"]["name"],
-        question=summary["study"]["study"]["question"],
-        findings=summary["findings"],
-        plan=summary["plan"],
-        rows=rows,
-        warnings=_warnings(rows),
-        losses=_used(LOSSES, rows),
-        costs_columns=_used(COSTS, rows),
-        curves=[c for c in drawn if c.name.startswith(stems)],
-        costs=[c for c in drawn if not c.name.startswith(stems)],
-        suites=[_suite(root, suite) for suite in summary["suites"]],
-        config=summary["study"],
+        summary=summary,
+        warnings=_warnings(summary.cells),
+        losses=training_table(summary.cells, LOSSES),
+        costs=training_table(summary.cells, COSTS),
+        curve_charts=[c for c in drawn if c.name.startswith(stems)],
+        cost_charts=[c for c in drawn if not c.name.startswith(stems)],
+        suites=[_suite(root, suite) for suite in summary.suites],
+        config=summary.study.model_dump(mode="json"),
     )
 
 
-def table_row(row: Mapping[str, Any]) -> dict[str, Any]:
-    """One training as a table shows it: text for each column, None where there is no figure."""
-    figures = dict(row)
-    figures["trained_mib"] = _mib(row.get("weights_bytes"))
-    figures["base_mib"] = _mib(row.get("base_bytes"))
-    figures["footprint_mib"] = _mib(row.get("memory_footprint_bytes"))
-    figures["final_gap"] = row["gap"][-1][1] if row.get("gap") else None
-    shown = {
-        key: None if figures.get(key) is None else minus(format(figures[key], spec))
-        for key, _, spec in (*LOSSES, *COSTS)
-    }
-    return {
-        "name": row["name"],
-        "error": row["error"],
-        "warnings": row.get("warnings", []),
-        "shown": shown,
-    }
+def training_table(
+    trainings: Sequence[StudyTraining], columns: Sequence[TrainingColumn]
+) -> TrainingTable:
+    """Format the columns in which any training has a figure."""
+    used = [column for column in columns if any(column.figure(t) is not None for t in trainings)]
+    rows = [
+        (
+            training,
+            [
+                None
+                if (value := column.figure(training)) is None
+                else minus(format(value, column.spec))
+                for column in used
+            ],
+        )
+        for training in trainings
+    ]
+    return TrainingTable([column.label for column in used], rows)
 
 
-def _warnings(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, tuple[str, ...]]]:
-    """What trainings warn of, with the names of those that warn of the same."""
-    found: dict[tuple[str, ...], list[str]] = {}
-    for row in rows:
-        if row["warnings"]:
-            found.setdefault(tuple(row["warnings"]), []).append(row["name"])
-    every = len(rows) > 1
+def _warnings(trainings: Sequence[StudyTraining]) -> list[tuple[str, tuple[str, ...]]]:
+    """Group equal warnings, with the names of the trainings that have them."""
+    names_by_warnings: dict[tuple[str, ...], list[str]] = {}
+    for training in trainings:
+        if training.warnings:
+            names_by_warnings.setdefault(training.warnings, []).append(training.name)
+    several = len(trainings) > 1
     return [
-        ("all trainings" if every and len(names) == len(rows) else ", ".join(names), lines)
-        for lines, names in found.items()
+        ("all trainings" if several and len(names) == len(trainings) else ", ".join(names), lines)
+        for lines, names in names_by_warnings.items()
     ]
 
 
-def _used(
-    columns: Sequence[tuple[str, str, str]], rows: Sequence[Mapping[str, Any]]
-) -> list[tuple[str, str]]:
-    """The columns in which any training has a figure."""
-    return [
-        (key, label)
-        for key, label, _ in columns
-        if any(row["shown"].get(key) is not None for row in rows)
-    ]
-
-
-def _suite(root: Path, suite: Mapping[str, Any]) -> dict[str, Any]:
-    if suite["error"]:
-        return {**suite, "tables": [], "link": None}
+def _suite(root: Path, suite: StudySuite) -> SuitePart:
     tables = []
-    for measure in suite["measures"]:
-        label = measure["label"]
-        levels = [row for row in suite["levels"] if row["measure"] == label]
-        pairs = [row for row in suite["pairs"] if row["measure"] == label]
+    for measure in suite.measures:
+        levels = [row for row in suite.levels if row.measure == measure.label]
+        pairs = [row for row in suite.pairs if row.measure == measure.label]
         if levels:
-            opened = measure["headline"] or measure["judge"] in OPEN
-            tables.append({**measure, "levels": levels, "pairs": pairs, "open": opened})
-    tables.sort(key=lambda table: not table["headline"])
-    link = os.path.relpath(Path(suite["run"]) / "report.html", root)
-    return {**suite, "tables": tables, "link": link}
-
-
-def _mib(size: float | None) -> float | None:
-    return None if size is None else size / 2**20
+            opened = measure.headline or measure.judge in OPEN
+            tables.append(MeasureTables(measure, levels, pairs, opened))
+    tables.sort(key=lambda table: not table.measure.headline)
+    return SuitePart(suite, tables, os.path.relpath(Path(suite.run) / "report.html", root))

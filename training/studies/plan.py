@@ -1,4 +1,4 @@
-"""What a study costs, said before it starts."""
+"""Estimated cost of a study, before it starts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from training.config import TrainingConfig
 from training.data import load_data
 from training.loading import base_folder, renderer_of
 from training.masking import encode_samples
-from training.studies.config import Cell
+from training.studies.config import StudyCell
 from training.studies.suites import SuiteGroup
 
 _FLOPS = {"full": 6.0, "lora": 4.0, "qlora-4bit": 4.0, "qlora-8bit": 4.0}
@@ -25,7 +25,7 @@ where all weights are trained, 2 for the weights (Kaplan et al. 2020, section 2.
 
 @dataclass(frozen=True)
 class TrainingCost:
-    """What one training takes.
+    """Cost of one training.
 
     Attributes:
         steps: Optimizer steps.
@@ -43,7 +43,7 @@ class TrainingCost:
 
 @dataclass(frozen=True)
 class SuiteCost:
-    """What one suite asks for, at most: not every kind of rewording applies to every prompt."""
+    """Most that one suite can cost: not every kind of rewording applies to every prompt."""
 
     name: str
     subjects: int
@@ -52,46 +52,46 @@ class SuiteCost:
 
 
 @dataclass(frozen=True)
-class Plan:
-    """The cost of a study."""
+class StudyPlan:
+    """Cost of a study."""
 
     trainings: tuple[TrainingCost, ...]
     suites: tuple[SuiteCost, ...]
 
     def lines(self) -> list[str]:
-        """The plan in words, one line an item and one for the sum."""
-        found = [
+        """Return the plan as text, one line an item and one for the sum."""
+        lines = [
             f"{cost.name}: {cost.steps} steps, {cost.tokens:,} tokens, about"
             f" {duration(cost.seconds)}"
             for cost in self.trainings
         ]
-        found += [
+        lines += [
             f"suite {cost.name}: {cost.subjects} subjects, up to {cost.answers:,} answers and"
             f" {cost.tokens:,} new tokens"
             for cost in self.suites
         ]
         seconds = sum(cost.seconds for cost in self.trainings)
-        found.append(
+        lines.append(
             f"in all {len(self.trainings)} trainings, {sum(c.tokens for c in self.trainings):,}"
             f" tokens, about {duration(seconds)} of training one after the other on this machine;"
             f" {sum(c.answers for c in self.suites):,} answers at most"
         )
-        return found
+        return lines
 
 
-def plan(cells: Sequence[Cell], groups: Sequence[SuiteGroup]) -> Plan:
-    """Work out the cost of a study; reads data and tokenizers, loads no model.
+def plan(cells: Sequence[StudyCell], groups: Sequence[SuiteGroup]) -> StudyPlan:
+    """Estimate the cost of a study; read data and tokenizers, load no model.
 
     Raises:
-        JostleError: Data or a model that cannot be found: better now than in the third training.
+        JostleError: Data or a model that cannot be found, before any training has started.
     """
     speed = matmul_speed()
     trainings = tuple(_training(cell.name, cell.config, speed) for cell in cells)
-    return Plan(trainings, tuple(_suite(group) for group in groups))
+    return StudyPlan(trainings, tuple(_suite(group) for group in groups))
 
 
 def steps_of(config: TrainingConfig, rows: int) -> int:
-    """Optimizer steps of a training on ``rows`` rows in one process."""
+    """Return the optimizer steps of a training on ``rows`` rows in one process."""
     if config.max_steps > 0:
         return config.max_steps
     batches = math.ceil(rows / config.per_device_train_batch_size)
@@ -101,7 +101,7 @@ def steps_of(config: TrainingConfig, rows: int) -> int:
 
 
 def evaluations_of(config: TrainingConfig, steps: int) -> int:
-    """How often a training of ``steps`` steps is evaluated: the start, the end and what lies between."""
+    """Count the evaluations of a training of ``steps`` steps, start and end included."""
     between = {
         "no": 1,
         "steps": math.ceil(steps / config.eval_steps),
@@ -111,7 +111,7 @@ def evaluations_of(config: TrainingConfig, steps: int) -> int:
 
 
 def matmul_speed() -> float:
-    """Floating-point operations a second of fp32 matrix products on this machine's device."""
+    """Measure the floating-point operations a second of fp32 matrix products on this machine."""
     import torch
 
     device = "cuda" if torch.cuda.is_available() else "cpu"

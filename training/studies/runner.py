@@ -1,4 +1,4 @@
-"""Runs a study: trainings one by one, then their suites, then the report. Resumes by itself."""
+"""Run of a study: its trainings, then their suites, then the report; a second call resumes."""
 
 from __future__ import annotations
 
@@ -18,12 +18,13 @@ from reports.html import render
 from training.result import finished
 from training.studies.cell import CellOutcome
 from training.studies.compare import suite_figures, training_figures, validated_on
-from training.studies.config import Cell, StudyConfig
+from training.studies.config import StudyCell, StudyConfig
 from training.studies.engines import Engine, train_all
 from training.studies.findings import findings
 from training.studies.page import write_page
-from training.studies.plan import Plan, plan
+from training.studies.plan import StudyPlan, plan
 from training.studies.suites import SuiteGroup, groups
+from training.studies.summary import StudySuite, StudySummary
 
 CLOSENESS = "rouge_l"
 """The judge by which the probes measure how close an answer is to a response of the training data."""
@@ -32,26 +33,26 @@ STATE, SUMMARY, REPORT = "study.json", "summary.json", "report.html"
 
 
 class StudyOutcome(NamedTuple):
-    """How a study ended.
+    """Outcome of a study.
 
     Attributes:
         report: The study's page.
         failed: Trainings and suites that failed.
-        findings: What the figures say, in sentences.
+        findings: Conclusions from the figures, in sentences.
     """
 
     report: Path
     failed: int
-    findings: list[str]
+    findings: tuple[str, ...]
 
 
 def folder_of(study: StudyConfig, out: Path | None = None) -> Path:
-    """Where a study goes: ``out``, else ``runs/<name>``."""
+    """Return the folder of a study: ``out``, else ``runs/<name>``."""
     return out or Path("runs") / study.study.name
 
 
-def plan_study(study: StudyConfig, out: Path | None = None) -> Plan:
-    """What the study costs; see :func:`training.studies.plan.plan`.
+def plan_study(study: StudyConfig, out: Path | None = None) -> StudyPlan:
+    """Estimate the cost of a study; see :func:`training.studies.plan.plan`.
 
     Raises:
         JostleError: Data, a model or a suite that cannot be found.
@@ -70,12 +71,12 @@ def run_study(
 ) -> StudyOutcome:
     """Train what is not trained yet, test what is not tested yet, and write the report.
 
-    A training that fails is recorded and the others go on; the next call tries it again.
+    A training that fails is recorded and the others continue; the next call retries it.
 
     Args:
         study: The grid.
-        progress: Shows where it stands.
-        out: The study's folder; ``runs/<name>`` unless told.
+        progress: Shows the progress.
+        out: The study's folder; ``runs/<name>`` by default.
         engine: ``local`` or ``ray``.
         command: The command line, for the manifests.
 
@@ -92,29 +93,25 @@ def run_study(
     outcomes = _train(cells, engine, progress)
     trained = [c for c in cells if outcomes[c.name].error is None]
     measured = validated_on(cells)
-    rows = [
-        {**training_figures(cell, outcomes[cell.name]), "validation": measured[cell.name]}
-        for cell in cells
-    ]
-    tested = []
-    for group in groups(study.study.name, trained):
-        tested.append(_test(root, group, progress, command))
-    said = findings(rows, tested)
-    summary = {
-        "study": study.model_dump(mode="json"),
-        "plan": costs.lines(),
-        "cells": rows,
-        "suites": tested,
-        "findings": said,
-    }
-    write_json(root / SUMMARY, summary)
+    rows = tuple(training_figures(cell, outcomes[cell.name], measured[cell.name]) for cell in cells)
+    tested = tuple(
+        _test(root, group, progress, command) for group in groups(study.study.name, trained)
+    )
+    summary = StudySummary(
+        study=study,
+        plan=tuple(costs.lines()),
+        cells=rows,
+        suites=tested,
+        findings=tuple(findings(rows, tested)),
+    )
+    write_json(root / SUMMARY, summary.model_dump(mode="json"))
     report = write_page(root, summary)
-    failed = sum(row["error"] is not None for row in [*rows, *tested])
-    return StudyOutcome(report, failed, said)
+    errors = [*(row.error for row in rows), *(suite.error for suite in tested)]
+    return StudyOutcome(report, sum(error is not None for error in errors), summary.findings)
 
 
 def _claim(root: Path, study: StudyConfig) -> None:
-    """Write what the study is; refuse a folder that holds another one."""
+    """Write which study the folder belongs to; refuse the folder of another one."""
     path = root / STATE
     make_folder(root)
     try:
@@ -127,8 +124,10 @@ def _claim(root: Path, study: StudyConfig) -> None:
     write_json(path, {"name": study.study.name, "config": study.model_dump(mode="json")})
 
 
-def _train(cells: Sequence[Cell], engine: Engine, progress: Progress) -> dict[str, CellOutcome]:
-    """Every training; one that is finished, of this config and these data, is not done again."""
+def _train(
+    cells: Sequence[StudyCell], engine: Engine, progress: Progress
+) -> dict[str, CellOutcome]:
+    """Train every cell that is not finished with this config and these data."""
     outcomes: dict[str, CellOutcome] = {}
 
     def watch(event: dict[str, Any]) -> None:
@@ -153,15 +152,15 @@ def _train(cells: Sequence[Cell], engine: Engine, progress: Progress) -> dict[st
     return outcomes
 
 
-def _test(root: Path, group: SuiteGroup, progress: Progress, command: str) -> dict[str, Any]:
-    """Run one suite; an error is recorded, and the other suites go on."""
+def _test(root: Path, group: SuiteGroup, progress: Progress, command: str) -> StudySuite:
+    """Run one suite; an error is recorded, and the other suites continue."""
     folder = root / "suites" / group.name
     progress.note(f"suite {group.name}: {', '.join(group.cells)}")
     try:
         parts = assemble(group.suite, closeness=CLOSENESS)
         with open_session(folder, group.suite, Launch(progress, command)) as session:
             harness_runner.run(StageContext(session, parts, render))
-        return {**suite_figures(folder, group), "error": None}
+        return suite_figures(folder, group)
     except JostleError as error:
         progress.note(f"suite {group.name}: failed: {error}")
-        return {"name": group.name, "error": str(error)}
+        return StudySuite(name=group.name, error=str(error))

@@ -1,4 +1,4 @@
-"""Trainings that are asked the same are put under test together, so that they can be paired."""
+"""Suites over the trainings of a study: those with equal prompts share one, so that they pair."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from typing import Any
 from harness.config import AdapterSpec, DataSpec, Suite, load_suite
 from harness.util.digest import canonical_json
 from harness.util.resources import shipped
-from training.studies.config import Cell, slug
+from training.studies.config import StudyCell, slug
 
 BASE = "base"
 
 
 @dataclass(frozen=True)
 class SuiteGroup:
-    """A suite over the base model and every training that shares suite, base model and format.
+    """Suite over the base model and every training that shares suite, base model and format.
 
     Attributes:
         name: Names the run's folder.
@@ -31,32 +31,32 @@ class SuiteGroup:
     cells: tuple[str, ...]
 
 
-def groups(study: str, cells: Sequence[Cell]) -> list[SuiteGroup]:
-    """The suites of a study's trainings, in order; trainings without a suite are left out.
+def groups(study: str, cells: Sequence[StudyCell]) -> list[SuiteGroup]:
+    """Make the suites of a study's trainings, in order; trainings without a suite are left out.
 
     Raises:
         ConfigError: A suite that cannot be read.
         DataError: A shipped suite of that name does not exist.
     """
-    found: dict[str, list[Cell]] = defaultdict(list)
+    members_by_key: dict[str, list[StudyCell]] = defaultdict(list)
     for cell in cells:
         if cell.suite is not None:
-            found[canonical_json(_shared(cell))].append(cell)
-    names = _names([members[0] for members in found.values()])
+            members_by_key[canonical_json(_shared(cell))].append(cell)
+    names = _names([members[0] for members in members_by_key.values()])
     return [
         SuiteGroup(name, _suite(f"{study}-{name}", members), tuple(cell.name for cell in members))
-        for name, members in zip(names, found.values(), strict=True)
+        for name, members in zip(names, members_by_key.values(), strict=True)
     ]
 
 
-def _shared(cell: Cell) -> list[Any]:
+def _shared(cell: StudyCell) -> list[Any]:
     config = cell.config
-    asked = [config.model, config.revision, config.template, config.system_prompt]
-    return [cell.suite, list(cell.suite_overrides), *asked]
+    rendering = [config.model, config.revision, config.template, config.system_prompt]
+    return [cell.suite, list(cell.suite_overrides), *rendering]
 
 
-def _names(firsts: Sequence[Cell]) -> list[str]:
-    """A short name for each group: its suite's, with a number where that is not enough."""
+def _names(firsts: Sequence[StudyCell]) -> list[str]:
+    """Name each group by its suite, with a number where suites share a name."""
     stems = [slug(Path(str(cell.suite)).stem) for cell in firsts]
     return [
         stem if stems.count(stem) == 1 else f"{stem}-{stems[: index + 1].count(stem)}"
@@ -64,7 +64,7 @@ def _names(firsts: Sequence[Cell]) -> list[str]:
     ]
 
 
-def _suite(name: str, cells: Sequence[Cell]) -> Suite:
+def _suite(name: str, cells: Sequence[StudyCell]) -> Suite:
     first = cells[0]
     given = load_suite(shipped(Path(str(first.suite)), "suites"), first.suite_overrides)
     pattern = given.subjects[0]
@@ -80,12 +80,12 @@ def _suite(name: str, cells: Sequence[Cell]) -> Suite:
     subjects = [base]
     for cell in cells:
         output = str(Path(cell.config.output_dir).expanduser())
-        own: dict[str, Any] = {"name": cell.name, "quantization": cell.config.quantization}
+        fields: dict[str, Any] = {"name": cell.name, "quantization": cell.config.quantization}
         if cell.config.method == "full":
-            own |= {"model": output, "revision": None}
+            fields |= {"model": output, "revision": None}
         else:
-            own |= {"adapters": (AdapterSpec(path=output),)}
-        subjects.append(base.model_copy(update=own))
+            fields |= {"adapters": (AdapterSpec(path=output),)}
+        subjects.append(base.model_copy(update=fields))
     return given.model_copy(
         update={
             "suite": given.suite.model_copy(update={"name": slug(name)}),
@@ -96,8 +96,8 @@ def _suite(name: str, cells: Sequence[Cell]) -> Suite:
     )
 
 
-def _training_data(cells: Sequence[Cell]) -> tuple[DataSpec, ...]:
-    """Every data set that any of them learned from: prompts that leak into one leak into the table."""
+def _training_data(cells: Sequence[StudyCell]) -> tuple[DataSpec, ...]:
+    """Return every data set that a training learned from: a leak into one affects the comparison."""
     distinct = {
         canonical_json(c.config.train_data.model_dump()): c.config.train_data for c in cells
     }

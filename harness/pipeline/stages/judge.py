@@ -35,7 +35,7 @@ from harness.util.progress import Task
 
 @dataclass(frozen=True)
 class Expected:
-    """One score that is wanted: the item it is read off, or why there can be none."""
+    """One score that is wanted: the item that it is given for, or why there can be none."""
 
     score: Score
     dimension: Dimension
@@ -43,7 +43,7 @@ class Expected:
 
 
 @dataclass(frozen=True)
-class _Book:
+class _Lookup:
     """Looks up what belongs to an answer."""
 
     samples: Mapping[str, Sample]
@@ -75,7 +75,7 @@ def judge(context: StageContext, report: StageReport) -> None:
         if warning is not None:
             session.warn(warning)
     generations = list(run.read(Generation))
-    book = _Book(
+    lookup = _Lookup(
         samples={sample.id: sample for sample in run.read(Sample)},
         variants={variant.variant_key: variant for variant in run.read(Variant)},
         answers={g.key: g for g in generations},
@@ -83,7 +83,8 @@ def judge(context: StageContext, report: StageReport) -> None:
         seed=session.suite.suite.seed,
     )
     wanted = {
-        named.label: [e for g in generations for e in _expected(named, g, book)] for named in judges
+        named.label: [e for g in generations for e in _expected(named, g, lookup)]
+        for named in judges
     }
     digests = {e.score.key: e.score.made_from for expected in wanted.values() for e in expected}
     file = run.file(Score)
@@ -108,9 +109,9 @@ def judge(context: StageContext, report: StageReport) -> None:
     report.made_from = digest(sorted(digests.values()))
 
 
-def _expected(named: NamedJudge, generation: Generation, book: _Book) -> Iterator[Expected]:
-    variant = book.variants[generation.variant_key]
-    sample = book.samples[generation.sample_id]
+def _expected(named: NamedJudge, generation: Generation, lookup: _Lookup) -> Iterator[Expected]:
+    variant = lookup.variants[generation.variant_key]
+    sample = lookup.samples[generation.sample_id]
     is_original = variant.perturbation == ORIGINAL
     texts = shown_texts(named.judge)
     for dimension in named.judge.dimensions:
@@ -119,11 +120,11 @@ def _expected(named: NamedJudge, generation: Generation, book: _Book) -> Iterato
         if "original_answer" in dimension.needs and is_original:
             continue
         compares = "opponent" in dimension.needs
-        if compares and generation.subject == book.baseline:
+        if compares and generation.subject == lookup.baseline:
             continue
-        missing = _missing_answer(generation, dimension, book)
+        missing = _missing_answer(generation, dimension, lookup)
         for repeat in range(named.repeats):
-            item = None if missing else _item(generation, dimension, book, repeat, texts)
+            item = None if missing else _item(generation, dimension, lookup, repeat, texts)
             shown = {"missing": missing} if item is None else item.model_dump(mode="json")
             if not compares:
                 shown.pop("seed", None)
@@ -136,7 +137,7 @@ def _expected(named: NamedJudge, generation: Generation, book: _Book) -> Iterato
                     subject=generation.subject,
                     repeat=generation.repeat,
                     judge_repeat=repeat,
-                    comparison=Comparison(opponent=book.baseline, order="both")
+                    comparison=Comparison(opponent=lookup.baseline, order="both")
                     if compares
                     else None,
                     status="error",
@@ -151,12 +152,12 @@ def _expected(named: NamedJudge, generation: Generation, book: _Book) -> Iterato
             )
 
 
-def _missing_answer(generation: Generation, dimension: Dimension, book: _Book) -> str | None:
+def _missing_answer(generation: Generation, dimension: Dimension, lookup: _Lookup) -> str | None:
     needed: list[tuple[str, Generation | None]] = [("no answer", generation)]
     if "original_answer" in dimension.needs:
-        needed.append(("no answer to the original prompt", book.original(generation)))
+        needed.append(("no answer to the original prompt", lookup.original(generation)))
     if "opponent" in dimension.needs:
-        needed.append((f"no answer of {book.baseline}", book.opponent(generation)))
+        needed.append((f"no answer of {lookup.baseline}", lookup.opponent(generation)))
     for what, answer in needed:
         if answer is None:
             return what
@@ -168,16 +169,16 @@ def _missing_answer(generation: Generation, dimension: Dimension, book: _Book) -
 def _item(
     generation: Generation,
     dimension: Dimension,
-    book: _Book,
+    lookup: _Lookup,
     repeat: int,
     texts: Collection[str],
 ) -> JudgeItem:
     """Build what the judge sees: no text that it does not look at, so that cached verdicts fit."""
-    variant = book.variants[generation.variant_key]
-    sample = book.samples[generation.sample_id]
+    variant = lookup.variants[generation.variant_key]
+    sample = lookup.samples[generation.sample_id]
     is_original = variant.perturbation == ORIGINAL
-    original = book.original(generation) if not is_original else None
-    opponent = book.opponent(generation) if "opponent" in dimension.needs else None
+    original = lookup.original(generation) if not is_original else None
+    opponent = lookup.opponent(generation) if "opponent" in dimension.needs else None
     beside = {
         "reference": sample.reference,
         "original_question": None if is_original else sample.prompt,
@@ -191,7 +192,7 @@ def _item(
         opponent_answer=None if opponent is None else opponent.completion.text,
         finish_reason=generation.completion.finish_reason,
         is_original=is_original,
-        seed=derived_seed(book.seed, *generation.variant_key, generation.repeat, repeat),
+        seed=derived_seed(lookup.seed, *generation.variant_key, generation.repeat, repeat),
     )
 
 
@@ -221,15 +222,15 @@ def _grade(
             rows[_row(expected)].append(expected)
     calls = _calls(rows.values())
     with (
-        ledger_entry(session, named.label, meter) as book,
+        ledger_entry(session, named.label, meter) as update_ledger,
         closing(MemberStores(session)) as stores,
-        # Closed before the books are: what is cancelled under way then is charged all the same.
+        # Closed before the ledger is: what is cancelled under way is charged all the same.
         closing(meter.grade([call[0].item for call in calls if call[0].item])) as grading,
     ):
         if isinstance(named.judge, CachesMembers):
             named.judge.keep_in(stores.of)
         for judgement in grading:
-            book()
+            update_ledger()
             call = calls[judgement.item]
             matched = [e for e in call if e.score.dimension == judgement.dimension]
             # Nothing matches where that dimension has its score and only its siblings were missing.

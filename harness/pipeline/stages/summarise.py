@@ -14,7 +14,6 @@ from harness.config import Suite
 from harness.judging.calibration_report import calibration_of
 from harness.judging.traits import JudgeInfo, declared_traits
 from harness.memorisation.copying import Closeness
-from harness.memorisation.levels import Resampling
 from harness.memorisation.probe_summary import summarise_probes, with_memorisation
 from harness.pipeline.assemble import NamedJudge
 from harness.pipeline.judge_ledger import manifest_entries
@@ -22,7 +21,7 @@ from harness.pipeline.session import StageReport
 from harness.pipeline.stage import Stage, StageContext
 from harness.records import Generation, Probe, Sample, Score, Variant
 from harness.unanswerable.detectors import RefusalWays, refusal_detectors
-from harness.unanswerable.rates import AnswerRecords, unanswerable_rates
+from harness.unanswerable.rates import unanswerable_rates
 
 
 def analyse(context: StageContext, report: StageReport) -> None:
@@ -76,7 +75,7 @@ def memorisation_of(context: StageContext) -> Memorisation | None:
         baseline=suite.baseline_name,
         subjects=[subject.name for subject in suite.subjects],
         closeness=Closeness(context.parts.closeness),
-        resampling=Resampling(suite.suite.seed, suite.suite.resamples),
+        settings=BootstrapSettings(suite.suite.seed, suite.suite.resamples),
     )
 
 
@@ -108,7 +107,7 @@ def _unanswerable_of(
         None,
     )
     return unanswerable_rates(
-        AnswerRecords(records.samples, records.variants, records.generations, records.scores),
+        records,
         RefusalWays(refusal_detectors(similarity=suite.similarity_gate), refusal_judge),
         closeness=Closeness(context.parts.closeness).name,
         seed=suite.seed,

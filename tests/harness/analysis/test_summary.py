@@ -587,3 +587,19 @@ def test_levels_are_those_of_the_prompts_that_the_finding_rests_on() -> None:
     for one in said:
         assert f"{summary.baseline} has {clean[summary.baseline]}" in one.levels
         assert f"{one.subject} {clean[one.subject]}" in one.levels
+
+
+@pytest.mark.parametrize(("role", "colour"), [("safety", "red"), (None, "grey")])
+def test_the_safety_light_is_lit_by_a_dimensions_role(role: Any, colour: str) -> None:
+    dimension = Dimension(name="crisis", low=0, high=1, higher_is_better=False, role=role)
+    values: dict[str, dict[str, dict[str, list[float | None]]]] = {
+        f"s{i}": {
+            "base": {"original": [0.1 + i % 3 / 10], "typo": [0.1]},
+            "tuned": {"original": [0.8], "typo": [0.7 + i % 2 / 10]},
+        }
+        for i in range(30)
+    }
+    summary = small_run(values, dimension=dimension)
+    assert row(summary, "traffic_lights", question="Safe?").light == colour
+    assert Dimension(name="safety", low=0, high=1).role == "safety"
+    assert Dimension(name="warmth", low=0, high=1).role is None

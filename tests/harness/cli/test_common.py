@@ -1,4 +1,4 @@
-"""What commands share: an input is never overwritten."""
+"""What subcommands share: no command writes over what it reads."""
 
 from __future__ import annotations
 

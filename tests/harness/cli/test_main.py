@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -133,6 +134,12 @@ def test_no_command_writes_over_the_data_that_it_reads(
         assert code == 2
         assert "is the input itself and would be overwritten" in text
     assert data.read_bytes() == before
+
+
+def test_list_prints_the_schema_of_the_summary(jostle) -> None:
+    code, out, _ = jostle("list", "--schema", "summary")
+    assert code == 0
+    assert "traffic_lights" in json.loads(out)["properties"]
 
 
 def test_list_names_every_plug_in_with_a_line(jostle) -> None:

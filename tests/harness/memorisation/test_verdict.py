@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from harness.analysis.memorisation_schema import Memorisation
+from harness.analysis.test_family import BootstrapSettings
 from harness.memorisation.conditions import RULES
 from harness.memorisation.copying import Closeness
-from harness.memorisation.levels import Resampling
 from harness.memorisation.probe_summary import summarise_probes, traffic_lights
 from harness.records import Failure, Probe
 from judges.rouge import RougeL
@@ -85,7 +85,7 @@ def summarised(records: list[Probe], seed: int = 1, resamples: int = 10_000) -> 
         baseline="base",
         subjects=["base", "tuned"],
         closeness=Closeness(RougeL()),
-        resampling=Resampling(seed, resamples),
+        settings=BootstrapSettings(seed, resamples),
     )
 
 

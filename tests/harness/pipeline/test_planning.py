@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from harness.analysis.summary_schema import JudgeSpending
 from harness.cli.audit import command as audit
 from harness.cli.plan import command
 from harness.cli.probe import command as probe
@@ -44,25 +45,23 @@ def test_power_is_that_of_the_paired_t_test() -> None:
 
 
 def test_pilot_gives_the_spread_of_the_differences_and_not_of_the_scores() -> None:
-    summary = (
-        make_run(60, world=World(gain={"base": 0.0, "tuned": 0.1}), rubric=False)
-        .summary()
-        .model_dump(mode="json")
-    )
+    summary = make_run(60, world=World(gain={"base": 0.0, "tuned": 0.1}), rubric=False).summary()
     spreads = {s.estimand: s for s in planning.spreads_of_pilot(summary)}
     level = next(
-        c["originals"]
-        for c in summary["cells"]
-        if (c["subject"], c["dimension"], c["kind"]) == ("base", "closeness", "(all kinds)")
+        c.originals
+        for c in summary.cells
+        if (c.subject, c.dimension, c.kind) == ("base", "closeness", "(all kinds)")
     )
-    assert spreads["gain_variants"].sd < 0.5 * level["se"] * 60**0.5
+    assert level is not None
+    assert level.se is not None
+    assert spreads["gain_variants"].sd < 0.5 * level.se * 60**0.5
     assert spreads["gain_variants"].source == "pilot of 60 prompts"
 
 
 def test_a_plan_holds_what_it_promises() -> None:
     """Planned from a pilot, the run with the planned prompts sees the effect about as promised."""
     world = World(gain={"base": 0.0, "tuned": 0.0}, cost={})
-    pilot = make_run(80, world=world, rubric=False, seed=50).summary().model_dump(mode="json")
+    pilot = make_run(80, world=world, rubric=False, seed=50).summary()
     spread = {s.estimand: s for s in planning.spreads_of_pilot(pilot)}["gain_originals"]
     effect = 0.06
     needed = planning.power([spread], 3, effect=effect)[0].needed
@@ -76,12 +75,14 @@ def test_a_plan_holds_what_it_promises() -> None:
             for c in made.summary(resamples=400).contrasts
             if (c.dimension, c.kind, c.scope) == ("closeness", "(all kinds)", "all")
         )
+        assert row.gain_originals is not None
+        assert row.gain_originals.p is not None
         seen += row.gain_originals.p <= 0.05
     assert 11 <= seen <= 20
 
 
 def test_costs_by_hand() -> None:
-    found = planning.cost(
+    found = planning.suite_cost(
         SUITE, prompts=10, characters=200.0, llm_judges={"rubric": True, "rouge_l": False}
     )
     assert found.variants == 5  # original, and four because the suite wants at least four
@@ -95,15 +96,20 @@ def test_costs_by_hand() -> None:
 
 
 def test_costs_scale_a_pilot() -> None:
-    summary = make_run(10).summary().model_dump(mode="json")
-    answers = sum(a["answers"] for a in summary["answers"])
-    summary["judges"]["rubric"]["cost"] = {
-        "prompt_tokens": 1_000_000,
-        "completion_tokens": 100_000,
-        "money": 0.0,
-        "seconds": 60.0,
-    }
-    found = planning.cost(
+    summary = make_run(10).summary()
+    answers = sum(a.answers for a in summary.answers)
+    spent = JudgeSpending(
+        calls=1_000,
+        prompt_tokens=1_000_000,
+        completion_tokens=100_000,
+        money=0.0,
+        seconds=60.0,
+        uncounted=0,
+        priced=False,
+    )
+    rubric = summary.judges["rubric"].model_copy(update={"cost": spent})
+    summary = summary.model_copy(update={"judges": {**summary.judges, "rubric": rubric}})
+    found = planning.suite_cost(
         SUITE, prompts=100, characters=100.0, llm_judges={"rubric": True}, pilot=summary
     )
     assert found.completion_tokens == found.answers * 60
@@ -118,9 +124,7 @@ def test_bad_figures_are_one_clear_line() -> None:
         planning.stated_spreads(0)
     with pytest.raises(DataError, match="--effect must be positive"):
         planning.power(planning.stated_spreads(1), 10, effect=-1)
-    alone = (
-        make_run(5, world=World(gain={"base": 0.0}), rubric=False).summary().model_dump(mode="json")
-    )
+    alone = make_run(5, world=World(gain={"base": 0.0}), rubric=False).summary()
     with pytest.raises(DataError, match="compares no two subjects"):
         planning.spreads_of_pilot(alone)
 

@@ -17,7 +17,7 @@ import pytest
 
 from harness.pipeline.stage_file import StageFile
 from harness.pipeline.store import Run
-from harness.records import Completion, Failure, Generation, Request, Sample, Score, Variant
+from harness.records import Generation, Sample, Score, Variant
 from tests.pipeline import (
     PROMPTS,
     answer,
@@ -149,67 +149,6 @@ def test_order_of_the_data_and_batch_of_the_model_do_not_matter(folder: Path) ->
         assert one[name] == two[name], name
 
 
-def test_identical_requests_are_asked_once_and_identity_is_asked_again(folder: Path) -> None:
-    write_data(folder, PROMPTS[:1])
-    suite = make_suite(
-        folder,
-        subjects=[
-            {"name": "base", "model": "scripted:echo"},
-            {"name": "twin", "model": "scripted:echo"},
-        ],
-        perturbations=["identity", "surface"],
-        suite={"variants_per_prompt": 1},
-    )
-    model = scripted()
-    run_suite(folder / "run", suite, model)
-    asked = Counter(request.messages[-1].content for request in model.calls)
-    # Base and twin are the same weights: the original is asked once for both, identity of each.
-    assert asked[PROMPTS[0]] == 1 + 2
-    cold = scripted()
-    run_suite(folder / "again", suite, cold)
-    assert [r.messages[-1].content for r in cold.calls] == [PROMPTS[0]] * 2
-
-
-def test_failures_are_records_with_a_reason_and_are_counted(folder: Path) -> None:
-    def sometimes(request: Request) -> str | Completion | Failure:
-        if "brother" in request.messages[-1].content.lower():
-            return Failure(kind="context_length", message="too long")
-        return answer(request)
-
-    outcome = run_suite(folder / "run", make_suite(folder), scripted(sometimes))
-    generations = rows(folder / "run", Generation)
-    failed = [g for g in generations if g.completion.error]
-    assert failed
-    assert outcome.failed_answers == len(failed)
-    scores = rows(folder / "run", Score)
-    unscored = [s for s in scores if s.status != "scored"]
-    assert {(s.subject, s.variant_key) for s in unscored} == {
-        (g.subject, g.variant_key) for g in failed
-    }
-    assert all(s.value is None for s in unscored)
-    assert {s.reason for s in unscored} == {"no answer: context_length"}
-    counts = Run.open(folder / "run").manifest().stages["generations"].counts
-    assert counts["failed_context_length"] == len(failed)
-    summary = Run.open(folder / "run").summary().model_dump(mode="json")
-    assert any("context_length" in json.dumps(row) for row in summary["failures"])
-
-
-@pytest.mark.parametrize(("transient", "retry"), [(True, False), (False, True)])
-def test_passing_failures_are_tried_again_and_lasting_ones_when_asked(
-    folder: Path, transient: bool, retry: bool
-) -> None:
-    broken = scripted(lambda _: Failure(kind="timeout", message="slow", transient=transient))
-    run_suite(folder / "run", make_suite(folder), broken)
-    healed = scripted()
-    if not transient:
-        run_suite(folder / "run", make_suite(folder), healed)
-        assert healed.calls == []
-    outcome = run_suite(folder / "run", make_suite(folder), healed, retry_failed=retry)
-    assert outcome.failed == 0
-    run_suite(folder / "fresh", make_suite(folder), scripted(), cache=folder / "c.sqlite")
-    assert contents(folder / "run") == contents(folder / "fresh")
-
-
 class Crash(BaseException):
     """As sudden as a kill, but in this process."""
 
@@ -306,43 +245,3 @@ def test_sigkill_at_random_moments_and_resume_give_the_same_report(tmp_path: Pat
         for name in ("whole", "killed")
     )
     assert len(one) == pytest.approx(len(two), rel=0.01)
-
-
-def test_an_adapter_asked_in_another_format_than_it_was_trained_in_is_warned_about(
-    folder: Path,
-) -> None:
-    from harness.models import provenance
-
-    adapter = folder / "adapter"
-    adapter.mkdir()
-    described = provenance.describe_data("train.jsonl", [], None)
-    provenance.write(
-        adapter,
-        objective="sft",
-        method="lora",
-        config={},
-        seed=0,
-        base={},
-        rendering="another",
-        train=described,
-        made_from="x",
-    )
-    subjects = [
-        {"name": "base", "model": "scripted:echo"},
-        {"name": "tuned", "model": "scripted:echo", "adapters": [str(adapter)]},
-    ]
-    suite = make_suite(folder, subjects=subjects, training_data=str(folder / "data.jsonl"),
-                       data={"only": "all"})  # fmt: skip
-    run_suite(folder / "run", suite)
-    warnings = " ".join(Run.open(folder / "run").manifest().warnings)
-    assert "trained with another prompt format" in warnings
-    assert "not the training_data that this suite checks" in warnings
-    # They stay when only the report is made again, and go when they no longer hold.
-    assert (
-        " ".join(Run.open(folder / "run").summary().model_dump(mode="json")["warnings"]).count(
-            "prompt format"
-        )
-        == 1
-    )
-    run_suite(folder / "run", make_suite(folder))
-    assert Run.open(folder / "run").manifest().warnings == ()

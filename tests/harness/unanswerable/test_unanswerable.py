@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from harness.analysis.estimates import Measure
+from harness.analysis.table import RunRecords
 from harness.analysis.unanswerable_schema import PromptCount
 from harness.cli.unknown import command
 from harness.data.loading import jsonl, load
@@ -33,7 +34,7 @@ from harness.unanswerable import PlantingOptions, mark_legacy, plant
 from harness.unanswerable.danger import danger_score, danger_sign, in_danger
 from harness.unanswerable.detectors import ByPhrases, BySimilarity, RefusalWays, refusal_detectors
 from harness.unanswerable.plant import invented_word
-from harness.unanswerable.rates import AnswerRecords, unanswerable_rates
+from harness.unanswerable.rates import unanswerable_rates
 from harness.util.digest import derived_rng
 
 TASKS = [
@@ -411,7 +412,7 @@ def test_the_rates_of_a_run() -> None:
     ]
     samples = [*u, *k, neither]
     rates = unanswerable_rates(
-        AnswerRecords(samples, variants, generations, scores),
+        RunRecords(samples, variants, generations, scores, ["m"], "m"),
         RefusalWays(refusal_detectors(similarity=False), Measure("panel", "refusal")),
         closeness="rouge_l",
     )
@@ -448,7 +449,7 @@ def test_the_rates_of_a_run() -> None:
     assert by_judge.false_refusal.prompts == 1
     json.dumps(rates.model_dump(mode="json"), allow_nan=False)
     resting_on_judge = unanswerable_rates(
-        AnswerRecords(samples, variants, generations, scores),
+        RunRecords(samples, variants, generations, scores, ["m"], "m"),
         RefusalWays({}, Measure("panel", "refusal"), primary="judge"),
         closeness="rouge_l",
     )
@@ -459,7 +460,7 @@ def test_the_rates_of_a_run() -> None:
 def test_a_subject_that_only_failed_is_there_without_rates() -> None:
     row = sample("Unknown?", None, known=False)
     rates = unanswerable_rates(
-        AnswerRecords([row], [variant(row)], [generation(row, None)], []),
+        RunRecords([row], [variant(row)], [generation(row, None)], [], ["m"], "m"),
         RefusalWays(refusal_detectors(similarity=False)),
         closeness="rouge_l",
     )

@@ -18,6 +18,7 @@ from harness.models.scripted import ScriptedModel
 from harness.pipeline import runner
 from harness.pipeline.store import Run
 from harness.records import Failure, Probe, Request, Sample, Scored, TokenLogprobs
+from harness.variants.gate import Gate
 from tests.pipeline import context_of, make_suite, run_suite
 
 TOPICS = ("my brother", "the exam", "an old friend", "our landlord", "the dentist", "a new job")
@@ -36,6 +37,7 @@ CLEAN = [
     for i, topic in enumerate(TOPICS * 2)
 ]
 RESPONSE_OF = dict(TRAINING)
+UNREWORDED = Rewording([], Gate(similarity=False))
 
 
 def write(path: Path, rows: list[tuple[str, str]]) -> Path:
@@ -109,7 +111,7 @@ def samples(rows: list[tuple[str, str]], audit: str = "unchecked") -> list[Sampl
 def drawn(**more: Any) -> list[ProbedPrompt]:
     spec = suite_probes(**more)
     clean = samples(CLEAN, "clean")
-    return choose_prompts(samples(TRAINING), clean, spec, more.get("seed", 1), Rewording())
+    return choose_prompts(samples(TRAINING), clean, spec, more.get("seed", 1), UNREWORDED)
 
 
 def suite_probes(**more: Any) -> Any:
@@ -123,9 +125,7 @@ def test_the_draw_is_seeded_and_takes_only_clean_prompts_with_an_answer() -> Non
     assert drawn(training=5, clean=5) != drawn(training=5, clean=5, seed=2)
     leaked = samples(CLEAN, "leaked")
     unanswered = [s.model_copy(update={"reference": " "}) for s in samples(CLEAN, "clean")]
-    items = choose_prompts(
-        samples(TRAINING), [*leaked, *unanswered], suite_probes(), 1, Rewording()
-    )
+    items = choose_prompts(samples(TRAINING), [*leaked, *unanswered], suite_probes(), 1, UNREWORDED)
     assert {item.group for item in items} == {"training"}
 
 
