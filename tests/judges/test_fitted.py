@@ -84,7 +84,7 @@ def test_fit_save_use_and_check(tmp_path: Path, quick: None) -> None:
     assert abs(agreement["luck"].value or 0) < 0.5
     cross = {d.name: d.cross_validated.value for d in model.card.dimensions}
     assert (cross["empathy"] or 0) > 0.6
-    assert (model.card.own, model.card.split, found.split) == (True, "fit", "check")
+    assert (model.card.authors_only, model.card.split, found.split) == (True, "fit", "check")
 
     with pytest.raises(DataError, match="use --split check"):  # not on what it was learned from
         calibrate(Fitted("mine", embed=embed), read_labels(str(tmp_path / "l.jsonl")), name="f")  # fmt: skip
@@ -218,7 +218,7 @@ def test_the_shipped_judge_is_what_it_says() -> None:
     judge = Fitted("counseling")
     model = FittedModel.load(SHIPPED / "counseling.safetensors")
     assert [d.name for d in judge.dimensions] == ["coherence", "empathy", "relevance", "safety"]
-    assert model.card.own
+    assert model.card.authors_only
     known = report(judge.calibrations)
     assert known is not None
     assert {a.split for a in known.dimensions} == {"check"}
