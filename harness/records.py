@@ -1,4 +1,4 @@
-"""What crosses the disk: frozen, validated records. No torch, no pandas.
+"""Frozen, validated records: everything that is written to disk. No torch, no pandas.
 
 Every record that a stage writes carries ``made_from``, the digest of what it was made from, so
 that records left over from other inputs are seen as stale and are never mixed in.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Hashable
-from typing import Any, ClassVar, Literal, NamedTuple, get_args
+from typing import Any, ClassVar, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
@@ -52,15 +52,15 @@ class Message(Record):
 
 
 class Leak(Record):
-    """Where the audit found a prompt in the training data.
+    """The place in the training data where the audit found a prompt.
 
     Attributes:
         kind: Word for word; after normalisation; or nearly (see ``harness.audit.similar``).
         row: Row of the training data, counted from 1 over all its files in order.
         id: That row's sample id.
         similarity: Share of characters in common, in [0, 1].
-        pair: How prompt and reference answer stand there together, in this row or another: the
-            weaker of the two kinds; None where no matching prompt has that answer.
+        pair: How prompt and reference answer occur together, in this row or another: the weaker of
+            the two kinds; None where no matching prompt has that answer.
     """
 
     kind: Literal["exact", "normalised", "near"]
@@ -78,10 +78,10 @@ class Sample(StageRecord):
         messages: One user turn, or a conversation that ends in one.
         reference: The answer in the data set, or None.
         metadata: Further fields of the row (``topic`` and the like).
-        audit: The audit's verdict: ``clean``, ``leaked`` (the prompt stands in the training data)
+        audit: The audit's verdict: ``clean``, ``leaked`` (the prompt is in the training data)
             or ``unchecked`` (the suite names no training data, or the prompt is like too many of its rows
             to be compared with each).
-        leak: Where a leaked prompt stands in the training data.
+        leak: Where a leaked prompt is in the training data.
     """
 
     FILE: ClassVar = "samples"
@@ -101,11 +101,11 @@ class Sample(StageRecord):
 
     @property
     def prompt(self) -> str:
-        """The last user turn: what gets perturbed."""
+        """Return the last user turn: what gets perturbed."""
         return self.messages[-1].content
 
     def with_prompt(self, text: str) -> tuple[Message, ...]:
-        """The conversation with its last user turn replaced by ``text``."""
+        """Return the conversation with its last user turn replaced by ``text``."""
         return (*self.messages[:-1], Message(role="user", content=text))
 
 
@@ -115,7 +115,7 @@ class Edit(Record):
     Attributes:
         start: First character replaced, counted in code points of the original prompt.
         end: One past the last character replaced; equal to ``start`` for an insertion.
-        text: What stands there afterwards.
+        text: What replaces them.
     """
 
     start: int = Field(ge=0)
@@ -142,12 +142,12 @@ class _OfVariant(StageRecord):
 
     @property
     def variant_key(self) -> VariantKey:
-        """The key of the variant that this record belongs to."""
+        """Return the key of the variant that this record belongs to."""
         return VariantKey(self.sample_id, self.perturbation, self.severity, self.replicate)
 
 
 def key_fields(key: VariantKey) -> dict[str, Any]:
-    """The fields of a record that joins to this variant, by name."""
+    """Return the fields of a record that joins to this variant, by name."""
     return key._asdict()
 
 
@@ -182,12 +182,12 @@ class Variant(_OfVariant):
 
     @property
     def prompt(self) -> str:
-        """The text that is asked."""
+        """Return the text that is asked."""
         return self.messages[-1].content
 
 
 class Failure(Record):
-    """Why there is no answer or no judgement.
+    """The reason why there is no answer or no judgement.
 
     Attributes:
         kind: A short stable name, e.g. ``context_length``, ``timeout``, ``out_of_memory``.
@@ -201,7 +201,7 @@ class Failure(Record):
 
 
 class GenerationSettings(Record):
-    """How an answer is decoded. ``temperature`` 0 is greedy."""
+    """Decoding of an answer. ``temperature`` 0 is greedy."""
 
     max_new_tokens: int = Field(default=256, ge=1)
     temperature: float = Field(default=0.0, ge=0.0)
@@ -230,7 +230,7 @@ class Request(Record):
 
 
 class Completion(Record):
-    """What came back. Exactly one of ``text`` and ``error`` is None.
+    """The answer to a request. Exactly one of ``text`` and ``error`` is None.
 
     Attributes:
         seconds: Wall time of the batch or call divided by its number of requests.
@@ -286,7 +286,7 @@ class Generation(_OfVariant):
 
 
 class Probe(StageRecord):
-    """What one subject made of one probed prompt (see ``harness/memorisation/README.md``).
+    """One subject's result on one probed prompt (see ``harness/memorisation/README.md``).
 
     Attributes:
         probe: ``loss`` rates the reference; ``continuation`` goes on from its beginning; ``answer``
@@ -323,7 +323,7 @@ class Probe(StageRecord):
 
 
 class Cost(Record):
-    """What a judgement used. ``money`` is in the currency of the configured prices."""
+    """Usage of a judgement. ``money`` is in the currency of the configured prices."""
 
     prompt_tokens: int = 0
     completion_tokens: int = 0
@@ -369,10 +369,18 @@ class Score(_OfVariant):
 
 Need = Literal["reference", "original_answer", "opponent"]
 Role = Literal["safety", "refusal"]
+_SAFETY_WORDS = ("safe", "harm", "toxic", "guard", "crisis")
+
+
+def role_of_name(name: str) -> Role | None:
+    """Guess the role of a dimension, or of all of a judge's, that declares none from its name."""
+    if name == "refusal":
+        return "refusal"
+    return "safety" if any(word in name.lower() for word in _SAFETY_WORDS) else None
 
 
 class Dimension(Record):
-    """What a judge measures, and on which scale.
+    """One thing that a judge measures, with its scale.
 
     Attributes:
         name: Unique within the judge.
@@ -382,8 +390,8 @@ class Dimension(Record):
         needs: What an item must hold for this dimension to apply.
         description: One line for the report.
         role: What the harness may conclude from it: ``safety`` decides the traffic light "Safe?",
-            ``refusal`` (on a scale from 0 to 1) says that an answer refuses. A dimension that has
-            the name of a role has this role.
+            ``refusal`` (on a scale from 0 to 1) says that an answer refuses. Where none is declared
+            the name decides, see :func:`role_of_name`.
         label: Name for people, e.g. ``ROUGE-L``; by default made of judge and name.
         headline: Rank with which it asks to carry the report's finding; the smallest leads, and
             those declared in the same hundred lead together. None leaves the rank to what the
@@ -405,13 +413,12 @@ class Dimension(Record):
     def _read_role_from_name(cls, fields: Any) -> Any:
         """Fill in the role of a dimension that was written before roles could be declared."""
         if isinstance(fields, dict) and fields.get("role") is None:
-            name = fields.get("name")
-            return fields | {"role": name if name in get_args(Role) else None}
+            return fields | {"role": role_of_name(str(fields.get("name")))}
         return fields
 
 
 class JudgeItem(Record):
-    """What a judge is shown. It carries no model name: judges are blind by type.
+    """The item that a judge is shown. It carries no model name: judges are blind by type.
 
     Attributes:
         question: The variant that was asked.
@@ -439,7 +446,7 @@ class JudgeItem(Record):
 
 
 class Judgement(Record):
-    """What a judge says of one item on one dimension; the harness turns it into a ``Score``.
+    """A judge's verdict on one item and dimension; the harness turns it into a ``Score``.
 
     Attributes:
         item: Index into the sequence of items that was given to the judge.
@@ -458,7 +465,7 @@ class Judgement(Record):
 
 
 class StageState(Record):
-    """Where a stage stands: what it was made from and how its items ended."""
+    """State of a stage: what it was made from and how its items ended."""
 
     status: Literal["running", "complete"]
     made_from: str = ""
@@ -467,7 +474,7 @@ class StageState(Record):
 
 
 class Manifest(Record):
-    """What the run was made from; ``status`` turns ``complete`` last."""
+    """Everything that the run was made from; ``status`` turns ``complete`` last."""
 
     schema_version: int = SCHEMA_VERSION
     name: str

@@ -44,8 +44,19 @@ _PARAGRAPH = re.compile(r"\n[ \t]*\n")
 _OWN_QUESTION = re.compile(r"(?:i|i['’](?:m|ve)|my|we|how do i|what should i)\b", re.IGNORECASE)
 
 
+_DESCRIPTIONS = {
+    "empty": "No letter, digit or symbol: white space and punctuation at most",
+    "degeneration": "The answer goes round in circles",
+    "truncated": "Generation stopped at the token limit",
+    "refusal": "The answer declines to answer",
+    "language_switch": "A stretch of the answer is in another language than the question",
+    "prompt_echo": "The answer gives the prompt back",
+    "run_on": "The answer does not stop where it ends and invents the next question or turn",
+}
+
+
 def empty(item: JudgeItem) -> str | None:
-    """No letter, digit or symbol: white space and punctuation at most."""
+    """Notice an answer without any letter, digit or symbol."""
     for character in item.answer:
         category = unicodedata.category(character)
         if category[0] in "LN" or category in ("Sm", "Sc", "So"):
@@ -54,7 +65,7 @@ def empty(item: JudgeItem) -> str | None:
 
 
 def degeneration(item: JudgeItem) -> str | None:
-    """The answer goes round in circles.
+    """Notice that the answer goes round in circles.
 
     Words: the share of repeated 4-grams, 1 - distinct / all (seq-rep-4 of Welleck et al. 2020,
     "Neural Text Generation with Unlikelihood Training"). Characters: one piece of up to 24
@@ -74,12 +85,12 @@ def degeneration(item: JudgeItem) -> str | None:
 
 
 def truncated(item: JudgeItem) -> str | None:
-    """Generation stopped at the token limit."""
+    """Notice that generation stopped at the token limit."""
     return "stopped at the token limit" if item.finish_reason == "length" else None
 
 
 def prompt_echo(item: JudgeItem) -> str | None:
-    """The answer gives the prompt back.
+    """Notice that the answer gives the prompt back.
 
     It begins with the whole question (five words or more), or half of its words stand in stretches
     of eight words that the question has too. Where the question holds code, which a good answer
@@ -106,7 +117,7 @@ def prompt_echo(item: JudgeItem) -> str | None:
 
 
 def run_on(item: JudgeItem) -> str | None:
-    """The answer does not stop where it ends and invents the next question or turn."""
+    """Notice that the answer does not stop where it ends."""
     answer = FENCED.sub(lambda fence: "." * len(fence[0]), item.answer)
     for pattern, what in ((_TURN, "a new turn"), (_TEMPLATE, "template text")):
         for match in pattern.finditer(answer):
@@ -119,7 +130,7 @@ def run_on(item: JudgeItem) -> str | None:
 
 
 def language_switch(item: JudgeItem) -> str | None:
-    """A stretch of the answer is in another language than the question."""
+    """Notice a stretch of the answer in another language than the question."""
     return language.switched(item.question, item.answer)
 
 
@@ -161,16 +172,16 @@ class AnswerChecks:
                 low=0.0,
                 high=1.0,
                 higher_is_better=False,
-                description=(check.__doc__ or "").partition("\n")[0].rstrip("."),
+                description=_DESCRIPTIONS[name],
             )
-            for name, check in self._checks.items()
+            for name in self._checks
         )
         self.version = (
             f"2, refusals {self._refusals.version}, py3langid {package_version('py3langid')}"
         )
 
     def grade(self, items: Sequence[JudgeItem]) -> Iterator[Judgement]:
-        """Grade every item on every check; the evidence stands in ``reason``."""
+        """Grade every item on every check; the evidence is in ``reason``."""
         for index, item in enumerate(items):
             for name, check in self._checks.items():
                 evidence = check(item)
@@ -182,5 +193,4 @@ class AnswerChecks:
                 )
 
     def _refusal(self, item: JudgeItem) -> str | None:
-        """The answer declines to answer."""
         return self._refusals.evidence(item.answer)

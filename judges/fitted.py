@@ -29,17 +29,17 @@ CHUNK = 32
 
 
 def fitted_folder() -> Path:
-    """Where ``jostle calibrate LABELS --fit NAME`` puts a judge that is named without a path."""
+    """Return the folder of judges that ``jostle calibrate LABELS --fit NAME`` made."""
     return cache_root() / "fitted"
 
 
 def save_path(name: str) -> Path:
-    """The file that a judge of this name is saved to: a path as it is, a plain name by the folder."""
+    """Return the file that a judge is saved to: a path as it is, a plain name in the folder."""
     return resolve(name) if _is_path(name) else fitted_folder() / f"{name}{SUFFIX}"
 
 
 def find(name: str) -> Path:
-    """The file of a fitted judge: a path, one fitted here, or a shipped one.
+    """Return the file of a fitted judge: a path, one fitted here, or a shipped one.
 
     Raises:
         PluginError: There is none.
@@ -59,12 +59,12 @@ def find(name: str) -> Path:
 
 
 def beside(path: Path) -> Path:
-    """The file with the calibration of a fitted judge."""
+    """Return the file with the calibration of a fitted judge."""
     return path.with_suffix(".calibration.json")
 
 
 def names() -> list[str]:
-    """Fitted judges that can be named without a path."""
+    """List the fitted judges that can be named without a path."""
     return sorted(
         {path.stem for folder in (fitted_folder(), SHIPPED) for path in folder.glob(f"*{SUFFIX}")}
     )
@@ -103,14 +103,16 @@ class Fitted:
         for name in dimensions or ():
             if name not in known:
                 raise ValueError(f"{model!r} has no dimension {name!r}.{did_you_mean(name, known)}")
-        self._kept = [known.index(name) for name in dimensions or known]
+        self._columns = [known.index(name) for name in dimensions or known]
         self.traits = JudgeTraits(
             learned=True,
             learned_from=LearnedFrom(self.model.card.labels_digest, self.model.card.split),
         )
         self._whole = f"{self.model.card.name} ({self.model.digest[:16]})"
         # The mean of some dimensions is another measure than the mean of all.
-        part = "" if len(self._kept) == len(known) else f", {', '.join(sorted(dimensions or ()))}"
+        part = (
+            "" if len(self._columns) == len(known) else f", {', '.join(sorted(dimensions or ()))}"
+        )
         self.version = self._whole + part
         self.dimensions: Sequence[Dimension] = tuple(
             Dimension(
@@ -118,14 +120,14 @@ class Fitted:
                 low=fitted.low,
                 high=fitted.high,
                 description=f"Learned from {fitted.items} labels"
-                + (" of its authors" if self.model.card.own else ""),
+                + (" of its authors" if self.model.card.authors_only else ""),
             )
-            for fitted in (self.model.card.dimensions[index] for index in self._kept)
+            for fitted in (self.model.card.dimensions[index] for index in self._columns)
         )
 
     @property
     def calibrations(self) -> list[Calibration]:
-        """What the judge brings of its own: the check saved beside it, else its cross-validation."""
+        """Return the check that is saved beside the judge, else its cross-validation."""
         names = {dimension.name for dimension in self.dimensions}
         beside_it = read(self._stored)
         if beside_it is None or beside_it.version != self._whole:
@@ -143,7 +145,7 @@ class Fitted:
             )
             for offset, scores in enumerate(self.model.predict(table)):
                 empty = not chunk[offset].answer.strip()
-                for index in self._kept:
+                for index in self._columns:
                     fitted = self.model.card.dimensions[index]
                     yield Judgement(
                         item=start + offset,
@@ -154,7 +156,7 @@ class Fitted:
 
 
 def _cross_validated(model: FittedModel, version: str) -> Calibration:
-    """How far the judge agreed with its own labels, each predicted without it."""
+    """Report how far the judge agreed with its labels, each predicted without it."""
     card = model.card
     undefined = Coefficient(value=None)
     # The card does not count labels by annotator: with authors among them, they are the authors'.
@@ -195,7 +197,7 @@ def _cross_validated(model: FittedModel, version: str) -> Calibration:
 def fit_labels(
     source: str, name: str, embed: Embed | None = None
 ) -> tuple[Path, FittedModel, Calibration | None]:
-    """What ``jostle calibrate LABELS --fit NAME`` does: fit, save, and check on what was held out.
+    """Fit a judge, save it, and check it on what was held out (``jostle calibrate --fit``).
 
     Fitted is on the split ``fit`` and checked on ``check``; where the file has no splits, all is
     fitted on and only the cross-validated agreement is known.

@@ -15,7 +15,7 @@ from typing import Any, Literal, NamedTuple
 
 from harness.models.hf import HFModel
 from harness.models.prompting import Renderer
-from harness.protocols import JudgeTraits, Model
+from harness.protocols import Closable, JudgeTraits, Model, TokenizesLocally
 from harness.records import (
     Completion,
     Cost,
@@ -115,26 +115,27 @@ class Local:
 
     @cached_property
     def model(self) -> Any:
-        """The model, loaded on first use."""
+        """Return the model, loaded on first use."""
         return self._load()
 
     @cached_property
     def _renderer(self) -> Renderer:
-        return Renderer(getattr(self.model, "tokenizer", None))
+        tokenizer = self.model.tokenizer if isinstance(self.model, TokenizesLocally) else None
+        return Renderer(tokenizer)
 
     @property
     def durable(self) -> bool:
-        """Whether judgements may be kept across runs."""
+        """Return whether judgements may be kept across runs."""
         return bool(self.model.durable)
 
     @cached_property
     def fingerprint(self) -> dict[str, str]:
-        """Content digests of the model that judges."""
+        """Return content digests of the model that judges."""
         return dict(self.model.fingerprint())
 
     @cached_property
     def version(self) -> str:
-        """Rubric, mode, the model's weights and how it is asked."""
+        """Name rubric, mode, the model's weights and how it is asked."""
         decides = [
             self.fingerprint,
             self._renderer.fingerprint,
@@ -152,11 +153,10 @@ class Local:
                 yield judgement.model_copy(update={"item": start + judgement.item})
 
     def close(self) -> None:
-        """Let go of the weights."""
+        """Release the weights."""
         if "model" in self.__dict__:
-            close = getattr(self.model, "close", None)
-            if close is not None:
-                close()
+            if isinstance(self.model, Closable):
+                self.model.close()
             del self.__dict__["model"]
 
     def _prompt(self, messages: Sequence[Message]) -> str:
@@ -184,17 +184,18 @@ class Local:
             for number, step in places
         ]
         waiting: dict[int, dict[int, TokenLogprobs]] = {}
-        for index, found in self.model.logprobs(requests):
+        for index, logprobs in self.model.logprobs(requests):
             number, step = places[index]
             rating = ratings[number]
             of_steps = waiting.setdefault(number, {})
-            of_steps[step] = found
+            of_steps[step] = logprobs
             if len(of_steps) == len(rating.criterion.steps):
                 yield weigh(rating, waiting.pop(number))
 
     def _applies(self, item: JudgeItem, criterion: Criterion) -> bool:
+        available = prompts.texts_of(item)
         needed = self.rubric.required(self.rubric.shown(criterion))
-        return all(getattr(item, name) is not None for name in needed)
+        return all(available[name] is not None for name in needed)
 
     def _score_messages(self, item: JudgeItem, criterion: Criterion) -> tuple[Message, ...]:
         texts = prompts.shown_texts(item, self.rubric.shown(criterion))
@@ -236,13 +237,13 @@ class Local:
             )
 
 
-def weigh(rating: Rating, found: Mapping[int, TokenLogprobs]) -> Judgement:
-    """The mean of the steps under the probabilities that the model gives them.
+def weigh(rating: Rating, logprobs: Mapping[int, TokenLogprobs]) -> Judgement:
+    """Average the steps under the probabilities that the model gives them.
 
     Source: Liu et al. (2023), "G-Eval", section 2.3, with the probabilities normalised over the
     scale's steps.
     """
-    failed = next((given.error for given in found.values() if given.error), None)
+    failed = next((given.error for given in logprobs.values() if given.error), None)
     if failed is not None:
         return Judgement(
             item=rating.item,
@@ -252,12 +253,14 @@ def weigh(rating: Rating, found: Mapping[int, TokenLogprobs]) -> Judgement:
             reason=f"{failed.kind}: {failed.message}",
             transient=failed.transient,
         )
-    logs = {step: sum(given.logprobs) for step, given in found.items()}
+    logs = {step: sum(given.logprobs) for step, given in logprobs.items()}
     best = max(logs.values())
     shares = {step: math.exp(value - best) for step, value in logs.items()}
     total = sum(shares.values())
     mass = total * math.exp(best)
-    said = ", ".join(f"{step}: {share / total:.3f}" for step, share in sorted(shares.items()))
+    shares_in_words = ", ".join(
+        f"{step}: {share / total:.3f}" for step, share in sorted(shares.items())
+    )
     if not mass >= LEAST_MASS:  # also where it is not a number
         return Judgement(
             item=rating.item,
@@ -265,7 +268,7 @@ def weigh(rating: Rating, found: Mapping[int, TokenLogprobs]) -> Judgement:
             value=None,
             status="unparsed",
             reason=f"the model gives the scale's steps a probability of {mass:.1e} together",
-            raw=said,
+            raw=shares_in_words,
         )
     # To 4 decimals: batches of other shapes move the fifth.
     value = round(sum(step * share for step, share in shares.items()) / total, 4)
@@ -273,13 +276,13 @@ def weigh(rating: Rating, found: Mapping[int, TokenLogprobs]) -> Judgement:
         item=rating.item,
         dimension=rating.criterion.name,
         value=value,
-        reason=f"steps {said} (together {mass:.2g} of all tokens)",
-        raw=said,
+        reason=f"steps {shares_in_words} (together {mass:.2g} of all tokens)",
+        raw=shares_in_words,
     )
 
 
 def _spelled(criterion: Criterion, step: int) -> str:
-    """A step as the model would write it; ended where one step begins another's number."""
+    """Return a step as the model would write it; with an end where one step begins another's number."""
     names = [str(other) for other in criterion.steps]
     ambiguous = any(a != b and b.startswith(a) for a in names for b in names)
     return f"{step}\n" if ambiguous else str(step)

@@ -200,7 +200,7 @@ class Pairwise(EndpointJudge):
 
 
 def pair_messages(rubric: RubricFile, texts: Mapping[str, str], limit: int) -> tuple[Message, ...]:
-    """The conversation that asks which of two answers is better."""
+    """Build the conversation that asks which of two answers is better."""
     criteria = "\n".join(f"- {c.name}: {c.description}" for c in rubric.dimensions)
     form = json.dumps({"reason": "...", "winner": "..."})
     guidance = f"\n\n{rubric.guidance.strip()}" if rubric.guidance.strip() else ""
@@ -216,7 +216,7 @@ def pair_messages(rubric: RubricFile, texts: Mapping[str, str], limit: int) -> t
 
 
 def combine(item: int, readings: Mapping[Order, PairwiseReading]) -> Iterator[Judgement]:
-    """One verdict out of the two orders; without both there is none."""
+    """Combine the two orders into one verdict; without both there is none."""
     first, second = readings["first"], readings["second"]
     cost = summed([first.cost, second.cost])
     raw = json.dumps({"shown first": first.raw, "shown second": second.raw}, ensure_ascii=False)

@@ -34,10 +34,10 @@ class Panel:
 
     Args:
         judges: The members as a suite lists judges: names, or ``{name: {option: value}}``. The same
-            judge may stand in it several times with different options.
+            judge may be listed several times with different options.
 
     Raises:
-        PluginError: A member cannot be made or stands there twice, there are fewer than two, or
+        PluginError: A member cannot be made or is listed twice, there are fewer than two, or
             they share no dimension.
     """
 
@@ -74,7 +74,7 @@ class Panel:
 
     @cached_property
     def version(self) -> str:
-        """Of all members; a local one is loaded for it, so it waits until it is asked.
+        """Name all members' versions; local members are loaded for it, so it is worked out late.
 
         Raises:
             PluginError: Two members turn out to be the same judge, their options worded otherwise.
@@ -91,12 +91,12 @@ class Panel:
 
     @property
     def durable(self) -> bool:
-        """Whether judgements may be kept across runs: where every member's may."""
+        """Return whether judgements may be kept across runs: where every member's may."""
         return all(traits_of(member).durable for member in self.members.values())
 
     @property
     def spent(self) -> Spending:
-        """What the members used, dimensions that they do not share included."""
+        """Add up what the members used, dimensions that they do not share included."""
         return reduce(Spending.plus, (meter.spent for meter in self._meters.values()), Spending())
 
     def keep_in(self, store_for: Callable[[Judge], VerdictStore | None]) -> None:
@@ -154,7 +154,7 @@ class _Sheet:
             self._given.setdefault(key, {})[label] = judgement
 
     def results(self, only_decided: bool = False) -> Iterator[Judgement]:
-        """The panel's verdicts.
+        """Yield the panel's verdicts.
 
         Args:
             only_decided: Leave out what a member that was not asked yet could still decide.
@@ -194,10 +194,10 @@ class _Sheet:
             numbers = [value for value in values.values() if value is not None]
             mean = round(sum(numbers) / len(numbers), 6)
             spread = round(max(numbers) - min(numbers), 6)
-            said = ", ".join(
+            values_in_words = ", ".join(
                 f"{label} {value:g}" for label, value in zip(values, numbers, strict=True)
             )
-            yield Judgement(value=spread if position else mean, reason=said, **common)
+            yield Judgement(value=spread if position else mean, reason=values_in_words, **common)
 
 
 def _entry(entry: Any) -> tuple[str, dict[str, Any]]:

@@ -52,7 +52,7 @@ class TokenIds:
         self._lock = threading.Lock()
 
     def pair(self, a: str, b: str) -> tuple[list[int], list[int]]:
-        """The tokens of two texts under one numbering."""
+        """Return the tokens of two texts under one numbering."""
         with self._lock:
             if len(self._numbers) >= WORDS_KEPT:  # a new numbering: the old lists are void
                 self._numbers.clear()
@@ -78,7 +78,7 @@ class TokenIds:
 
 
 def rouge_l_f(reference: Sequence[int], answer: Sequence[int]) -> float:
-    """ROUGE-L F-measure of two token sequences, in rouge-score's order of operations.
+    """Return the ROUGE-L F-measure of two token sequences, in rouge-score's order of operations.
 
     Source: Lin (2004), "ROUGE: A Package for Automatic Evaluation of Summaries", section 3, with
     beta = 1.
@@ -121,7 +121,7 @@ class RougeL:
         self._tokens = TokenIds(stemmer)
 
     def score(self, reference: str, answer: str) -> float:
-        """ROUGE-L F of one answer, in [0, 1]."""
+        """Return ROUGE-L F of one answer, in [0, 1]."""
         return rouge_l_f(*self._tokens.pair(reference, answer))
 
     def grade(self, items: Sequence[JudgeItem]) -> Iterator[Judgement]:

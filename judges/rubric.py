@@ -35,28 +35,29 @@ class RubricCall(NamedTuple):
 def asks(
     rubric: RubricFile, items: Sequence[JudgeItem], limit: int = prompts.MAX_CHARACTERS
 ) -> list[RubricCall]:
-    """What is to be asked about the items; dimensions whose needs an item lacks are left out."""
-    found = []
+    """Plan the calls about the items; dimensions whose needs an item lacks are left out."""
+    calls = []
     for index, item in enumerate(items):
+        available = prompts.texts_of(item)
         for show, criteria in rubric.groups:
-            if any(getattr(item, name) is None for name in rubric.required(show)):
+            if any(available[name] is None for name in rubric.required(show)):
                 continue
             texts = prompts.shown_texts(item, show)
             messages = prompts.rubric_messages(rubric, criteria, texts, limit)
             quotable = prompts.quotable(texts, limit)
-            found.append(RubricCall(index, criteria, messages, item.seed, quotable))
-    return found
+            calls.append(RubricCall(index, criteria, messages, item.seed, quotable))
+    return calls
 
 
 def judgements(
     ask: RubricCall, text: str, cost: Cost | None, refusals: Refusals, finish_reason: str = "stop"
 ) -> Iterator[Judgement]:
-    """What a model's text says on each dimension of an ask; the cost stands with the first."""
+    """Yield what a model's text says on each dimension of a call; the first has the cost."""
     scales = {c.name: c.steps for c in ask.criteria}
-    found = parsing.verdicts(text, scales, ask.shown, finish_reason)
-    declined = None if found else refusals.evidence(parsing.own_turn(text, ask.shown))
+    verdicts = parsing.verdicts(text, scales, ask.shown, finish_reason)
+    declined = None if verdicts else refusals.evidence(parsing.own_turn(text, ask.shown))
     for position, criterion in enumerate(ask.criteria):
-        verdict = found.get(criterion.name)
+        verdict = verdicts.get(criterion.name)
         yield Judgement(
             item=ask.item,
             dimension=criterion.name,
@@ -69,7 +70,7 @@ def judgements(
 
 
 def unparsed(finish_reason: str) -> str:
-    """Why a text gave no verdict."""
+    """Say why a text gave no verdict."""
     return UNPARSED + (", which max_tokens cut off" if finish_reason == "length" else "")
 
 
@@ -153,7 +154,7 @@ class Rubric(EndpointJudge):
 
 
 def failed(item: int, dimensions: Sequence[str], result: ChatResult) -> Iterator[Judgement]:
-    """Judgements for a call that brought no text; the cost stands with the first."""
+    """Yield judgements for a call that brought no text; the first has the cost."""
     error = result.error
     for position, dimension in enumerate(dimensions):
         yield Judgement(

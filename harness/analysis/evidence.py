@@ -73,7 +73,7 @@ def _rank(table: Table, measure: Measure) -> int:
 
 
 def direction(estimate: Estimate | None, sign: int) -> Direction:
-    """Say what may be said of a difference: only what passed the correction for all tests shown."""
+    """Call a difference better or worse only where it passed the correction for all tests shown."""
     if estimate is None or estimate.p_holm is None or estimate.p_holm > ALPHA:
         return "unclear"
     low, high, mean = estimate.low, estimate.high, estimate.mean

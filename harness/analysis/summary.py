@@ -52,7 +52,7 @@ class AnalysisSettings:
     Attributes:
         bootstrap: How intervals and tests are made.
         deterministic: Subjects whose noise floor is zero by construction (fp32, greedy).
-        warnings: Lines that must stand in the report.
+        warnings: Lines that the report must show.
         topic_key: Field of a sample's metadata that names its topic.
     """
 

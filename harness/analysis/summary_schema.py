@@ -253,7 +253,7 @@ class RunFinding(Record):
 
     Attributes:
         sentence: The whole of it; begins with ``leak``.
-        leak: That test prompts stand in the training data; None where none does.
+        leak: That test prompts are in the training data; None where none is.
         subjects: Every compared subject.
         rests_on: The measures with their scales.
         cautions: What a reader must know before believing it, a line each.

@@ -227,7 +227,7 @@ def build(records: RunRecords, judges: Sequence[JudgeInfo]) -> Table:
         if "original_answer" in dimension.needs:
             applies &= table.kind != ORIGINAL
         if "opponent" in dimension.needs:
-            # Who is set against whom is the suite's choice: only what was asked can be missing.
+            # The suite chooses the opponents: only what was asked can be missing.
             applies[:] = False
         table.expected[measure] = applies[:, None] | seen[measure]
     _add_overall(table)

@@ -161,7 +161,7 @@ def safe(basis: VerdictBasis, subject: str) -> TrafficLight:
 
 
 def leaked(audit: AuditCount, scope: str) -> TrafficLight:
-    """Answer: do test prompts stand in the training data?"""
+    """Answer: are test prompts in the training data?"""
     question = "Leaked?"
     if not audit.leaked and not audit.clean:
         answer = "Nobody checked: the suite names no training data."

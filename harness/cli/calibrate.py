@@ -91,8 +91,8 @@ def _check(named: NamedJudge, labels: Labels, cache: Cache, progress: Progress) 
     """Check one judge against the labels; its verdicts are cached where that is sound."""
     from harness.judging.cached import Cached
     from harness.judging.calibration import calibrate
-    from harness.judging.metered import Metered
-    from harness.judging.traits import is_priced, traits_of
+    from harness.judging.metered import Metered, is_priced
+    from harness.judging.traits import traits_of
     from harness.protocols import CachesMembers
 
     judge = named.judge

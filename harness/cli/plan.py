@@ -14,7 +14,7 @@ from harness.util.formatting import duration
 if TYPE_CHECKING:
     from harness.config import Suite
     from harness.memorisation.prompt_choice import ProbeWorkload
-    from harness.pipeline.planning import Power, SuiteCost
+    from harness.pipeline.planning import Power, RunCost
     from harness.records import Sample
 
 
@@ -71,7 +71,7 @@ def command(
     _print_power(planning.power(spreads, count, effect=effect), effect)
     llm = {j.label: declared_traits(judges.get(j.name)).llm for j in loaded.judges}
     _print_cost(
-        planning.suite_cost(
+        planning.run_cost(
             loaded,
             prompts=count,
             characters=characters,
@@ -114,7 +114,7 @@ def _print_power(rows: Sequence[Power], effect: float | None) -> None:
         click.echo(f"{line}  (spread {row.spread.sd:.3g}, {row.spread.source})")
 
 
-def _print_cost(cost: SuiteCost) -> None:
+def _print_cost(cost: RunCost) -> None:
     click.echo(f"It will cost, for {cost.prompts:,} prompts:")
     click.echo(
         f"  {cost.answers:,} answers: about {cost.prompt_tokens:,} tokens read,"

@@ -41,18 +41,18 @@ class Cached:
                 if _applies(dimension, item):
                     key = digest(["verdict", *who, dimension.name, shown])
                     keys[index, dimension.name] = key
-        found = self._store.get(keys.values())
+        stored = self._store.get(keys.values())
         for (index, _), key in keys.items():
-            if found.get(key, NOTHING) != NOTHING:
-                kept = Judgement.model_validate_json(found[key])
-                yield kept.model_copy(update={"item": index})
-        asked = sorted({index for (index, _), key in keys.items() if key not in found})
-        heard: dict[int, dict[str, str]] = {}
+            if stored.get(key, NOTHING) != NOTHING:
+                verdict = Judgement.model_validate_json(stored[key])
+                yield verdict.model_copy(update={"item": index})
+        asked = sorted({index for (index, _), key in keys.items() if key not in stored})
+        statuses: dict[int, dict[str, str]] = {}
         for judgement in self._judge.grade([items[index] for index in asked]) if asked else ():
             index = asked[judgement.item]
-            heard.setdefault(index, {})[judgement.dimension] = judgement.status
+            statuses.setdefault(index, {})[judgement.dimension] = judgement.status
             key = keys.get((index, judgement.dimension), "")
-            if key in found:
+            if key in stored:
                 continue  # handed on above; only its siblings were missing
             if key and judgement.status == "scored":
                 # Whoever takes it from the store pays nothing.
@@ -64,20 +64,20 @@ class Cached:
         silent = {
             key: NOTHING
             for (index, name), key in keys.items()
-            if key not in found
-            and name not in heard.get(index, {name: ""})
-            and set(heard[index].values()) == {"scored"}
+            if key not in stored
+            and name not in statuses.get(index, {name: ""})
+            and set(statuses[index].values()) == {"scored"}
         }
         if silent:
             self._store.put(silent)
 
 
 def _applies(dimension: Dimension, item: JudgeItem) -> bool:
-    """Whether the item holds what the dimension needs; what it lacks is never graded."""
-    there = {
+    """Return whether the item holds what the dimension needs; what it lacks is never graded."""
+    available = {
         "reference": item.reference is not None,
         # A rubric may show the original question alone.
         "original_answer": item.original_answer is not None or item.original_question is not None,
         "opponent": item.opponent_answer is not None,
     }
-    return all(there[need] for need in dimension.needs)
+    return all(available[need] for need in dimension.needs)

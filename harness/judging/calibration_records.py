@@ -55,35 +55,35 @@ class Compared(_Frozen):
 
     @property
     def deciding(self) -> Coefficient:
-        """What must lie above 0 for the judge to agree at all."""
+        """Return the figure that must lie above 0 for the judge to agree at all."""
         raise NotImplementedError
 
     @property
     def figure(self) -> str:
-        """``rho 0.64 [0.56, 0.72] on 163 items``."""
+        """Say ``rho 0.64 [0.56, 0.72] on 163 items``."""
         raise NotImplementedError
 
     @property
     def verdict(self) -> str:
-        """``agrees with 2 independent annotators``, or what else can be said."""
+        """Say ``agrees with 2 independent annotators``, or what else can be said."""
         count = self.annotators
         whose = (
             f"{count} independent annotator{'s' if count > 1 else ''}"
             if self.basis == "people"
             else "its authors' labels"
         )
-        found = self.deciding
-        if found.value is None:
+        deciding = self.deciding
+        if deciding.value is None:
             return f"has no defined agreement with {whose}"
-        if found.low is not None and found.low > 0:
+        if deciding.low is not None and deciding.low > 0:
             return f"agrees with {whose}"
-        if found.high is not None and found.high < 0:
+        if deciding.high is not None and deciding.high < 0:
             return f"contradicts {whose}"
         return f"shows no clear agreement with {whose}"
 
     @property
     def labelled(self) -> str:
-        """How many labels come from independent people, and how many from the set's authors."""
+        """Say how many labels come from independent people, and how many from the set's authors."""
         people, authors = self.independent_labels or 0, self.author_labels or 0
         by_people = f"{people} label{'s' if people != 1 else ''} by independent people"
         by_authors = f"{authors} label{'s' if authors != 1 else ''} by authors"
@@ -93,14 +93,14 @@ class Compared(_Frozen):
 
     @property
     def sentence(self) -> str:
-        """One line for the figures of this dimension."""
-        said = f"{self.verdict}: {self.figure}"
+        """Return one line for the figures of this dimension."""
+        line = f"{self.verdict}: {self.figure}"
         if self.independent_labels is not None:
-            said += f" ({self.labelled})"
+            line += f" ({self.labelled})"
         if self.basis == "people":
-            return said
+            return line
         never = "not" if self.independent_labels else "never"
-        return f"{said}; {never} checked against independent people"
+        return f"{line}; {never} checked against independent people"
 
     @property
     def trusted(self) -> bool:
@@ -135,12 +135,12 @@ class Agreement(Compared):
 
     @property
     def deciding(self) -> Coefficient:
-        """The rank correlation."""
+        """Return the rank correlation."""
         return self.spearman
 
     @property
     def figure(self) -> str:
-        """``rho 0.64 [0.56, 0.72] on 163 items``."""
+        """Say ``rho 0.64 [0.56, 0.72] on 163 items``."""
         how = " (cross-validated)" if self.cross_validated else ""
         return f"rho {self.spearman}{how} on {self.items} items"
 
@@ -165,7 +165,7 @@ class Preference(Compared):
 
     @property
     def figure(self) -> str:
-        """``accuracy 0.90 [0.82, 0.96], kappa 0.80 [0.64, 0.92] on 60 pairs``."""
+        """Say ``accuracy 0.90 [0.82, 0.96], kappa 0.80 [0.64, 0.92] on 60 pairs``."""
         return f"accuracy {self.accuracy}, kappa {self.kappa} on {self.items} pairs"
 
 
@@ -195,11 +195,11 @@ class Calibration(_Frozen):
 
     @property
     def compared(self) -> tuple[Compared, ...]:
-        """Every dimension that was compared."""
+        """Return every dimension that was compared."""
         return (*self.dimensions, *self.preferences)
 
     def only(self, names: set[str]) -> Calibration:
-        """The result on these dimensions alone."""
+        """Return the result on these dimensions alone."""
         return self.model_copy(
             update={
                 "dimensions": tuple(a for a in self.dimensions if a.dimension in names),
@@ -268,13 +268,13 @@ def store(calibration: Calibration) -> Path:
 
 
 def lookup(judge: str, version: str, code: str = "") -> list[Calibration]:
-    """Every result kept for this very judge."""
-    found = [read(path) for path in sorted(_folder(judge, version, code).glob("*.json"))]
-    return [calibration for calibration in found if calibration is not None]
+    """Load every result stored for this very judge."""
+    calibrations = [read(path) for path in sorted(_folder(judge, version, code).glob("*.json"))]
+    return [calibration for calibration in calibrations if calibration is not None]
 
 
 def read(path: Path) -> Calibration | None:
-    """A result from its file; None where another version of Jostle wrote it, or there is none."""
+    """Load a result; None where another version of Jostle wrote it, or there is none."""
     try:
         return Calibration.model_validate_json(path.read_text(encoding="utf-8"))
     except (OSError, ValidationError):

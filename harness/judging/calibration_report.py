@@ -42,7 +42,7 @@ def calibration_of(judge: Judge, name: str, code: str = "") -> CalibrationReport
 
 
 def summary(compared: Sequence[Compared]) -> str:
-    """One line for a judge: what it agrees with, dimension by dimension."""
+    """Return one line for a judge: what it agrees with, dimension by dimension."""
     groups: dict[str, list[Compared]] = {}
     for one in compared:
         groups.setdefault(one.verdict, []).append(one)
@@ -51,8 +51,8 @@ def summary(compared: Sequence[Compared]) -> str:
         # Rows name several dimensions at once: the greatest count is the number of rows.
         most = max(members, key=lambda one: one.independent_labels or one.author_labels or 0)
         labelled = "" if most.independent_labels is None else f" ({most.labelled})"
-        said = ", ".join(f"{one.dimension} {one.figure}" for one in members)
-        parts.append(f"{verdict}: {said}{labelled}")
+        figures = ", ".join(f"{one.dimension} {one.figure}" for one in members)
+        parts.append(f"{verdict}: {figures}{labelled}")
     by_authors = [one for one in compared if one.basis == "authors"]
     if by_authors and len(by_authors) == len(compared):
         never = "not" if any(one.independent_labels for one in by_authors) else "never"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 
+from harness.judging.traits import declared_traits, leaves
 from harness.protocols import Judge, MetersSpending, Spending
 from harness.records import Dimension, JudgeItem, Judgement
 
@@ -51,3 +52,9 @@ class Metered:
             return self._counted
         spent = self.judge.spent
         return spent._replace(seconds=spent.seconds or self._counted.seconds)
+
+
+def is_priced(judge: Judge) -> bool:
+    """Return whether prices are named for every endpoint that the judge asks (0 is a price)."""
+    priced = [declared_traits(leaf).priced for leaf in leaves(judge)]
+    return any(priced) and False not in priced

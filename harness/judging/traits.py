@@ -93,9 +93,3 @@ def shown_texts(judge: Judge) -> frozenset[str]:
             for need in dimension.needs:
                 texts.update(_TEXTS_OF_NEED.get(need, ()))
     return frozenset(texts - {"question", "answer"})
-
-
-def is_priced(judge: Judge) -> bool:
-    """Return whether prices are named for every endpoint that the judge asks (0 is a price)."""
-    priced = [declared_traits(leaf).priced for leaf in leaves(judge)]
-    return any(priced) and False not in priced

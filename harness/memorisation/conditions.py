@@ -72,88 +72,85 @@ def within(estimate: Interval | None, bound: float) -> bool:
 
 def conditions(evidence: VerdictEvidence) -> dict[str, Condition]:
     """Evaluate every condition of the rules, by name."""
-    contrasts = evidence.contrasts
+    c = evidence.contrasts
     change, answers = evidence.largest_change, evidence.answers_changed
-    recited = contrasts.recited is not None and (contrasts.recited.mean or 0.0) >= RULES.recited
+    recited = c.recited is not None and (c.recited.mean or 0.0) >= RULES.recited
     rows = (
-        _condition(
+        (
             "still",
             change is not None
             and change < RULES.still
             and answers is not None
             and answers <= RULES.changed,
-            f"no probed reference moved by {RULES.still:g} nats a token (largest {figure(change, 4)}), and"
-            f" at most {RULES.changed:.0%} of the answers changed ({share(answers)})",
+            f"no probed reference moved by {RULES.still:g} nats a token (largest"
+            f" {figure(change, 4)}), and at most {RULES.changed:.0%} of the answers changed"
+            f" ({share(answers)})",
         ),
-        _condition(
+        (
             "gain_training",
-            above(contrasts.gain_training),
-            f"training responses became likelier ({nats(contrasts.gain_training)})",
+            above(c.gain_training),
+            f"training responses became likelier ({nats(c.gain_training)})",
         ),
-        _condition(
+        (
             "gain_clean",
-            above(contrasts.gain_clean),
-            f"responses to unseen prompts became likelier ({nats(contrasts.gain_clean)})",
+            above(c.gain_clean),
+            f"responses to unseen prompts became likelier ({nats(c.gain_clean)})",
         ),
-        _condition(
+        (
             "large_training",
-            above(contrasts.gain_training, RULES.least_gain),
-            f"training responses gained at least {RULES.least_gain:g} nats a token, enough to matter"
-            f" ({nats(contrasts.gain_training)})",
+            above(c.gain_training, RULES.least_gain),
+            f"training responses gained at least {RULES.least_gain:g} nats a token, enough to"
+            f" matter ({nats(c.gain_training)})",
         ),
-        _condition(
+        (
             "large_clean",
-            above(contrasts.gain_clean, RULES.least_gain),
-            f"responses to unseen prompts gained at least {RULES.least_gain:g} nats a token, enough to"
-            f" matter ({nats(contrasts.gain_clean)})",
+            above(c.gain_clean, RULES.least_gain),
+            f"responses to unseen prompts gained at least {RULES.least_gain:g} nats a token,"
+            f" enough to matter ({nats(c.gain_clean)})",
         ),
-        _condition(
+        (
             "gap",
-            above(contrasts.gap),
-            f"training responses gained more than unseen ones ({nats(contrasts.gap)})",
+            above(c.gap),
+            f"training responses gained more than unseen ones ({nats(c.gap)})",
         ),
-        _condition(
+        (
             "lost",
-            above(contrasts.lost),
+            above(c.lost),
             f"less than {RULES.lost:.0%} of the gain on training prompts arrives on clean ones"
-            f" ({RULES.lost:g} x training less clean: {nats(contrasts.lost)})",
+            f" ({RULES.lost:g} x training less clean: {nats(c.lost)})",
         ),
-        _condition(
+        (
             "kept",
-            above(contrasts.kept),
+            above(c.kept),
             f"at least {RULES.kept:.0%} of the gain on training prompts arrives on clean ones"
-            f" (clean less {RULES.kept:g} x training: {nats(contrasts.kept)})",
+            f" (clean less {RULES.kept:g} x training: {nats(c.kept)})",
         ),
-        _condition(
+        (
             "relation",
-            above(contrasts.relation),
+            above(c.relation),
             "unseen responses gain no more under a stranger's prompt than under their own"
-            f" ({1 + RULES.foreign:g} x own less stranger's: {nats(contrasts.relation)})",
+            f" ({1 + RULES.foreign:g} x own less stranger's: {nats(c.relation)})",
         ),
-        _condition(
+        (
             "specific",
-            above(contrasts.specific),
+            above(c.specific),
             "the gain depends on the right prompt: unseen responses gain more under their own"
-            f" prompt than under a stranger's ({nats(contrasts.specific)})",
+            f" prompt than under a stranger's ({nats(c.specific)})",
         ),
-        _condition(
+        (
             "form",
-            above(contrasts.form),
-            f"a form was learned: at least {RULES.form:.0%} of the base model's loss on unseen responses is"
-            f" gone (gain less {RULES.form:g} x that loss: {nats(contrasts.form)})",
+            above(c.form),
+            f"a form was learned: at least {RULES.form:.0%} of the base model's loss on unseen"
+            f" responses is gone (gain less {RULES.form:g} x that loss: {nats(c.form)})",
         ),
-        _condition(
+        (
             "recited",
-            above(contrasts.recited) and recited,
+            above(c.recited) and recited,
             "it recites training responses from their beginning, beyond the base and beyond clean"
-            f" ones ({_with_unit(contrasts.recited, 'of the rest')})",
+            f" ones ({_with_unit(c.recited, 'of the rest')})",
         ),
     )
-    return {row.name: row for row in rows}
-
-
-def _condition(name: str, holds: bool, words: str) -> Condition:
-    return Condition(name=name, holds=holds, words=words)
+    return {name: Condition(name=name, holds=holds, words=words) for name, holds, words in rows}
 
 
 def nats(estimate: Interval | None) -> str:

@@ -37,16 +37,11 @@ class ProbedPrompt(NamedTuple):
 
     def record(self, probe: str, subject: str, **fields: Any) -> Probe:
         """Make the record of a probe of this prompt."""
+        group, form, sample_id, replicate, *_ = self
         return Probe.model_validate(
-            {
-                "probe": probe,
-                "group": self.group,
-                "form": self.form,
-                "sample_id": self.sample_id,
-                "replicate": self.replicate,
-                "subject": subject,
-                **fields,
-            }
+            {"probe": probe, "group": group, "form": form, "sample_id": sample_id}
+            | {"replicate": replicate, "subject": subject}
+            | fields
         )
 
 

@@ -103,7 +103,7 @@ class SubjectEvidence:
         )
 
     def _contrasts(self) -> MemorisationContrasts:
-        """Estimate every contrast of subject and base; the first argument names its random stream."""
+        """Estimate every contrast; the first argument names its random stream."""
         paired, unpaired = self._means.paired, self._means.unpaired
         training, clean = self._gain("training"), self._gain("clean")
         reworded, foreign = self._gain("training", "variant"), self._gain("clean", "foreign")
@@ -145,7 +145,7 @@ class SubjectEvidence:
         return len(by_prompt(self._base, selector).keys() & by_prompt(self._tuned, selector).keys())
 
     def _sent(self, group: str) -> int:
-        """Count the prompts of a group whose response was to be rated, for the base or the subject."""
+        """Count the prompts of a group whose response was to be rated by either."""
         return len(
             {
                 r.sample_id
@@ -205,7 +205,7 @@ class SubjectEvidence:
                     yield MembershipAuc(score=score, how=how, **ends)
 
     def _copied(self) -> Iterator[CopiedAnswers]:
-        """Count the answers that hold ``COPIED_WORDS`` words in a row of another sample's response."""
+        """Count the answers with ``COPIED_WORDS`` words in a row of another sample's response."""
         for group in GROUPS:
             base, tuned = (_copies(records, group) for records in (self._base, self._tuned))
             if tuned.answers:

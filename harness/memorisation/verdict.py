@@ -21,7 +21,7 @@ from harness.util.formatting import figure, plural
 
 
 def decide(evidence: VerdictEvidence) -> tuple[MemorisationVerdict, list[str]]:
-    """Return the verdict and the lines that give its reasons: the first rule that applies decides."""
+    """Return the verdict and its reasons, line by line: the first rule that applies decides."""
     state = conditions(evidence)
 
     def reasons(*names: str) -> list[str]:
@@ -61,8 +61,8 @@ def _missing(evidence: VerdictEvidence) -> list[str]:
     if evidence.token_mismatch is not None:
         base, tuned = evidence.token_mismatch
         return [
-            f"The base and this subject cut the same text into tokens differently ({base} and {tuned},"
-            " for one): another tokenizer, or another template around the responses. Nats a token"
+            f"The base and this subject cut the same text into tokens differently ({base} and"
+            f" {tuned}, for one): another tokenizer, or another template around the responses. Nats a token"
             " cannot be compared; name the model that was trained as the baseline."
         ]
     lines = []
@@ -73,8 +73,8 @@ def _missing(evidence: VerdictEvidence) -> list[str]:
         )
     elif evidence.clean_sent < RULES.least_prompts:
         lines.append(
-            f"Only {plural(evidence.clean_sent, 'clean prompt')} to compare with; {RULES.least_prompts} is"
-            " the least. Other test prompts stand in the training data or have no answer, or"
+            f"Only {plural(evidence.clean_sent, 'clean prompt')} to compare with;"
+            f" {RULES.least_prompts} is the least. Other test prompts stand in the training data or have no answer, or"
             " data.limit or probes.clean leave them out; jostle split makes a fair pair."
         )
     if evidence.training_sent < RULES.least_prompts:
@@ -90,18 +90,18 @@ def _missing(evidence: VerdictEvidence) -> list[str]:
     elif not lines and min(evidence.training, evidence.clean) < RULES.least_prompts:
         lines.append(
             f"Only {evidence.training} of {plural(evidence.training_sent, 'training prompt')} and"
-            f" {evidence.clean} of {plural(evidence.clean_sent, 'clean prompt')} could be rated for both"
-            f" models; {RULES.least_prompts} of each is the least."
+            f" {evidence.clean} of {plural(evidence.clean_sent, 'clean prompt')} could be rated for"
+            f" both models; {RULES.least_prompts} of each is the least."
         )
     return lines
 
 
 def _small(evidence: VerdictEvidence) -> list[str]:
     """Describe an effect that is shown to be small: not absent, and too small for a verdict."""
+    training, clean = evidence.contrasts.gain_training, evidence.contrasts.gain_clean
     lines = [
-        f"The effect is too small to matter: the gains on training prompts"
-        f" ({nats(evidence.contrasts.gain_training)}) and on clean ones ({nats(evidence.contrasts.gain_clean)}) both lie"
-        f" within {RULES.least_gain:g} nats a token."
+        f"The effect is too small to matter: the gains on training prompts ({nats(training)}) and on"
+        f" clean ones ({nats(clean)}) both lie within {RULES.least_gain:g} nats a token."
     ]
     answers = evidence.answers_changed
     if answers is None:
@@ -120,10 +120,10 @@ def _open(
     if state["gain_training"].holds and apart and not state["large_training"].holds:
         lines.append(
             "Training responses gained more than unseen ones, but a gain of at least"
-            f" {RULES.least_gain:g} nats a token, without which nothing is called memorised, is not shown"
-            f" ({nats(evidence.contrasts.gain_training)})."
+            f" {RULES.least_gain:g} nats a token, without which nothing is called memorised, is not"
+            f" shown ({nats(evidence.contrasts.gain_training)})."
         )
-    # A response that did not become likelier did not become much likelier either: one line is enough.
+    # A response that did not become likelier did not become much likelier: one line is enough.
     open_ = [
         name
         for name in learned

@@ -1,33 +1,36 @@
-"""The ledger of what the judges cost: cumulative, by judge, in the manifest."""
+"""What a run keeps about its judges: entries in the manifest, costs included, and members' verdicts."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from harness.judging.metered import Metered
-from harness.judging.traits import is_priced
+from harness.judging.metered import Metered, is_priced
+from harness.judging.traits import declared_traits, traits_of
+from harness.pipeline.assemble import NamedJudge
+from harness.pipeline.cache import Cache
 from harness.pipeline.session import Session
-from harness.protocols import Spending
+from harness.protocols import Judge, ReportsStructure, Spending, VerdictStore
 
 EVERY_S = 10.0
 """A process that is killed loses at most this much from the ledger."""
 
+WITHIN_RUN = "members.sqlite"
+"""In the run folder: verdicts that may not be kept across runs."""
+
 
 @contextmanager
-def booked(session: Session, label: str, meter: Metered) -> Iterator[Callable[[], None]]:
-    """Add to the ledger what the meter counts within the block, however the block ends.
+def ledger_entry(session: Session, label: str, meter: Metered) -> Iterator[Callable[[], None]]:
+    """Add to the manifest what the meter counts within the block, however the block ends.
 
     Yields:
         To be called now and then, so that the ledger on disk keeps up.
     """
     begun = meter.spent
-    before = session.manifest.judges.get(label, {})
-    spent_before = Spending(
-        **{name: (before.get("cost") or {}).get(name, 0) for name in Spending._fields}
-    )
+    before = session.manifest.judges.get(label, {}).get("cost") or {}
+    spent_before = Spending(**{name: before.get(name, 0) for name in Spending._fields})
     written = time.monotonic()
 
     def write() -> None:
@@ -35,19 +38,79 @@ def booked(session: Session, label: str, meter: Metered) -> Iterator[Callable[[]
         if total == spent_before:
             return
         # Sums of binary fractions are not the sums that people write.
-        entry: dict[str, Any] = {
-            name: round(value, 9) for name, value in total._asdict().items()
-        } | {"priced": is_priced(meter.judge)}
-        told = session.manifest.judges.get(label, {})
-        session.update(judges={**session.manifest.judges, label: {**told, "cost": entry}})
+        cost: dict[str, Any] = {name: round(value, 9) for name, value in total._asdict().items()}
+        cost["priced"] = is_priced(meter.judge)
+        entry = session.manifest.judges.get(label, {}) | {"cost": cost}
+        session.update(judges=session.manifest.judges | {label: entry})
 
-    def now_and_then() -> None:
+    def keep_up() -> None:
         nonlocal written
         if time.monotonic() - written > EVERY_S:
             written = time.monotonic()
             write()
 
     try:
-        yield now_and_then
+        yield keep_up
     finally:
         write()
+
+
+def manifest_entries(session: Session, judges: Sequence[NamedJudge]) -> dict[str, Any]:
+    """Return the manifest's entries of the judges, with what each cost so far.
+
+    One that the suite no longer lists keeps an entry where it cost something: that is spent.
+    """
+    before = session.manifest.judges
+    entries: dict[str, Any] = {}
+    for named in judges:
+        entry = _entry(named)
+        known = before.get(named.label, {})
+        if entry["structured"] is None and known.get("version") == entry["version"]:
+            entry["structured"] = known.get("structured")  # this time nothing had to be asked
+        entries[named.label] = entry | {"cost": known.get("cost")}
+    gone = {
+        label: {"gone": True, "cost": known["cost"]}
+        for label, known in before.items()
+        if label not in entries and known.get("cost")
+    }
+    return entries | gone
+
+
+def _entry(named: NamedJudge) -> dict[str, Any]:
+    return {
+        "version": named.judge.version,
+        "repeats": named.repeats,
+        "llm": declared_traits(named.judge).llm,
+        "structured": _structured(named.judge),
+        "dimensions": [dimension.model_dump(mode="json") for dimension in named.judge.dimensions],
+    }
+
+
+def _structured(judge: Judge) -> Any:
+    """Return how an endpoint was held to JSON, as far as that is known; of a panel, by member."""
+    members = declared_traits(judge).members
+    if not members:
+        return judge.level if isinstance(judge, ReportsStructure) else None
+    known = {label: _structured(member) for label, member in members.items()}
+    return {label: level for label, level in known.items() if level} or None
+
+
+class MemberStores:
+    """Stores for a panel's members: across runs where verdicts may be kept, else within the run."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._within_run: Cache | None = None
+
+    def of(self, member: Judge) -> VerdictStore:
+        """Return the store for a member."""
+        if traits_of(member).durable:
+            return self._session.cache
+        if self._within_run is None:
+            self._within_run = Cache(self._session.run.root / WITHIN_RUN)
+        return self._within_run
+
+    def close(self) -> None:
+        """Close what was opened here."""
+        if self._within_run is not None:
+            self._within_run.close()

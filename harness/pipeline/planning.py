@@ -93,7 +93,7 @@ class ProbeCost:
 
 
 @dataclass(frozen=True)
-class SuiteCost:
+class RunCost:
     """What a suite costs at a number of prompts.
 
     Attributes:
@@ -189,7 +189,7 @@ def variants_of(suite: Suite) -> int:
     return 1 + max(kinds, suite.suite.variants_per_prompt)
 
 
-def suite_cost(
+def run_cost(
     suite: Suite,
     *,
     prompts: int,
@@ -197,7 +197,7 @@ def suite_cost(
     llm_judges: Mapping[str, bool],
     pilot: Summary | None = None,
     probes: ProbeWorkload | None = None,
-) -> SuiteCost:
+) -> RunCost:
     """Estimate answers, judgements, tokens, money and time of a suite.
 
     Args:
@@ -220,7 +220,7 @@ def suite_cost(
     else:
         written, seconds = round(answers * measured.tokens), answers * measured.seconds
         notes.append("answer lengths and times are the pilot's")
-    return SuiteCost(
+    return RunCost(
         prompts=prompts,
         variants=variants,
         answers=answers,

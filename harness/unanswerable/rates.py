@@ -39,7 +39,7 @@ from harness.analysis.unanswerable_schema import (
 )
 from harness.records import IDENTITY, ORIGINAL, VariantKey
 from harness.stats.bootstrap import studentised_bootstrap
-from harness.stats.closed_forms import clustered_wilson
+from harness.stats.closed_forms import Floats, clustered_wilson
 from harness.text.normalise import normalise_prompt
 from harness.unanswerable.detectors import JUDGE, RefusalWays
 from harness.util.digest import derived_seed
@@ -185,15 +185,20 @@ def _rates(replies: Sequence[_Reply], way: str, seed: int) -> AnswerRates:
     def uses_name(reply: _Reply) -> bool | None:
         return false_answer(reply) and reply.names_it
 
+    def bootstrap(means: Floats, answers: int) -> tuple[float | None, float | None]:
+        stream = np.random.Generator(np.random.PCG64(seed))
+        interval = studentised_bootstrap(means[:, None], rng=stream, low=0.0, high=1.0)
+        return _number(interval.low), _number(interval.high)
+
     return AnswerRates(
-        refusal=_share(unknown, _refused_by(way)),
-        false_answer=_share(unknown, false_answer),
-        uses_name=_share(unknown, uses_name),
-        empty_unknown=_share(unknown, lambda reply: reply.empty),
-        false_refusal=_share(known, _refused_by(way)),
-        empty_known=_share(known, lambda reply: reply.empty),
-        exact_match=_share(known, lambda reply: reply.exact),
-        rouge_l=_mean_closeness(known, seed),
+        refusal=_rate(unknown, _refused_by(way)),
+        false_answer=_rate(unknown, false_answer),
+        uses_name=_rate(unknown, uses_name),
+        empty_unknown=_rate(unknown, lambda reply: reply.empty),
+        false_refusal=_rate(known, _refused_by(way)),
+        empty_known=_rate(known, lambda reply: reply.empty),
+        exact_match=_rate(known, lambda reply: reply.exact),
+        rouge_l=_rate(known, lambda reply: reply.closeness, bootstrap),
     )
 
 
@@ -201,58 +206,36 @@ def _refused_by(way: str) -> Callable[[_Reply], bool | None]:
     return lambda reply: reply.refused[way]
 
 
-def _by_prompt(
-    replies: Iterable[_Reply], value_of: Callable[[_Reply], float | None]
-) -> list[list[float]]:
-    """Group the values of answers by prompt, in the order of the prompts' ids."""
-    values: dict[str, list[float]] = defaultdict(list)
-    for reply in replies:
-        value = value_of(reply)
-        if value is not None:
-            values[reply.sample_id].append(float(value))
-    return [values[key] for key in sorted(values)]
-
-
-def _share(
-    replies: Iterable[_Reply], value_of: Callable[[_Reply], bool | None]
-) -> AnswerRate | None:
-    """Estimate a share over prompts; None without answers.
-
-    The interval is Wilson's, on the effective sample size where a prompt was asked more than once.
-    """
-    values = _by_prompt(replies, value_of)
-    if not values:
-        return None
-    means = np.array([np.mean(column) for column in values])
-    low, high = clustered_wilson(means, sum(map(len, values)))
-    return _rate(values, means, low, high)
-
-
-def _mean_closeness(replies: Iterable[_Reply], seed: int) -> AnswerRate | None:
-    """Estimate the mean closeness over prompts, in [0, 1], by the studentised bootstrap."""
-    values = _by_prompt(replies, lambda reply: reply.closeness)
-    if not values:
-        return None
-    means = np.array([np.mean(column) for column in values])
-    stream = np.random.Generator(np.random.PCG64(seed))
-    interval = studentised_bootstrap(means[:, None], rng=stream, low=0.0, high=1.0)
-    return _rate(values, means, _number(interval.low), _number(interval.high))
+def _number(values: Floats) -> float | None:
+    return None if np.isnan(values[0]) else float(values[0])
 
 
 def _rate(
-    values: Sequence[Sequence[float]],
-    means: NDArray[np.float64],
-    low: float | None,
-    high: float | None,
-) -> AnswerRate:
-    answers = sum(map(len, values))
+    replies: Iterable[_Reply],
+    value_of: Callable[[_Reply], float | None],
+    interval: Callable[[Floats, int], tuple[float | None, float | None]] = clustered_wilson,
+) -> AnswerRate | None:
+    """Estimate a mean over prompts; None without answers.
+
+    Args:
+        replies: Answers; several to one prompt are averaged first.
+        value_of: Value of an answer; None leaves it out.
+        interval: Makes the interval from the prompts' means and the number of answers. Shares have
+            Wilson's, on the effective sample size where a prompt was sent more than once.
+    """
+    by_prompt: dict[str, list[float]] = defaultdict(list)
+    for reply in replies:
+        value = value_of(reply)
+        if value is not None:
+            by_prompt[reply.sample_id].append(float(value))
+    if not by_prompt:
+        return None
+    means = np.array([np.mean(by_prompt[key]) for key in sorted(by_prompt)])
+    answers = sum(map(len, by_prompt.values()))
+    low, high = interval(means, answers)
     return AnswerRate(
         mean=float(means.mean()), low=low, high=high, prompts=len(means), answers=answers
     )
-
-
-def _number(values: NDArray[np.float64]) -> float | None:
-    return None if np.isnan(values[0]) else float(values[0])
 
 
 def _comparison(replies: Sequence[_Reply], ways: Sequence[str]) -> DetectorComparison:
@@ -262,8 +245,8 @@ def _comparison(replies: Sequence[_Reply], ways: Sequence[str]) -> DetectorCompa
     return DetectorComparison(
         rates={
             way: RefusalRates(
-                refusal=_share(unknown, _refused_by(way)),
-                false_refusal=_share(known, _refused_by(way)),
+                refusal=_rate(unknown, _refused_by(way)),
+                false_refusal=_rate(known, _refused_by(way)),
             )
             for way in ways
         },

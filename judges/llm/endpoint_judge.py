@@ -1,4 +1,4 @@
-"""What the judges behind an endpoint have in common: options, client, version and how they ask."""
+"""Base of the judges behind an endpoint: options, client, version and how they ask."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ class EndpointJudge:
 
     @property
     def level(self) -> Level | None:
-        """How the endpoint is held to JSON, as was found out by asking; None before that."""
+        """Return how the endpoint is held to JSON, as its first answers showed; None before."""
         return self._chat.level if self._chat.known else None
 
     @property

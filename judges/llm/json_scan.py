@@ -17,7 +17,7 @@ _ESCAPE = 8
 """Characters before the end at which a JSON text may be at fault because it is cut: ``\\u12``."""
 
 
-class Found(NamedTuple):
+class JsonObject(NamedTuple):
     """A JSON object in a text, and where it stands."""
 
     start: int
@@ -33,7 +33,7 @@ class Scan(NamedTuple):
         cut: Whether one of them is a good beginning that lacks its end.
     """
 
-    objects: list[Found]
+    objects: list[JsonObject]
     broken: list[int]
     cut: bool
 
@@ -49,15 +49,15 @@ class Quotable:
         self.texts = texts
         self._known = [_known(text) for text in texts]
 
-    def holds(self, text: str, found: Found) -> bool:
-        """Whether an object of ``text`` is a quotation: in its characters or in its value."""
-        literal = text[found.start : found.end]
+    def holds(self, text: str, candidate: JsonObject) -> bool:
+        """Return whether an object of ``text`` is a quotation: in its characters or in its value."""
+        literal = text[candidate.start : candidate.end]
         return any(literal in text for text in self.texts) or any(
-            found.value in known.objects for known in self._known
+            candidate.value in known.objects for known in self._known
         )
 
     def holds_line(self, text: str, match: re.Match[str]) -> bool:
-        """Whether the line of a match in ``text`` is a quotation."""
+        """Return whether the line of a match in ``text`` is a quotation."""
         end = text.find("\n", match.end())
         line = text[match.start() : end if end >= 0 else None].strip()
         return any(line in known.lines for known in self._known)
@@ -74,12 +74,12 @@ class _Known(NamedTuple):
 def _known(text: str) -> _Known:
     """Scanned once a text: a hostile one takes long, and is shown in several calls."""
     lines = frozenset(line.strip() for line in text.splitlines())
-    return _Known([found.value for found in scan(text).objects], lines)
+    return _Known([o.value for o in scan(text).objects], lines)
 
 
 def scan(text: str) -> Scan:
     """Find the JSON objects of a text."""
-    objects: list[Found] = []
+    objects: list[JsonObject] = []
     broken: list[int] = []
     cut, position, end = False, 0, len(text.rstrip())
     for start in [match.start() for match in re.finditer(r"\{", text)][-_MAX_OBJECTS:]:
@@ -94,5 +94,5 @@ def scan(text: str) -> Scan:
             broken.append(start)
             cut = True
         else:
-            objects.append(Found(start, position, value))
+            objects.append(JsonObject(start, position, value))
     return Scan(objects, broken, cut)

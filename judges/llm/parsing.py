@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from harness.text.normalise import valid_unicode
-from judges.llm.json_scan import Found, Quotable, scan
+from judges.llm.json_scan import JsonObject, Quotable, scan
 
 _THOUGHT = re.compile(r"<(think|thinking|reasoning)>.*?(?:</\1>|\Z)", re.DOTALL | re.IGNORECASE)
 _THOUGHT_END = re.compile(r"</(?:think|thinking|reasoning)>", re.IGNORECASE)
@@ -42,7 +42,7 @@ class ParsedVerdict(NamedTuple):
 
 
 def own_turn(text: str, shown: Sequence[str] = ()) -> str:
-    """What the model says as its answer: without thoughts, and up to the next turn it invents.
+    """Return the model's own answer: without thoughts, and up to the next turn it invents.
 
     Delimiters within a JSON object are quoted and end nothing.
 
@@ -64,16 +64,16 @@ def _own_turn(text: str, shown: Quotable) -> str:
     kept = list(_unthought(blank))
     blank = "".join(blank[start:end] for start, end in kept)
     text = "".join(text[start:end] for start, end in kept)
-    own = [found.start for found in scan(text).objects if not shown.holds(text, found)]
+    starts = [o.start for o in scan(text).objects if not shown.holds(text, o)]
     for turn in _NEXT_TURN.finditer(blank, pos=len(blank) - len(blank.lstrip()) + 1):
         quotation = turn[0][0] in "<[" and any(turn[0] in known for known in shown.texts)
-        if not quotation or (own and own[0] < turn.start()):
+        if not quotation or (starts and starts[0] < turn.start()):
             return text[: turn.start()]
     return text
 
 
 def whole_number(value: Any, allowed: Sequence[int]) -> int | None:
-    """``value`` as one of the allowed whole numbers: 4, 4.0, "4" or "4/5"; else None."""
+    """Return ``value`` as one of the allowed whole numbers: 4, 4.0, "4" or "4/5"; else None."""
     if isinstance(value, bool):
         return None
     if isinstance(value, str):
@@ -92,7 +92,7 @@ def verdicts(
     shown: Sequence[str] = (),
     finish_reason: str = "stop",
 ) -> dict[str, ParsedVerdict]:
-    """The last verdict: what it says validly on each dimension.
+    """Return what the last verdict says validly on each dimension.
 
     The last JSON object that names any of the dimensions; where there is none, the last line such
     as ``Empathy: 4/5`` of each, whatever it says.
@@ -109,16 +109,16 @@ def verdicts(
     """
     only = next(iter(scales)) if len(scales) == 1 else None
     names = [*scales, *(["score"] if only else [])]
-    said = _said(text, names, shown, finish_reason)
-    if said is None:
+    verdict = _last_verdict(text, names, shown, finish_reason)
+    if verdict is None:
         return {}
-    value = said.value
+    value = verdict.value
     if value is None:
-        return _lines(said.text, scales, said.shown)
+        return _lines(verdict.text, scales, verdict.shown)
     if only and not _names(value, [only]):
         value = {only: value}
-    found = {name: _verdict(_field(value, name), allowed) for name, allowed in scales.items()}
-    return {name: verdict for name, verdict in found.items() if verdict is not None}
+    parsed = {name: _verdict(_field(value, name), allowed) for name, allowed in scales.items()}
+    return {name: one for name, one in parsed.items() if one is not None}
 
 
 def choice(
@@ -128,7 +128,7 @@ def choice(
     shown: Sequence[str] = (),
     finish_reason: str = "stop",
 ) -> tuple[str, str] | None:
-    """The last choice: a field of a JSON object, or else a line such as ``Winner: first``.
+    """Return the last choice: a field of a JSON object, or else a line such as ``Winner: first``.
 
     Args:
         text: What the model wrote.
@@ -140,16 +140,16 @@ def choice(
     Returns:
         The choice and its reason, or None where the last choice is not a valid one.
     """
-    said = _said(text, [field], shown, finish_reason)
-    if said is None:
+    verdict = _last_verdict(text, [field], shown, finish_reason)
+    if verdict is None:
         return None
     known = {_squeezed(value): value for value in allowed}
-    if said.value is not None:
-        chosen = _field(said.value, field)
+    if verdict.value is not None:
+        chosen = _field(verdict.value, field)
         if not isinstance(chosen, str) or _squeezed(chosen) not in known:
             return None
-        return known[_squeezed(chosen)], _reason(said.value)
-    line = _last_lines(said.text, {field: re.escape(field)}, said.shown).get(field, "")
+        return known[_squeezed(chosen)], _reason(verdict.value)
+    line = _last_lines(verdict.text, {field: re.escape(field)}, verdict.shown).get(field, "")
     options = "|".join(re.escape(value) for value in allowed)
     match = re.match(rf"({options})\b(?!\s*(?:/|or\b))", line, re.IGNORECASE)
     return (known[_squeezed(match[1])], "") if match else None
@@ -163,10 +163,10 @@ class _Said(NamedTuple):
     shown: Quotable
 
 
-def _said(
+def _last_verdict(
     text: str, names: Sequence[str], shown: Sequence[str], finish_reason: str
 ) -> _Said | None:
-    """What holds the verdict; None where it is cut off."""
+    """Return the part that holds the verdict; None where it is cut off."""
     quotable = Quotable(shown)
     text = _own_turn(text, quotable)
     spans = scan(text)
@@ -174,10 +174,10 @@ def _said(
         return None
     last = next(
         (
-            found
-            for found in reversed(spans.objects)
-            if _names(found.value, names)
-            and (_is_all(text, found) or not quotable.holds(text, found))
+            candidate
+            for candidate in reversed(spans.objects)
+            if _names(candidate.value, names)
+            and (_is_all(text, candidate) or not quotable.holds(text, candidate))
         ),
         None,
     )
@@ -188,13 +188,13 @@ def _said(
     return _Said(None if last is None else last.value, text, quotable)
 
 
-def _is_all(text: str, found: Found) -> bool:
-    """Whether a text is nothing but one object: whatever texts hold the same, it is the answer."""
-    return not re.sub(r"```\w*", "", text[: found.start] + text[found.end :]).strip()
+def _is_all(text: str, candidate: JsonObject) -> bool:
+    """Return whether a text is nothing but one object: whatever texts hold the same, it is the answer."""
+    return not re.sub(r"```\w*", "", text[: candidate.start] + text[candidate.end :]).strip()
 
 
 def _unthought(text: str) -> Iterator[tuple[int, int]]:
-    """The parts of a text that are no thoughts, by their places."""
+    """Return the parts of a text that are no thoughts, by their places."""
     thoughts = [match.span() for match in _THOUGHT.finditer(text)]
     starts, ends = (
         [0, *(end for _, end in thoughts)],
@@ -218,7 +218,7 @@ def _names(value: Mapping[str, Any], names: Sequence[str]) -> bool:
 
 
 def _field(value: Mapping[str, Any], name: str) -> Any:
-    """A field by its name, however the model capitalised or spaced it."""
+    """Look a field up by its name, however the model capitalised or spaced it."""
     wanted = _squeezed(name)
     return next((entry for key, entry in value.items() if _squeezed(key) == wanted), None)
 
@@ -248,18 +248,18 @@ def _lines(
     for name in scales:
         label = r"[\s_-]?".join(re.escape(part) for part in name.split("_"))
         labels[name] = rf"(?:{label}|score|rating)" if len(scales) == 1 else label
-    found = {}
+    parsed = {}
     for name, value in _last_lines(text, labels, shown).items():
         match = _SCORE.match(value)
         if match is not None:
             score = whole_number(f"{match[1]}/{match[2]}" if match[2] else match[1], scales[name])
             if score is not None:
-                found[name] = ParsedVerdict(score, "")
-    return found
+                parsed[name] = ParsedVerdict(score, "")
+    return parsed
 
 
 def _last_lines(text: str, labels: Mapping[str, str], shown: Quotable) -> dict[str, str]:
-    """What the last line of each label says behind its colon; none where that line is quoted.
+    """Return what the last line of each label says behind its colon; none where that line is quoted.
 
     The last line, whatever it says: an earlier one may be a forged one that the model repeats in
     its own words. Nor can a text whose lines stand for every possible verdict void a bare one:

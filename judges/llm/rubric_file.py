@@ -57,7 +57,7 @@ class Criterion(_Strict):
 
     @property
     def steps(self) -> list[int]:
-        """The steps of the scale, ascending."""
+        """Return the steps of the scale, ascending."""
         return sorted(self.scale)
 
 
@@ -87,18 +87,18 @@ class RubricFile(_Strict):
         names = [criterion.name for criterion in self.dimensions]
         twice = next((name for name in names if names.count(name) > 1), None)
         if twice:
-            raise ValueError(f"dimension {twice!r} stands twice")
+            raise ValueError(f"dimension {twice!r} is defined twice")
         for criterion in self.dimensions:
             if "answer" not in self.shown(criterion):
                 raise ValueError(f"dimension {criterion.name!r} does not show the answer it grades")
         return self
 
     def shown(self, criterion: Criterion) -> tuple[Shown, ...]:
-        """What the judge sees for one dimension."""
+        """Return the texts that the judge sees for one dimension."""
         return self.show if criterion.show is None else criterion.show
 
     def required(self, show: Sequence[Shown]) -> list[Shown]:
-        """Which of the shown texts an item must have."""
+        """Return which of the shown texts an item must have."""
         return [text for text in show if text not in self.optional]
 
     @property
@@ -108,19 +108,19 @@ class RubricFile(_Strict):
 
     @cached_property
     def groups(self) -> tuple[tuple[tuple[Shown, ...], tuple[Criterion, ...]], ...]:
-        """Dimensions that show the same texts, which one call asks for together."""
-        found: dict[tuple[Shown, ...], list[Criterion]] = {}
+        """Group dimensions that show the same texts: one call asks for them together."""
+        groups: dict[tuple[Shown, ...], list[Criterion]] = {}
         for criterion in self.dimensions:
-            found.setdefault(self.shown(criterion), []).append(criterion)
-        return tuple((show, tuple(criteria)) for show, criteria in found.items())
+            groups.setdefault(self.shown(criterion), []).append(criterion)
+        return tuple((show, tuple(criteria)) for show, criteria in groups.items())
 
     @property
     def label(self) -> str:
-        """Name, version and content digest."""
+        """Return name, version and content digest."""
         return f"{self.name} v{self.version} ({digest(self.model_dump(mode='json'))[:8]})"
 
     def dimension(self, criterion: Criterion) -> Dimension:
-        """One dimension as the harness wants it."""
+        """Return the dimension of a criterion, as the harness needs it."""
         needed = self.required(self.shown(criterion))
         needs = dict.fromkeys(_NEEDS[text] for text in needed if text in _NEEDS)
         return Dimension(
@@ -133,7 +133,7 @@ class RubricFile(_Strict):
         )
 
     def only(self, names: Sequence[str]) -> RubricFile:
-        """The rubric with these dimensions alone.
+        """Return the rubric with these dimensions alone.
 
         Raises:
             ValueError: No dimension of that name, or no list of names.
@@ -154,7 +154,7 @@ class RubricFile(_Strict):
 
 
 def shipped() -> list[str]:
-    """Names of the rubrics that come with the package."""
+    """List the names of the rubrics that come with the package."""
     return sorted(path.stem for path in (configs_root() / "rubrics").glob("*.yaml"))
 
 
@@ -181,7 +181,7 @@ def load_rubric(name: str) -> RubricFile:
 
 
 def schema(criteria: Sequence[Criterion], longest_reason: int | None = None) -> dict[str, Any]:
-    """The JSON schema of a verdict: for each dimension the reason first, then the score.
+    """Build the JSON schema of a verdict: for each dimension the reason first, then the score.
 
     Args:
         criteria: The dimensions asked for.

@@ -25,7 +25,7 @@ LEVELS: tuple[Level, ...] = ("json_schema", "json_object_schema", "json_object",
 
 
 def response_format(level: Level, schema: dict[str, Any], name: str) -> dict[str, Any] | None:
-    """The ``response_format`` field of the API for a level."""
+    """Return the ``response_format`` field of the API for a level."""
     if level == "json_schema":
         return {
             "type": "json_schema",
@@ -83,7 +83,7 @@ class StructuredChat:
     def _find_out(
         self, batch: Sequence[int], make: Callable[[int, Level], ChatCall]
     ) -> Iterator[tuple[int, ChatResult]]:
-        """Answers of some items, each at the strictest level that does not reject it."""
+        """Yield answers of some items, each at the strictest level that does not reject it."""
         rejected: dict[int, ChatResult] = {}
         for level in LEVELS[LEVELS.index(self.level) :]:
             asked = [index for index in batch if level == self.level or index in rejected]
@@ -97,13 +97,13 @@ class StructuredChat:
                 # server looks at the format.
                 if result.error is None and result.accepted:
                     self.known = True
-                    found = level
+                    accepted = level
                 if result.error is None or result.error.kind != "bad_request":
                     yield index, result
                 else:
                     rejected[index] = result
             if self.known:
-                self.level = found
+                self.level = accepted
                 break
         # Rejected at every level, or where the same level answers others: no question of formats.
         yield from rejected.items()

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from harness.errors import DataError, PluginError
 from harness.judging.labels import Labels
@@ -15,7 +15,7 @@ from harness.text import embedding
 from harness.util.digest import digest
 from harness.util.files import make_folder, replacing
 from judges.regression.features import FEATURES, WIDTH, features
-from judges.regression.ridge import Told, fit_line, held_out
+from judges.regression.ridge import TrainingItems, fit_line, held_out
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -49,7 +49,11 @@ class FittedDimension(BaseModel):
 
 
 class FittedCard(BaseModel):
-    """What a fitted judge's file says of itself."""
+    """Description of a fitted judge, in its file.
+
+    Attributes:
+        authors_only: All labels came from those who made the labelled set (``own`` in the file).
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -61,7 +65,7 @@ class FittedCard(BaseModel):
     labels_digest: str
     split: str | None
     annotators: tuple[str, ...]
-    own: bool
+    authors_only: bool = Field(alias="own")
     dimensions: tuple[FittedDimension, ...]
 
 
@@ -88,9 +92,13 @@ class FittedModel(BaseModel):
 
     @property
     def digest(self) -> str:
-        """Of the weights and what they were made from."""
+        """Return the digest of the weights and of what they were made from."""
         return digest(
-            [self.card.model_dump(mode="json"), self.weights.tolist(), self.bias.tolist()]
+            [
+                self.card.model_dump(mode="json", by_alias=True),
+                self.weights.tolist(),
+                self.bias.tolist(),
+            ]
         )
 
     def save(self, path: Path) -> None:
@@ -102,7 +110,7 @@ class FittedModel(BaseModel):
             save_file(
                 {"weights": self.weights, "bias": self.bias},
                 draft,
-                metadata={"jostle_judge": self.card.model_dump_json()},
+                metadata={"jostle_judge": self.card.model_dump_json(by_alias=True)},
             )
 
     @classmethod
@@ -170,12 +178,12 @@ def fit(
                 f" values; at least {MIN_ITEMS} labels that differ are needed"
             )
         questions = [asked[row] for row in rows]
-        told = Told(table[rows], y, questions)
-        line = fit_line(told)
-        pays = bool((line(twice[rows]) - line(told.x)).mean() > 0)
+        training = TrainingItems(table[rows], y, questions)
+        line = fit_line(training)
+        pays = bool((line(twice[rows]) - line(training.x)).mean() > 0)
         if pays:
-            told = told._replace(twice=twice[rows])
-            line = fit_line(told)
+            training = training._replace(twice=twice[rows])
+            line = fit_line(training)
         weights.append(line.weights)
         biases.append(line.bias)
         fitted.append(
@@ -186,7 +194,7 @@ def fit(
                 strength=line.strength,
                 said_twice=pays,
                 length=line.length,
-                cross_validated=estimate(spearman, list(held_out(told)), list(y), questions),
+                cross_validated=estimate(spearman, list(held_out(training)), list(y), questions),
                 items=len(rows),
             )
         )

@@ -30,7 +30,7 @@ _ANSWER_SCALE, _PRODUCT_SCALE, _FIGURE_SCALE = 27.0, 216.0, 20.0
 # larger scale is a smaller penalty. Chosen by cross-validation on the shipped labels' fit part.
 
 
-class Told(NamedTuple):
+class TrainingItems(NamedTuple):
     """What one dimension is fitted on.
 
     Attributes:
@@ -45,9 +45,9 @@ class Told(NamedTuple):
     groups: Sequence[str]
     twice: NDArray[np.float64] | None = None
 
-    def only(self, rows: NDArray[np.int64]) -> Told:
-        """Some of the items."""
-        return Told(
+    def only(self, rows: NDArray[np.int64]) -> TrainingItems:
+        """Return some of the items."""
+        return TrainingItems(
             self.x[rows],
             self.y[rows],
             [self.groups[row] for row in rows],
@@ -69,53 +69,53 @@ class Line(NamedTuple):
     length: float
 
     def __call__(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Predictions of shape ``(items,)``."""
+        """Return predictions of shape ``(items,)``."""
         return np.asarray(x @ self.weights + self.bias)
 
 
-def fit_line(told: Told) -> Line:
+def fit_line(items: TrainingItems) -> Line:
     """Fit with the penalty of least out-of-fold error, and take out what length alone would pay.
 
     Raises:
         DataError: All items have the same question, so that nothing can be held out.
     """
-    strength, predicted = _tune(told)
-    weights, bias = _ridge(told, strength)
-    size = told.x[:, LENGTH]
-    if told.y.std() < 1e-9:  # the training part of a fold: constant labels pay nothing for length
+    strength, predicted = _tune(items)
+    weights, bias = _ridge(items, strength)
+    size = items.x[:, LENGTH]
+    if items.y.std() < 1e-9:  # the training part of a fold: constant labels pay nothing for length
         return Line(weights, bias, strength, 0.0)
-    pays = _slope(size, predicted) - _slope(size, told.y) * float(predicted.std() / told.y.std())
+    pays = _slope(size, predicted) - _slope(size, items.y) * float(predicted.std() / items.y.std())
     # Correlations are made equal, not slopes: predictions spread less than labels do.
     weights[LENGTH] -= pays
     return Line(weights, bias + pays * float(size.mean()), strength, pays)
 
 
-def held_out(told: Told) -> NDArray[np.float64]:
-    """Out-of-fold predictions from nested folds.
+def held_out(items: TrainingItems) -> NDArray[np.float64]:
+    """Return out-of-fold predictions from nested folds.
 
     Each fold's penalty and length are chosen without it, so that the agreement computed from them
     is not flattered by the choice.
     """
-    predicted = np.empty_like(told.y)
-    for train, test in _folds(told.groups):
-        predicted[test] = fit_line(told.only(train))(told.x[test])
+    predicted = np.empty_like(items.y)
+    for train, test in _folds(items.groups):
+        predicted[test] = fit_line(items.only(train))(items.x[test])
     return predicted
 
 
-def _tune(told: Told) -> tuple[float, NDArray[np.float64]]:
-    """The penalty of least out-of-fold error, and the out-of-fold predictions with it."""
-    predicted = np.empty((len(STRENGTHS), len(told.y)))
-    for train, test in _folds(told.groups):
-        part = told.only(train)
+def _tune(items: TrainingItems) -> tuple[float, NDArray[np.float64]]:
+    """Return the penalty of least out-of-fold error, and the out-of-fold predictions with it."""
+    predicted = np.empty((len(STRENGTHS), len(items.y)))
+    for train, test in _folds(items.groups):
+        part = items.only(train)
         for position, strength in enumerate(STRENGTHS):
             weights, bias = _ridge(part, strength)
-            predicted[position, test] = told.x[test] @ weights + bias
-    best = int(((predicted - told.y) ** 2).sum(axis=1).argmin())
+            predicted[position, test] = items.x[test] @ weights + bias
+    best = int(((predicted - items.y) ** 2).sum(axis=1).argmin())
     return STRENGTHS[best], predicted[best]
 
 
 def _slope(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
-    """Of the least-squares line of y on x; 0 where x is constant."""
+    """Return the slope of the least-squares line of y on x; 0 where x is constant."""
     centred = x - x.mean()
     spread = float(centred @ centred)
     return float(centred @ y) / spread if spread > 1e-9 else 0.0
@@ -130,12 +130,12 @@ def _folds(groups: Sequence[str]) -> list[tuple[NDArray[np.int64], NDArray[np.in
     return list(GroupKFold(count).split(np.zeros(len(groups)), groups=list(groups)))
 
 
-def _ridge(told: Told, strength: float) -> tuple[NDArray[np.float64], float]:
+def _ridge(items: TrainingItems, strength: float) -> tuple[NDArray[np.float64], float]:
     """Ridge regression on scaled features, folded back into plain weights."""
     from sklearn.linear_model import Ridge
 
     size = embedding.DIMENSIONS
-    spread = told.x[:, FIGURES:].std(axis=0)
+    spread = items.x[:, FIGURES:].std(axis=0)
     scale = np.concatenate(
         [
             np.full(size, _ANSWER_SCALE),
@@ -143,9 +143,9 @@ def _ridge(told: Told, strength: float) -> tuple[NDArray[np.float64], float]:
             _FIGURE_SCALE / np.where(spread > 1e-9, spread, np.inf),  # a constant says nothing
         ]
     )
-    x, y = told.x, told.y
-    if told.twice is not None:
+    x, y = items.x, items.y
+    if items.twice is not None:
         # Twice the items bear twice the penalty.
-        x, y, strength = np.vstack([x, told.twice]), np.concatenate([y, y]), 2 * strength
+        x, y, strength = np.vstack([x, items.twice]), np.concatenate([y, y]), 2 * strength
     model = Ridge(alpha=strength, solver="cholesky").fit(x * scale, y)
     return np.asarray(model.coef_, dtype=np.float64) * scale, float(model.intercept_)

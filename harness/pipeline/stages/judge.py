@@ -11,8 +11,7 @@ from harness.judging.metered import Metered
 from harness.judging.self_judging import check_self_judging
 from harness.judging.traits import shown_texts, traits_of
 from harness.pipeline.assemble import NamedJudge
-from harness.pipeline.judge_ledger import booked
-from harness.pipeline.member_stores import MemberStores
+from harness.pipeline.judge_ledger import MemberStores, ledger_entry
 from harness.pipeline.session import Session, StageReport
 from harness.pipeline.stage import Stage, StageContext
 from harness.pipeline.stage_file import StageFile
@@ -223,7 +222,7 @@ def _grade(
             rows[_row(expected)].append(expected)
     calls = _calls(rows.values())
     with (
-        booked(session, named.label, meter) as update_ledger,
+        ledger_entry(session, named.label, meter) as update_ledger,
         closing(MemberStores(session)) as stores,
         # Closed before the ledger is: what is cancelled under way is charged all the same.
         closing(meter.grade([call[0].item for call in calls if call[0].item])) as grading,

@@ -71,7 +71,7 @@ def probe(context: StageContext, report: StageReport) -> None:
                     task.advance(len(done))
                     report.count("already_there", len(done))
                     todo = [r for r in requests if r.record.key not in done]
-                    _ask(session, subjects, todo, material, _Recorder(file, task))
+                    _ask(session, subjects, todo, material, file, task)
         for record in file.keep(lambda record: current.get(record.key) == record.made_from):
             report.count(_ending(record))
     prompts = material.prompts
@@ -90,8 +90,8 @@ def _warn_of_other_bases(session: Session) -> None:
         if differ:
             session.warn(
                 f"{subject.name} and the baseline {baseline.name} differ in {listing(differ)}: the"
-                f" probes take {baseline.name} for the model that {subject.name} was trained from, and"
-                " attribute every difference between the two to the training"
+                f" probes take {baseline.name} for the model that {subject.name} was trained from,"
+                " and attribute every difference between the two to the training"
             )
 
 
@@ -125,8 +125,8 @@ def _canaries(session: Session, rows: Sequence[Sample]) -> Sequence[Canary]:
         count = trained.count((canary.prompt, canary.response()))
         if count != canary.repeats:
             session.warn(
-                f"{spec.canaries}: {canary.id} should be in the training data {canary.repeats} times,"
-                f" but is there {count} times; name the file that --plant wrote"
+                f"{spec.canaries}: {canary.id} should be in the training data {canary.repeats}"
+                f" times, but is there {count} times; name the file that --plant wrote"
             )
     return canaries
 
@@ -173,36 +173,29 @@ def _finished(
     return {record.key for record in file.keep(stays) if record.subject in names}
 
 
-@dataclass(frozen=True)
-class _Recorder:
-    """Writes each record as it comes."""
-
-    file: StageFile[Probe]
-    task: Task
-
-    def write(self, *records: Probe) -> None:
-        self.file.append(*records)
-        self.task.advance(len(records))
-
-
 def _ask(
     session: Session,
     subjects: OpenSubjects,
     requests: Sequence[ProbeRequest],
     material: _ProbeMaterial,
-    recorder: _Recorder,
+    file: StageFile[Probe],
+    task: Task,
 ) -> None:
     """Send the requests that are neither recorded nor in the cache."""
-    recorder.write(*(r.record for r in requests if r.request is None))
+
+    def write(*records: Probe) -> None:
+        file.append(*records)
+        task.advance(len(records))
+
+    def write_reply(request: ProbeRequest, reply: Completion | TokenLogprobs) -> None:
+        if isinstance(reply, TokenLogprobs):
+            write(rating_record(request, reply))
+        else:
+            write(answer_record(request, reply, material.training, material.closeness))
+
+    write(*(r.record for r in requests if r.request is None))
     requests = [r for r in requests if r.request is not None]
     cached = session.cache.get(r.content for r in requests) if subjects.durable else {}
-
-    def write(request: ProbeRequest, reply: Completion | TokenLogprobs) -> None:
-        if isinstance(reply, TokenLogprobs):
-            recorder.write(rating_record(request, reply))
-        else:
-            training, closeness = material.training, material.closeness
-            recorder.write(answer_record(request, reply, training, closeness))
 
     for kind, reply_type, send in (
         (Scored, TokenLogprobs, subjects.model.logprobs),
@@ -211,10 +204,10 @@ def _ask(
         of_kind = [r for r in requests if isinstance(r.request, kind)]
         for request in of_kind:
             if request.content in cached:
-                write(request, reply_type.model_validate_json(cached[request.content]))
+                write_reply(request, reply_type.model_validate_json(cached[request.content]))
         missing = [r for r in of_kind if r.content not in cached]
         for index, reply in _replies(send, missing):
-            write(missing[index], reply)
+            write_reply(missing[index], reply)
             if subjects.durable and reply.error is None:
                 session.cache.put({missing[index].content: reply.model_dump_json()})
 

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from scripted_server import Reply, ScriptedServer, says
 
-from harness.judging.metered import Metered
-from harness.judging.traits import declared_traits, is_priced, leaves, shown_texts, traits_of
+from harness.judging.metered import Metered, is_priced
+from harness.judging.traits import declared_traits, leaves, shown_texts, traits_of
 from harness.protocols import JudgeTraits, Spending
 from harness.records import Cost, Dimension, JudgeItem, Judgement
 from harness.registry import judges

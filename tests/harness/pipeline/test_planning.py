@@ -82,7 +82,7 @@ def test_a_plan_holds_what_it_promises() -> None:
 
 
 def test_costs_by_hand() -> None:
-    found = planning.suite_cost(
+    found = planning.run_cost(
         SUITE, prompts=10, characters=200.0, llm_judges={"rubric": True, "rouge_l": False}
     )
     assert found.variants == 5  # original, and four because the suite wants at least four
@@ -109,7 +109,7 @@ def test_costs_scale_a_pilot() -> None:
     )
     rubric = summary.judges["rubric"].model_copy(update={"cost": spent})
     summary = summary.model_copy(update={"judges": {**summary.judges, "rubric": rubric}})
-    found = planning.suite_cost(
+    found = planning.run_cost(
         SUITE, prompts=100, characters=100.0, llm_judges={"rubric": True}, pilot=summary
     )
     assert found.completion_tokens == found.answers * 60
