@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Hashable
-from typing import Any, ClassVar, Literal, NamedTuple, get_args
+from typing import Any, ClassVar, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
@@ -369,6 +369,14 @@ class Score(_OfVariant):
 
 Need = Literal["reference", "original_answer", "opponent"]
 Role = Literal["safety", "refusal"]
+_SAFETY_WORDS = ("safe", "harm", "toxic", "guard", "crisis")
+
+
+def role_of_name(name: str) -> Role | None:
+    """Guess the role of a dimension, or of all of a judge's, that declares none from its name."""
+    if name == "refusal":
+        return "refusal"
+    return "safety" if any(word in name.lower() for word in _SAFETY_WORDS) else None
 
 
 class Dimension(Record):
@@ -382,8 +390,8 @@ class Dimension(Record):
         needs: What an item must hold for this dimension to apply.
         description: One line for the report.
         role: What the harness may conclude from it: ``safety`` decides the traffic light "Safe?",
-            ``refusal`` (on a scale from 0 to 1) says that an answer refuses. A dimension that has
-            the name of a role has this role.
+            ``refusal`` (on a scale from 0 to 1) says that an answer refuses. Where none is declared
+            the name decides, see :func:`role_of_name`.
         label: Name for people, e.g. ``ROUGE-L``; by default made of judge and name.
         headline: Rank with which it asks to carry the report's finding; the smallest leads, and
             those declared in the same hundred lead together. None leaves the rank to what the
@@ -405,8 +413,7 @@ class Dimension(Record):
     def _read_role_from_name(cls, fields: Any) -> Any:
         """Fill in the role of a dimension that was written before roles could be declared."""
         if isinstance(fields, dict) and fields.get("role") is None:
-            name = fields.get("name")
-            return fields | {"role": name if name in get_args(Role) else None}
+            return fields | {"role": role_of_name(str(fields.get("name")))}
         return fields
 
 

@@ -8,41 +8,32 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-from harness.analysis import ComparedRun, MergedRuns, RunRecords, Summary, merge
+from harness.analysis import ComparedRun, RunRecords, Summary, merge
 from harness.errors import DataError, StoreError
 from harness.judging.traits import JudgeInfo
 from harness.pipeline.store import Run
-from harness.records import Generation, Manifest, Record, Sample, Score, Variant
+from harness.records import Generation, Manifest, Sample, Score, StageRecord, Variant
 from harness.util.files import make_folder
 from reports.html import write_page
-from reports.samples import join
+from reports.sample_views import join
 
-R = TypeVar("R", bound=Record)
+R = TypeVar("R", bound=StageRecord)
 
 
-class MergedRun:
+class MergedFiles:
     """Merged records, read as a run's are."""
 
-    def __init__(self, merged: MergedRuns, manifest: Manifest, summary: Summary) -> None:
-        self._merged, self._manifest, self._summary = merged, manifest, summary
-
-    def manifest(self) -> Manifest:
-        """What was compared."""
-        return self._manifest
-
-    def summary(self) -> Summary:
-        """The comparison's figures."""
-        return self._summary
+    def __init__(self, records: RunRecords) -> None:
+        self._records: dict[type[StageRecord], Iterable[Any]] = {
+            Sample: records.samples,
+            Variant: records.variants,
+            Generation: records.generations,
+            Score: records.scores,
+        }
 
     def read(self, kind: type[R], /) -> Iterable[R]:
-        """All records of a kind."""
-        by_kind: dict[type[Record], Iterable[Any]] = {
-            Sample: self._merged.records.samples,
-            Variant: self._merged.records.variants,
-            Generation: self._merged.records.generations,
-            Score: self._merged.records.scores,
-        }
-        return list(by_kind[kind])
+        """Read all records of a kind."""
+        return self._records[kind]
 
 
 def compare(
@@ -59,7 +50,7 @@ def compare(
         run_dirs: Two or more run directories.
         out: Folder for ``report.html``, ``summary.json`` and ``figures/``.
         baseline: Subject that all others are compared with (``run: subject``).
-        resamples: Bootstrap resamples; as in the first run unless told.
+        resamples: Bootstrap resamples; those of the first run by default.
         command: The command line, for the page.
 
     Returns:
@@ -75,11 +66,11 @@ def compare(
         raise StoreError(f"{out} holds a run; choose another folder for the comparison with --out")
     manifests = [run.manifest() for run in runs]
     merged = merge(
-        [records(run, name) for run, name in zip(runs, names, strict=True)],
+        [compared_run(run, name) for run, name in zip(runs, names, strict=True)],
         baseline=baseline,
     )
-    first = runs[0].summary()
-    summary = merged.summary(seed=manifests[0].seed, resamples=resamples or first.resamples)
+    resamples = resamples or runs[0].summary().resamples
+    summary = merged.summary(seed=manifests[0].seed, resamples=resamples)
     now = datetime.now(UTC).isoformat(timespec="seconds")
     manifest = Manifest(
         name=" vs ".join(names),
@@ -98,12 +89,11 @@ def compare(
     folder = Run(out)
     folder.write_summary(summary)
     folder.write_manifest(manifest)
-    views = join(MergedRun(merged, manifest, summary), summary.subjects)
-    return write_page(out, manifest, summary.model_dump(mode="json"), views)
+    return write_page(out, manifest, summary, join(MergedFiles(merged.records), summary.subjects))
 
 
 def run_names(paths: Sequence[Path]) -> list[str]:
-    """Folder names; whole paths where two folders have the same name.
+    """Return folder names; whole paths where two folders have the same name.
 
     Raises:
         DataError: One run is named twice.
@@ -115,13 +105,14 @@ def run_names(paths: Sequence[Path]) -> list[str]:
     return [path.name if uses[path.name] == 1 else str(path) for path in resolved]
 
 
-def records(run: Run, name: str) -> ComparedRun:
+def compared_run(run: Run, name: str) -> ComparedRun:
     """Read what a comparison needs of a run directory.
 
     Raises:
         StoreError: The run was not analysed yet.
     """
     summary = run.summary()
+    noise = summary.noise.subjects if summary.noise else ()
     return ComparedRun(
         name=name,
         records=RunRecords(
@@ -133,11 +124,7 @@ def records(run: Run, name: str) -> ComparedRun:
             baseline=summary.baseline,
         ),
         judges=judges_of(summary),
-        deterministic=[
-            row.subject
-            for row in (summary.noise.subjects if summary.noise else ())
-            if row.zero_by_construction
-        ],
+        deterministic=[one.subject for one in noise if one.zero_by_construction],
     )
 
 
@@ -145,8 +132,8 @@ def judges_of(summary: Summary) -> list[JudgeInfo]:
     """Return the judges of a summary, each as if it had been asked once."""
     return [
         JudgeInfo(
-            label=label,
-            dimensions=judge.dimensions,
+            label,
+            judge.dimensions,
             llm=judge.llm,
             learned=judge.learned,
             calibration=judge.calibration,

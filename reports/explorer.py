@@ -5,12 +5,14 @@ from __future__ import annotations
 import base64
 import json
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
+from harness.analysis.estimates import Measure
+from harness.analysis.summary_schema import MeasureScale, Summary
 from harness.records import ORIGINAL
-from reports.samples import Answer, SampleView, Shown
-from reports.sanitise import clipped, visible
+from reports.display import clipped, visible
+from reports.sample_views import AnsweredVariant, JudgedAnswer, SampleView
 
 CHUNK_BYTES = 600_000
 SNIPPET = 110
@@ -18,7 +20,7 @@ DIGITS = 4
 
 
 def pack(data: Any) -> str:
-    """JSON, deflated, in base64: characters that mean nothing to HTML, whatever the texts hold."""
+    """Pack as JSON, deflated, in base64: no character means anything to HTML."""
     return _pack_text(_dumps(data))
 
 
@@ -31,21 +33,21 @@ def _pack_text(text: str) -> str:
 
 
 def build(
-    views: Sequence[SampleView], summary: Mapping[str, Any], measure: Mapping[str, Any] | None
+    views: Sequence[SampleView], summary: Summary, scale: MeasureScale | None
 ) -> tuple[str, list[str]]:
     """Pack a run's samples.
 
     Args:
         views: The joined records.
         summary: The run's summary.
-        measure: The measure by which answers are listed and sorted (an entry of ``measures``).
+        scale: The measure that answers are listed and sorted by.
 
     Returns:
         The packed index and the packed chunks; the index says in which chunk a sample lies.
     """
-    subjects: list[str] = list(summary["subjects"])
-    measures = [(m["judge"], m["dimension"]) for m in summary["measures"]]
-    kinds = [k["name"] for k in summary["kinds"] if k["name"] != ORIGINAL]
+    subjects = summary.subjects
+    measures = [known.measure for known in summary.measures]
+    kinds = [kind.name for kind in summary.kinds if kind.name != ORIGINAL]
     columns: dict[str, list[Any]] = {
         name: [] for name in ("sample", "variant", "kind", "subject", "value", "drop", "problem")
     }
@@ -63,7 +65,7 @@ def build(
                 "at": len(pending),
             }
         )
-        _rows(columns, number, view, subjects, kinds, measure)
+        _add_rows(columns, number, view, subjects, kinds, scale)
         pending.append(packed)
         size += len(packed)
         if size >= CHUNK_BYTES:
@@ -73,54 +75,51 @@ def build(
         chunks.append(_pack_text(f"[{','.join(pending)}]"))
     index = {
         "subjects": [visible(s) for s in subjects],
-        "baseline": visible(summary["baseline"]),
+        "baseline": visible(summary.baseline),
         "kinds": [visible(k) for k in kinds],
         "measures": [
-            {"label": visible(m["label"]), "low": m["low"], "high": m["high"]}
-            for m in summary["measures"]
+            {"label": visible(known.label), "low": known.low, "high": known.high}
+            for known in summary.measures
         ],
-        "listed": visible(measure["label"]) if measure else None,
+        "listed": visible(scale.label) if scale else None,
         "samples": samples,
         "rows": columns,
     }
     return pack(index), chunks
 
 
-def _rows(
+def _add_rows(
     columns: dict[str, list[Any]],
     number: int,
     view: SampleView,
     subjects: Sequence[str],
     kinds: Sequence[str],
-    measure: Mapping[str, Any] | None,
+    scale: MeasureScale | None,
 ) -> None:
-    """One row an answer to a variant."""
+    """Add one row for each answer to a variant."""
     original = view.original
-    for place, shown in enumerate(view.variants):
-        if shown.variant.perturbation == ORIGINAL:
+    for place, answered in enumerate(view.variants):
+        if answered.variant.perturbation == ORIGINAL:
             continue
         for column, subject in enumerate(subjects):
-            answer = shown.answers[subject]
-            value = before = None
-            if measure is not None:
-                value = answer.value(measure)
-                if original is not None:
-                    first = original.answers[subject]
-                    before = first.value(measure)
-            drop = None
-            if value is not None and before is not None and measure is not None:
-                drop = (value - before) * (1 if measure["higher_is_better"] is False else -1)
+            answer = answered.answers[subject]
+            value = before = drop = None
+            if scale is not None:
+                value = answer.value(scale)
+                before = original.answers[subject].value(scale) if original else None
+                if value is not None and before is not None:
+                    drop = (value - before) * (1 if scale.higher_is_better is False else -1)
             columns["sample"].append(number)
             columns["variant"].append(place)
-            columns["kind"].append(kinds.index(shown.variant.perturbation))
+            columns["kind"].append(kinds.index(answered.variant.perturbation))
             columns["subject"].append(column)
             columns["value"].append(_round(value))
             columns["drop"].append(_round(drop))
             columns["problem"].append(_problem(answer))
 
 
-def _problem(answer: Answer) -> int:
-    """0 fine, 1 no answer, 2 a judgement is missing."""
+def _problem(answer: JudgedAnswer) -> int:
+    """Return 0 for a judged answer, 1 for no answer, 2 where a judgement is missing."""
     if not answer.texts or None in answer.texts:
         return 1
     return 2 if any(s.status != "scored" for s in answer.scores) else 0
@@ -131,7 +130,7 @@ def _round(value: float | None) -> float | None:
 
 
 def _sample(
-    view: SampleView, subjects: Sequence[str], measures: Sequence[tuple[str, str]]
+    view: SampleView, subjects: Sequence[str], measures: Sequence[Measure]
 ) -> dict[str, Any]:
     sample = view.sample
     return {
@@ -141,7 +140,7 @@ def _sample(
         "reference": None if sample.reference is None else visible(sample.reference),
         "metadata": {visible(str(k)): visible(str(v)) for k, v in sample.metadata.items()},
         "audit": sample.audit,
-        "variants": [_variant(shown, subjects, measures) for shown in view.variants],
+        "variants": [_variant(answered, subjects, measures) for answered in view.variants],
         "notMade": [
             [visible(v.perturbation), v.severity, v.status, visible(v.reason or "")]
             for v in view.not_made
@@ -150,9 +149,9 @@ def _sample(
 
 
 def _variant(
-    shown: Shown, subjects: Sequence[str], measures: Sequence[tuple[str, str]]
+    answered: AnsweredVariant, subjects: Sequence[str], measures: Sequence[Measure]
 ) -> dict[str, Any]:
-    variant = shown.variant
+    variant = answered.variant
     return {
         "kind": visible(variant.perturbation),
         "severity": variant.severity,
@@ -160,11 +159,11 @@ def _variant(
         "filler": variant.filler,
         "similarity": variant.similarity,
         "text": visible(variant.prompt),
-        "answers": [_answer(shown.answers[s], measures) for s in subjects],
+        "answers": [_answer(answered.answers[s], measures) for s in subjects],
     }
 
 
-def _answer(answer: Answer, measures: Sequence[tuple[str, str]]) -> dict[str, Any]:
+def _answer(answer: JudgedAnswer, measures: Sequence[Measure]) -> dict[str, Any]:
     place = {measure: i for i, measure in enumerate(measures)}
     return {
         "texts": [None if t is None else visible(t) for t in answer.texts],
@@ -172,7 +171,7 @@ def _answer(answer: Answer, measures: Sequence[tuple[str, str]]) -> dict[str, An
         "truncated": answer.truncated,
         "scores": [
             [
-                place.get((s.judge, s.dimension), -1),
+                place.get(Measure(s.judge, s.dimension), -1),
                 _round(s.value),
                 "" if s.status == "scored" else s.status,
                 visible(s.reason or ""),

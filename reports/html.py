@@ -4,45 +4,65 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from harness.analysis import ALL
+from harness.analysis.summary_schema import Summary
 from harness.pipeline.store import Run
-from harness.records import IDENTITY, Manifest
+from harness.records import Manifest
 from harness.util.files import readable_os_errors, write_atomically
-from reports import charts, drawing, explorer
-from reports import rows as page
+from reports import explorer
+from reports.charts import draw_all
+from reports.display import HELPERS, visible
 from reports.drawing import Chart
-from reports.samples import SampleView, join
-from reports.sanitise import visible
-from reports.sections import judges as judging
-from reports.sections import memorisation as memory
-from reports.sections import unanswerable as unknown
-
-TOC = (
-    ("finding", "Finding"),
-    ("memory", "Learned?"),
-    ("kinds", "Kinds"),
-    ("severity", "Severity"),
-    ("worst", "Worst cases"),
-    ("topics", "Topics"),
-    ("samples", "Samples"),
-    ("audit", "Data and noise"),
-    ("judges", "Judges"),
-    ("unknown", "Unknown"),
-    ("failures", "Failures"),
-    ("figures", "All figures"),
-    ("run", "Run"),
-    ("methods", "Methods"),
+from reports.rows import checked_briefly, incomplete, judge_note, label_of, leading_measure
+from reports.sample_views import SampleView, join
+from reports.sections import (
+    all_figures,
+    data_and_noise,
+    failures,
+    finding,
+    judges,
+    kinds,
+    memorisation,
+    methods,
+    run,
+    samples,
+    severity,
+    topics,
+    unanswerable,
+    worst_cases,
 )
+from reports.sections.section import PageData, PageSection
 
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+SECTIONS = (
+    finding.SECTION,
+    memorisation.SECTION,
+    kinds.SECTION,
+    severity.SECTION,
+    worst_cases.SECTION,
+    topics.SECTION,
+    samples.SECTION,
+    data_and_noise.SECTION,
+    judges.SECTION,
+    unanswerable.SECTION,
+    failures.SECTION,
+    all_figures.SECTION,
+    run.SECTION,
+    methods.SECTION,
+)
+"""The sections of the page, in its order."""
 
 CHUNK_FOLDER = "report-samples"
 INLINE_CHARACTERS = 20_000_000
-"""Up to here the samples lie in the page itself; beyond, in files beside it, loaded when looked at."""
+"""Up to here the samples lie in the page itself; beyond, in files beside it, loaded on demand."""
 
 
 def render(run_dir: Path) -> Path:
@@ -57,13 +77,13 @@ def render(run_dir: Path) -> Path:
     Raises:
         StoreError: The run has no summary, or its folder cannot be written.
     """
-    run = Run.open(run_dir)
-    summary = run.summary().model_dump(mode="json")
-    return write_page(run.root, run.manifest(), summary, join(run, summary["subjects"]))
+    opened = Run.open(run_dir)
+    summary = opened.summary()
+    return write_page(opened.root, opened.manifest(), summary, join(opened, summary.subjects))
 
 
 def write_page(
-    folder: Path, manifest: Manifest, summary: dict[str, Any], views: Sequence[SampleView]
+    folder: Path, manifest: Manifest, summary: Summary, views: Sequence[SampleView]
 ) -> Path:
     """Write the page, its charts and, where they are many, its samples into a folder.
 
@@ -79,56 +99,43 @@ def write_page(
     Raises:
         StoreError: The folder cannot be written.
     """
-    drawn = draw_all(summary)
-    write_figures(folder / "figures", drawn.values())
-    measure = page.listed_measure(summary)
-    index, chunks = explorer.build(views, summary, measure)
+    page = PageData(manifest, summary, views, draw_all(summary))
+    write_figures(folder / "figures", [placed.chart for placed in page.charts])
+    index, chunks = explorer.build(views, summary, leading_measure(summary))
     beside = sum(map(len, chunks)) > INLINE_CHARACTERS
     write_chunks(folder / CHUNK_FOLDER, chunks if beside else [])
-    context = {
-        "chunk_folder": CHUNK_FOLDER if beside else "",
-        "name": manifest.name,
-        "date": (manifest.finished or manifest.created)[:10],
-        "manifest": manifest,
-        "manifest_json": manifest.model_dump_json(indent=2),
-        "facts": page.facts(manifest, summary),
-        "examples": page.examples(views, measure, summary["baseline"]),
-        "listed_label": measure["label"] if measure else "",
-        "index": index,
-        "chunks": [] if beside else chunks,
-        **_figures(summary, drawn),
-        **_words(summary),
-    }
+    js = template_text("report.js")
+    others = [subject for subject in summary.subjects if subject != summary.baseline]
+    html = (
+        _environment(summary)
+        .get_template("report.html.j2")
+        .render(
+            manifest=manifest,
+            summary=summary,
+            compared=f"{', '.join(others)} against {summary.baseline}"
+            if others
+            else summary.baseline,
+            sections=_sections(page),
+            chunk_folder=CHUNK_FOLDER if beside else "",
+            index=index,
+            chunks=[] if beside else chunks,
+            css=template_text("report.css"),
+            js=js,
+            policy=_security_policy(js, beside),
+        )
+    )
     path = folder / "report.html"
-    write_atomically(path, fill(context))
+    write_atomically(path, html)
     return path
 
 
-def draw_all(summary: dict[str, Any]) -> dict[str, Chart]:
-    """Every chart of a summary, by name."""
-    return {chart.name: chart for chart in _draw(summary)}
-
-
-def _draw(summary: dict[str, Any]) -> Iterator[Chart]:
-    for data in summary["radar"]:
-        if chart := charts.radar(summary, data):
-            yield chart
-    for judge, dimension in summary["headline"]["measures"]:
-        for draw in (charts.gains, charts.drops, charts.severity, charts.worst_curve):
-            if chart := draw(summary, judge, dimension):
-                yield chart
-    if chart := charts.heatmap(summary):
-        yield chart
-    yield from memory.draw(summary)
-
-
-def write_figures(folder: Path, drawn: Any) -> None:
+def write_figures(folder: Path, charts: Sequence[Chart]) -> None:
     """Write charts as SVG and PNG files, in place of those of an earlier rendering."""
     with readable_os_errors(folder, "be written"):
         folder.mkdir(exist_ok=True)
         for old in (*folder.glob("*.svg"), *folder.glob("*.png")):
             old.unlink()
-        for chart in drawn:
+        for chart in charts:
             (folder / f"{chart.name}.svg").write_text(chart.svg, encoding="utf-8")
             (folder / f"{chart.name}.png").write_bytes(chart.png)
 
@@ -148,90 +155,41 @@ def write_chunks(folder: Path, chunks: Sequence[str]) -> None:
             )
 
 
-def _figures(summary: dict[str, Any], drawn: dict[str, Chart]) -> dict[str, Any]:
-    names = page.labels(summary)
-    slugs = [drawing.slug(names[tuple(m)]) for m in summary["headline"]["measures"]]
+def _sections(page: PageData) -> list[tuple[PageSection, str]]:
+    """Fill the template of every section that applies."""
+    from markupsafe import Markup
 
-    def of(stem: str) -> list[Chart]:
-        return [drawn[f"{stem}-{s}"] for s in slugs if f"{stem}-{s}" in drawn]
-
-    lead = slugs[:1]
-    return {
-        "radars": [
-            (data, drawn[f"radar-{s}"])
-            for data, s in zip(summary["radar"], slugs, strict=True)
-            if f"radar-{s}" in drawn and s in lead
-        ],
-        "gain_charts": of("gains")[:1],
-        "drop_charts": of("drops"),
-        "severity_charts": of("severity"),
-        "worst_charts": of("worst"),
-        "heatmap": drawn.get("heatmap"),
-    }
-
-
-def _words(summary: dict[str, Any]) -> dict[str, Any]:
-    others = [s for s in summary["subjects"] if s != summary["baseline"]]
-    headline = [tuple(m) for m in summary["headline"]["measures"]]
-    lower = any(
-        m["higher_is_better"] is False
-        for m in summary["measures"]
-        if (m["judge"], m["dimension"]) in headline
-    )
-    sections = {
-        "severity": bool(summary["severities"]),
-        "topics": bool(_topics(summary)),
-        "unknown": bool(summary["unanswerable"]),
-        "memory": bool(summary.get("memorisation")),
-    }
-    return {
-        "summary": summary,
-        "finding": summary["finding"],
-        "ALL": ALL,
-        "subjects_line": f"{', '.join(others)} against {summary['baseline']}"
-        if others
-        else summary["baseline"],
-        "label_of": lambda row: page.labels(summary)[row["judge"], row["dimension"]],
-        "has_llm": any(j["llm"] for j in summary["judges"].values()),
-        "has_identity": any(k["name"] == IDENTITY for k in summary["kinds"]),
-        "kind_words": page.kind_words(summary),
-        "right_is": "worse" if lower else "better",
-        "light_groups": page.light_groups(summary),
-        "headline_tables": page.headline_tables(summary),
-        "topics": _topics(summary),
-        "leak_rows": page.leak_rows(summary),
-        "leak_gaps": page.leak_gaps(summary),
-        "noise_lines": page.noise_lines(summary),
-        "identity_worst": page.identity_worst(summary),
-        "all_rows": page.all_rows(summary),
-        **judging.context(summary),
-        **unknown.context(summary),
-        **memory.context(summary),
-        "toc": [(id_, label) for id_, label in TOC if sections.get(id_, True)],
-    }
-
-
-def _topics(summary: dict[str, Any]) -> list[dict[str, Any]]:
-    lead = summary["headline"]["measures"][:1]
+    environment = _environment(page.summary)
+    charts = environment.get_template("charts.html.j2")
     return [
-        row
-        for row in summary["topics"]
-        if [row["judge"], row["dimension"]] in lead and row["kind"] == ALL
+        (
+            section,
+            Markup(
+                environment.get_template(f"{section.template}.html.j2").render(
+                    summary=page.summary,
+                    charts=Markup(charts.render(placed=page.charts_of(section.id)).strip()),
+                    **section.context(page),
+                )
+            ),
+        )
+        for section in SECTIONS
+        if section.applies(page)
     ]
 
 
-def template(name: str) -> str:
-    """A shipped template's text."""
-    return (files("reports.templates") / name).read_text(encoding="utf-8")
+def template_text(name: str) -> str:
+    """Return the text of a shipped template: one of a section, or one that all share."""
+    places = (files(package) / name for package in ("reports.sections", "reports.templates"))
+    return next(place for place in places if place.is_file()).read_text(encoding="utf-8")
 
 
-def fill(context: dict[str, Any], name: str = "report.html.j2") -> str:
-    """Fill a template; every value is escaped, and the page may run our one script and no other."""
+def _environment(summary: Summary) -> Environment:
+    """Return the environment that fills templates; every value is escaped."""
     from jinja2 import Environment, FunctionLoader, StrictUndefined
     from markupsafe import Markup
 
     environment = Environment(
-        loader=FunctionLoader(template),
+        loader=FunctionLoader(template_text),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -240,15 +198,19 @@ def fill(context: dict[str, Any], name: str = "report.html.j2") -> str:
     environment.filters["visible"] = lambda value: (
         value if isinstance(value, Markup) else visible(str(value))
     )
-    environment.globals.update(page.HELPERS)
-    js = template("report.js")
+    of_summary: dict[str, Callable[..., str]] = {
+        function.__name__: partial(function, summary)
+        for function in (label_of, judge_note, checked_briefly, incomplete)
+    }
+    environment.globals.update(HELPERS, ALL=ALL, **of_summary)
+    return environment
+
+
+def _security_policy(js: str, beside: bool) -> str:
+    """Allow our one script by its hash, and files beside the page where the samples lie there."""
     sha = base64.b64encode(hashlib.sha256(js.encode()).digest()).decode()
-    # Samples too many for the page are scripts beside it.
-    beside = " 'self' file:" if context.get("chunk_folder") else ""
-    policy = (
-        f"default-src 'none'; script-src 'sha256-{sha}'{beside}; style-src 'unsafe-inline'; img-src data:;"
-        " base-uri 'none'; form-action 'none'"
-    )
-    return environment.get_template(name).render(
-        **context, css=template("report.css"), js=js, csp=policy
+    files_beside = " 'self' file:" if beside else ""
+    return (
+        f"default-src 'none'; script-src 'sha256-{sha}'{files_beside};"
+        " style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
     )

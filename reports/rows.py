@@ -1,327 +1,135 @@
-"""What the template shows, worked out from the summary: rows chosen, figures put into words."""
+"""What goes with a row of the summary: names of measures, notes on judges, rows of one measure."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
 
-from harness.analysis import ALL
-from harness.records import IDENTITY, ORIGINAL, Manifest
-from harness.util.formatting import MINUS, decimals, figure, listing
-from reports.samples import SampleView, drops
-from reports.sanitise import clipped, highlighted, visible
+from harness.analysis.estimates import Contrast, Measure, MeasureRow, SubjectPair, SummaryCell
+from harness.analysis.judge_outcomes import COMPLETE
+from harness.analysis.summary_schema import MeasureScale, Summary
+from harness.judging.calibration_records import CheckedAgreement, CheckedPreference
+from harness.judging.derived import OVERALL, overall_parts
+from harness.util.formatting import figure, plural
 
-Row = dict[str, Any]
-EXAMPLES = 6
-EXAMPLE_CHARACTERS = 1500
-MISSING_SHOWN = 0.10
+NEVER = "never checked against people"
 
 
-def figure_of(
-    estimate: Mapping[str, Any], which: str, sign: bool = False, flip: bool = False
-) -> str:
-    """One figure of an estimate at the digits its interval carries."""
-    value = estimate[which]
-    if value is not None and flip:
-        value = -value
-    return figure(value, _digits(estimate), sign=sign)
+def scale_of(summary: Summary, measure: Measure) -> MeasureScale | None:
+    """Return the scale of a measure; None where the summary has no such measure."""
+    return next((scale for scale in summary.measures if scale.measure == measure), None)
 
 
-def interval_of(estimate: Mapping[str, Any], flip: bool = False) -> str:
-    """``[0.25, 0.60]``, or nothing where there is no interval."""
-    low, high = estimate.get("low"), estimate.get("high")
-    if low is None or high is None:
+def label_of(summary: Summary, measure: Measure) -> str:
+    """Return a measure's name for people."""
+    scale = scale_of(summary, measure)
+    return scale.label if scale else " ".join(measure)
+
+
+def leading_measure(summary: Summary) -> MeasureScale | None:
+    """Return the measure that single answers are ranked by: the leading headline one, else any."""
+    for measure in summary.headline.measures:
+        return scale_of(summary, measure)
+    oriented = [scale for scale in summary.measures if scale.higher_is_better is not None]
+    return next(iter([*oriented, *summary.measures]), None)
+
+
+@dataclass(frozen=True)
+class HeadlineTable:
+    """The rows of one headline measure.
+
+    Attributes:
+        label: The measure's name for people.
+        measure: The measure.
+        contrasts: Subjects against the baseline.
+        cells: Each subject by itself.
+    """
+
+    label: str
+    measure: Measure
+    contrasts: tuple[Contrast, ...]
+    cells: tuple[SummaryCell, ...]
+
+
+def headline_tables(summary: Summary) -> list[HeadlineTable]:
+    """Return a table for each headline measure."""
+    scope = summary.headline.scope
+    return [
+        HeadlineTable(
+            label_of(summary, measure),
+            measure,
+            tuple(row for row in summary.contrasts if (row.measure, row.scope) == (measure, scope)),
+            tuple(cell for cell in summary.cells if cell.measure == measure),
+        )
+        for measure in summary.headline.measures
+    ]
+
+
+def checked(summary: Summary, measure: Measure) -> str:
+    """Say in a line how far the judge behind a measure was checked.
+
+    Empty for judges that measure by a formula and were not checked: there is little in them that
+    people could confirm.
+    """
+    judge = summary.judges.get(measure.judge)
+    if judge is None:
         return ""
-    if flip:
-        low, high = -high, -low
-    digits = _digits(estimate)
-    return f"[{figure(low, digits)}, {figure(high, digits)}]"
+    never = NEVER if judge.llm or judge.learned else ""
+    known = judge.calibration.by_dimension if judge.calibration else {}
+    return known.get(measure.dimension, never)
 
 
-def _digits(estimate: Mapping[str, Any]) -> int:
-    low, high = estimate.get("low"), estimate.get("high")
-    return 2 if low is None or high is None else decimals(high - low)
+def judge_note(summary: Summary, measure: Measure) -> str:
+    """Return the same as a clause, ``judge agrees with …``; empty where there is nothing to say."""
+    note = checked(summary, measure)
+    return f"judge {'was ' if note == NEVER else ''}{note}" if note else ""
 
 
-def p_value(estimate: Mapping[str, Any] | None) -> str:
-    """An adjusted p-value as people print it."""
-    p = estimate.get("p_holm") if estimate else None
-    if p is None:
-        return "–"
-    return "< 0.001" if p < 0.001 else f"{p:.3f}" if p < 0.1 else f"{p:.2f}"
-
-
-def detectable(estimate: Mapping[str, Any] | None) -> str:
-    """``±0.06``."""
-    effect = estimate.get("mde") if estimate else None
-    return "–" if effect is None else f"±{figure(effect, decimals(2 * effect))}"
-
-
-def missing_note(row: Mapping[str, Any]) -> str:
-    """`` (12 % missing)`` where enough scores are missing to matter."""
-    share = max(row["missing"]["share"] or 0, row["missing_originals"]["share"] or 0)
-    return f" ({figure(100 * share, 0)}% missing)" if share > MISSING_SHOWN else ""
-
-
-KINDS = {
-    "synonym": "other words of the same sense",
-    "reorder": "the same words in another order",
-    "typo": "slips of the keyboard",
-    "role": "another person in the same place of the story",
-    "dialect": "US or UK spelling and vocabulary",
-    "surface": "case, punctuation, white space, contractions",
-    "filler": "greetings, hesitations, thanks",
-    "identity": "the same prompt asked again: the noise",
-    "compose": "several rewordings in turn",
-    "paraphrase": "reworded by a language model",
-}
-"""What the kinds of ours do, for a reader who never saw their guide."""
-
-
-def kind_words(summary: Mapping[str, Any]) -> str:
-    """``synonym: other words of the same sense; typo: ...`` for the kinds of this run."""
-    named = [k["name"] for k in summary["kinds"] if k["name"] in KINDS]
-    return "; ".join(f"{name}: {KINDS[name]}" for name in named)
-
-
-def labels(summary: Mapping[str, Any]) -> dict[tuple[str, str], str]:
-    """Names of the measures for people."""
-    return {(m["judge"], m["dimension"]): m["label"] for m in summary["measures"]}
-
-
-def headline_tables(summary: Mapping[str, Any]) -> list[Row]:
-    """The rows of each headline measure."""
-    names = labels(summary)
-    scope = summary["headline"]["scope"]
-    return [
-        {
-            "label": names[judge, dimension],
-            "contrasts": [
-                c
-                for c in summary["contrasts"]
-                if (c["judge"], c["dimension"], c["scope"]) == (judge, dimension, scope)
-            ],
-            "cells": [
-                c for c in summary["cells"] if (c["judge"], c["dimension"]) == (judge, dimension)
-            ],
-        }
-        for judge, dimension in map(tuple, summary["headline"]["measures"])
-    ]
-
-
-def all_rows(summary: Mapping[str, Any]) -> list[Row]:
-    """Every cell with the contrast of the same subject, measure and kind beside it."""
-    names = labels(summary)
-    scope = summary["headline"]["scope"]
-    contrast = {
-        (c["subject"], c["judge"], c["dimension"], c["kind"]): c
-        for c in summary["contrasts"]
-        if c["scope"] == scope
-    }
-    nothing: Row = {"gain_variants": None, "did": None}
-    rows = []
-    for cell in summary["cells"]:
-        found = contrast.get(
-            (cell["subject"], cell["judge"], cell["dimension"], cell["kind"]), nothing
-        )
-        rows.append(
-            cell
-            | {"label": names[cell["judge"], cell["dimension"]]}
-            | {name: found[name] for name in nothing}
-        )
-    return rows
-
-
-def light_groups(summary: Mapping[str, Any]) -> list[Row]:
-    """Lights by subject; with one compared subject all lights stand together."""
-    names = list(dict.fromkeys(light["subject"] for light in summary["traffic_lights"]))
-    if len(names) <= 2:
-        return [{"subject": None, "lights": summary["traffic_lights"]}]
-    return [
-        {"subject": name, "lights": [x for x in summary["traffic_lights"] if x["subject"] == name]}
-        for name in names
-    ]
-
-
-def leak_rows(summary: Mapping[str, Any]) -> list[Row]:
-    """Headline contrasts on clean and on leaked prompts."""
-    names = labels(summary)
-    headline = [tuple(m) for m in summary["headline"]["measures"]]
-    return [
-        c | {"label": names[c["judge"], c["dimension"]]}
-        for c in summary["contrasts"]
-        if c["scope"] != "all" and c["kind"] == ALL and (c["judge"], c["dimension"]) in headline
-    ]
-
-
-def leak_gaps(summary: Mapping[str, Any]) -> list[Row]:
-    """Headline scores on all, clean and leaked prompts: on the originals and on all rewordings."""
-    names = labels(summary)
-    headline = [tuple(m) for m in summary["headline"]["measures"]]
-    return [
-        row | {"label": names[row["judge"], row["dimension"]]}
-        for row in summary.get("leak_gaps", ())
-        if row["kind"] in (ORIGINAL, ALL) and (row["judge"], row["dimension"]) in headline
-    ]
-
-
-def noise_lines(summary: Mapping[str, Any]) -> list[str]:
-    """What asking the same prompt again changed, in words."""
-    noise = summary["noise"]
-    if noise is None:
-        return [
-            "Not measured: the suite does not ask the kind “identity”, which puts the unchanged"
-            " prompt again."
-        ]
-    names, lines = labels(summary), []
-    for row in noise["subjects"]:
-        if row["zero_by_construction"]:
-            lines.append(
-                f"{row['subject']}: zero by construction; it answers greedily in fp32, so the same"
-                " prompt gives the same answer."
-            )
-            continue
-        if not row["repeated"]:
-            lines.append(f"{row['subject']}: no prompt was answered twice.")
-            continue
-        changes = listing(
-            [
-                f"{names[c['judge'], c['dimension']]} by {figure_of(c, 'mean', sign=True)}"
-                f" {interval_of(c)}"
-                for c in row["changes"]
-            ]
-            or ["no measure"]
-        )
-        share = figure(100 * row["identical"], 0)
-        lines.append(
-            f"{row['subject']}: of {row['repeated']} prompts asked again unchanged, {share}% came"
-            f" back letter for letter; asking again changed {changes}."
-        )
-    return lines
-
-
-def identity_worst(summary: Mapping[str, Any]) -> list[str]:
-    """The worst case of unchanged prompts, the floor of the worst-case curves."""
-    names, lines = labels(summary), []
-    headline = [tuple(m) for m in summary["headline"]["measures"]]
-    for cell in summary["cells"]:
-        key = (cell["judge"], cell["dimension"])
-        if (
-            cell["kind"] == IDENTITY
-            and key in headline
-            and cell["worst"]
-            and cell["worst"]["k"] > 1
-        ):
-            worst = cell["worst"]
-            lines.append(
-                f"Identity floor, {cell['subject']}, {names[key]}: worst of {worst['k']} unchanged"
-                f" askings {figure_of(worst, 'mean')} {interval_of(worst)}."
-            )
-    return lines
-
-
-def listed_measure(summary: Mapping[str, Any]) -> Row | None:
-    """The measure by which single answers are ranked: the leading headline one, else any."""
-    by_key = {(m["judge"], m["dimension"]): m for m in summary["measures"]}
-    for key in map(tuple, summary["headline"]["measures"]):
-        return dict(by_key[key])
-    measures = list(by_key.values())
-    oriented = [m for m in measures if m["higher_is_better"] is not None]
-    return dict((oriented or measures)[0]) if measures else None
-
-
-def examples(views: Sequence[SampleView], measure: Row | None, baseline: str) -> list[Row]:
-    """The largest drops of compared subjects, one a prompt, with the edits marked."""
-    if measure is None:
-        return []
-    found = [d for d in drops(views, measure) if d.drop > 0 and d.shown.variant.edits]
-    compared = [d for d in found if d.subject != baseline] or found
-    compared.sort(key=lambda d: (-d.drop, d.view.sample.id, d.shown.variant.variant_key, d.subject))
-    rows, seen = [], set()
-    for one in compared:
-        if one.view.sample.id in seen:
-            continue
-        seen.add(one.view.sample.id)
-        original = one.view.original
-        assert original is not None
-        variant = one.shown.variant
-        before, after = highlighted(one.view.sample.prompt, variant.edits)
-        rows.append(
-            {
-                "subject": one.subject,
-                "kind": variant.perturbation,
-                "severity": variant.severity,
-                "before": score(one.before),
-                "after": score(one.after),
-                "prompt_before": before,
-                "prompt_after": after,
-                "answer_before": _first(original.answers[one.subject].texts),
-                "answer_after": _first(one.shown.answers[one.subject].texts),
-            }
-        )
-        if len(rows) == EXAMPLES:
-            break
-    return rows
-
-
-def score(value: float) -> str:
-    """One score as it was given: ``4``, ``0.713``."""
-    return figure(value, 0) if value == round(value) else figure(value, 3)
-
-
-def _first(texts: Sequence[str | None]) -> str:
-    text = next((t for t in texts if t is not None), None)
-    return "No answer." if text is None else clipped(visible(text), EXAMPLE_CHARACTERS)
-
-
-def facts(manifest: Manifest, summary: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Run details worth a line each."""
-    git = manifest.git
-    commit = str(git.get("commit") or "unknown") + (
-        " with local changes" if git.get("dirty") else ""
+def checked_briefly(summary: Summary, measure: Measure) -> str:
+    """Say the same for a table's cell: ``rho 0.41 [0.30, 0.51], authors' labels``."""
+    check = _best_check(summary, measure)
+    if check is None:
+        return "never checked" if checked(summary, measure) else ""
+    name, value = (
+        ("rho", check.spearman)
+        if isinstance(check, CheckedAgreement)
+        else ("accuracy", check.accuracy)
     )
-    found = [
-        ("Started", manifest.created),
-        ("Finished", manifest.finished or ""),
-        ("Subjects", ", ".join(summary["subjects"]) + f" (baseline: {summary['baseline']})"),
-        ("Seed", str(manifest.seed)),
-        ("Code", commit),
-        ("Data", _flat(manifest.data)),
-        ("Models", _flat(manifest.models)),
-        ("Hardware", _flat(manifest.hardware)),
-        ("Packages", ", ".join(f"{k} {v}" for k, v in sorted(manifest.packages.items()))),
-    ]
-    return [(name, clipped(value, 700)) for name, value in found if value]
+    if value.value is None:
+        return "agreement not defined"
+    interval = "" if value.low is None else f" [{figure(value.low)}, {figure(value.high)}]"
+    labels = plural(check.annotators, "annotator") if check.basis == "people" else "authors' labels"
+    cross_validated = ", cross-validated" if check.cross_validated else ""
+    return f"{name} {figure(value.value)}{interval}, {labels}{cross_validated}"
 
 
-def _flat(values: Mapping[str, Any]) -> str:
-    """A small nested mapping on one line."""
-    return ", ".join(
-        f"{k}: {v if isinstance(v, str | int | float | bool) else json.dumps(v, ensure_ascii=False, default=str)}"
-        for k, v in values.items()
-        if v not in (None, "", {}, [])
-    )
+def _best_check(summary: Summary, measure: Measure) -> CheckedAgreement | CheckedPreference | None:
+    judge = summary.judges.get(measure.judge)
+    report = judge.calibration if judge else None
+    if report is None:
+        return None
+    for rho in report.dimensions:
+        if rho.dimension == measure.dimension:
+            return rho
+    return next((one for one in report.preferences if one.dimension == measure.dimension), None)
 
 
-def sort_key(estimate: Mapping[str, Any] | None, which: str = "mean") -> str:
-    """What a table sorts a figure by; empty where there is none."""
-    value = estimate.get(which) if estimate else None
-    return "" if value is None else repr(value)
-
-
-def scale_of(dimension: Mapping[str, Any]) -> str:
-    """``1 to 5``."""
-    low, high = (f"{dimension[end]:g}".replace("-", MINUS) for end in ("low", "high"))
-    return f"{low} to {high}"
-
-
-HELPERS: dict[str, Callable[..., Any]] = {
-    "fig": figure_of,
-    "ci": interval_of,
-    "pvalue": p_value,
-    "mde": detectable,
-    "missing": missing_note,
-    "sortkey": sort_key,
-    "scale": scale_of,
-}
+def incomplete(summary: Summary, row: MeasureRow) -> str:
+    """Return the mark beside a figure that rests on too few of its items; empty where none lack."""
+    judge = summary.judges.get(row.judge)
+    if judge is None:
+        return ""
+    names = {row.dimension}
+    if row.dimension == OVERALL:  # as complete as the least complete part of the mean
+        names |= {part.name for part in overall_parts(judge.dimensions)}
+    outcomes = [outcome for outcome in judge.outcomes if outcome.dimension in names]
+    others = (
+        [row.baseline] if isinstance(row, Contrast) else
+        [row.against] if isinstance(row, SubjectPair) else []
+    )  # fmt: skip
+    notes = []
+    for subject in (row.subject, *others):
+        share = min((outcome.shares.get(subject, 1.0) for outcome in outcomes), default=1.0)
+        if share < COMPLETE:
+            whose = "" if subject == row.subject else f"{subject} "
+            notes.append(f"{whose}{figure(100 * share, 0)}% scored")
+    return f"incomplete: {', '.join(notes)}" if notes else ""

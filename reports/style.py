@@ -10,7 +10,7 @@ MUTED = "#5b6675"
 GRID = "#d5dbe3"
 PAPER = "#ffffff"
 
-# Okabe and Ito's palette: told apart by people with any of the common colour blindnesses.
+# Okabe and Ito's palette: people with any of the common colour blindnesses can distinguish them.
 BASELINE = "#77808c"
 SUBJECTS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
@@ -57,7 +57,7 @@ RC: dict[str, object] = {
 
 
 def colours(subjects: Sequence[str], baseline: str) -> dict[str, str]:
-    """A colour a subject: grey for the baseline, the palette in order for the others."""
+    """Give every subject a colour: grey to the baseline, the palette in order to the others."""
     others = [name for name in subjects if name != baseline]
     return {baseline: BASELINE} | {
         name: SUBJECTS[i % len(SUBJECTS)] for i, name in enumerate(others)
@@ -65,7 +65,7 @@ def colours(subjects: Sequence[str], baseline: str) -> dict[str, str]:
 
 
 def markers(subjects: Sequence[str], baseline: str) -> dict[str, str]:
-    """A marker a subject, so that colour is never the only difference."""
+    """Give every subject a marker, so that colour is never the only difference."""
     others = [name for name in subjects if name != baseline]
     return {baseline: MARKERS[0]} | {
         name: MARKERS[1 + i % (len(MARKERS) - 1)] for i, name in enumerate(others)

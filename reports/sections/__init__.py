@@ -1,1 +1,1 @@
-"""The sections of the page, one file each."""
+"""The sections of the page: one Python file and one template of the same name each."""

@@ -1,145 +1,80 @@
-"""The report's section on memorising: verdicts, evidence and charts, out of ``summary.json``."""
+"""Learned or memorised: verdicts, conditions and evidence of the probes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass
 
-from reports import drawing, style
-from reports.drawing import Chart, Mark
+from harness.analysis.estimates import Interval
+from harness.analysis.memorisation_schema import CanaryExposure, Memorisation, SubjectMemorisation
+from reports.sections.section import PageData, PageSection
 
-Row = dict[str, Any]
-
-_GAINS = (
-    ("training prompts", "gain_training"),
-    ("those with a rewording", "loss_training_common"),
-    ("the same, reworded", "gain_reworded"),
-    ("clean prompts", "gain_clean"),
-    ("those rated both ways", "loss_clean_common"),
-    ("a stranger's prompt", "loss_foreign"),
-)
-"""Where a mark rests on fewer prompts than the one it is read against, that one stands on those
-prompts too; the keys that end in ``_common`` are there in no other case."""
-
-_SHARES = (
-    ("recited, training", "recited_training"),
-    ("recited, clean", "recited_clean"),
-    ("ROUGE-L, as trained", "rouge_training"),
-    ("those with a rewording", "rouge_training_common"),
-    ("ROUGE-L, reworded", "rouge_reworded"),
-)
-_SCORES = {"loss": "Loss", "min_k": "Min-K%", "min_k_pp": "Min-K%++"}
+SCORES = {"loss": "Loss", "min_k": "Min-K%", "min_k_pp": "Min-K%++"}
 
 
-def context(summary: Mapping[str, Any]) -> Row:
-    """What the template shows; ``memory`` is None where nothing was probed."""
-    found = summary.get("memorisation")
-    if not found:
-        return {"memory": None}
-    return {
-        "memory": found,
-        "memory_charts": list(draw(summary)),
-        "membership_rows": membership_rows,
-        "exposures": exposures(found),
-    }
-
-
-def draw(summary: Mapping[str, Any]) -> Iterator[Chart]:
-    """Gains in nats a token, and shares recited, each with its interval."""
-    found = summary.get("memorisation")
-    if not found:
-        return
-    names = [summary["baseline"], *(one["subject"] for one in found["subjects"])]
-    looks: dict[str, Any] = {
-        "colours": style.colours(names, summary["baseline"]),
-        "shapes": style.markers(names, summary["baseline"]),
-    }
-    base = drawing.short(summary["baseline"])
-    for name, title, axis, marks in (
-        (
-            "memory-gains",
-            "How much likelier the responses of the data became",
-            f"gain over {base}, nats a token",
-            _gain_marks(found),
-        ),
-        (
-            "memory-copies",
-            "What is recited, and kept to when the prompt is reworded",
-            f"share beyond {base}",
-            _share_marks(found),
-        ),
-    ):
-        if chart := drawing.intervals(name, title, axis, marks, bars=True, **looks):
-            yield chart
-
-
-def _gain_marks(found: Mapping[str, Any]) -> list[Mark]:
-    marks = []
-    for label, key in _GAINS:
-        for one in found["subjects"]:
-            estimate = one["contrasts"].get(key) or _turned(_level(one, key))
-            if estimate is not None:
-                marks.append(Mark(label, one["subject"], estimate, estimate["n"]))
-    return marks
-
-
-def _share_marks(found: Mapping[str, Any]) -> list[Mark]:
-    marks = []
-    for label, key in _SHARES:
-        for one in found["subjects"]:
-            estimate = _level(one, key)
-            if estimate is not None:
-                marks.append(Mark(label, one["subject"], estimate, estimate["n"]))
-    return marks
-
-
-def _level(one: Mapping[str, Any], key: str) -> Row | None:
-    return next((row["difference"] for row in one["levels"] if row["key"] == key), None)
-
-
-def _turned(estimate: Row | None) -> Row | None:
-    """A difference of losses as a gain."""
-    if estimate is None:
-        return None
-    low, high = estimate["low"], estimate["high"]
-    return {
-        **estimate,
-        "mean": -estimate["mean"] + 0.0,
-        "low": None if high is None else -high + 0.0,
-        "high": None if low is None else -low + 0.0,
-    }
-
-
-def membership_rows(one: Mapping[str, Any]) -> list[Row]:
-    """A row a score, with the AUC of base, subject, and subject relative to base."""
-    rows = []
-    for score, label in _SCORES.items():
-        found = {m["how"]: _estimate(m) for m in one["membership"] if m["score"] == score}
-        if found:
-            rows.append(
-                {"label": label, **{how: found.get(how) for how in ("base", "raw", "relative")}}
-            )
+def membership_rows(one: SubjectMemorisation) -> list[tuple[str, Mapping[str, Interval]]]:
+    """Return, for each score that tells training from clean prompts, its AUC by ``how``."""
+    rows: list[tuple[str, Mapping[str, Interval]]] = []
+    for score, label in SCORES.items():
+        aucs: dict[str, Interval] = {
+            auc.how: Interval(mean=auc.value, low=auc.low, high=auc.high)
+            for auc in one.membership
+            if auc.score == score
+        }
+        if aucs:
+            rows.append((label, aucs))
     return rows
 
 
-def _estimate(row: Mapping[str, Any]) -> Row:
-    return {"mean": row["value"], "low": row["low"], "high": row["high"]}
+@dataclass(frozen=True)
+class ExposureRow:
+    """The canaries that were planted equally often, for one subject; exposures in bits."""
+
+    subject: str
+    repeats: int
+    canaries: int
+    mean: float
+    most: float
+    possible: float
+    likeliest: int
 
 
-def exposures(found: Mapping[str, Any]) -> list[Row]:
-    """By subject and number of repeats, the exposures of the canaries."""
-    groups: dict[tuple[str, int], list[Row]] = {}
-    for row in found["canaries"]:
-        groups.setdefault((row["subject"], row["repeats"]), []).append(row)
-    return [
-        {
-            "subject": subject,
-            "repeats": repeats,
-            "canaries": len(rows),
-            "mean": sum(row["exposure"] for row in rows) / len(rows),
-            "most": max(row["exposure"] for row in rows),
-            "first": sum(row["rank"] == 1 for row in rows),
-            "space": rows[0]["most"],
-        }
-        for (subject, repeats), rows in sorted(groups.items(), key=lambda x: (x[0][0], x[0][1]))
-    ]
+def exposure_rows(memorisation: Memorisation) -> list[ExposureRow]:
+    """Summarise the canaries by subject and number of repeats."""
+    groups: dict[tuple[str, int], list[CanaryExposure]] = {}
+    for canary in memorisation.canaries:
+        groups.setdefault((canary.subject, canary.repeats), []).append(canary)
+    rows = []
+    for (subject, repeats), canaries in sorted(groups.items()):
+        exposures = [canary.exposure or 0.0 for canary in canaries]
+        rows.append(
+            ExposureRow(
+                subject=subject,
+                repeats=repeats,
+                canaries=len(canaries),
+                mean=sum(exposures) / len(exposures),
+                most=max(exposures),
+                possible=canaries[0].most,
+                likeliest=sum(canary.rank == 1 for canary in canaries),
+            )
+        )
+    return rows
+
+
+def context(page: PageData) -> dict[str, object]:
+    """Return the names that the template needs."""
+    memorisation = page.summary.memorisation
+    assert memorisation is not None
+    return {
+        "memorisation": memorisation,
+        "membership_rows": membership_rows,
+        "exposures": exposure_rows(memorisation),
+    }
+
+
+def applies(page: PageData) -> bool:
+    """Return whether anything was probed."""
+    return page.summary.memorisation is not None
+
+
+SECTION = PageSection("memory", "Learned?", "memorisation", context, applies)

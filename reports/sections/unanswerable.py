@@ -1,65 +1,50 @@
-"""What the page says of questions that nobody can answer."""
+"""Unanswerable questions: refusals, false answers, and the ways to find refusals."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
-
+from harness.analysis.unanswerable_schema import (
+    AnswerRates,
+    Unanswerable,
+)
 from harness.records import ORIGINAL
+from reports.sections.section import PageData, PageSection
 
-Row = dict[str, Any]
-NAMES = {ORIGINAL: "as asked", "variants": "(all kinds)"}
-RATES = ("refusal", "false_answer", "uses_name", "false_refusal", "exact_match", "rouge_l")
+TOTALS = {ORIGINAL: "as asked", "variants": "(all kinds)"}
 
 
-def context(summary: Mapping[str, Any]) -> Row:
-    """What the template needs, by its names for it; nothing where the test was not made."""
-    unknown = summary.get("unanswerable")
-    if unknown is None:
-        return {"unknown": None}
+def rate_rows(unanswerable: Unanswerable) -> list[tuple[str, str, bool, AnswerRates]]:
+    """Return subject, how it was asked, whether that is no single kind, and the rates."""
+    return [
+        (subject, TOTALS.get(asked, asked), asked in TOTALS, rates)
+        for subject, one in unanswerable.subjects.items()
+        for asked, rates in one.asked.items()
+        if any(rate for _, rate in rates)
+    ]
+
+
+def context(page: PageData) -> dict[str, object]:
+    """Return the names that the template needs."""
+    unanswerable = page.summary.unanswerable
+    assert unanswerable is not None
     return {
-        "unknown": unknown,
-        "unknown_rates": list(_rates(unknown)),
-        "refusal_ways": list(_ways(unknown)),
-        "refusal_pairs": [
-            pair | {"subject": subject}
-            for subject, found in unknown["subjects"].items()
-            for pair in found["detectors"]["pairs"]
+        "unanswerable": unanswerable,
+        "rate_rows": rate_rows(unanswerable),
+        "detector_rows": [
+            (subject, way, rates)
+            for subject, one in unanswerable.subjects.items()
+            for way, rates in one.detectors.rates.items()
+        ],
+        "agreement_rows": [
+            (subject, pair)
+            for subject, one in unanswerable.subjects.items()
+            for pair in one.detectors.pairs
         ],
     }
 
 
-def _rates(unknown: Mapping[str, Any]) -> Iterator[Row]:
-    for subject, found in unknown["subjects"].items():
-        for asked, rates in found["asked"].items():
-            if not any(rates.values()):
-                continue
-            yield {
-                "subject": subject,
-                "asked": NAMES.get(asked, asked),
-                "total": asked in NAMES,
-                "unknown": _prompts(rates["refusal"]),
-                "known": _prompts(rates["false_refusal"]),
-                **{name: _estimate(rates[name]) for name in RATES},
-            }
+def applies(page: PageData) -> bool:
+    """Return whether samples say which questions can be answered."""
+    return page.summary.unanswerable is not None
 
 
-def _ways(unknown: Mapping[str, Any]) -> Iterator[Row]:
-    for subject, found in unknown["subjects"].items():
-        for way, rates in found["detectors"]["rates"].items():
-            yield {
-                "subject": subject,
-                "way": way,
-                "primary": way == unknown["primary"],
-                "refusal": _estimate(rates["refusal"]),
-                "false_refusal": _estimate(rates["false_refusal"]),
-            }
-
-
-def _prompts(rate: Mapping[str, Any] | None) -> int:
-    return 0 if rate is None else int(rate["prompts"])
-
-
-def _estimate(rate: Mapping[str, Any] | None) -> Row | None:
-    """A rate by the names that the tables' macros know."""
-    return None if rate is None else dict(rate)
+SECTION = PageSection("unknown", "Unanswerable", "unanswerable", context, applies)

@@ -238,7 +238,7 @@
       const facts = [`sample ${sample.id}`];
       if (sample.audit !== "unchecked") facts.push(sample.audit);
       if (variant.filler) facts.push("filler");
-      if (variant.similarity !== null) facts.push(`likeness to the original ${figure(variant.similarity, 2)}`);
+      if (variant.similarity !== null) facts.push(`similarity to the original ${figure(variant.similarity, 2)}`);
       for (const [key, value] of Object.entries(sample.metadata)) facts.push(`${key}: ${value}`);
       const line = make("p", null, { class: "small" });
       facts.forEach((fact) => line.append(make("span", fact, { class: "tag" }), " "));

@@ -10,7 +10,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from judged_summary import judged_summary
 
+from harness.analysis.estimates import Measure
 from harness.errors import DataError, PluginError
 from harness.judging.calibration import calibrate
 from harness.judging.calibration_report import report
@@ -23,7 +25,7 @@ from judges.fitted import SHIPPED, Fitted, beside, fit_labels
 from judges.regression import ridge
 from judges.regression.features import SURFACE, surface
 from judges.regression.model import FittedModel
-from reports.sections.judges import briefly
+from reports.rows import checked_briefly
 
 
 @pytest.fixture(autouse=True)
@@ -134,11 +136,9 @@ def test_without_splits_it_brings_its_cross_validation(tmp_path: Path, quick: No
     empathy = known.by_dimension["empathy"]
     assert empathy.startswith("agrees with its authors' labels: rho 0.")
     assert "(cross-validated) on 120 items; never checked against independent people" in empathy
-    row = {"judge": "fitted", "dimension": "empathy"}
-    summary = {
-        "judges": {"fitted": {"calibration": known.model_dump(), "llm": False, "learned": True}}
-    }
-    assert briefly(summary, row).endswith("authors' labels, cross-validated")
+    measure = Measure("fitted", "empathy")
+    summary = judged_summary("fitted", calibration=known, learned=True)
+    assert checked_briefly(summary, measure).endswith("authors' labels, cross-validated")
 
 
 def test_labels_that_are_all_the_same_but_one_can_be_fitted(tmp_path: Path, quick: None) -> None:

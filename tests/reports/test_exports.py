@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import re
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.analysis import Summary
+from harness.pipeline.store import Run
 from harness.records import Manifest
-from reports import exports
+from reports import documents, exports
 from tests.synthetic import HOSTILE, World, make_run
 
 
@@ -33,8 +33,8 @@ def files(run_dir: Path) -> dict[str, Path]:
 
 
 @pytest.fixture(scope="module")
-def summary(run_dir: Path) -> dict[str, Any]:
-    return dict(json.loads((run_dir / "summary.json").read_text()))
+def summary(run_dir: Path) -> Summary:
+    return Run(run_dir).summary()
 
 
 def rows_of(path: Path) -> list[dict[str, str]]:
@@ -42,23 +42,24 @@ def rows_of(path: Path) -> list[dict[str, str]]:
 
 
 def test_estimates_hold_every_figure_of_the_summary(
-    files: dict[str, Path], summary: dict[str, Any]
+    files: dict[str, Path], summary: Summary
 ) -> None:
     rows = rows_of(files["estimates.csv"])
-    cell = next(c for c in summary["cells"] if c["drop"] and c["kind"] == "typo")
+    cell = next(c for c in summary.cells if c.drop and c.kind == "typo")
     found = [
         r
         for r in rows
         if (r["section"], r["estimand"]) == ("cells", "drop")
-        and all(r[k] == cell[k] for k in ("subject", "judge", "dimension", "kind"))
+        and (r["subject"], r["judge"], r["dimension"], r["kind"])
+        == (cell.subject, cell.judge, cell.dimension, cell.kind)
     ]
     assert len(found) == 1
-    assert float(found[0]["mean"]) == cell["drop"]["mean"]
-    assert int(found[0]["n"]) == cell["n"]
+    assert float(found[0]["mean"]) == cell.drop.mean
+    assert int(found[0]["n"]) == cell.n
     wanted = sum(
-        row.get(name) is not None
-        for section, names in exports.ESTIMATES
-        for row in summary[section]
+        dict(row)[name] is not None
+        for section, names in exports.ESTIMANDS.items()
+        for row in dict(summary)[section]
         for name in names
     )
     assert len(rows) == wanted
@@ -69,7 +70,7 @@ def test_estimates_hold_every_figure_of_the_summary(
         "pairs",
         "severities",
         "worst",
-    } - ({"topics"} if not summary["topics"] else set())
+    } - ({"topics"} if not summary.topics else set())
 
 
 def test_parquet_says_the_same_as_csv(files: dict[str, Path], run_dir: Path) -> None:
@@ -101,9 +102,9 @@ def test_csv_gives_texts_back(text: str) -> None:
     assert found.removeprefix("'") == clean.removeprefix("'") or found == f"'{clean}"
 
 
-def test_markdown_starts_with_the_finding(files: dict[str, Path], summary: dict[str, Any]) -> None:
+def test_markdown_starts_with_the_finding(files: dict[str, Path], summary: Summary) -> None:
     text = files["report.md"].read_text(encoding="utf-8")
-    assert exports.md(summary["finding"]["sentence"]) in text
+    assert documents.md(summary.finding.sentence) in text
     tables = [line for line in text.splitlines() if line.startswith("|")]
     for line in tables:
         assert len(re.findall(r"(?<!\\)\|", line)) in (4, 7, 8)
@@ -112,12 +113,12 @@ def test_markdown_starts_with_the_finding(files: dict[str, Path], summary: dict[
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_markdown_escapes(text: str) -> None:
-    found = exports.md(text)
+    found = documents.md(text)
     assert not re.search(r"(?<!\\)[<>`|*_\[\]]", found)
     assert "\n" not in found
 
 
-def test_model_card_has_a_model_index(files: dict[str, Path], summary: dict[str, Any]) -> None:
+def test_model_card_has_a_model_index(files: dict[str, Path], summary: Summary) -> None:
     text = files["model-card.md"].read_text(encoding="utf-8")
     _, front, body = text.split("---\n", 2)
     index = yaml.safe_load(front)["model-index"]
@@ -125,15 +126,15 @@ def test_model_card_has_a_model_index(files: dict[str, Path], summary: dict[str,
     metrics = index[0]["results"][0]["metrics"]
     cell = next(
         c
-        for c in summary["cells"]
-        if (c["subject"], c["dimension"], c["kind"]) == ("tuned", "closeness", "(all kinds)")
+        for c in summary.cells
+        if (c.subject, c.dimension, c.kind) == ("tuned", "closeness", "(all kinds)")
     )
-    assert [m["value"] for m in metrics] == [cell["originals"]["mean"], cell["variants"]["mean"]]
+    assert [m["value"] for m in metrics] == [cell.originals.mean, cell.variants.mean]
     assert "## Jostle" in body
 
 
 def test_the_hub_library_reads_the_model_index(
-    files: dict[str, Path], summary: dict[str, Any], run_dir: Path
+    files: dict[str, Path], summary: Summary, run_dir: Path
 ) -> None:
     from huggingface_hub import ModelCard
 
@@ -156,7 +157,7 @@ def test_latex_is_balanced_and_escaped(files: dict[str, Path]) -> None:
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_latex_escapes(text: str) -> None:
-    found = exports.tex(text)
+    found = documents.tex(text)
     assert not re.search(r"(?<!\\)[&%#_~^]", found.replace(r"\textasciitilde{}", ""))
     assert r"\end{" not in found
 

@@ -12,16 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from harness.errors import StoreError
-from harness.records import Edit
-from reports import charts, drawing, explorer
-from reports import rows as page
+from harness.pipeline.store import Run
+from reports import explorer
+from reports.display import interval_text, mean_text
 from reports.html import render
-from reports.sanitise import highlighted, visible
-from tests.synthetic import HOSTILE, World, apply, make_run
+from tests.synthetic import HOSTILE, World, make_run
 
 VOID = {"meta", "link", "br", "input", "hr", "img"}
 
@@ -72,9 +69,8 @@ def test_page_is_whole_and_says_the_finding(html: str, run_dir: Path) -> None:
     parser = Balance()
     parser.feed(html)
     assert parser.open == []
-    summary = json.loads((run_dir / "summary.json").read_text())
-    assert summary["finding"]["sentence"] in html
-    assert html.index(summary["finding"]["sentence"]) < html.index("By kind of rewording")
+    sentence = Run(run_dir).summary().finding.sentence
+    assert html.index(sentence) < html.index("By kind of rewording")
 
 
 def test_page_names_no_other_address(html: str) -> None:
@@ -137,11 +133,10 @@ def test_explorer_holds_every_answer(html: str, run_dir: Path) -> None:
 
 
 def test_every_estimate_shown_comes_from_the_summary(html: str, run_dir: Path) -> None:
-    summary = json.loads((run_dir / "summary.json").read_text())
-    for cell in summary["cells"]:
-        if cell["drop"]:
-            assert page.interval_of(cell["drop"]) in html
-            assert page.figure_of(cell["drop"], "mean", sign=True) in html
+    for cell in Run(run_dir).summary().cells:
+        if cell.drop:
+            assert interval_text(cell.drop) in html
+            assert mean_text(cell.drop, sign=True) in html
 
 
 def test_hostile_texts_stay_texts(tmp_path: Path) -> None:
@@ -191,57 +186,6 @@ def test_a_run_without_a_summary_is_one_clear_line(run_dir: Path, tmp_path: Path
     (tmp_path / "manifest.json").write_bytes((run_dir / "manifest.json").read_bytes())
     with pytest.raises(StoreError, match=r"summary\.json: missing"):
         render(tmp_path)
-
-
-@given(st.text())
-def test_visible_hides_no_control_and_keeps_the_rest(text: str) -> None:
-    shown = visible(text)
-    assert not re.search(
-        "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]", shown
-    )
-    if text.isascii() and text.isprintable():
-        assert shown == text
-
-
-@given(st.text(max_size=30), st.data())
-def test_highlighting_marks_exactly_the_edits(text: str, data: st.DataObject) -> None:
-    ends = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=6)))
-    edits = [
-        Edit(start=a, end=b, text=data.draw(st.text(max_size=5)))
-        for a, b in zip(ends[::2], ends[1::2], strict=False)
-    ]
-    before, after = highlighted(text, edits)
-    assert re.sub("</?del>", "", before) == str(highlighted(text, [])[0])
-    if len({e.start for e in edits}) == len(edits):
-        assert re.sub("</?ins>", "", after) == str(highlighted(apply(text, edits), [])[1])
-
-
-def test_edits_outside_the_text_are_passed_over() -> None:
-    before, after = highlighted("short", [Edit(start=2, end=99, text="x")])
-    assert before == after == "short"
-
-
-@pytest.mark.parametrize("name", ["x" * 80, "<b>", "a\nb", "$x^2$", "𝕬🧑‍🚀"])
-@pytest.mark.filterwarnings("ignore:Glyph:UserWarning")
-def test_charts_take_any_name(name: str) -> None:
-    made = make_run(6, world=World(gain={name: 0.0, "tuned": 0.1}), rubric=False)
-    made.baseline = name
-    summary = made.summary(resamples=200).model_dump(mode="json")
-    for chart in (
-        charts.drops(summary, "rouge_l", "rouge_l"),
-        charts.heatmap(summary),
-        charts.radar(summary, summary["radar"][0]),
-    ):
-        assert chart
-        ET.fromstring(chart.svg)
-        ET.fromstring(chart.inline())
-
-
-def test_slugs_are_safe_and_distinct() -> None:
-    names = ["semantic closeness", "semantic/closeness", "../../etc", "ROUGE-L", "…", "", "a" * 90]
-    slugs = [drawing.slug(n) for n in names]
-    assert len(set(slugs)) == len(names)
-    assert all(re.fullmatch(r"[a-z0-9-]+", s) for s in slugs)
 
 
 def test_packed_data_holds_no_markup() -> None:

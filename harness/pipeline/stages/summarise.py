@@ -19,7 +19,7 @@ from harness.pipeline.assemble import NamedJudge
 from harness.pipeline.judge_ledger import manifest_entries
 from harness.pipeline.session import StageReport
 from harness.pipeline.stage import Stage, StageContext
-from harness.records import Generation, Probe, Sample, Score, Variant
+from harness.records import Generation, Probe, Sample, Score, Variant, role_of_name
 from harness.unanswerable.detectors import RefusalWays, refusal_detectors
 from harness.unanswerable.rates import unanswerable_rates
 
@@ -53,9 +53,13 @@ def analyse(context: StageContext, report: StageReport) -> None:
 def judge_info(named: NamedJudge) -> JudgeInfo:
     """Collect what the analysis needs to know of a judge."""
     traits = declared_traits(named.judge)
+    role = "safety" if role_of_name(named.label) == "safety" else None
     return JudgeInfo(
         label=named.label,
-        dimensions=named.judge.dimensions,
+        dimensions=tuple(
+            dimension.model_copy(update={"role": dimension.role or role})
+            for dimension in named.judge.dimensions
+        ),
         llm=traits.llm,
         learned=traits.learned,
         panel=bool(traits.members),

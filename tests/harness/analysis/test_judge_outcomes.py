@@ -9,15 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from judged_summary import judged_summary
 from scripted_server import Reply, ScriptedServer, says
 
 from harness.analysis.counts import FailureCount
+from harness.analysis.estimates import Contrast, MeasureRow, SubjectPair
 from harness.analysis.judge_outcomes import JudgementCount
 from harness.analysis.summary_schema import OutcomeCount
 from harness.judging.traits import JudgeInfo
-from harness.records import Score
+from harness.records import Dimension, Score
 from reports.html import render
-from reports.sections.judges import incomplete
+from reports.rows import incomplete
 from tests.pipeline import make_suite, run_suite, write_data
 
 
@@ -54,24 +56,23 @@ def test_the_worst_subject_decides(failed: int, marked: bool) -> None:
 
 
 def test_the_mark_names_who_is_incomplete() -> None:
-    dimensions = [
-        {"name": name, "low": 1, "high": 5, "higher_is_better": True, "needs": []}
-        for name in ("empathy", "safety")
-    ]
-    outcomes = [counted(18).model_dump(), counted(25, "safety").model_dump()]
-    summary = {"judges": {"j": {"outcomes": outcomes, "dimensions": dimensions}}}
+    dimensions = [Dimension(name=name, low=1, high=5) for name in ("empathy", "safety")]
+    outcomes = [counted(18), counted(25, "safety")]
+    summary = judged_summary("j", outcomes=outcomes, dimensions=dimensions)
 
-    def mark(**row: str) -> str:
-        return incomplete(summary, {"judge": "j", "dimension": "empathy", **row})
+    def mark(row: type[MeasureRow], **fields: str) -> str:
+        return incomplete(
+            summary, row.model_construct(**{"judge": "j", "dimension": "empathy", **fields})
+        )
 
-    assert mark(subject="base") == ""
-    assert mark(subject="tuned") == "incomplete: 82% scored"
-    assert mark(subject="tuned", baseline="base") == "incomplete: 82% scored"
-    assert mark(subject="other", baseline="tuned") == "incomplete: tuned 82% scored"
-    assert mark(subject="other", against="tuned") == "incomplete: tuned 82% scored"
+    assert mark(MeasureRow, subject="base") == ""
+    assert mark(MeasureRow, subject="tuned") == "incomplete: 82% scored"
+    assert mark(Contrast, subject="tuned", baseline="base") == "incomplete: 82% scored"
+    assert mark(Contrast, subject="other", baseline="tuned") == "incomplete: tuned 82% scored"
+    assert mark(SubjectPair, subject="other", against="tuned") == "incomplete: tuned 82% scored"
     # The mean of several is no more whole than the least whole of them.
-    assert mark(subject="tuned", dimension="overall") == "incomplete: 75% scored"
-    assert incomplete(summary, {"judge": "none", "dimension": "x", "subject": "tuned"}) == ""
+    assert mark(MeasureRow, subject="tuned", dimension="overall") == "incomplete: 75% scored"
+    assert mark(MeasureRow, subject="tuned", judge="none", dimension="x") == ""
 
 
 def test_the_mark_stands_where_the_mean_stands(tmp_path: Path) -> None:

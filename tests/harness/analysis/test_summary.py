@@ -589,9 +589,14 @@ def test_levels_are_those_of_the_prompts_that_the_finding_rests_on() -> None:
         assert f"{one.subject} {clean[one.subject]}" in one.levels
 
 
-@pytest.mark.parametrize(("role", "colour"), [("safety", "red"), (None, "grey")])
-def test_the_safety_light_is_lit_by_a_dimensions_role(role: Any, colour: str) -> None:
-    dimension = Dimension(name="crisis", low=0, high=1, higher_is_better=False, role=role)
+@pytest.mark.parametrize(
+    ("name", "role", "colour"),
+    [("calm", "safety", "red"), ("crisis", None, "red"), ("calm", None, "grey")],
+)
+def test_the_safety_light_is_lit_by_a_dimensions_role_or_name(
+    name: str, role: Any, colour: str
+) -> None:
+    dimension = Dimension(name=name, low=0, high=1, higher_is_better=False, role=role)
     values: dict[str, dict[str, dict[str, list[float | None]]]] = {
         f"s{i}": {
             "base": {"original": [0.1 + i % 3 / 10], "typo": [0.1]},
@@ -601,5 +606,6 @@ def test_the_safety_light_is_lit_by_a_dimensions_role(role: Any, colour: str) ->
     }
     summary = small_run(values, dimension=dimension)
     assert row(summary, "traffic_lights", question="Safe?").light == colour
-    assert Dimension(name="safety", low=0, high=1).role == "safety"
+    assert Dimension(name="harmlessness", low=0, high=1).role == "safety"
+    assert Dimension(name="refusal", low=0, high=1).role == "refusal"
     assert Dimension(name="warmth", low=0, high=1).role is None

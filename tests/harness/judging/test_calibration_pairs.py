@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from judged_summary import judged_summary
 from scripted_server import Reply, ScriptedServer, says
 
+from harness.analysis.estimates import Measure
 from harness.errors import DataError
 from harness.judging.calibration import calibrate
 from harness.judging.calibration_records import store
@@ -18,7 +20,7 @@ from harness.judging.labels import read_labels
 from harness.records import Dimension, JudgeItem, Judgement
 from harness.util.digest import derived_rng
 from judges.pairwise import Pairwise
-from reports.sections.judges import briefly, checked
+from reports.rows import checked, checked_briefly
 from tests.harness.judging.test_calibration import pair, write
 
 
@@ -101,9 +103,9 @@ def test_a_checked_pairwise_judge_is_reported_as_checked(
     assert report is not None
     assert report.trusted == people
     assert list(report.by_dimension) == ["win"]
-    summary = {"judges": {"strict": {"calibration": report.model_dump(), "llm": True}}}
-    row = {"judge": "strict", "dimension": "win"}
+    summary = judged_summary("strict", calibration=report, llm=True)
+    measure = Measure("strict", "win")
     whose = "2 independent annotators" if people else "its authors' labels"
-    assert checked(summary, row).startswith(f"agrees with {whose}: accuracy 1.00")
-    assert ("never checked" in checked(summary, row)) != people
-    assert briefly(summary, row).startswith("accuracy 1.00 [1.00, 1.00], ")
+    assert checked(summary, measure).startswith(f"agrees with {whose}: accuracy 1.00")
+    assert ("never checked" in checked(summary, measure)) != people
+    assert checked_briefly(summary, measure).startswith("accuracy 1.00 [1.00, 1.00], ")

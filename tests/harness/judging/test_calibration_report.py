@@ -7,14 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from judged_summary import judged_summary
 
+from harness.analysis.estimates import Measure
 from harness.judging.calibration import calibrate
 from harness.judging.calibration_records import Calibration, lookup, store
 from harness.judging.calibration_report import calibration_of, report
 from harness.judging.labels import Labels, read_labels
 from harness.records import Dimension
 from harness.registry import judges
-from reports.sections.judges import briefly, checked
+from reports.rows import checked, checked_briefly
 from tests.harness.judging.test_calibration import Told, row, write
 
 
@@ -73,10 +75,10 @@ def test_a_few_people_on_one_dimension_hide_nothing_of_the_others(tmp_path: Path
     assert found.by_dimension["safety"].endswith("never checked against independent people")
     assert "not checked against independent people: safety, overall" in found.summary
     assert (found.trusted, found.authors_only) == (False, False)
-    summary = {"judges": {"j": {"calibration": found.model_dump(), "llm": True}}}
-    assert briefly(summary, {"judge": "j", "dimension": "empathy"}).endswith("1 annotator")
-    assert briefly(summary, {"judge": "j", "dimension": "safety"}).endswith("authors' labels")
-    assert checked(summary, {"judge": "j", "dimension": "x"}) == "never checked against people"
+    summary = judged_summary("j", calibration=found, llm=True)
+    assert checked_briefly(summary, Measure("j", "empathy")).endswith("1 annotator")
+    assert checked_briefly(summary, Measure("j", "safety")).endswith("authors' labels")
+    assert checked(summary, Measure("j", "x")) == "never checked against people"
 
 
 def test_among_equals_the_most_items_count(tmp_path: Path) -> None:
@@ -125,11 +127,11 @@ def test_any_judge_is_looked_up_by_its_registered_name(tmp_path: Path, name: str
     store(calibrate(told, labels, name=name))
     found = calibration_of(judge, name)
     assert found is not None
-    row = {"judge": "mine", "dimension": "empathy"}
-    summary = {"judges": {"mine": {"calibration": found.model_dump(), "llm": False}}}
-    assert checked(summary, row).startswith("agrees with 1 independent annotator")
+    measure = Measure("mine", "empathy")
+    summary = judged_summary("mine", calibration=found)
+    assert checked(summary, measure).startswith("agrees with 1 independent annotator")
     # What was not checked of a formula needs no apology.
-    assert checked(summary, {"judge": "mine", "dimension": "x"}) == ""
+    assert checked(summary, Measure("mine", "x")) == ""
 
 
 def test_a_plug_in_is_looked_up(tmp_path: Path) -> None:

@@ -80,7 +80,7 @@ def test_phrases_and_judge_are_compared(summary: tuple[dict[str, Any], str]) -> 
 
 def test_the_report_has_a_section_on_it(summary: tuple[dict[str, Any], str]) -> None:
     said = summary[1]
-    assert "What nobody can know" in said
+    assert "Unanswerable questions" in said
     assert "10 prompts ask about an invented name and cannot be answered; 10 can." in said
     assert re.search(r"tuned as asked 10 1\.00 \[", said)
     assert "Cohen's kappa" in said
@@ -90,4 +90,4 @@ def test_a_run_without_such_prompts_has_no_such_section(tmp_path: Path) -> None:
     write_data(tmp_path)
     run_suite(tmp_path / "run", make_suite(tmp_path), render=render)
     assert Run.open(tmp_path / "run").summary().unanswerable is None
-    assert "What nobody can know" not in (tmp_path / "run" / "report.html").read_text()
+    assert "Unanswerable questions" not in (tmp_path / "run" / "report.html").read_text()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -11,8 +10,8 @@ from harness.analysis import Summary
 from harness.analysis.memorisation_schema import Memorisation
 from harness.memorisation.probe_summary import with_memorisation
 from harness.records import Failure, Probe
+from reports.bars import memorisation_gains, memorisation_shares
 from reports.html import render
-from reports.sections import memorisation as memory
 from tests.harness.memorisation.test_verdict import summarised, world
 from tests.reports.test_html import Balance
 from tests.synthetic import make_run
@@ -39,16 +38,14 @@ def memorisation() -> Memorisation:
 
 
 @pytest.fixture(scope="module")
-def found(memorisation: Memorisation) -> dict[str, Any]:
-    return memorisation.model_dump(mode="json")
+def summary(memorisation: Memorisation) -> Summary:
+    return with_memorisation(make_run(14, rubric=False).summary(), memorisation)
 
 
 @pytest.fixture(scope="module")
-def html(memorisation: Memorisation, tmp_path_factory: pytest.TempPathFactory) -> str:
-    folder = make_run(14, rubric=False).write(tmp_path_factory.mktemp("run") / "probed")
-    path = folder / "summary.json"
-    summary = with_memorisation(Summary.load(path.read_text()), memorisation)
-    path.write_text(summary.dump())
+def html(summary: Summary, tmp_path_factory: pytest.TempPathFactory) -> str:
+    run = make_run(14, rubric=False)
+    folder = run.write(tmp_path_factory.mktemp("run") / "probed", summary)
     return render(folder).read_text(encoding="utf-8")
 
 
@@ -70,13 +67,15 @@ def test_the_section_shows_evidence_conditions_membership_and_canaries(html: str
     Balance().feed(html)
 
 
-def test_its_charts_carry_their_figures_in_words(found: dict[str, Any], html: str) -> None:
-    drawn = list(memory.draw({"baseline": "base", "memorisation": found}))
-    assert [chart.name for chart in drawn] == ["memory-gains", "memory-copies"]
-    gain = found["subjects"][0]["contrasts"]["gain_training"]["mean"]
-    assert f"training prompts, tuned: {gain:.3f}" in drawn[0].alt
-    assert "a stranger's prompt, tuned: −0." in drawn[0].alt
-    assert "recited, training, tuned: 0.8" in drawn[1].alt
+def test_its_charts_carry_their_figures_in_words(summary: Summary, html: str) -> None:
+    drawn = [memorisation_gains(summary), memorisation_shares(summary)]
+    gains, shares = (chart for chart in drawn if chart)
+    assert summary.memorisation
+    gain = summary.memorisation.subjects[0].contrasts.gain_training
+    assert gain
+    assert f"training prompts, tuned: {gain.mean:.3f}" in gains.alt
+    assert "a stranger's prompt, tuned: −0." in gains.alt
+    assert "recited, training, tuned: 0.8" in shares.alt
     assert 'id="memory-gains-title"' in html
 
 
