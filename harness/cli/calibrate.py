@@ -143,13 +143,13 @@ def _chosen(entry: str) -> JudgesFile:
     try:
         return JudgesFile.model_validate({"judges": [yaml.safe_load(entry)]})
     except yaml.YAMLError:
-        said = "it is not valid YAML"
+        fault = "it is not valid YAML"
     except ValidationError as error:
-        said = first_fault(error, list(JudgesFile.model_fields))
-    # The entry itself is not repeated: a key may stand in it.
+        fault = first_fault(error, list(JudgesFile.model_fields))
+    # The entry itself is not repeated: it may hold a key.
     raise ConfigError(
         "--judge is no judge as a suite lists it, such as rouge_l or"
-        f" 'fitted: {{model: counseling}}', and no YAML file: {said}"
+        f" 'fitted: {{model: counseling}}', and no YAML file: {fault}"
     )
 
 
@@ -166,36 +166,40 @@ def _chart(row: Agreement) -> None:
         )
 
 
-def _print(found: Calibration) -> None:
+def _print(calibration: Calibration) -> None:
     from harness.judging.calibration_report import summary
 
-    click.secho(f"{found.judge} on {found.items} items of {found.labels}", bold=True)
-    click.echo("  " + ", ".join(f"{count} {status}" for status, count in found.outcomes.items()))
-    for row in found.dimensions:
+    click.secho(
+        f"{calibration.judge} on {calibration.items} items of {calibration.labels}", bold=True
+    )
+    click.echo(
+        "  " + ", ".join(f"{count} {status}" for status, count in calibration.outcomes.items())
+    )
+    for row in calibration.dimensions:
         click.echo(
             f"  {row.dimension}: Spearman {row.spearman}, Kendall tau-b {row.kendall}, weighted"
             f" kappa {row.kappa}, accuracy {row.accuracy} ({row.items} items)"
         )
         _beside(row)
         _chart(row)
-    for pair in found.preferences:
+    for pair in calibration.preferences:
         swap = f", same in both orders {pair.swap_consistency}" if pair.swap_consistency else ""
         click.echo(
             f"  {pair.dimension}: accuracy {pair.accuracy}, weighted kappa {pair.kappa}{swap}"
             f" ({pair.items} pairs)"
         )
-    click.echo(f"  {summary(found.compared)}")
+    click.echo(f"  {summary(calibration.compared)}")
 
 
 def _beside(row: Agreement) -> None:
-    """How far people agree with each other, and what length alone does to both."""
-    said = []
+    """Print how far people agree with each other, and what length alone does to both."""
+    lines = []
     if row.people_alpha is not None:
-        said.append(f"people among themselves: Krippendorff's alpha {row.people_alpha:.2f}")
+        lines.append(f"people among themselves: Krippendorff's alpha {row.people_alpha:.2f}")
     if row.length_rho is not None and row.people_length_rho is not None:
-        said.append(
+        lines.append(
             f"with the answer's length: judge rho {row.length_rho:+.2f}, labels"
             f" {row.people_length_rho:+.2f}"
         )
-    if said:
-        click.echo(f"    {'; '.join(said)}")
+    if lines:
+        click.echo(f"    {'; '.join(lines)}")

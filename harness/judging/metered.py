@@ -18,6 +18,9 @@ class Metered:
     A judge that talks to an endpoint counts for itself, answers that never became a judgement
     included, and a panel adds its members up (``MetersSpending``); of every other judge the costs
     are added up that its judgements name.
+
+    Args:
+        judge: The judge whose spending is counted.
     """
 
     def __init__(self, judge: Judge) -> None:

@@ -1,4 +1,4 @@
-"""What a language model that judges is told and shown.
+"""What a language model that judges is instructed and shown.
 
 The texts under judgement are data. Each stands between delimiters that carry a number nobody can
 know beforehand. Whatever in a text looks like one of our delimiters or like one of a chat template
@@ -20,7 +20,7 @@ PROMPT_VERSION = 2
 """Goes into every judge's version: raise it whenever the same item would be asked differently."""
 
 MAX_CHARACTERS = 24_000
-"""Of one text; the middle of a longer one is left out, and the judge is told so."""
+"""Of one text; the middle of a longer one is left out, and the judge is informed."""
 
 _TITLES: dict[str, str] = {
     "question": "the question that was asked",
