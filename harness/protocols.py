@@ -195,7 +195,7 @@ class Judge(Protocol):
 
     @property
     def dimensions(self) -> Sequence[Dimension]:
-        """What is measured, on which scales."""
+        """Return what is measured, on which scales."""
         ...
 
     @property
