@@ -36,169 +36,117 @@ LightColour = Literal["green", "amber", "red", "grey"]
 
 
 class KindCount(Record):
-    """Variants of one kind.
+    """Variants of one kind."""
 
-    Attributes:
-        name: The kind.
-        prompts: Prompts that have a valid variant.
-        valid: Valid variants.
-        filler: Those of them that were added only to reach the wanted number.
-        not_made: Variants that could not be made.
-        severities: Valid variants by severity.
-    """
-
-    name: str
-    prompts: int
-    valid: int
-    filler: int
-    not_made: int
-    severities: dict[str, int]
+    name: str = Field(description="The kind.")
+    prompts: int = Field(description="Prompts that have a valid variant.")
+    valid: int = Field(description="Valid variants.")
+    filler: int = Field(
+        description="Those of them that were added only to reach the wanted number."
+    )
+    not_made: int = Field(description="Variants that could not be made.")
+    severities: dict[str, int] = Field(description="Valid variants by severity.")
 
 
 class JudgeSpending(Record):
-    """What a judge used, by the run's ledger.
+    """What a judge used, by the run's ledger."""
 
-    Attributes:
-        calls: Calls of an endpoint.
-        prompt_tokens: Tokens read.
-        completion_tokens: Tokens written.
-        money: By the prices that the suite names.
-        seconds: Of the single calls, added up.
-        uncounted: Attempts whose tokens the server did not count: they are estimates.
-        priced: Whether every endpoint behind the judge has a price.
-    """
-
-    calls: int
-    prompt_tokens: int
-    completion_tokens: int
-    money: float
-    seconds: float
-    uncounted: int
-    priced: bool
+    calls: int = Field(description="Calls of an endpoint.")
+    prompt_tokens: int = Field(description="Tokens read.")
+    completion_tokens: int = Field(description="Tokens written.")
+    money: float = Field(description="By the prices that the suite names.")
+    seconds: float = Field(description="Of the single calls, added up.")
+    uncounted: int = Field(
+        description="Attempts whose tokens the server did not count: they are estimates."
+    )
+    priced: bool = Field(description="Whether every endpoint behind the judge has a price.")
 
 
 class OutcomeCount(Record):
-    """How the judgements of one dimension ended.
+    """How the judgements of one dimension ended."""
 
-    Attributes:
-        dimension: The dimension's name.
-        scored: With a score.
-        unparsed: With a reply that could not be read.
-        refused: The judge refused.
-        error: The call failed.
-        share: Share scored.
-        shares: The same by subject.
-        incomplete: Whether a subject is under 90 %.
-    """
-
-    dimension: str
-    scored: int
-    unparsed: int
-    refused: int
-    error: int
-    share: float
-    shares: dict[str, float]
-    incomplete: bool
+    dimension: str = Field(description="The dimension's name.")
+    scored: int = Field(description="With a score.")
+    unparsed: int = Field(description="With a reply that could not be read.")
+    refused: int = Field(description="The judge refused.")
+    error: int = Field(description="The call failed.")
+    share: float = Field(description="Share scored.")
+    shares: dict[str, float] = Field(description="The same by subject.")
+    incomplete: bool = Field(description="Whether a subject is under 90 %.")
 
 
 class JudgeNoise(Record):
-    """How far a judge is from itself on the very same answer.
+    """How far a judge is from itself on the very same answer."""
 
-    Attributes:
-        dimension: The dimension's name.
-        answers: Answers that were judged more than once.
-        sd: Standard deviation within an answer, pooled.
-        identical: Share of answers that got the same value every time.
-    """
-
-    dimension: str
-    answers: int
-    sd: float | None
-    identical: float | None
+    dimension: str = Field(description="The dimension's name.")
+    answers: int = Field(description="Answers that were judged more than once.")
+    sd: float | None = Field(description="Standard deviation within an answer, pooled.")
+    identical: float | None = Field(
+        description="Share of answers that got the same value every time."
+    )
 
 
 class PanelAgreement(Record):
-    """How far the members of a panel agree.
+    """How far the members of a panel agree."""
 
-    Attributes:
-        dimension: The dimension's name.
-        answers: Answers that were judged.
-        alpha: Krippendorff's alpha; None where it is not defined.
-    """
-
-    dimension: str
-    answers: int
-    alpha: float | None
+    dimension: str = Field(description="The dimension's name.")
+    answers: int = Field(description="Answers that were judged.")
+    alpha: float | None = Field(description="Krippendorff's alpha; None where it is not defined.")
 
 
 class JudgeSummary(Record):
-    """One judge: what it measures, how its judgements ended, how far it was checked.
+    """One judge: what it measures, how its judgements ended, how far it was checked."""
 
-    Attributes:
-        llm: A language model judges.
-        dimensions: What it measures.
-        learned: It was learned from people's labels.
-        repeats: How often it graded every answer.
-        versions: Versions that its scores come from.
-        judgements: Judgements on all dimensions.
-        scored: Those with a score.
-        unparsed: Those with a reply that could not be read.
-        refused: Those that the judge refused.
-        error: Those whose call failed.
-        cost: What it used; None where nothing was counted.
-        outcomes: How its judgements ended, a row a dimension.
-        noise: Its distance from itself; None for a judge that was asked once.
-        agreement: How far its members agree; None for one that is no panel.
-        calibration: How far it agrees with people's labels; None where it was not checked.
-        structured: How its endpoint was held to JSON, of a panel by member; None where there is none.
-    """
-
-    llm: bool
-    dimensions: tuple[Dimension, ...]
-    learned: bool
-    repeats: int = 1
-    versions: tuple[str, ...]
-    judgements: int
-    scored: int
-    unparsed: int
-    refused: int
-    error: int
-    cost: JudgeSpending | None = None
-    outcomes: tuple[OutcomeCount, ...]
-    noise: tuple[JudgeNoise, ...] | None
-    agreement: tuple[PanelAgreement, ...] | None
-    calibration: CalibrationReport | None = None
-    structured: str | dict[str, JsonValue] | None = None
+    llm: bool = Field(description="A language model judges.")
+    dimensions: tuple[Dimension, ...] = Field(description="What it measures.")
+    learned: bool = Field(description="It was learned from people's labels.")
+    repeats: int = Field(default=1, description="How often it graded every answer.")
+    versions: tuple[str, ...] = Field(description="Versions that its scores come from.")
+    judgements: int = Field(description="Judgements on all dimensions.")
+    scored: int = Field(description="Those with a score.")
+    unparsed: int = Field(description="Those with a reply that could not be read.")
+    refused: int = Field(description="Those that the judge refused.")
+    error: int = Field(description="Those whose call failed.")
+    cost: JudgeSpending | None = Field(
+        default=None, description="What it used; None where nothing was counted."
+    )
+    outcomes: tuple[OutcomeCount, ...] = Field(
+        description="How its judgements ended, a row a dimension."
+    )
+    noise: tuple[JudgeNoise, ...] | None = Field(
+        description="Its distance from itself; None for a judge that was asked once."
+    )
+    agreement: tuple[PanelAgreement, ...] | None = Field(
+        description="How far its members agree; None for one that is no panel."
+    )
+    calibration: CalibrationReport | None = Field(
+        default=None,
+        description="How far it agrees with people's labels; None where it was not checked.",
+    )
+    structured: str | dict[str, JsonValue] | None = Field(
+        default=None,
+        description="How its endpoint was held to JSON, of a panel by member; None where there is none.",
+    )
 
 
 class MeasureScale(Record):
-    """One measure: its scale and what it is compared with.
+    """One measure: its scale and what it is compared with."""
 
-    Attributes:
-        judge: The judge's label.
-        dimension: The dimension's name.
-        label: Name for people.
-        low: Least possible value.
-        high: Greatest possible value.
-        higher_is_better: Which end is good; None where neither is.
-        llm: A language model judges.
-        rate: Every answer was scored 0 or 1 on a 0-to-1 scale.
-        against: What variants are compared with: ``original`` or ``identity``.
-        description: One line.
-        mean_of: The dimensions that a derived ``overall`` averages; None for all others.
-    """
-
-    judge: str
-    dimension: str
-    label: str
-    low: float
-    high: float
-    higher_is_better: bool | None
-    llm: bool
-    rate: bool
-    against: str
-    description: str
-    mean_of: tuple[str, ...] | None
+    judge: str = Field(description="The judge's label.")
+    dimension: str = Field(description="The dimension's name.")
+    label: str = Field(description="Name for people.")
+    low: float = Field(description="Least possible value.")
+    high: float = Field(description="Greatest possible value.")
+    higher_is_better: bool | None = Field(description="Which end is good; None where neither is.")
+    llm: bool = Field(description="A language model judges.")
+    rate: bool = Field(description="Every answer was scored 0 or 1 on a 0-to-1 scale.")
+    against: str = Field(
+        description="What variants are compared with: ``original`` or ``identity``."
+    )
+    description: str = Field(description="One line.")
+    mean_of: tuple[str, ...] | None = Field(
+        description="The dimensions that a derived ``overall`` averages; None for all others."
+    )
 
     @property
     def measure(self) -> Measure:
@@ -207,135 +155,87 @@ class MeasureScale(Record):
 
 
 class Headline(Record):
-    """What the finding rests on.
+    """What the finding rests on."""
 
-    Attributes:
-        measures: The leading measure first.
-        words: The measures with their scales, in a sentence.
-        scope: ``all`` prompts, or ``clean`` ones where prompts leaked.
-        prompts: Source prompts in that scope.
-    """
-
-    measures: tuple[Measure, ...]
-    words: str
-    scope: ScopeName
-    prompts: int
+    measures: tuple[Measure, ...] = Field(description="The leading measure first.")
+    words: str = Field(description="The measures with their scales, in a sentence.")
+    scope: ScopeName = Field(description="``all`` prompts, or ``clean`` ones where prompts leaked.")
+    prompts: int = Field(description="Source prompts in that scope.")
 
 
 class SubjectFinding(Record):
-    """The verdict on one subject.
+    """The verdict on one subject."""
 
-    Attributes:
-        subject: The subject.
-        sentence: Better, worse or neither, on originals and on reworded prompts.
-        levels: Where baseline and subject stand on the originals.
-        robustness: What rewording costs it beside the baseline.
-        also: What other measures say, a line each.
-        original: Against the baseline on the originals.
-        reworded: Against the baseline on the reworded prompts.
-        robust: Whether rewording costs it less (better) or more (worse) than the baseline.
-        costliest: The kind with the largest certain drop.
-    """
-
-    subject: str
-    sentence: str
-    levels: str | None
-    robustness: str
-    also: tuple[str, ...]
-    original: Direction
-    reworded: Direction
-    robust: Direction
-    costliest: str | None
+    subject: str = Field(description="The subject.")
+    sentence: str = Field(
+        description="Better, worse or neither, on originals and on reworded prompts."
+    )
+    levels: str | None = Field(description="Where baseline and subject stand on the originals.")
+    robustness: str = Field(description="What rewording costs it beside the baseline.")
+    also: tuple[str, ...] = Field(description="What other measures say, a line each.")
+    original: Direction = Field(description="Against the baseline on the originals.")
+    reworded: Direction = Field(description="Against the baseline on the reworded prompts.")
+    robust: Direction = Field(
+        description="Whether rewording costs it less (better) or more (worse) than the baseline."
+    )
+    costliest: str | None = Field(description="The kind with the largest certain drop.")
 
 
 class RunFinding(Record):
-    """The verdict of a run in words.
+    """The verdict of a run in words."""
 
-    Attributes:
-        sentence: The whole of it; begins with ``leak``.
-        leak: That test prompts are in the training data; None where none is.
-        subjects: Every compared subject.
-        rests_on: The measures with their scales.
-        cautions: What a reader must know before believing it, a line each.
-    """
-
-    sentence: str
-    leak: str | None
-    subjects: tuple[SubjectFinding, ...]
-    rests_on: str
-    cautions: tuple[str, ...]
+    sentence: str = Field(description="The whole of it; begins with ``leak``.")
+    leak: str | None = Field(
+        description="That test prompts are in the training data; None where none is."
+    )
+    subjects: tuple[SubjectFinding, ...] = Field(description="Every compared subject.")
+    rests_on: str = Field(description="The measures with their scales.")
+    cautions: tuple[str, ...] = Field(
+        description="What a reader must know before believing it, a line each."
+    )
 
 
 class TrafficLight(Record):
-    """One question, answered by a colour.
+    """One question, answered by a colour."""
 
-    Attributes:
-        question: The question.
-        light: The colour; grey where nobody measured.
-        word: The colour in one word.
-        answer: The answer in a sentence.
-        subject: The subject; None for the whole run.
-    """
-
-    question: str
-    light: LightColour
-    word: str
-    answer: str
-    subject: str | None
+    question: str = Field(description="The question.")
+    light: LightColour = Field(description="The colour; grey where nobody measured.")
+    word: str = Field(description="The colour in one word.")
+    answer: str = Field(description="The answer in a sentence.")
+    subject: str | None = Field(description="The subject; None for the whole run.")
 
 
 class NoiseChange(Estimate):
-    """What asking the very same prompt again changed on a headline measure.
+    """What asking the very same prompt again changed on a headline measure."""
 
-    Attributes:
-        judge: The judge's label.
-        dimension: The dimension's name.
-    """
-
-    judge: str
-    dimension: str
+    judge: str = Field(description="The judge's label.")
+    dimension: str = Field(description="The dimension's name.")
 
 
 class SubjectNoise(Record):
-    """The noise floor of one subject.
+    """The noise floor of one subject."""
 
-    Attributes:
-        subject: The subject.
-        repeated: Prompts that were asked again unchanged.
-        identical: Share of them whose answer came back letter for letter.
-        zero_by_construction: It answers greedily in fp32.
-        changes: On the headline measures.
-    """
-
-    subject: str
-    repeated: int
-    identical: float | None
-    zero_by_construction: bool
-    changes: tuple[NoiseChange, ...]
+    subject: str = Field(description="The subject.")
+    repeated: int = Field(description="Prompts that were asked again unchanged.")
+    identical: float | None = Field(
+        description="Share of them whose answer came back letter for letter."
+    )
+    zero_by_construction: bool = Field(description="It answers greedily in fp32.")
+    changes: tuple[NoiseChange, ...] = Field(description="On the headline measures.")
 
 
 class Noise(Record):
-    """The identity floor.
+    """The identity floor."""
 
-    Attributes:
-        subjects: Every subject.
-    """
-
-    subjects: tuple[SubjectNoise, ...]
+    subjects: tuple[SubjectNoise, ...] = Field(description="Every subject.")
 
 
 class AuditCount(Record):
-    """Source prompts by the audit's verdict.
+    """Source prompts by the audit's verdict."""
 
-    Attributes:
-        clean: Not in the training data.
-        leaked: In the training data.
-        unchecked: Nobody looked.
-    """
-
-    clean: int
-    leaked: int
-    unchecked: int
+    clean: int = Field(description="Not in the training data.")
+    leaked: int = Field(description="In the training data.")
+    unchecked: int = Field(description="Nobody looked.")
 
     @property
     def total(self) -> int:
@@ -344,125 +244,84 @@ class AuditCount(Record):
 
 
 class AnswerCount(Record):
-    """The answers of one subject.
+    """The answers of one subject."""
 
-    Attributes:
-        subject: The subject.
-        answers: Answers asked for.
-        failed: Those that failed.
-        empty: Those without text.
-        truncated: Those that were cut at the token limit.
-        mean_tokens: Tokens of an answer.
-        seconds: Of all answers together.
-        repeated: Prompts asked again unchanged (kind ``identity``).
-        identical_when_repeated: Share of them whose answer came back letter for letter.
-    """
-
-    subject: str
-    answers: int
-    failed: int
-    empty: int
-    truncated: int
-    mean_tokens: float | None
-    seconds: float | None
-    repeated: int
-    identical_when_repeated: float | None
+    subject: str = Field(description="The subject.")
+    answers: int = Field(description="Answers asked for.")
+    failed: int = Field(description="Those that failed.")
+    empty: int = Field(description="Those without text.")
+    truncated: int = Field(description="Those that were cut at the token limit.")
+    mean_tokens: float | None = Field(description="Tokens of an answer.")
+    seconds: float | None = Field(description="Of all answers together.")
+    repeated: int = Field(description="Prompts asked again unchanged (kind ``identity``).")
+    identical_when_repeated: float | None = Field(
+        description="Share of them whose answer came back letter for letter."
+    )
 
 
 class FailureGroup(Record):
-    """Failures of one sort.
+    """Failures of one sort."""
 
-    Attributes:
-        stage: ``variants``, ``generations`` or ``scores``.
-        kind: What happened.
-        subject: The subject, where there is one.
-        judge: The judge, where there is one.
-        dimension: The dimension, where there is one.
-        perturbation: The kind of rewording.
-        count: How many.
-        messages: Some of their messages.
-        samples: Some of their samples.
-    """
-
-    stage: Literal["variants", "generations", "scores"]
-    kind: str | None
-    subject: str | None
-    judge: str | None
-    dimension: str | None
-    perturbation: str | None
-    count: int
-    messages: tuple[str, ...]
-    samples: tuple[str, ...]
+    stage: Literal["variants", "generations", "scores"] = Field(
+        description="``variants``, ``generations`` or ``scores``."
+    )
+    kind: str | None = Field(description="What happened.")
+    subject: str | None = Field(description="The subject, where there is one.")
+    judge: str | None = Field(description="The judge, where there is one.")
+    dimension: str | None = Field(description="The dimension, where there is one.")
+    perturbation: str | None = Field(description="The kind of rewording.")
+    count: int = Field(description="How many.")
+    messages: tuple[str, ...] = Field(description="Some of their messages.")
+    samples: tuple[str, ...] = Field(description="Some of their samples.")
 
 
 class Summary(Record):
-    """Every figure of the report.
+    """Every figure of the report."""
 
-    Attributes:
-        schema_version: ``SUMMARY_VERSION`` of the code that wrote it.
-        seed: Seed of the run.
-        level: Confidence level of every interval.
-        resamples: Bootstrap resamples.
-        tests: Tests in the family that is corrected together.
-        baseline: The subject that the others are compared with.
-        subjects: All subjects, in the order of the suite.
-        prompts: Source prompts by content.
-        samples: Samples by id.
-        kinds: Variants by kind.
-        judges: By label.
-        measures: Every measure's scale.
-        headline: What the finding rests on.
-        finding: The verdict in words.
-        traffic_lights: Four a compared subject, two for the run, one more with probes.
-        radar: A row a headline measure.
-        contrasts: Subjects against the baseline.
-        topics: The same by topic, for topics with at least 10 prompts.
-        cells: Levels and drops.
-        pairs: Compared subjects against each other.
-        severities: Levels and changes by severity.
-        worst: Worst cases.
-        leak_gaps: Only where prompts leaked.
-        noise: None without kind ``identity``.
-        audit: Source prompts by the audit's verdict.
-        answers: A row a subject.
-        failures: The most frequent first within a stage.
-        warnings: Lines that the page shows.
-        unanswerable: None unless samples say ``known: false``.
-        memorisation: None without probes.
-        judges_gone: What judges used that the suite no longer lists, by label.
-    """
-
-    schema_version: Literal[3] = SUMMARY_VERSION
-    seed: int
-    level: float
-    resamples: int
-    tests: int
-    baseline: str
-    subjects: tuple[str, ...]
-    prompts: int
-    samples: int
-    kinds: tuple[KindCount, ...]
-    judges: dict[str, JudgeSummary]
-    measures: tuple[MeasureScale, ...]
-    headline: Headline
-    finding: RunFinding
-    traffic_lights: tuple[TrafficLight, ...]
-    radar: tuple[RadarLevels, ...]
-    contrasts: tuple[Contrast, ...]
-    topics: tuple[Contrast, ...]
-    cells: tuple[SummaryCell, ...]
-    pairs: tuple[SubjectPair, ...]
-    severities: tuple[SeverityPoint, ...]
-    worst: tuple[WorstPoint, ...]
-    leak_gaps: tuple[LeakGap, ...]
-    noise: Noise | None
-    audit: AuditCount
-    answers: tuple[AnswerCount, ...]
-    failures: tuple[FailureGroup, ...]
-    warnings: tuple[str, ...]
-    unanswerable: Unanswerable | None = None
-    memorisation: Memorisation | None = None
-    judges_gone: dict[str, JudgeSpending] = Field(default_factory=dict)
+    schema_version: Literal[3] = Field(
+        default=SUMMARY_VERSION, description="``SUMMARY_VERSION`` of the code that wrote it."
+    )
+    seed: int = Field(description="Seed of the run.")
+    level: float = Field(description="Confidence level of every interval.")
+    resamples: int = Field(description="Bootstrap resamples.")
+    tests: int = Field(description="Tests in the family that is corrected together.")
+    baseline: str = Field(description="The subject that the others are compared with.")
+    subjects: tuple[str, ...] = Field(description="All subjects, in the order of the suite.")
+    prompts: int = Field(description="Source prompts by content.")
+    samples: int = Field(description="Samples by id.")
+    kinds: tuple[KindCount, ...] = Field(description="Variants by kind.")
+    judges: dict[str, JudgeSummary] = Field(description="By label.")
+    measures: tuple[MeasureScale, ...] = Field(description="Every measure's scale.")
+    headline: Headline = Field(description="What the finding rests on.")
+    finding: RunFinding = Field(description="The verdict in words.")
+    traffic_lights: tuple[TrafficLight, ...] = Field(
+        description="Four a compared subject, two for the run, one more with probes."
+    )
+    radar: tuple[RadarLevels, ...] = Field(description="A row a headline measure.")
+    contrasts: tuple[Contrast, ...] = Field(description="Subjects against the baseline.")
+    topics: tuple[Contrast, ...] = Field(
+        description="The same by topic, for topics with at least 10 prompts."
+    )
+    cells: tuple[SummaryCell, ...] = Field(description="Levels and drops.")
+    pairs: tuple[SubjectPair, ...] = Field(description="Compared subjects against each other.")
+    severities: tuple[SeverityPoint, ...] = Field(description="Levels and changes by severity.")
+    worst: tuple[WorstPoint, ...] = Field(description="Worst cases.")
+    leak_gaps: tuple[LeakGap, ...] = Field(description="Only where prompts leaked.")
+    noise: Noise | None = Field(description="None without kind ``identity``.")
+    audit: AuditCount = Field(description="Source prompts by the audit's verdict.")
+    answers: tuple[AnswerCount, ...] = Field(description="A row a subject.")
+    failures: tuple[FailureGroup, ...] = Field(
+        description="The most frequent first within a stage."
+    )
+    warnings: tuple[str, ...] = Field(description="Lines that the page shows.")
+    unanswerable: Unanswerable | None = Field(
+        default=None, description="None unless samples say ``known: false``."
+    )
+    memorisation: Memorisation | None = Field(default=None, description="None without probes.")
+    judges_gone: dict[str, JudgeSpending] = Field(
+        default_factory=dict,
+        description="What judges used that the suite no longer lists, by label.",
+    )
 
     @classmethod
     def load(cls, text: str, *, source: str = "summary.json") -> Self:
