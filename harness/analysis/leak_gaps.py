@@ -18,9 +18,9 @@ from harness.analysis.series import Series
 from harness.analysis.table import ALL, Table
 from harness.analysis.test_family import BootstrapSettings, number
 from harness.records import ORIGINAL
-from harness.stats.bootstrap import studentised_bootstrap
+from harness.stats.bootstrap import Intervals, studentised_bootstrap
 from harness.stats.closed_forms import Floats
-from harness.stats.two_groups import GroupIntervals, two_groups
+from harness.stats.two_groups import two_groups
 from harness.util.digest import derived_seed
 
 _Quantity = tuple[Literal["level", "gain"], Floats, tuple[float, float]]
@@ -120,7 +120,7 @@ def _levels(
     ]
 
 
-def _gap(gaps: GroupIntervals, index: int) -> LeakDifference | None:
+def _gap(gaps: Intervals, index: int) -> LeakDifference | None:
     if np.isnan(gaps.mean[index]):
         return None
     return LeakDifference(
@@ -128,7 +128,7 @@ def _gap(gaps: GroupIntervals, index: int) -> LeakDifference | None:
         low=number(float(gaps.low[index])),
         high=number(float(gaps.high[index])),
         se=number(float(gaps.se[index])),
-        leaked=int(gaps.first[index]),
-        clean=int(gaps.second[index]),
+        leaked=int(gaps.n[0, index]),
+        clean=int(gaps.n[1, index]),
         method="adjusted_welch" if gaps.adjusted[index] else "studentised_bootstrap",
     )

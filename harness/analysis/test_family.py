@@ -12,8 +12,7 @@ import numpy as np
 from harness.analysis.estimates import Estimate, Method
 from harness.stats.bootstrap import Intervals, studentised_bootstrap
 from harness.stats.closed_forms import Floats, clustered_wilson
-from harness.stats.power import minimum_detectable_effect
-from harness.stats.significance import holm, sign_flip_test
+from harness.stats.significance import holm, minimum_detectable_effect, sign_flip_test
 from harness.util.digest import derived_seed
 
 Test = Literal["headline", "detail"]

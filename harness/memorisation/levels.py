@@ -21,7 +21,7 @@ from harness.memorisation.copying import Closeness
 from harness.records import Probe
 from harness.stats.bootstrap import studentised_bootstrap
 from harness.stats.closed_forms import Floats
-from harness.stats.power import minimum_detectable_effect
+from harness.stats.significance import minimum_detectable_effect
 from harness.stats.two_groups import two_groups
 from harness.util.digest import derived_seed
 
@@ -126,8 +126,8 @@ class PromptMeans:
             mean=number(float(interval.mean[0])),
             low=number(float(interval.low[0])),
             high=number(float(interval.high[0])),
-            training=int(interval.first[0]),
-            clean=int(interval.second[0]),
+            training=int(interval.n[0, 0]),
+            clean=int(interval.n[1, 0]),
         )
 
     def _rng(self, name: str) -> np.random.Generator:

@@ -16,7 +16,7 @@ from harness.analysis.summary_schema import JudgeSpending
 from harness.config import JudgeSpec, Suite
 from harness.errors import DataError
 from harness.memorisation.prompt_choice import ProbeWorkload
-from harness.stats.power import minimum_detectable_effect, required_prompts
+from harness.stats.significance import minimum_detectable_effect, required_prompts
 
 CHARACTERS_PER_TOKEN = 4.0
 """Rule of thumb for English and subword tokenizers; a pilot's own counts take its place."""

@@ -92,14 +92,8 @@ def estimate(
     """Compute a statistic with its cluster-bootstrap percentile interval at 95 %.
 
     Whole clusters are drawn with replacement: answers to one question are not independent.
+    ``resamples`` is ``RESAMPLES`` by default.
     Source: Field and Welsh 2007, Bootstrapping Clustered Data.
-
-    Args:
-        statistic: Function of two arrays of equal length.
-        a: One rater's values.
-        b: The other's.
-        clusters: The cluster of each item.
-        resamples: How many; ``RESAMPLES`` by default.
     """
     x, y = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
     value = statistic(x, y) if len(x) else math.nan
@@ -112,8 +106,8 @@ def estimate(
     if len(groups) < 2:
         return Coefficient(value=value)
     rng = np.random.default_rng(derived_seed(0, "agreement", len(x)))
-    drawn = []
     resamples = RESAMPLES if resamples is None else resamples
+    drawn = []
     for _ in range(resamples):
         rows = np.concatenate([groups[i] for i in rng.integers(len(groups), size=len(groups))])
         drawn.append(statistic(x[rows], y[rows]))
@@ -139,10 +133,7 @@ def alpha(ratings: Sequence[Sequence[float | None]], level: str = "interval") ->
     """
     import krippendorff
 
-    table = np.array(
-        [[math.nan if value is None else value for value in row] for row in ratings],
-        dtype=np.float64,
-    )
+    table = np.array(ratings, dtype=np.float64)  # None becomes nan
     if table.ndim != 2 or len(table) < 2:
         return None
     paired = (~np.isnan(table)).sum(axis=0) >= 2

@@ -39,8 +39,8 @@ class Intervals:
         low: Lower end; NaN where fewer than two rows are present.
         high: Upper end.
         se: Standard error of the mean, in the units of the column.
-        n: Rows present.
-        adjusted: The interval is the adjusted Student one, not the studentised bootstrap.
+        n: Rows present; of two groups, shape (2, m).
+        adjusted: The interval is Student's on padded rows, not the studentised bootstrap.
     """
 
     mean: Floats
@@ -97,7 +97,12 @@ def studentised_bootstrap(
         )
     free = np.flatnonzero(~adjusted)
     if free.size:
-        quantiles = _t_quantiles(values[:, free], rng, resamples, level)
+        part = values[:, free]
+        middle, spread = moments(part, ~np.isnan(part))
+        # Unit scale keeps the squares exact enough to be subtracted.
+        scaled = (part - middle) / np.where(spread > 0, spread, 1.0)
+        centre, square = resampled_means(scaled, rng, resamples)
+        quantiles = t_quantiles(centre, np.sqrt(square), level)
         lower[free] = mean[free] - quantiles[1] * se[free]
         upper[free] = mean[free] - quantiles[0] * se[free]
     se[n < 2] = np.nan
@@ -135,32 +140,41 @@ def away_from_median(values: Floats) -> NDArray[np.int64]:
     return np.asarray(away.sum(axis=0), dtype=np.int64)
 
 
-def _t_quantiles(values: Floats, rng: np.random.Generator, resamples: int, level: float) -> Floats:
-    """Return the quantiles (a/2, 1 - a/2) of t* for each column, shape (2, m)."""
-    rows, columns = values.shape
-    present = ~np.isnan(values)
-    mean, sd = moments(values, present)
-    # Unit scale keeps the squares exact enough to be subtracted.
-    z = np.where(present, (values - mean) / np.where(sd > 0, sd, 1.0), 0.0)
+def resampled_means(
+    centred: Floats, rng: np.random.Generator, resamples: int
+) -> tuple[Floats, Floats]:
+    """Return each resample's mean and its squared standard error, both of shape (resamples, m).
+
+    ``centred`` has shape (n, m): columns less their means, NaN is missing.
+    """
+    rows, columns = centred.shape
+    present = ~np.isnan(centred)
+    filled = np.where(present, centred, 0.0)
     masks, mask_of = np.unique(present, axis=1, return_inverse=True)
-    both = np.concatenate([z, z**2, masks.astype(np.float64)], axis=1)
-    t = np.empty((resamples, columns))
+    both = np.concatenate([filled, filled**2, masks.astype(np.float64)], axis=1)
+    means, squares = np.empty((resamples, columns)), np.empty((resamples, columns))
     step = max(1, min(resamples, BLOCK_CELLS // rows))
     for start in range(0, resamples, step):
         stop = min(start + step, resamples)
-        sums = resample_counts(rng, stop - start, rows) @ both
+        sums = _resample_counts(rng, stop - start, rows) @ both
         n = sums[:, 2 * columns :][:, mask_of.ravel()]
         with np.errstate(divide="ignore", invalid="ignore"):
-            centre = sums[:, :columns] / n
-            spread = sums[:, columns : 2 * columns] / n - centre**2
-            se = np.sqrt(np.maximum(spread, 0.0) / (n - 1))
-            t[start:stop] = np.where(se > TIE, centre / se, np.sign(centre) * np.inf)
+            means[start:stop] = sums[:, :columns] / n
+            spread = sums[:, columns : 2 * columns] / n - means[start:stop] ** 2
+            squares[start:stop] = np.maximum(spread, 0.0) / (n - 1)
+    return means, squares
+
+
+def t_quantiles(centre: Floats, se: Floats, level: float) -> Floats:
+    """Return the quantiles (a/2, 1 - a/2) of ``t* = centre / se`` for each column, shape (2, m)."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        t = np.where(se > TIE, centre / se, np.sign(centre) * np.inf)
     tail = (1 - level) / 2
     # An order statistic, not an interpolation: infinities must not meet.
     return np.asarray(np.nanquantile(t, [tail, 1 - tail], axis=0, method="inverted_cdf"))
 
 
-def resample_counts(rng: np.random.Generator, resamples: int, rows: int) -> Floats:
+def _resample_counts(rng: np.random.Generator, resamples: int, rows: int) -> Floats:
     """Draw how often each row is in each resample of ``rows`` rows, shape (resamples, rows)."""
     drawn = rng.integers(0, rows, size=(resamples, rows))
     drawn += np.arange(resamples)[:, None] * rows
@@ -169,11 +183,7 @@ def resample_counts(rng: np.random.Generator, resamples: int, rows: int) -> Floa
 
 
 def adjusted_student(values: Floats, *, level: float, span: float) -> tuple[float, float, float]:
-    """Return Student's interval after :func:`padded` has added two rows.
-
-    Returns:
-        Lower end, upper end and the standard error used.
-    """
+    """Return Student's interval after :func:`padded` has added two rows, and its standard error."""
     rows = padded(values, span)
     se = float(rows.std(ddof=1) / math.sqrt(len(rows)))
     half = student_quantile(level, max(len(values) - 1, 1)) * se

@@ -58,12 +58,7 @@ def clustered_wilson(values: Floats, trials: int, level: float = 0.95) -> tuple[
 def fieller(
     numerator: Floats, denominator: Floats, level: float = 0.95
 ) -> tuple[float, float, float] | None:
-    """Return the ratio of two paired means with Fieller's interval.
-
-    Args:
-        numerator: One value a cluster.
-        denominator: Its partner in the same cluster; same shape.
-        level: Confidence level.
+    """Return the ratio of two paired means, one value of each a cluster, with Fieller's interval.
 
     Returns:
         Ratio, lower and upper end; None if the interval of the denominator holds zero, since the

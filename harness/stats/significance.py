@@ -1,14 +1,19 @@
-"""Tests of paired differences, and their correction for multiplicity.
+"""Tests of paired differences, their correction for multiplicity, and their power.
 
 Sources: Good 2005, Permutation, Parametric and Bootstrap Tests of Hypotheses (sign flips); Holm
-1979, A Simple Sequentially Rejective Multiple Test Procedure.
+1979, A Simple Sequentially Rejective Multiple Test Procedure; Cohen 1988, Statistical Power
+Analysis for the Behavioral Sciences, ch. 2.
 """
 
 from __future__ import annotations
 
+import math
+from bisect import bisect_left
 from functools import lru_cache
 
 import numpy as np
+from scipy import optimize
+from scipy.stats import nct, t
 
 from harness.stats.bootstrap import BLOCK_CELLS, TIE
 from harness.stats.closed_forms import Floats
@@ -43,8 +48,8 @@ def sign_flip_test(
     bar = observed - 1e-9 * np.maximum(np.abs(filled).sum(axis=0), TIE)
     moved = (filled != 0).sum(axis=0)
     p = np.full(columns, np.nan)
-    p[(present.sum(axis=0) >= 2) & (moved == 0)] = 1.0
     enough = present.sum(axis=0) >= 2
+    p[enough & (moved == 0)] = 1.0
     for column in np.flatnonzero(enough & (moved > 0) & (moved <= _EXACT_FLIPS)):
         d = filled[filled[:, column] != 0, column]
         signs = _all_signs(len(d))
@@ -74,9 +79,6 @@ def holm(p: Floats, weights: Floats | None = None) -> Floats:
     Args:
         p: Shape (m,); NaN is a test that was not made and does not belong to the family.
         weights: Shares of the error budget, positive; equal by default.
-
-    Returns:
-        Adjusted p-values, shape (m,), NaN where ``p`` is.
     """
     p = np.asarray(p, dtype=np.float64)
     w = np.ones_like(p) if weights is None else np.asarray(weights, dtype=np.float64)
@@ -86,3 +88,49 @@ def holm(p: Floats, weights: Floats | None = None) -> Floats:
     adjusted = np.full_like(p, np.nan)
     adjusted[order] = np.minimum(np.maximum.accumulate(p[order] / w[order] * remaining), 1.0)
     return adjusted
+
+
+@lru_cache(maxsize=4096)
+def _standardised_effect(n: int, power: float, alpha: float) -> float:
+    """Return the least mean over standard deviation that a two-sided paired t test on n rows finds.
+
+    With a true standardised effect ``d`` the statistic follows the non-central t distribution with
+    ``n - 1`` degrees of freedom and non-centrality ``d sqrt(n)``; the far tail is left out.
+    Infinite below three rows.
+    """
+    if n < 3:
+        return math.inf
+    critical = float(t.ppf(1 - alpha / 2, n - 1))
+
+    def missing_power(effect: float) -> float:
+        shift = effect * math.sqrt(n)
+        return float(nct.sf(critical, n - 1, shift)) - power
+
+    return float(optimize.brentq(missing_power, 1e-6, 40.0 / math.sqrt(n) + 10.0))
+
+
+def minimum_detectable_effect(sd: float, n: int, power: float = 0.8, alpha: float = 0.05) -> float:
+    """Return the least true mean difference that n prompts show with probability ``power``.
+
+    It is in units of ``sd``, the standard deviation of the per-prompt differences; ``alpha`` is
+    the two-sided level of the test.
+    """
+    return _standardised_effect(n, power, alpha) * sd if sd > 0 else (0.0 if n >= 3 else math.inf)
+
+
+def required_prompts(effect: float, sd: float, power: float = 0.8, alpha: float = 0.05) -> int:
+    """Return the fewest prompts with which a true mean difference of ``effect`` is found.
+
+    Raises:
+        ValueError: ``effect`` is not positive or ``sd`` is negative.
+    """
+    if effect <= 0 or sd < 0:
+        raise ValueError(f"the effect must be positive and sd not negative: {effect}, {sd}")
+
+    def negative(n: int) -> float:  # rises with n, as bisection needs it
+        return -minimum_detectable_effect(sd, n, power, alpha)
+
+    ceiling = 4
+    while -negative(ceiling) > effect:
+        ceiling *= 2
+    return bisect_left(range(ceiling + 1), -effect, lo=ceiling // 2, key=negative)

@@ -9,45 +9,19 @@ studentised bootstrap); Welch 1947 (degrees of freedom with unequal variances).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
-from numpy.typing import NDArray
 from scipy.stats import t as student
 
 from harness.stats.bootstrap import (
-    BLOCK_CELLS,
     FEW_DISTINCT,
-    TIE,
+    Intervals,
     away_from_median,
     moments,
     padded,
-    resample_counts,
+    resampled_means,
+    t_quantiles,
 )
 from harness.stats.closed_forms import Floats
-
-
-@dataclass(frozen=True)
-class GroupIntervals:
-    """Weighted sums of two means for m columns; every array has shape (m,).
-
-    Attributes:
-        mean: The weighted sum; NaN where a group is empty.
-        low: Lower end; NaN where a group has fewer than two rows.
-        high: Upper end.
-        se: Standard error of the weighted sum.
-        first: Rows present in the first group.
-        second: Rows present in the second group.
-        adjusted: Welch's interval on padded groups, not the studentised bootstrap.
-    """
-
-    mean: Floats
-    low: Floats
-    high: Floats
-    se: Floats
-    first: NDArray[np.int64]
-    second: NDArray[np.int64]
-    adjusted: NDArray[np.bool_]
 
 
 def two_groups(
@@ -58,7 +32,7 @@ def two_groups(
     resamples: int = 10_000,
     level: float = 0.95,
     span: Floats | float = 0.0,
-) -> GroupIntervals:
+) -> Intervals:
     """Estimate ``a * mean(first) + b * mean(second)`` of each column by studentised bootstrap.
 
     Each group is resampled by itself. If either group has fewer than ``FEW_DISTINCT`` rows away
@@ -106,14 +80,18 @@ def two_groups(
         )
     free = np.flatnonzero(~adjusted & enough)
     if free.size:
-        quantiles = _t_quantiles(
-            (first[:, free], second[:, free]), weights, rng=rng, resamples=resamples, level=level
-        )
+        centre = square = np.zeros((resamples, free.size))
+        for group, weight in zip(groups, weights, strict=True):
+            part = group[:, free]
+            middle, _ = moments(part, ~np.isnan(part))
+            means, squares = resampled_means(part - middle, rng, resamples)
+            centre = centre + weight * means
+            square = square + weight**2 * squares
+        quantiles = t_quantiles(centre, np.sqrt(square), level)
         low[free] = mean[free] - quantiles[1] * se[free]
         high[free] = mean[free] - quantiles[0] * se[free]
-    return GroupIntervals(
-        mean, low, high, np.where(enough, se, np.nan), n[0], n[1], np.asarray(adjusted)
-    )
+    se = np.where(enough, se, np.nan)
+    return Intervals(mean, low, high, se, np.stack(n), np.asarray(adjusted))
 
 
 def _welch(
@@ -132,46 +110,3 @@ def _welch(
     df = total**2 / sum(v**2 / (n - 1) for v, n in zip(variances, sizes, strict=True))
     half = float(student.ppf((1 + level) / 2, max(df, 1.0))) * total**0.5
     return centre - half, centre + half, total**0.5
-
-
-def _t_quantiles(
-    groups: tuple[Floats, Floats],
-    weights: tuple[float, float],
-    *,
-    rng: np.random.Generator,
-    resamples: int,
-    level: float,
-) -> Floats:
-    """Return the quantiles (a/2, 1 - a/2) of t* for each column, shape (2, m)."""
-    columns = groups[0].shape[1]
-    centre = np.zeros((resamples, columns))
-    variance = np.zeros((resamples, columns))
-    for group, weight in zip(groups, weights, strict=True):
-        mean, square = _resampled(group, rng, resamples)
-        centre += weight * mean
-        variance += weight**2 * square
-    se = np.sqrt(variance)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        t = np.where(se > TIE, centre / se, np.sign(centre) * np.inf)
-    tail = (1 - level) / 2
-    return np.asarray(np.nanquantile(t, [tail, 1 - tail], axis=0, method="inverted_cdf"))
-
-
-def _resampled(group: Floats, rng: np.random.Generator, resamples: int) -> tuple[Floats, Floats]:
-    """Return each resample's mean less the group's, and its squared standard error: (resamples, m)."""
-    rows, columns = group.shape
-    present = ~np.isnan(group)
-    mean, _ = moments(group, present)
-    centred = np.where(present, group - mean, 0.0)
-    both = np.concatenate([centred, centred**2, present.astype(np.float64)], axis=1)
-    means, squares = np.empty((resamples, columns)), np.empty((resamples, columns))
-    step = max(1, min(resamples, BLOCK_CELLS // rows))
-    for start in range(0, resamples, step):
-        stop = min(start + step, resamples)
-        sums = resample_counts(rng, stop - start, rows) @ both
-        n = sums[:, 2 * columns :]
-        with np.errstate(divide="ignore", invalid="ignore"):
-            means[start:stop] = sums[:, :columns] / n
-            spread = sums[:, columns : 2 * columns] / n - means[start:stop] ** 2
-            squares[start:stop] = np.maximum(spread, 0.0) / (n - 1)
-    return means, squares

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from harness.stats.power import minimum_detectable_effect, required_prompts
-from harness.stats.significance import sign_flip_test
+from harness.stats.significance import minimum_detectable_effect, required_prompts, sign_flip_test
 
 
 def rng(seed: int = 0) -> np.random.Generator:

@@ -22,7 +22,7 @@ def test_difference_is_near_welchs_interval() -> None:
     assert found.mean[0] == pytest.approx(a.mean() - b.mean())
     assert found.low[0] == pytest.approx(welch.low, abs=0.08)
     assert found.high[0] == pytest.approx(welch.high, abs=0.08)
-    assert (found.first[0], found.second[0], found.adjusted[0]) == (60, 40, False)
+    assert (*found.n[:, 0], found.adjusted[0]) == (60, 40, False)
 
 
 def test_small_groups_get_a_padded_interval_that_never_has_zero_width() -> None:
@@ -54,8 +54,8 @@ def test_missing_values_leave_a_row_out_of_that_column_only() -> None:
     assert found.mean[0] == 2.0
     assert np.isnan(found.mean[1])
     assert np.isnan(found.low[1])
-    assert list(found.first) == [2, 1]
-    assert list(found.second) == [2, 0]
+    assert list(found.n[0]) == [2, 1]
+    assert list(found.n[1]) == [2, 0]
 
 
 def test_weights_make_other_sums_than_a_difference() -> None:
