@@ -34,30 +34,23 @@ class Registry(Generic[T]):
 
     Args:
         noun: What is registered, for messages ("perturbation").
-        group: Entry-point group to read on first use, or None.
+        group: Entry-point group to read on first use.
     """
 
-    def __init__(self, noun: str, group: str | None = None) -> None:
+    def __init__(self, noun: str, group: str) -> None:
         self.noun = noun
         self._group = group
         self._targets: dict[str, str | Callable[..., Any]] = {}
-        self._scanned = group is None
+        self._scanned = False
         self._shipped: set[str] = set()
 
-    def register(self, name: str, target: str | None = None) -> Callable[[F], F]:
-        """Return a decorator that registers a class or function, or register ``module:attr`` lazily.
-
-        Args:
-            name: What users write.
-            target: ``module:attribute``, imported on first use.
+    def register(self, name: str) -> Callable[[F], F]:
+        """Return a decorator that registers a class or function under the name that users write.
 
         Raises:
             PluginError: The name is taken by something else.
         """
         self._scan()
-        if target is not None:
-            self._add(name, target)
-            return lambda plugin: plugin
 
         def decorate(plugin: F) -> F:
             self._add(name, plugin)
@@ -169,7 +162,7 @@ class Registry(Generic[T]):
         return f"{target.__module__}:{target.__qualname__}"
 
     def _scan(self) -> None:
-        if self._scanned or self._group is None:
+        if self._scanned:
             return
         self._scanned = True
         for point in entry_points(group=self._group):
@@ -204,9 +197,8 @@ def load_plugin_file(path: Path) -> None:
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
-    except PluginError:
-        del sys.modules[name]
-        raise
     except Exception as error:
         del sys.modules[name]
+        if isinstance(error, PluginError):
+            raise
         raise PluginError(f"plug-in file {path}: {type(error).__name__}: {error}") from error

@@ -17,7 +17,7 @@ from harness.pipeline.assemble import assemble
 from harness.pipeline.session import Launch, open_session
 from harness.pipeline.stage import StageContext
 from harness.records import Completion, Failure, Request
-from harness.util.progress import Silent
+from harness.util.progress import Task
 
 PROMPTS = (
     "My boss keeps praising me and then he tears my work apart. What should I do about this?",
@@ -27,6 +27,22 @@ PROMPTS = (
 )
 
 TIME_FIELDS = {"seconds"}
+
+
+class _SilentTask:
+    def advance(self, n: int = 1) -> None:
+        pass
+
+
+class Silent:
+    """Progress that shows nothing."""
+
+    @contextmanager
+    def stage(self, title: str, total: int) -> Iterator[Task]:
+        yield _SilentTask()
+
+    def note(self, text: str) -> None:
+        pass
 
 
 def write_data(folder: Path, prompts: Sequence[str] = PROMPTS) -> Path:

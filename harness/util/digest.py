@@ -43,9 +43,4 @@ def derived_rng(seed: int, *parts: str | int) -> random.Random:
 
 def derived_seed(seed: int, *parts: str | int) -> int:
     """Return a 63-bit seed for ``(seed, *parts)``, for libraries that take an integer."""
-    return (
-        int.from_bytes(
-            hashlib.sha256(canonical_json([seed, *parts]).encode("ascii")).digest()[:8], "big"
-        )
-        >> 1
-    )
+    return int(digest([seed, *parts])[:16], 16) >> 1

@@ -17,9 +17,9 @@ _PACKAGES = (
 )  # fmt: skip
 
 
-def git_state(folder: Path | None = None) -> dict[str, Any]:
+def git_state() -> dict[str, Any]:
     """Return the commit and whether the tree has changes; empty outside a checkout or without git."""
-    folder = folder or Path(__file__).resolve().parents[2]
+    folder = Path(__file__).resolve().parents[2]
 
     def git(*arguments: str) -> str | None:
         try:
@@ -70,9 +70,7 @@ def hardware() -> dict[str, Any]:
     torch = sys.modules.get("torch")
     if torch is not None:
         state["threads"] = torch.get_num_threads()
-        state["gpus"] = [
-            torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())
-        ]
+        state["gpus"] = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
     return state
 
 

@@ -84,13 +84,7 @@ def readable_os_errors(path: Path, action: str) -> Iterator[None]:
 
 
 def file_error(path: Path, action: str, error: OSError) -> StoreError:
-    """Build the one line that says what the file system refused, and what to do.
-
-    Args:
-        path: The file or folder.
-        action: What cannot be done with it, as a passive infinitive ("be written").
-        error: What the file system said.
-    """
+    """Build the line that says what cannot be done with a path ("be written"), and what to do."""
     advice = _ADVICE.get(error.errno or 0, error.strerror or str(error))
     return StoreError(f"{path}: cannot {action}: {advice}")
 

@@ -31,17 +31,14 @@ class HasInterval(Protocol):
     @property
     def mean(self) -> float | None:
         """Return the mean."""
-        ...
 
     @property
     def low(self) -> float | None:
         """Return the lower end."""
-        ...
 
     @property
     def high(self) -> float | None:
         """Return the upper end."""
-        ...
 
 
 def with_interval(estimate: HasInterval | None, *, sign: bool = False, flip: bool = False) -> str:
@@ -57,9 +54,9 @@ def with_interval(estimate: HasInterval | None, *, sign: bool = False, flip: boo
     return f"{figure(mean, digits, sign=sign)} [{figure(low, digits)}, {figure(high, digits)}]"
 
 
-def plural(count: int, noun: str, nouns: str | None = None) -> str:
+def plural(count: int, noun: str) -> str:
     """Return ``1 prompt``, ``24 prompts``."""
-    return f"{count:,} {noun if count == 1 else nouns or noun + 's'}"
+    return f"{count:,} {noun if count == 1 else noun + 's'}"
 
 
 def duration(seconds: float) -> str:

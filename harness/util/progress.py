@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 
@@ -12,7 +11,6 @@ class Task(Protocol):
 
     def advance(self, n: int = 1) -> None:
         """Count ``n`` more finished items."""
-        ...
 
 
 class Progress(Protocol):
@@ -20,25 +18,6 @@ class Progress(Protocol):
 
     def stage(self, title: str, total: int) -> AbstractContextManager[Task]:
         """Begin a stage of ``total`` items, which ends with the ``with`` block."""
-        ...
 
     def note(self, text: str) -> None:
         """Show one line to the user."""
-        ...
-
-
-class _SilentTask:
-    def advance(self, n: int = 1) -> None:
-        pass
-
-
-class Silent:
-    """Progress that shows nothing."""
-
-    @contextmanager
-    def stage(self, title: str, total: int) -> Iterator[Task]:
-        """Begin a stage that shows nothing."""
-        yield _SilentTask()
-
-    def note(self, text: str) -> None:
-        """Show nothing."""

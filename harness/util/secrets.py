@@ -34,13 +34,7 @@ def refuse_secrets(value: Any) -> None:
 
 
 def first_fault(error: ValidationError, known: Iterable[str], noun: str = "option") -> str:
-    """Describe the first fault of a pydantic error: field and reason, never the value.
-
-    Args:
-        error: What pydantic raised.
-        known: Names of the fields.
-        noun: What a field is called.
-    """
+    """Describe the first fault of a pydantic error: field (a ``noun``) and reason, never the value."""
     first = error.errors(include_url=False, include_input=False)[0]
     name = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import types
-import typing
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeVar, Union
+from typing import Any, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -94,34 +92,22 @@ def _apply_override(data: dict[str, Any], override: str) -> Loc:
         value = yaml.safe_load(text)
     except yaml.YAMLError:
         raise ConfigError(f"override {override!r}: the value is not valid YAML") from None
-    parts: list[str | int] = [int(p) if p.isdigit() else p for p in key.split(".")]
+    loc: Loc = tuple(int(part) if part.isdigit() else part for part in key.split("."))
     here: Any = data
-    for part in parts[:-1]:
-        here = _step(here, part, override)
-    last = parts[-1]
-    if isinstance(here, list):
-        if not isinstance(last, int) or last >= len(here):
-            raise ConfigError(f"override {override!r}: {last!r} is not an item of that list")
-        here[last] = value
-    elif isinstance(here, dict):
-        here[str(last)] = value
-    else:
-        raise ConfigError(f"override {override!r}: {key.rpartition('.')[0]} holds no keys")
-    return tuple(parts)
-
-
-def _step(here: Any, part: str | int, override: str) -> Any:
-    if isinstance(here, list):
-        if not isinstance(part, int) or part >= len(here):
+    for depth, part in enumerate(loc, 1):
+        if not isinstance(here, dict | list):
+            raise ConfigError(f"override {override!r}: {_dotted(loc[: depth - 1])} holds no keys")
+        if isinstance(here, list) and (not isinstance(part, int) or part >= len(here)):
             raise ConfigError(
                 f"override {override!r}: {part!r} is not an item of that list (0 to {len(here) - 1})"
             )
-        return here[part]
-    if isinstance(here, dict):
-        if here.get(str(part)) is None:
-            here[str(part)] = {}
-        return here[str(part)]
-    raise ConfigError(f"override {override!r}: nothing below {part!r} can be set")
+        place: Any = part if isinstance(here, list) else str(part)
+        if depth == len(loc):
+            here[place] = value
+        elif isinstance(here, dict) and here.get(place) is None:
+            here[place] = {}
+        here = here[place]
+    return loc
 
 
 def _explain(
@@ -143,13 +129,10 @@ def _explain(
         given = first.get("input")
         if isinstance(given, str | int | float | bool):
             message += f" (got {given!r})"
-    where = str(path)
-    hit = next((loc[:n] for n in range(len(loc), 0, -1) if loc[:n] in overridden), None)
-    if hit is not None:
-        where = f"override {overridden[hit]!r}"
-    else:
-        line = next((lines[loc[:n]] for n in range(len(loc), -1, -1) if loc[:n] in lines), None)
-        where += f":{line}" if line else ""
+    within = [loc[:length] for length in range(len(loc), -1, -1)]  # the innermost first
+    override = next((overridden[part] for part in within if part in overridden), None)
+    line = next((f":{lines[part]}" for part in within if part in lines), "")
+    where = f"override {override!r}" if override else f"{path}{line}"
     more = f" (and {len(others)} more)" if others else ""
     field = f"{_dotted(loc)}: " if loc else ""
     return f"{where}: {field}{message}{more}"
@@ -160,24 +143,15 @@ def _dotted(loc: Loc) -> str:
 
 
 def _known_fields(model: type[BaseModel], loc: Loc) -> list[str]:
-    here: Any = model
+    here: type[BaseModel] | None = model
     for part in loc:
-        if isinstance(here, type) and issubclass(here, BaseModel) and part in here.model_fields:
-            here = here.model_fields[str(part)].annotation
-        here = _inner_model(here)
-    if isinstance(here, type) and issubclass(here, BaseModel):
-        return list(here.model_fields)
-    return []
+        if here is not None and part in here.model_fields:  # the items of a list keep the model
+            here = _inner_model(here.model_fields[str(part)].annotation)
+    return list(here.model_fields) if here else []
 
 
-def _inner_model(annotation: Any) -> Any:
+def _inner_model(annotation: Any) -> type[BaseModel] | None:
     """Return the pydantic model inside ``X | None``, ``list[X]``, ``tuple[X, ...]`` and the like."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
-    origin = typing.get_origin(annotation)
-    if origin in (Union, types.UnionType) or origin is not None:
-        for argument in typing.get_args(annotation):
-            inner = _inner_model(argument)
-            if isinstance(inner, type) and issubclass(inner, BaseModel):
-                return inner
-    return annotation
+    return next(filter(None, map(_inner_model, get_args(annotation))), None)

@@ -217,7 +217,7 @@ def probe_suite(
     from harness.pipeline.assemble import assemble
     from harness.pipeline.session import Launch, open_session
     from harness.pipeline.stage import StageContext
-    from harness.util.progress import Silent
+    from tests.pipeline import Silent
 
     suite = Suite.model_validate(
         {

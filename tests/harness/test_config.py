@@ -154,6 +154,6 @@ def test_a_plain_value_is_a_plug_ins_first_option(tmp_path: Path) -> None:
             self.model = model
 
     suite = load_suite(write(tmp_path, GOOD.replace("- rouge_l", "- fitted: counseling")))
-    registry: Registry[Named] = Registry("thing")
+    registry: Registry[Named] = Registry("thing", "tests.none")
     registry.register("named")(Named)
     assert registry.create("named", suite.judges[0].options).model == "counseling"

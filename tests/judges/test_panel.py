@@ -62,7 +62,7 @@ class Fixed:
 
 @pytest.fixture(autouse=True)
 def registry(monkeypatch: pytest.MonkeyPatch) -> None:
-    known: Registry[Any] = Registry("judge")
+    known: Registry[Any] = Registry("judge", "tests.none")
     known.register("fixed")(Fixed)
     known.register("panel")(Panel)
     monkeypatch.setattr(Fixed, "asked", Counter())

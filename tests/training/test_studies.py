@@ -14,8 +14,8 @@ import yaml
 
 from harness.analysis.estimates import Estimate
 from harness.errors import ConfigError, JostleError, MissingPackage
-from harness.util.progress import Silent
 from harness.util.resources import configs_root
+from tests.pipeline import Silent
 from tests.training.conftest import rows, write_jsonl
 from training import train
 from training.config import TrainingConfig

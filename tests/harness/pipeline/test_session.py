@@ -9,8 +9,7 @@ import pytest
 from harness.errors import DataError
 from harness.pipeline.session import Launch, Session, open_session
 from harness.pipeline.store import Run
-from harness.util.progress import Silent
-from tests.pipeline import make_suite, write_data
+from tests.pipeline import Silent, make_suite, write_data
 
 
 def launch(folder: Path, command: str = "") -> Launch:

@@ -74,7 +74,7 @@ def test_version_options_and_packages_decide_the_fingerprint(
 
 
 def test_a_foreign_plugin_is_told_apart_by_name_options_and_file() -> None:
-    registry: Registry[object] = Registry("perturbation")
+    registry: Registry[object] = Registry("perturbation", "tests.none")
     for name in ("one", "two"):
         registry.register(name)(plain)
     registry.register("elsewhere")(tests.perturbations.kinds.reworded)
