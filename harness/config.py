@@ -16,6 +16,8 @@ from harness.util.yaml_config import load_yaml
 
 __all__ = ["DataSpec", "PluginSpec", "SubjectSpec", "Suite", "load_suite", "load_yaml"]
 
+Dtype = Literal["auto", "float32", "bfloat16", "float16"]
+Quantization = Literal["4bit", "8bit"]
 SEVERITIES: tuple[Severity, ...] = ("light", "medium", "heavy")
 
 
@@ -185,8 +187,8 @@ class SubjectSpec(Section):
     model: str
     revision: str | None = None
     adapters: tuple[AdapterSpec, ...] = ()
-    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
-    quantization: Literal["4bit", "8bit"] | None = None
+    dtype: Dtype = "auto"
+    quantization: Quantization | None = None
     template: str | None = None
     system_prompt: str | None = None
     generation: GenerationSettings = GenerationSettings()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Hashable
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
@@ -243,6 +243,19 @@ class Completion(Record):
     seconds: float | None = None
     error: Failure | None = None
 
+    @classmethod
+    def failed(
+        cls, error: Failure, prompt_tokens: int | None = None, seconds: float | None = None
+    ) -> Self:
+        """Return the answer that a failure stands for."""
+        return cls(
+            text=None,
+            finish_reason="error",
+            prompt_tokens=prompt_tokens,
+            seconds=seconds,
+            error=error,
+        )
+
 
 class Scored(Record):
     """A continuation whose tokens are to be rated under a prompt."""
@@ -262,8 +275,8 @@ class TokenLogprobs(Record):
         stds: Its standard deviation, length n.
     """
 
-    token_ids: tuple[int, ...]
-    logprobs: tuple[float, ...]
+    token_ids: tuple[int, ...] = ()
+    logprobs: tuple[float, ...] = ()
     means: tuple[float, ...] = ()
     stds: tuple[float, ...] = ()
     error: Failure | None = None

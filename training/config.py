@@ -8,8 +8,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from harness.config import DataSpec, Section, load_yaml
-from harness.models.checkpoints import Dtype, Quantization
+from harness.config import DataSpec, Dtype, Quantization, Section, load_yaml
 from harness.models.prompting import check_template
 
 Method = Literal["full", "lora", "qlora-4bit", "qlora-8bit"]

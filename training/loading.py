@@ -7,8 +7,9 @@ import re
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from harness.config import Dtype
 from harness.errors import ConfigError
-from harness.models.checkpoints import Dtype, load_base, load_tokenizer, locate
+from harness.models.checkpoints import load_base, load_tokenizer, locate
 from harness.models.prompting import Renderer
 from harness.util.suggestions import did_you_mean
 from training.config import TrainingConfig

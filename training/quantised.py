@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from harness.config import Quantization
 from harness.errors import ModelError
-from harness.models.checkpoints import Quantization
 from harness.models.libraries import (
     first_line,
     has_bitsandbytes,

@@ -7,9 +7,9 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from harness.config import SubjectSpec
+from harness.config import AdapterSpec, SubjectSpec
 from harness.errors import ModelError
 from harness.models.checkpoints import check_safetensors, locate
 from harness.models.digests import adapter_digest
@@ -22,20 +22,13 @@ _PREFIX = "base_model.model."
 _PROBE = "How do I sort a list of numbers, and why do I feel so tired today?"
 
 
-class AdapterPart(NamedTuple):
-    """One adapter folder (or hub id) and its weight in a mixture."""
-
-    path: str
-    weight: float = 1.0
+Mixtures = Mapping[str, Sequence[AdapterSpec]]
+"""The parts of every adapter, by the name that requests give."""
 
 
-def adapter_parts(subjects: Sequence[SubjectSpec]) -> dict[str, list[AdapterPart]]:
-    """Return the adapter parts of every subject that has some, by the subject's name."""
-    return {
-        subject.name: [AdapterPart(part.path, part.weight) for part in subject.adapters]
-        for subject in subjects
-        if subject.adapters
-    }
+def mixtures(subjects: Sequence[SubjectSpec]) -> Mixtures:
+    """Return the adapters of every subject that has some, by the subject's name."""
+    return {subject.name: subject.adapters for subject in subjects if subject.adapters}
 
 
 class Adapters:
@@ -45,12 +38,8 @@ class Adapters:
         net: The Hugging Face model with the adapters' layers in it: generate with this one.
     """
 
-    def __init__(self, model: Any, adapters: Mapping[str, Sequence[AdapterPart]]) -> None:
-        """Load every adapter.
-
-        Args:
-            model: The base model.
-            adapters: The parts of every adapter, by the name that requests give.
+    def __init__(self, model: Any, adapters: Mixtures) -> None:
+        """Load every adapter onto the base model.
 
         Raises:
             ModelError: A missing folder, pickled weights, or tensors that do not fit the base.
@@ -65,14 +54,10 @@ class Adapters:
                 raise ModelError(f"adapter {name}: names no folder")
             folders = [locate(part.path, what=f"adapter of {name!r}") for part in parts]
             inner = [self._load(folder, name) for folder in folders]
-            weights = [float(part.weight) for part in parts]
+            weights = [part.weight for part in parts]
             self._names[name] = self._mix(name, inner, weights)
             pairs = zip((adapter_digest(folder) for folder in folders), weights, strict=True)
             self._digests[name] = digest(sorted(pairs))
-
-    def names(self) -> list[str]:
-        """Return the names that requests may give."""
-        return list(self._names)
 
     def digest(self, name: str) -> str:
         """Return the digest of an adapter's parts with their weights.
@@ -129,10 +114,10 @@ class Adapters:
         what = f"adapter {folder} (of {name!r})"
         config = read_config(folder, what)
         shapes = read_shapes(folder, what)
-        check_fit(self.net, config, shapes, what)
+        _check_fit(self.net, config, shapes, what)
         inner = f"part{len(self._loaded)}"
         self._attach(folder, inner, what)
-        check_loaded(self._peft, inner, folder, what)
+        _check_loaded(self._peft, inner, folder, what)
         self._loaded[place] = inner
         return inner
 
@@ -213,14 +198,10 @@ def read_shapes(folder: Path, what: str) -> dict[str, tuple[int, ...]]:
     return shapes
 
 
-def check_fit(
+def _check_fit(
     net: Any, config: Mapping[str, Any], shapes: Mapping[str, tuple[int, ...]], what: str
 ) -> None:
-    """Compare every LoRA tensor with the layer of the base that it belongs to.
-
-    Raises:
-        ModelError: Layers that the base does not have, or of another width.
-    """
+    """Compare every LoRA tensor with the layer of the base that it belongs to."""
     replaced = [key for key in shapes if key.endswith(_EMBEDDINGS) and not _is_saved(key, config)]
     if replaced:
         raise ModelError(
@@ -247,8 +228,7 @@ def check_fit(
             )
     if problems:
         raise ModelError(
-            f"{what}: does not fit the base model: {len(problems)} tensors:"
-            f" {'; '.join(problems[:3])}{' ...' if len(problems) > 3 else ''}"
+            f"{what}: does not fit the base model: {len(problems)} tensors: {_some(problems, '; ')}"
         )
     if config.get("peft_type") == "LORA" and not any(".lora_" in key for key in shapes):
         raise ModelError(f"{what}: says that it is LoRA but has no lora_A and lora_B tensors")
@@ -260,12 +240,12 @@ def _is_saved(key: str, config: Mapping[str, Any]) -> bool:
     return layer in (config.get("modules_to_save") or ())
 
 
-def check_loaded(peft: Any, inner: str, folder: Path, what: str) -> None:
-    """Compare the adapter in the model with the file, tensor by tensor.
+def _some(items: Sequence[str], between: str = ", ") -> str:
+    return between.join(items[:3]) + (" ..." if len(items) > 3 else "")
 
-    Raises:
-        ModelError: A tensor of the file that was not loaded, or one that the file lacks.
-    """
+
+def _check_loaded(peft: Any, inner: str, folder: Path, what: str) -> None:
+    """Compare the adapter in the model with the file, tensor by tensor."""
     import torch
     from peft import get_peft_model_state_dict
     from safetensors.torch import load_file
@@ -276,7 +256,7 @@ def check_loaded(peft: Any, inner: str, folder: Path, what: str) -> None:
     if lacking:
         raise ModelError(
             f"{what}: the file lacks {len(lacking)} tensors that its configuration requires:"
-            f" {', '.join(lacking[:3])}{' ...' if len(lacking) > 3 else ''}"
+            f" {_some(lacking)}"
         )
     lost = [
         key
@@ -286,7 +266,4 @@ def check_loaded(peft: Any, inner: str, folder: Path, what: str) -> None:
         or not torch.equal(present[key].cpu(), tensor.to(present[key].dtype))
     ]
     if lost:
-        raise ModelError(
-            f"{what}: {len(lost)} of its tensors were not loaded:"
-            f" {', '.join(lost[:3])}{' ...' if len(lost) > 3 else ''}"
-        )
+        raise ModelError(f"{what}: {len(lost)} of its tensors were not loaded: {_some(lost)}")

@@ -7,6 +7,7 @@ import math
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from harness.config import Dtype, Quantization
 from harness.errors import ModelError
 from harness.models.embedded import PREFIX, checkpoint
 from harness.models.libraries import (
@@ -15,10 +16,6 @@ from harness.models.libraries import (
     quiet,
     require_bitsandbytes,
 )
-
-Quantization = Literal["4bit", "8bit"]
-Dtype = Literal["auto", "float32", "bfloat16", "float16"]
-Head = Literal["language", "scalar"]
 
 # No *.py (nothing that came over the network is run) and no pickled weights (loading runs them).
 _WANTED = [
@@ -120,7 +117,7 @@ def load_base(
     dtype: Dtype = "auto",
     quantization: Quantization | None = None,
     device: str = "auto",
-    head: Head = "language",
+    head: Literal["language", "scalar"] = "language",
 ) -> LoadedBase:
     """Load base weights and tokenizer from a folder; none of its code is run.
 
@@ -143,7 +140,8 @@ def load_base(
     check_safetensors(folder, "model.safetensors*", f"model {name}")
     import_bitsandbytes()
     tokenizer = load_tokenizer(folder, name)
-    device = pick_device(device)
+    if device == "auto":
+        device = "cuda:0" if torch.cuda.is_available() else "cpu"
     chosen = pick_dtype(dtype, device, count_parameters(folder))
     architecture: Any = AutoModelForCausalLM
     options: dict[str, Any] = {}
@@ -167,7 +165,7 @@ def load_base(
             )
     except (OSError, ValueError, KeyError, ImportError, RuntimeError, MemoryError) as error:
         raise ModelError(f"model {name}: cannot be loaded: {first_line(error)}") from error
-    check_complete(info, name, new=_SCALAR_HEAD if head == "scalar" else None)
+    _check_complete(info, name, head == "scalar")
     if head == "scalar":  # The value is read at the last token that is not this one.
         model.config.get_text_config().pad_token_id = tokenizer.pad_token_id
     return LoadedBase(model.eval(), tokenizer, device, chosen)
@@ -190,18 +188,9 @@ def check_safetensors(folder: Path, pattern: str, what: str) -> None:
     raise ModelError(f"{what}: {folder} holds no {pattern.rstrip('*')}")
 
 
-def check_complete(info: dict[str, Any], name: str, new: str | None = None) -> None:
-    """Refuse weights that would leave some tensors at random values.
-
-    Args:
-        info: Loading report of transformers.
-        name: The model's name, for messages.
-        new: A tensor that may be missing, because it is yet to be trained.
-
-    Raises:
-        ModelError: Tensors that are missing, or have another shape than the model's.
-    """
-    missing = sorted(set(info.get("missing_keys", ())) - {new})
+def _check_complete(info: dict[str, Any], name: str, scalar: bool) -> None:
+    """Refuse weights that would leave tensors at random values; a scalar head may be untrained."""
+    missing = sorted(set(info.get("missing_keys", ())) - ({_SCALAR_HEAD} if scalar else set()))
     if missing:
         raise ModelError(
             f"model {name}: its files lack {len(missing)} of the model's tensors:"
@@ -212,15 +201,6 @@ def check_complete(info: dict[str, Any], name: str, new: str | None = None) -> N
         raise ModelError(f"model {name}: tensors with a wrong shape: {', '.join(mismatched[:3])}")
 
 
-def pick_device(device: str) -> str:
-    """Return the device; ``auto`` is the first CUDA GPU where there is one, else the CPU."""
-    import torch
-
-    if device != "auto":
-        return device
-    return "cuda:0" if torch.cuda.is_available() else "cpu"
-
-
 def pick_dtype(dtype: Dtype, device: str, parameters: int = 0) -> str:
     """Choose the dtype; a type by name is taken as it is, ``auto`` depends on the machine.
 
@@ -228,11 +208,6 @@ def pick_dtype(dtype: Dtype, device: str, parameters: int = 0) -> str:
     CPU has the instructions (AVX512-BF16, AMX, Arm's BF16). Elsewhere bf16 is emulated (on an AVX2
     machine the embedded model wrote 3.9 tokens a CPU second in bf16 and 21 in fp32), and ``auto``
     is fp32, unless the weights would then fill more than half of the machine's memory.
-
-    Args:
-        dtype: ``auto`` or a type by name.
-        device: Device of the model.
-        parameters: Number of the model's parameters.
     """
     import torch
 

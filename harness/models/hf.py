@@ -15,25 +15,17 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from harness.config import Dtype, Quantization
 from harness.errors import ModelError
-from harness.models.adapters import AdapterPart, Adapters
+from harness.models.adapters import Adapters, Mixtures
 from harness.models.batching import Batch, BatchRow, cost, plan, process, release_memory
-from harness.models.checkpoints import Dtype, LoadedBase, Quantization, load_base, locate
+from harness.models.checkpoints import LoadedBase, load_base, locate
 from harness.models.constrained import Grammar
 from harness.models.decoding import DecodedAnswer, Decoder, decode
 from harness.models.digests import config_digest, tokenizer_digest, weights_digest
 from harness.models.prompting import Renderer, encode, encode_example
 from harness.models.scoring import rate
-from harness.records import (
-    Completion,
-    Failure,
-    GenerationSettings,
-    Request,
-    Scored,
-    TokenLogprobs,
-)
-
-__all__ = ["NEAR_TIE", "AdapterPart", "HFModel"]
+from harness.records import Completion, Failure, GenerationSettings, Request, Scored, TokenLogprobs
 
 NEAR_TIE = 1e-3
 """Gap in logits under which fp32 answers are decoded again alone.
@@ -72,10 +64,12 @@ class HFModel:
         loaded: LoadedBase,
         weights: str,
         *,
-        adapters: Mapping[str, Sequence[AdapterPart]],
+        adapters: Mixtures,
         quantization: Quantization | None = None,
     ) -> None:
         """Use :meth:`load`."""
+        from transformers import GenerationConfig
+
         gpu = not loaded.device.startswith("cpu")
         self.tokenizer = loaded.tokenizer
         self.device = loaded.device
@@ -85,7 +79,9 @@ class HFModel:
         self.max_rows = _GPU_ROWS if gpu else _CPU_ROWS
         self.context_length = _context_length(loaded)
         self._stops = _stops(loaded)
-        _drop_sampling_defaults(loaded.model)
+        # Only the request's settings count: `generate` would use those that came with the model
+        # where the request sets nothing (Qwen's have a repetition penalty).
+        loaded.model.generation_config = GenerationConfig()
         self._base = {
             "weights": weights,
             "config": config_digest(loaded.model.config.to_dict(), list(self._stops)),
@@ -107,7 +103,7 @@ class HFModel:
         cls,
         model: str,
         *,
-        adapters: Mapping[str, Sequence[AdapterPart]] | None = None,
+        adapters: Mixtures | None = None,
         dtype: Dtype = "auto",
         quantization: Quantization | None = None,
         device: str = "auto",
@@ -179,11 +175,11 @@ class HFModel:
             )
             failure = self._too_long(row.length, len(row.ids), row.room)
             if failure is not None:
-                yield index, _failed(failure, len(row.ids))
+                yield index, Completion.failed(failure, len(row.ids))
             else:
                 groups.setdefault((request.adapter, request.settings), []).append(row)
-        for (adapter, settings), rows in groups.items():
-            yield from self._complete(adapter, settings, rows, requests, grammar)
+        for rows in groups.values():
+            yield from self._complete(rows, requests, grammar)
 
     def logprobs(self, requests: Sequence[Scored]) -> Iterator[tuple[int, TokenLogprobs]]:
         """Rate continuations token by token; see :class:`harness.records.TokenLogprobs`.
@@ -198,11 +194,10 @@ class HFModel:
         for index, request in enumerate(requests):
             before, after = encode_example(self.tokenizer, request.prompt, request.continuation)
             failure = self._too_long(len(before) + len(after), len(before), len(after))
-            if failure is not None:
-                yield index, TokenLogprobs(token_ids=(), logprobs=(), error=failure)
-                continue
             if not before or not after:
-                yield index, TokenLogprobs(token_ids=(), logprobs=(), error=_NOTHING)
+                failure = failure or _NOTHING
+            if failure is not None:
+                yield index, TokenLogprobs(error=failure)
                 continue
             if len(after) == 1:
                 first = shared.setdefault((request.adapter, tuple(before)), index)
@@ -218,21 +213,17 @@ class HFModel:
             ):
                 for i, row in enumerate(batch):
                     indices = [row.index, *(index for index, _ in others.get(row.index, ()))]
-                    failed = TokenLogprobs(token_ids=(), logprobs=(), error=_memory(row))
+                    failed = TokenLogprobs(error=_memory(row))
                     rated = ratings[i] if ratings is not None else [failed] * len(indices)
                     yield from zip(indices, rated, strict=True)
 
     def _complete(
-        self,
-        adapter: str | None,
-        settings: GenerationSettings,
-        rows: Sequence[BatchRow],
-        requests: Sequence[Request],
-        grammar: Grammar | None,
+        self, rows: Sequence[BatchRow], requests: Sequence[Request], grammar: Grammar | None
     ) -> Iterator[tuple[int, Completion]]:
+        """Answer rows whose requests share adapter and settings."""
+
         def work(batch: Batch) -> list[DecodedAnswer]:
-            seeds = [requests[row.index].seed for row in batch]
-            return self._decode(adapter, settings, batch, seeds, grammar)
+            return self._decode(batch, [requests[row.index] for row in batch], grammar)
 
         batches = plan(rows, self._fits)
         began = time.perf_counter()
@@ -240,29 +231,29 @@ class HFModel:
             seconds = (time.perf_counter() - began) / len(batch)
             for i, row in enumerate(batch):
                 if answers is None:
-                    yield row.index, _failed(_memory(row), len(row.ids), seconds)
+                    yield row.index, Completion.failed(_memory(row), len(row.ids), seconds)
                 else:
                     yield row.index, _completion(answers[i], len(row.ids), seconds)
             began = time.perf_counter()
 
     def _decode(
-        self,
-        adapter: str | None,
-        settings: GenerationSettings,
-        batch: Batch,
-        seeds: Sequence[int],
-        grammar: Grammar | None,
+        self, batch: Batch, requests: Sequence[Request], grammar: Grammar | None
     ) -> list[DecodedAnswer]:
-        with self._adapters.active(adapter) as net:
+        settings = requests[0].settings
+        with self._adapters.active(requests[0].adapter) as net:
             decoder = Decoder(
                 net, self.tokenizer, self._stops, self.device, watch=self.exact, grammar=grammar
             )
-            answers = decode(decoder, [row.ids for row in batch], settings, seeds)
+            answers = decode(
+                decoder, [row.ids for row in batch], settings, [r.seed for r in requests]
+            )
             if len(batch) == 1:
                 return answers
             return [
-                decode(decoder, [row.ids], settings, [seed])[0] if answer.gap < NEAR_TIE else answer
-                for row, seed, answer in zip(batch, seeds, answers, strict=True)
+                decode(decoder, [row.ids], settings, [request.seed])[0]
+                if answer.gap < NEAR_TIE
+                else answer
+                for row, request, answer in zip(batch, requests, answers, strict=True)
             ]
 
     def _grammar(self, schema: Mapping[str, Any]) -> Grammar:
@@ -316,19 +307,9 @@ def _memory(row: BatchRow) -> Failure:
     )
 
 
-def _failed(failure: Failure, prompt_tokens: int, seconds: float | None = None) -> Completion:
-    return Completion(
-        text=None,
-        finish_reason="error",
-        prompt_tokens=prompt_tokens,
-        seconds=seconds,
-        error=failure,
-    )
-
-
 def _completion(answer: DecodedAnswer, prompt_tokens: int, seconds: float) -> Completion:
     if answer.broken:
-        return _failed(_BROKEN, prompt_tokens, seconds)
+        return Completion.failed(_BROKEN, prompt_tokens, seconds)
     return Completion(
         text=answer.text,
         finish_reason="stop" if answer.stopped else "length",
@@ -347,16 +328,6 @@ def _context_length(loaded: LoadedBase) -> int | None:
     # Tokenizers without a limit say 10^30.
     known = [int(limit) for limit in limits if limit and limit < 10**9]
     return min(known, default=None)
-
-
-def _drop_sampling_defaults(model: Any) -> None:
-    """Drop the sampling settings that came with a model: only the request's settings count.
-
-    ``generate`` would use them where the request sets nothing (Qwen's have a repetition penalty).
-    """
-    from transformers import GenerationConfig
-
-    model.generation_config = GenerationConfig()
 
 
 def _stops(loaded: LoadedBase) -> tuple[int, ...]:

@@ -25,11 +25,7 @@ from harness.records import (
 
 PREFIX = "openai:"
 
-_FINISHES: dict[str, FinishReason] = {
-    "stop": "stop",
-    "length": "length",
-    "content_filter": "content_filter",
-}
+_FINISHES: dict[str, FinishReason] = {"length": "length", "content_filter": "content_filter"}
 _UNSUPPORTED = Failure(
     kind="unsupported",
     message="chat endpoints do not rate given texts; log-probabilities need the weights",
@@ -79,14 +75,11 @@ class EndpointModel:
     def logprobs(self, requests: Sequence[Scored]) -> Iterator[tuple[int, TokenLogprobs]]:
         """Yield a recorded failure each: the API rates only what the model itself wrote."""
         for index, _ in enumerate(requests):
-            yield index, TokenLogprobs(token_ids=(), logprobs=(), error=_UNSUPPORTED)
+            yield index, TokenLogprobs(error=_UNSUPPORTED)
 
 
 def open_endpoint(specs: Sequence[Any]) -> EndpointModel:
-    """Open the endpoint behind ``openai:MODEL`` for these subjects.
-
-    Args:
-        specs: Subjects of a suite that share model and endpoint.
+    """Open the endpoint behind ``openai:MODEL`` for subjects that share it.
 
     Raises:
         ModelError: A setting that an endpoint cannot honour.

@@ -77,11 +77,6 @@ def describe_data(path: str, samples: Sequence[Sample], file: Path | None) -> Da
     )
 
 
-def weight_digests(folder: Path) -> dict[str, str]:
-    """Return the SHA-256 of every safetensors file directly in ``folder``, by name."""
-    return {file.name: file_digest(file) for file in sorted(folder.glob("*.safetensors"))}
-
-
 def write(folder: Path, **fields: Any) -> Provenance:
     """Write ``provenance.json`` for the weights in ``folder`` as they are now.
 
@@ -90,7 +85,7 @@ def write(folder: Path, **fields: Any) -> Provenance:
     """
     made = Provenance(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
-        weights=weight_digests(folder),
+        weights={file.name: file_digest(file) for file in sorted(folder.glob("*.safetensors"))},
         packages=package_versions(),
         git=git_state(),
         hardware=hardware(),
@@ -123,14 +118,13 @@ def mismatches(
     rendering: str | None = None,
     training_data: Sequence[str] = (),
 ) -> list[str]:
-    """List, one line each, where an adapter and its use do not agree.
+    """List, one line each, where the adapter in ``folder`` and its use do not agree.
 
     Args:
         folder: The adapter's folder.
         base_weights_sha256: Digest of the base it is put on.
         rendering: Fingerprint of the renderer that it is used with.
-        training_data: ``file_sha256`` or ``content_sha256`` of the data that the suite names as
-            its training data.
+        training_data: ``file_sha256`` or ``content_sha256`` of the suite's training data.
 
     Raises:
         ModelError: The provenance file cannot be read.

@@ -227,9 +227,7 @@ def from_script(script: Script) -> ScriptedModel:
 
 
 _NO_RATINGS = TokenLogprobs(
-    token_ids=(),
-    logprobs=(),
-    error=Failure(kind="unsupported", message="this script has no log-probabilities"),
+    error=Failure(kind="unsupported", message="this script has no log-probabilities")
 )
 
 
@@ -250,7 +248,7 @@ def _completion(request: Request, output: Output) -> Completion:
     if isinstance(output, Completion):
         return output
     if isinstance(output, Failure):
-        return Completion(text=None, finish_reason="error", error=output)
+        return Completion.failed(output)
     words = output.split()
     over = len(words) > request.settings.max_new_tokens
     return Completion(

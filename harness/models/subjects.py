@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harness.config import SubjectSpec
-from harness.models.adapters import adapter_parts
+from harness.models.adapters import mixtures
 from harness.models.checkpoints import local_folder
 from harness.models.hf import HFModel
 from harness.models.prompting import Renderer
@@ -33,7 +33,7 @@ def open_model(specs: Sequence[SubjectSpec]) -> Model:
         return model
     return HFModel.load(
         first.model,
-        adapters=adapter_parts(specs),
+        adapters=mixtures(specs),
         dtype=first.dtype,
         quantization=first.quantization,
         revision=first.revision,
@@ -81,11 +81,7 @@ class OpenSubjects:
 
 
 def open_subjects(specs: Sequence[SubjectSpec]) -> OpenSubjects:
-    """Load the one model that these subjects share, with all their adapters.
-
-    Raises:
-        ModelError: It cannot be loaded, or an adapter does not fit it.
-    """
+    """Load the one model that these subjects share; see :func:`open_model`."""
     return OpenSubjects(open_model(specs), specs)
 
 

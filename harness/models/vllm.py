@@ -10,16 +10,10 @@ import importlib.util
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from harness.config import Dtype, Quantization
 from harness.errors import MissingPackage, ModelError
-from harness.models.adapters import AdapterPart, adapter_parts, read_config, read_shapes
-from harness.models.checkpoints import (
-    Dtype,
-    Quantization,
-    check_safetensors,
-    load_tokenizer,
-    locate,
-    pick_dtype,
-)
+from harness.models.adapters import Mixtures, mixtures, read_config, read_shapes
+from harness.models.checkpoints import check_safetensors, load_tokenizer, locate, pick_dtype
 from harness.models.digests import adapter_digest, config_digest, tokenizer_digest, weights_digest
 from harness.models.libraries import first_line
 from harness.models.prompting import Renderer, encode, encode_example
@@ -45,7 +39,7 @@ class VLLMModel:
         self,
         model: str,
         *,
-        adapters: Mapping[str, Sequence[AdapterPart]],
+        adapters: Mixtures,
         dtype: Dtype = "auto",
         quantization: Quantization | None = None,
         revision: str | None = None,
@@ -104,22 +98,10 @@ class VLLMModel:
             if failure is None:
                 fitting.append(index)
             else:
-                yield (
-                    index,
-                    Completion(
-                        text=None, finish_reason="error", prompt_tokens=len(ids), error=failure
-                    ),
-                )
-        for start in range(0, len(fitting), _SHARE):
-            share = fitting[start : start + _SHARE]
-            outputs = self._engine.generate(
-                [{"prompt_token_ids": prompts[i]} for i in share],
-                [_sampling(requests[i], self._stops) for i in share],
-                lora_request=[self._request_for(requests[i].adapter) for i in share],
-                use_tqdm=False,
-            )
-            for index, output in zip(share, outputs, strict=True):
-                yield index, _completion(output, len(prompts[index]))
+                yield index, Completion.failed(failure, len(ids))
+        settings = {index: _sampling(requests[index], self._stops) for index in fitting}
+        for index, output in self._generate(requests, prompts, settings):
+            yield index, _completion(output, len(prompts[index]))
 
     def logprobs(self, requests: Sequence[Scored]) -> Iterator[tuple[int, TokenLogprobs]]:
         """Rate continuations; vLLM gives no means and deviations over the vocabulary."""
@@ -133,20 +115,31 @@ class VLLMModel:
             if failure is None:
                 fitting.append(index)
             else:
-                yield index, TokenLogprobs(token_ids=(), logprobs=(), error=failure)
+                yield index, TokenLogprobs(error=failure)
         settings = SamplingParams(max_tokens=1, temperature=0.0, prompt_logprobs=1)
+        texts = [[*before, *after] for before, after in pairs]
+        for index, output in self._generate(requests, texts, dict.fromkeys(fitting, settings)):
+            yield index, _ratings(output, *pairs[index])
+
+    def _generate(
+        self,
+        requests: Sequence[Request] | Sequence[Scored],
+        prompts: Sequence[list[int]],
+        settings: Mapping[int, Any],
+    ) -> Iterator[tuple[int, Any]]:
+        """Yield vLLM's output for every index of ``settings``, a share at a time."""
+        fitting = list(settings)
         for start in range(0, len(fitting), _SHARE):
             share = fitting[start : start + _SHARE]
             outputs = self._engine.generate(
-                [{"prompt_token_ids": [*pairs[i][0], *pairs[i][1]]} for i in share],
-                settings,
+                [{"prompt_token_ids": prompts[i]} for i in share],
+                [settings[i] for i in share],
                 lora_request=[self._request_for(requests[i].adapter) for i in share],
                 use_tqdm=False,
             )
-            for index, output in zip(share, outputs, strict=True):
-                yield index, _ratings(output, *pairs[index])
+            yield from zip(share, outputs, strict=True)
 
-    def _find_adapters(self, adapters: Mapping[str, Sequence[AdapterPart]]) -> int:
+    def _find_adapters(self, adapters: Mixtures) -> int:
         """Check every adapter folder; return the greatest rank."""
         from vllm.lora.request import LoRARequest
 
@@ -183,7 +176,7 @@ def open_vllm(specs: Sequence[Any]) -> VLLMModel:
     first = specs[0]
     return VLLMModel(
         first.model.removeprefix(PREFIX),
-        adapters=adapter_parts(specs),
+        adapters=mixtures(specs),
         dtype=first.dtype,
         quantization=first.quantization,
         revision=first.revision,

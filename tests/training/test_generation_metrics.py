@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from harness.config import load_yaml
+from harness.config import AdapterSpec, load_yaml
 from harness.data.loading import load
 from harness.errors import ConfigError
-from harness.models.hf import AdapterPart, HFModel
+from harness.models.hf import HFModel
 from harness.records import GenerationSettings, JudgeItem, Request
 from harness.registry import judges
 from training import train
@@ -54,7 +54,7 @@ def test_metrics_are_those_of_the_suites_generation_and_judges(
     # The same adapter asked as a suite asks it gets the same mean.
     model = HFModel.load(
         config.model,
-        adapters={"tuned": [AdapterPart(str(tmp_path / "out"))]},
+        adapters={"tuned": [AdapterSpec(path=str(tmp_path / "out"))]},
         dtype="float32",
         device="cpu",
     )

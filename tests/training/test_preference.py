@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from harness.config import AdapterSpec
 from harness.errors import DataError, ModelError
-from harness.models.hf import AdapterPart, HFModel
+from harness.models.hf import HFModel
 from harness.models.prompting import Renderer, encode_example
 from harness.records import JudgeItem, Message, Sample, Scored
 from harness.registry import judges
@@ -59,7 +60,7 @@ def test_dpo_loss_falls_and_the_chosen_answer_gains(make_preferences: Make, tmp_
     assert losses[0] == pytest.approx(0.6931, abs=1e-3)  # ln 2: the untuned model prefers neither.
     assert losses[12] < losses[6] < losses[0]
     model = HFModel.load(
-        config.model, adapters={"tuned": [AdapterPart(str(tmp_path / "out"))]},
+        config.model, adapters={"tuned": [AdapterSpec(path=str(tmp_path / "out"))]},
         dtype="float32", device="cpu",
     )  # fmt: skip
     renderer = model.renderer(config.template)

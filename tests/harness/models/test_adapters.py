@@ -8,19 +8,20 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from harness.config import AdapterSpec
 from harness.errors import ModelError
-from harness.models.hf import AdapterPart, HFModel
+from harness.models.hf import HFModel
 from harness.records import GenerationSettings, Message, Request
 
 WEIGHTS = "adapter_model.safetensors"
 Tensors = dict[str, torch.Tensor]
 
 
-def load(base: Path, /, **adapters: Path | list[AdapterPart]) -> HFModel:
+def load(base: Path, /, **adapters: Path | list[AdapterSpec]) -> HFModel:
     return HFModel.load(
         str(base),
         adapters={
-            name: parts if isinstance(parts, list) else [AdapterPart(str(parts))]
+            name: parts if isinstance(parts, list) else [AdapterSpec(path=str(parts))]
             for name, parts in adapters.items()
         },
         dtype="float32",
@@ -91,8 +92,11 @@ def test_a_mixture_is_the_weighted_sum_of_the_updates(
     from transformers import AutoModelForCausalLM
 
     second = make_adapter(tiny_llama, tmp_path / "second", seed=2, r=4)
-    parts = [AdapterPart(str(tiny_adapter), 0.7), AdapterPart(str(second), 0.4)]
-    model = load(tiny_llama, mixed=parts, halved=[AdapterPart(str(tiny_adapter), 0.5)])
+    parts = [
+        AdapterSpec(path=str(tiny_adapter), weight=0.7),
+        AdapterSpec(path=str(second), weight=0.4),
+    ]
+    model = load(tiny_llama, mixed=parts, halved=[AdapterSpec(path=str(tiny_adapter), weight=0.5)])
 
     def by_hand(weighted: list[tuple[Path, float]]) -> torch.Tensor:
         base = AutoModelForCausalLM.from_pretrained(tiny_llama, dtype=torch.float32)

@@ -7,11 +7,12 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from harness.config import AdapterSpec
 from harness.errors import ModelError
 from harness.models import checkpoints
 from harness.models.checkpoints import count_parameters, locate, pick_dtype
 from harness.models.digests import cached_digest
-from harness.models.hf import AdapterPart, HFModel
+from harness.models.hf import HFModel
 from harness.records import GenerationSettings, Message, Request
 
 
@@ -86,7 +87,7 @@ def test_quantised_bases_with_an_adapter(
     plain = HFModel.load(str(tiny_llama), dtype="float32")
     model = HFModel.load(
         str(tiny_llama),
-        adapters={"tuned": [AdapterPart(str(tiny_adapter))]},
+        adapters={"tuned": [AdapterSpec(path=str(tiny_adapter))]},
         dtype="float32",
         quantization=bits,
     )

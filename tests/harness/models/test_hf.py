@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 import torch
 
+from harness.config import AdapterSpec
 from harness.models.batching import Batch
-from harness.models.hf import AdapterPart, HFModel
+from harness.models.hf import HFModel
 from harness.protocols import Model
 from harness.records import Completion, GenerationSettings, Message, Request, Scored
 
@@ -46,7 +47,9 @@ def answers(model: HFModel, asked: Sequence[Request]) -> list[Completion]:
 @pytest.fixture(scope="module")
 def model(tiny_llama: Path, tiny_adapter: Path) -> HFModel:
     return HFModel.load(
-        str(tiny_llama), adapters={"v1.0 tuned": [AdapterPart(str(tiny_adapter))]}, dtype="float32"
+        str(tiny_llama),
+        adapters={"v1.0 tuned": [AdapterSpec(path=str(tiny_adapter))]},
+        dtype="float32",
     )
 
 
@@ -84,7 +87,7 @@ def test_greedy_is_what_plain_generate_gives(model: HFModel, tiny_llama: Path) -
 def test_batches_and_order_do_not_matter_in_fp32(
     tiny_llama: Path, tiny_adapter: Path, adapter: str | None, settings: dict[str, Any]
 ) -> None:
-    adapters = {"v1.0 tuned": [AdapterPart(str(tiny_adapter))]}
+    adapters = {"v1.0 tuned": [AdapterSpec(path=str(tiny_adapter))]}
     alone, crowd = (
         HFModel.load(str(tiny_llama), adapters=adapters, dtype="float32") for _ in range(2)
     )
@@ -313,7 +316,9 @@ def test_scores_that_are_not_numbers_are_a_failure(
         tmp_path / "bad" / "adapter_model.safetensors",
     )
     model = HFModel.load(
-        str(tiny_llama), adapters={"bad": [AdapterPart(str(tmp_path / "bad"))]}, dtype="float32"
+        str(tiny_llama),
+        adapters={"bad": [AdapterSpec(path=str(tmp_path / "bad"))]},
+        dtype="float32",
     )
     found = answers(model, requests(model, "bad"))
     assert {answer.error.kind for answer in found if answer.error} == {"not_a_number"}
@@ -415,7 +420,9 @@ def test_fingerprint_follows_content_and_not_place(
     copy, adapter = tmp_path / "elsewhere", tmp_path / "other name"
     shutil.copytree(tiny_llama, copy)
     shutil.copytree(tiny_adapter, adapter)
-    same = HFModel.load(str(copy), adapters={"x": [AdapterPart(str(adapter))]}, dtype="float32")
+    same = HFModel.load(
+        str(copy), adapters={"x": [AdapterSpec(path=str(adapter))]}, dtype="float32"
+    )
     assert same.fingerprint() == model.fingerprint()
     assert same.fingerprint("x") == model.fingerprint("v1.0 tuned") != model.fingerprint()
     text = str(same.fingerprint("x"))
@@ -428,12 +435,14 @@ def test_fingerprint_follows_content_and_not_place(
         HFModel.load(str(tiny_llama), dtype="bfloat16").fingerprint(),
         HFModel.load(
             str(tiny_llama),
-            adapters={"x": [AdapterPart(str(tiny_adapter), 0.5)]},
+            adapters={"x": [AdapterSpec(path=str(tiny_adapter), weight=0.5)]},
             dtype="float32",
         ).fingerprint("x"),
         HFModel.load(
             str(tiny_llama),
-            adapters={"x": [AdapterPart(str(make_adapter(tiny_llama, tmp_path / "a2", seed=9)))]},
+            adapters={
+                "x": [AdapterSpec(path=str(make_adapter(tiny_llama, tmp_path / "a2", seed=9)))]
+            },
             dtype="float32",
         ).fingerprint("x"),
     ]

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.models.hf import AdapterPart, HFModel
+from harness.config import AdapterSpec
+from harness.models.hf import HFModel
 from harness.records import Completion, GenerationSettings, Message, Request
 
 pytestmark = pytest.mark.model
@@ -59,7 +60,9 @@ def test_fp32_answers_do_not_depend_on_batches(embedded_checkpoint: Path) -> Non
 def test_nor_do_an_adapters(
     embedded_checkpoint: Path, make_adapter: Callable[..., Path], tmp_path: Path
 ) -> None:
-    adapters = {"ft": [AdapterPart(str(make_adapter(embedded_checkpoint, tmp_path / "a", r=4)))]}
+    adapters = {
+        "ft": [AdapterSpec(path=str(make_adapter(embedded_checkpoint, tmp_path / "a", r=4)))]
+    }
     assert_exact(HFModel.load(str(embedded_checkpoint), adapters=adapters, dtype="float32"), "ft")
 
 

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from harness.config import AdapterSpec
 from harness.errors import MissingPackage, ModelError
 from harness.models import vllm as module
-from harness.models.hf import AdapterPart, HFModel
+from harness.models.hf import HFModel
 from harness.models.prompting import encode
 from harness.models.vllm import VLLMModel
 from harness.protocols import Model
@@ -63,7 +64,7 @@ def test_missing() -> None:
 @pytest.mark.usefixtures("fake")
 def test_answers(tiny_llama: Path, tiny_adapter: Path) -> None:
     model = VLLMModel(
-        str(tiny_llama), adapters={"ft": [AdapterPart(str(tiny_adapter))]}, dtype="bfloat16"
+        str(tiny_llama), adapters={"ft": [AdapterSpec(path=str(tiny_adapter))]}, dtype="bfloat16"
     )
     assert isinstance(model, Model)
     engine = FakeLLM.last
@@ -108,7 +109,9 @@ def model_example(model: VLLMModel) -> tuple[str, str]:
 @pytest.mark.usefixtures("fake")
 def test_what_it_cannot_do_is_said(tiny_llama: Path, tiny_adapter: Path) -> None:
     with pytest.raises(ModelError, match="does not mix"):
-        VLLMModel(str(tiny_llama), adapters={"a": [AdapterPart(str(tiny_adapter), 0.5)]})
+        VLLMModel(
+            str(tiny_llama), adapters={"a": [AdapterSpec(path=str(tiny_adapter), weight=0.5)]}
+        )
     with pytest.raises(ModelError, match="8bit"):
         VLLMModel(str(tiny_llama), adapters={}, quantization="8bit")
 
