@@ -21,9 +21,6 @@ MAX_PROMPT_CHARS = 200_000
 
 PROMPT_FIELDS = ("prompt", "question", "instruction", "Context", "query")
 REFERENCE_FIELDS = ("response", "reference", "answer", "output", "completion", "Response")
-CONTEXT_FIELDS = ("input",)
-ID_FIELDS = ("id",)
-MESSAGES_FIELDS = ("messages",)
 
 _MADE_ID = re.compile(r"[0-9a-f]{16}(?:-\d+)?")
 
@@ -147,14 +144,11 @@ def _sample(row: SourceRow, spec: DataSpec) -> tuple[Sample, bool]:
             used.add(name)
         return name
 
-    id_field = pick(spec.id, ID_FIELDS, "id")
-    messages_field = (
-        pick(spec.messages, MESSAGES_FIELDS, "messages") if spec.prompt is None else None
-    )
+    id_field = pick(spec.id, ("id",), "id")
+    messages_field = pick(spec.messages, ("messages",), "messages") if spec.prompt is None else None
     if messages_field is not None:
-        messages, reference = _conversation(
-            fields[messages_field], f"{row.where}: {messages_field}"
-        )
+        place = f"{row.where}: {messages_field}"
+        messages, reference = _conversation(fields[messages_field], place)
     else:
         messages, reference = _prompt(row, spec, pick), None
     reference_field = pick(spec.reference, REFERENCE_FIELDS, "reference")
@@ -193,7 +187,7 @@ def _prompt(
             f" this row has {', '.join(map(str, row.fields)) or 'no fields'}; name it with data.prompt"
         )
     text = _text(row.fields[prompt_field], f"{row.where}: {prompt_field}")
-    usual_context = CONTEXT_FIELDS if prompt_field == "instruction" else ()
+    usual_context = ("input",) if prompt_field == "instruction" else ()
     context_field = pick(spec.context, usual_context, "context")
     if context_field is not None and row.fields[context_field]:
         text += "\n\n" + _text(row.fields[context_field], f"{row.where}: {context_field}")

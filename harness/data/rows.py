@@ -21,9 +21,7 @@ class SourceRow(NamedTuple):
     fields: dict[str, Any]
 
 
-def read_rows(
-    path: str | Path, *, split: str = "train", revision: str | None = None
-) -> Iterator[SourceRow]:
+def read_rows(path: str | Path, *, split: str, revision: str | None) -> Iterator[SourceRow]:
     """Yield the rows of a JSONL, JSON, CSV, TSV or Parquet file, or of ``hub:owner/name``.
 
     Raises:
@@ -147,12 +145,9 @@ def _parquet_rows(path: Path) -> Iterator[SourceRow]:
     import pyarrow.parquet as pq
 
     try:
-        file = pq.ParquetFile(path)
-        number = 0
-        for batch in file.iter_batches():
-            for fields in batch.to_pylist():
-                number += 1
-                yield SourceRow(f"{path}: row {number}", fields)
+        rows = (row for batch in pq.ParquetFile(path).iter_batches() for row in batch.to_pylist())
+        for number, fields in enumerate(rows, 1):
+            yield SourceRow(f"{path}: row {number}", fields)
     except (pa.ArrowException, ValueError) as error:
         raise DataError(
             f"{path}: not a readable Parquet file: {str(error).splitlines()[0]}"

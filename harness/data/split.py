@@ -80,22 +80,19 @@ def split(
     clusters = cluster_rows(samples, embed=embed)
     groups = _groups(samples, clusters.of_row, strata(samples, by), seed)
     part_of = _assign(groups, wanted)
-    parts: dict[str, list[Sample]] = {part: [] for part in wanted}
+    rows_of: dict[str, list[int]] = {part: [] for part in wanted}
     by_stratum: dict[str, dict[str, int]] = defaultdict(lambda: dict.fromkeys(wanted, 0))
-    where = {row: part for group, part in zip(groups, part_of, strict=True) for row in group.rows}
-    for row, sample in enumerate(samples):
-        parts[where[row]].append(sample)
     for group, part in zip(groups, part_of, strict=True):
+        rows_of[part] += group.rows
         by_stratum[group.stratum][part] += len(group.rows)
-    empty = [part for part, rows in parts.items() if not rows]
-    if empty:
+    if empty := [part for part, rows in rows_of.items() if not rows]:
         raise DataError(
             f"{empty[0]} would get no row: {len(samples)} rows form only {len(groups)} clusters of"
             " near-duplicate prompts; choose other shares or get more data"
         )
     counts = Counter(part_of)
     return Partition(
-        parts,
+        {part: [samples[row] for row in sorted(rows)] for part, rows in rows_of.items()},
         {part: counts[part] for part in wanted},
         dict(sorted(by_stratum.items())),
         max(len(group.rows) for group in groups),
@@ -141,29 +138,20 @@ def _groups(
         rows_of[number].append(row)
     groups = []
     for rows in rows_of.values():
-        frequent = Counter(stratum_of[row] for row in rows)
+        frequent = Counter(sorted(stratum_of[row] for row in rows))
         # The content, not the row, decides the draw: ids may count the rows.
         content = sorted(digest(prompt_text(samples[row])) for row in rows)
-        groups.append(
-            _Group(
-                rows,
-                min(frequent, key=lambda stratum: (-frequent[stratum], stratum)),
-                digest([seed, "split", content]),
-            )
-        )
+        stratum = frequent.most_common(1)[0][0]  # the first by name of the most frequent
+        groups.append(_Group(rows, stratum, digest([seed, "split", content])))
     largest: dict[str, int] = defaultdict(int)
     for group in groups:
         largest[group.stratum] = max(largest[group.stratum], len(group.rows))
-    # Small clusters come last and even out the parts.
-    return sorted(
-        groups,
-        key=lambda group: (
-            -largest[group.stratum],
-            group.stratum,
-            -len(group.rows),
-            group.order,
-        ),
-    )
+
+    def place(group: _Group) -> tuple[int, str, int, str]:
+        # Small clusters come last and even out the parts.
+        return -largest[group.stratum], group.stratum, -len(group.rows), group.order
+
+    return sorted(groups, key=place)
 
 
 def _assign(groups: Sequence[_Group], wanted: Mapping[str, float]) -> list[str]:

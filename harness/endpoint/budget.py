@@ -37,10 +37,6 @@ def worst_case(call: ChatCall, extra_body: Mapping[str, Any] | None = None) -> T
     No tokenizer makes more tokens of a text than the text has bytes in UTF-8: Chinese, emoji, code
     and digits come near it, English stays far below. A schema is charged as part of the prompt, and
     so is every further field, such as a list of tools.
-
-    Args:
-        call: The request.
-        extra_body: The endpoint's further fields of every request.
     """
     sent = sum(_PER_MESSAGE + _size(message.content) for message in call.messages)
     if call.response_format is not None:
@@ -60,9 +56,6 @@ class Account:
     """What counts against the budget so far, over all calls of a client.
 
     That is what the server counted, and the worst case where it did not count.
-
-    Args:
-        settings: Prices and budget.
     """
 
     def __init__(self, settings: EndpointSettings) -> None:
@@ -107,9 +100,6 @@ class Account:
 
 class Reservations:
     """Reserves budget for the attempts of one event loop, first come, first served.
-
-    Args:
-        account: What was spent before; what is spent here is added to it.
 
     Attributes:
         held: Sum of the open reservations.

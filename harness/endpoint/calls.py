@@ -46,10 +46,7 @@ class _CallCost:
 class CallPool:
     """The calls of one ``EndpointClient.chat``, worked on by several workers.
 
-    Args:
-        state: What all calls to the endpoint share.
-        calls: What to ask.
-        results: Takes ``(index, result)`` of every finished call.
+    ``results`` takes ``(index, result)`` of every finished call.
     """
 
     def __init__(
@@ -80,7 +77,7 @@ class CallPool:
             timeout=httpx2.Timeout(limit, connect=min(limit, CONNECT_S)),
         ) as client:
             step = min(RAMP_STEP, RAMP / self.workers)
-            tasks = [asyncio.create_task(self.work(client, n * step)) for n in range(self.workers)]
+            tasks = [asyncio.create_task(self._work(client, n * step)) for n in range(self.workers)]
             try:
                 await asyncio.gather(*tasks)
             except BaseException:
@@ -91,39 +88,37 @@ class CallPool:
         if self.reservations.exhausted is not None:
             raise BudgetExceeded(self.state.account.shortage(self.reservations.exhausted))
 
-    async def work(self, client: Any, delay: float) -> None:
-        """Answer calls until none is left, or the budget is exhausted."""
+    async def _work(self, client: Any, delay: float) -> None:
         await asyncio.sleep(delay)
         for index, call in self.waiting:
-            result = await self.answer(client, call)
+            result = await self._answer(client, call)
             if result is None:
                 return
             self.state.usage.calls += 1
             self.results.put((index, result))
             self.state.breaker.record_result(result.error)
 
-    async def answer(self, client: Any, call: ChatCall) -> ChatResult | None:
+    async def _answer(self, client: Any, call: ChatCall) -> ChatResult | None:
         """Ask until there is an answer, a permanent failure or no attempt left.
 
-        Returns:
-            None if the budget does not cover the first attempt. If it covers no further one, the
-            failure of the last, with its cost.
+        None if the budget does not cover the first attempt; if it covers no further one, the
+        failure of the last, with its cost.
         """
         worst, cost = worst_case(call, self.settings.extra_body), _CallCost()
         result: ChatResult | None = None
         renamed = False
         while await self.reservations.reserve(worst):
             charged = Tokens()
-            fields = self.fields(call)
+            fields = self._fields(call)
             try:
-                await self.wait_for_gate()
+                await self._wait_for_gate()
                 # Until the cost is known: an attempt that is cancelled may be charged all the same.
                 charged = worst
-                outcome = await self.attempt(client, fields)
-                charged = self.record_usage(outcome, call, worst, cost)
+                outcome = await self._attempt(client, fields)
+                charged = self._record_usage(outcome, call, worst, cost)
             except asyncio.CancelledError:
                 if charged == worst:  # it was sent, so its cost belongs in the usage as well
-                    self.record_usage(Attempt(billable=True), call, worst, cost)
+                    self._record_usage(Attempt(billable=True), call, worst, cost)
                 raise
             finally:
                 self.reservations.settle(worst, charged)
@@ -132,20 +127,19 @@ class CallPool:
                 self.state.renames_max_tokens = renamed = True
                 continue
             cost.attempts += 1
-            result = self.result(outcome, cost)
+            result = self._result(outcome, cost)
             error = outcome.failure
             again = (
                 error is not None and error.transient and cost.attempts <= self.settings.max_retries
             )
             self.state.breaker.record_attempt(outcome, last=not again)
-            self.hold_back(outcome)
+            self._hold_back(outcome)
             if not again:
                 return result
-            await self.back_off(cost.attempts)
+            await self._back_off(cost.attempts)
         return result
 
-    async def attempt(self, client: Any, fields: dict[str, Any]) -> Attempt:
-        """Ask once; every failure becomes an outcome."""
+    async def _attempt(self, client: Any, fields: dict[str, Any]) -> Attempt:
         import httpx2
 
         started = time.monotonic()
@@ -163,8 +157,7 @@ class CallPool:
         outcome.seconds = time.monotonic() - started
         return outcome
 
-    def fields(self, call: ChatCall) -> dict[str, Any]:
-        """Build the body of the request."""
+    def _fields(self, call: ChatCall) -> dict[str, Any]:
         limit = "max_completion_tokens" if self.state.renames_max_tokens else "max_tokens"
         fields: dict[str, Any] = {
             "model": self.settings.model,
@@ -179,14 +172,12 @@ class CallPool:
             fields["response_format"] = dict(call.response_format)
         return {**fields, **self.settings.extra_body, **call.extra}
 
-    def record_usage(
+    def _record_usage(
         self, outcome: Attempt, call: ChatCall, worst: Tokens, cost: _CallCost
     ) -> Tokens:
-        """Add what an attempt used to the usage and to the sum of its call.
+        """Add what an attempt used to the usage and to its call; return what the budget is charged.
 
-        Returns:
-            What counts against the budget: if the server does not count, the cost is an estimate
-            and the budget is charged the worst case.
+        If the server does not count, the cost is an estimate and the charge the worst case.
         """
         usage = self.state.usage
         usage.attempts += 1
@@ -213,12 +204,8 @@ class CallPool:
         cost.seconds += outcome.seconds
         return charged
 
-    def result(self, outcome: Attempt, cost: _CallCost) -> ChatResult:
-        """Turn an attempt into a result, with the cost of all attempts before it.
-
-        Raises:
-            EndpointError: No call can succeed.
-        """
+    def _result(self, outcome: Attempt, cost: _CallCost) -> ChatResult:
+        """Turn an attempt into a result, with the cost of all attempts before it."""
         if outcome.failure is not None and outcome.fatal:
             raise EndpointError(outcome.failure.message)
         return ChatResult(
@@ -239,18 +226,14 @@ class CallPool:
             error=outcome.failure,
         )
 
-    async def wait_for_gate(self) -> None:
+    async def _wait_for_gate(self) -> None:
         """Wait until the server's last ``Retry-After`` has passed."""
         while (wait := self.state.open_at - time.monotonic()) > 0:
             # Spread the restart, so that the workers do not all send in the same millisecond.
             await asyncio.sleep(wait + self.state.jitter.uniform(0, min(1.0, 0.1 * wait)))
 
-    def hold_back(self, outcome: Attempt) -> None:
-        """Hold back every call for as long as the server asks for.
-
-        Raises:
-            EndpointError: It asks for a longer wait than ``max_wait_s``, which every call would meet.
-        """
+    def _hold_back(self, outcome: Attempt) -> None:
+        """Hold back every call for as long as the server asks for, up to ``max_wait_s``."""
         wait = outcome.retry_after
         if wait is None:
             return
@@ -262,9 +245,7 @@ class CallPool:
             )
         self.state.open_at = max(self.state.open_at, time.monotonic() + wait)
 
-    async def back_off(self, attempts: int) -> None:
+    async def _back_off(self, attempts: int) -> None:
         """Wait before the next attempt; the gate adds what the server asks for."""
-        ceiling = min(
-            self.settings.max_wait_s, self.settings.backoff_s * 2 ** min(attempts - 1, 30)
-        )
-        await asyncio.sleep(self.state.jitter.uniform(0, ceiling))
+        longest = self.settings.backoff_s * 2 ** min(attempts - 1, 30)
+        await asyncio.sleep(self.state.jitter.uniform(0, min(self.settings.max_wait_s, longest)))

@@ -22,17 +22,7 @@ _DONE = object()
 
 
 class EndpointClient:
-    """Sends calls to one endpoint.
-
-    Args:
-        settings: Where the endpoint is and how it is to be treated.
-
-    Attributes:
-        state: What all calls of this client share.
-
-    Raises:
-        EndpointError: The endpoint needs a key and none is set.
-    """
+    """Sends calls to one endpoint; raises EndpointError if it needs a key and none is set."""
 
     def __init__(self, settings: EndpointSettings) -> None:
         self.state = EndpointState(settings)

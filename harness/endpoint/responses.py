@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -55,12 +56,7 @@ class Attempt:
 
 
 def read_completion(response: Any, redact: Redact) -> Attempt:
-    """Read an HTTP 200 defensively: servers send HTML, half a JSON text, or no choice.
-
-    Args:
-        response: The HTTP response with its body read.
-        redact: Takes the key out.
-    """
+    """Read an HTTP 200 defensively: servers send HTML, half a JSON text, or no choice."""
     attempt = _read_body(response, redact)
     attempt.billable = attempt.accepted = True
     return attempt
@@ -122,20 +118,16 @@ def classify(error: Exception, settings: EndpointSettings, redact: Redact) -> At
     cause = error.__cause__ or error
     detail = f"{type(cause).__name__}: {_short(str(cause), redact)}"
     if isinstance(cause, httpx2.ConnectError | httpx2.ConnectTimeout):
-        attempt = _failed("connection", detail, True)
-        attempt.connected = False
-        return attempt
+        return _failed("connection", detail, True, connected=False)
     if isinstance(error, openai.APITimeoutError | TimeoutError):
-        attempt = _failed("timeout", f"no answer within {settings.timeout_s:g} s", transient=True)
-        attempt.billable = True
-        return attempt
+        message = f"no answer within {settings.timeout_s:g} s"
+        return _failed("timeout", message, True, billable=True)
     if isinstance(error, openai.APIStatusError):
         return _classify_status(error, settings, redact)
     if isinstance(error, openai.APIConnectionError):
         # The request was sent, and may have been worked on: servers bill broken-off answers too.
-        attempt = _failed("broken_off", f"the server broke off its answer: {detail}", True)
-        attempt.billable = True
-        return attempt
+        message = f"the server broke off its answer: {detail}"
+        return _failed("broken_off", message, True, billable=True)
     detail = f"{type(error).__name__}: {_short(str(error), redact)}"
     if isinstance(error, openai.APIError | ValueError) and not isinstance(error, UnicodeError):
         return _failed("bad_response", detail, True)
@@ -149,21 +141,20 @@ def _classify_status(error: Any, settings: EndpointSettings, redact: Redact) -> 
     code = str(body.get("code") or body.get("type") or "")
     at, key = settings.base_url, settings.api_key_env
     if status == 401:
-        return _fatal("unauthorized", f"{at} refused the key (401): check {key}: {detail}")
+        message = f"{at} refused the key (401): check {key}: {detail}"
+        return _failed("unauthorized", message, fatal=True)
     if status == 402 or code == "insufficient_quota":
-        return _fatal("quota", f"{at}: the account has no credit left ({status}): {detail}")
+        message = f"{at}: the account has no credit left ({status}): {detail}"
+        return _failed("quota", message, fatal=True)
     if status == 404:
-        return _fatal(
-            "not_found", f"{at} has no model {settings.model!r} or no chat there (404): {detail}"
-        )
+        message = f"{at} has no model {settings.model!r} or no chat there (404): {detail}"
+        return _failed("not_found", message, fatal=True)
     if status == 500 and _INVALID.match(detail):
         return _failed("bad_request", f"500: {detail}")
     if status in _TRANSIENT_4XX or status >= 500:
-        attempt = _failed(
-            "rate_limited" if status == 429 else f"http_{status}", f"{status}: {detail}", True
-        )
-        attempt.retry_after = retry_after(headers, time.time())
-        return attempt
+        kind = "rate_limited" if status == 429 else f"http_{status}"
+        wait = retry_after(headers, time.time())
+        return _failed(kind, f"{status}: {detail}", True, retry_after=wait)
     if status == 403:
         return _failed("forbidden", f"403: {detail}")
     if code == "content_filter":
@@ -171,46 +162,30 @@ def _classify_status(error: Any, settings: EndpointSettings, redact: Redact) -> 
     if code == "context_length_exceeded" or _CONTEXT.search(detail):
         return _failed("context_length", f"{status}: {detail}")
     if status in (400, 422):
-        attempt = _failed("bad_request", f"{status}: {detail}")
-        attempt.wants_rename = "max_completion_tokens" in detail
-        return attempt
+        renamed = "max_completion_tokens" in detail
+        return _failed("bad_request", f"{status}: {detail}", wants_rename=renamed)
     return _failed(f"http_{status}", f"{status}: {detail}")
 
 
 def retry_after(headers: Mapping[str, str], now: float) -> float | None:
     """Return the seconds that ``Retry-After`` (seconds or an HTTP date) or ``retry-after-ms`` asks for.
 
-    Args:
-        headers: Of the response, names in lower case or case-insensitive.
-        now: Seconds since the epoch.
-
-    Returns:
-        At least 0, or None if there is no such header or it cannot be read.
+    At least 0; None if there is no such header (names are in lower case) or it cannot be read.
+    ``now`` is in seconds since the epoch.
     """
     for name, scale in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
-        value = headers.get(name)
-        if value is None:
-            continue
-        try:
-            seconds = float(value) / scale
-        except ValueError:
-            continue
-        if 0 <= seconds < float("inf"):
-            return seconds
+        with suppress(ValueError):
+            seconds = float(headers.get(name, "")) / scale
+            if 0 <= seconds < float("inf"):
+                return seconds
     try:
         return max(0.0, parsedate_to_datetime(headers.get("retry-after", "")).timestamp() - now)
     except (ValueError, TypeError, OverflowError):
         return None
 
 
-def _failed(kind: str, message: str, transient: bool = False) -> Attempt:
-    return Attempt(failure=Failure(kind=kind, message=message, transient=transient))
-
-
-def _fatal(kind: str, message: str) -> Attempt:
-    attempt = _failed(kind, message)
-    attempt.fatal = True
-    return attempt
+def _failed(kind: str, message: str, transient: bool = False, **facts: Any) -> Attempt:
+    return Attempt(failure=Failure(kind=kind, message=message, transient=transient), **facts)
 
 
 def _short(text: str, redact: Redact) -> str:

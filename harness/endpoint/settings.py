@@ -26,6 +26,16 @@ from harness.util.secrets import first_fault, refuse_secrets
 OPENAI = "https://api.openai.com/v1"
 NO_KEY = "no-key"
 
+_REFUSED_FIELDS = {
+    ("max_tokens", "max_completion_tokens"): (
+        ", which the budget must know: use max_tokens of the judge"
+        " or generation.max_new_tokens of the subject"
+    ),
+    ("n", "best_of"): ": one answer is read, and all are billed",
+    ("model", "messages", "response_format", "stream"): ", which Jostle sets itself",
+}
+"""Fields that ``extra_body`` must not hold, and why."""
+
 
 class EndpointError(JostleError):
     """The endpoint as a whole refuses or cannot be reached; what was done before is kept."""
@@ -134,18 +144,10 @@ class EndpointSettings(_Settings):
     @classmethod
     def _not_ours(cls, value: dict[str, Any]) -> dict[str, Any]:
         refuse_secrets(value)
-        for name in ("max_tokens", "max_completion_tokens"):
-            if name in value:
-                raise ValueError(
-                    f"must not hold {name}, which the budget must know: use max_tokens of the judge"
-                    " or generation.max_new_tokens of the subject"
-                )
-        for name in ("n", "best_of"):
-            if name in value:
-                raise ValueError(f"must not hold {name}: one answer is read, and all are billed")
-        for name in ("model", "messages", "response_format", "stream"):
-            if name in value:
-                raise ValueError(f"must not hold {name}, which Jostle sets itself")
+        for names, reason in _REFUSED_FIELDS.items():
+            for name in names:
+                if name in value:
+                    raise ValueError(f"must not hold {name}{reason}")
         return value
 
     @property
@@ -221,7 +223,6 @@ class ChatResult:
         prompt_tokens: Of the last attempt, as the server counts them; None if it does not say.
         cost: Tokens, money and seconds of all attempts together, failed ones included.
         estimated: Whether the server left some of it uncounted, so that ``cost`` is an estimate.
-        attempts: How many attempts were made.
         accepted: Whether the server took the request as it was. A filter may refuse one before
             the rest of it is checked.
     """

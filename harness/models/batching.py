@@ -42,11 +42,8 @@ def plan(rows: Sequence[BatchRow], fits: Callable[[Sequence[BatchRow]], bool]) -
     """Cut rows into batches of similar length, longest first.
 
     Longest first because a batch that does not fit into memory then shows at once, and because the
-    time left is estimated from the slow ones.
-
-    Args:
-        rows: The rows of all batches.
-        fits: Whether rows may share a batch; one row alone always may.
+    time left is estimated from the slow ones. ``fits`` says whether rows may share a batch; one
+    row alone always may.
     """
     batches: list[Batch] = []
     for row in sorted(rows, key=lambda row: (-row.length, row.index)):
@@ -57,8 +54,7 @@ def plan(rows: Sequence[BatchRow], fits: Callable[[Sequence[BatchRow]], bool]) -
     return batches
 
 
-def halve(batch: Batch) -> list[Batch]:
-    """Split a batch of two or more rows in two."""
+def _halve(batch: Batch) -> list[Batch]:
     middle = (len(batch) + 1) // 2
     return [batch[:middle], batch[middle:]]
 
@@ -89,8 +85,8 @@ def process(
                 limit = cost(batch) // 2
                 waiting = deque(
                     part
-                    for big in [*halve(batch), *waiting]
-                    for part in (halve(big) if len(big) > 1 and cost(big) > limit else [big])
+                    for big in [*_halve(batch), *waiting]
+                    for part in (_halve(big) if len(big) > 1 and cost(big) > limit else [big])
                 )
                 continue
         yield batch, results

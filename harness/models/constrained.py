@@ -35,7 +35,7 @@ class Grammar:
                 "JSON from a local model needs llguidance: pip install llguidance"
             ) from error
         self._new = llguidance.LLMatcher
-        self._stops = list(stops)
+        self._stops = frozenset(stops)
         try:
             self._tokens = llguidance.hf.from_tokenizer(tokenizer, eos_token=list(stops))
             self._grammar = llguidance.LLMatcher.grammar_from_json_schema(
@@ -56,11 +56,10 @@ class Grammar:
 class Constraint:
     """Logits processor that forbids, row by row, what the grammar does not allow next."""
 
-    def __init__(self, matchers: Sequence[Any], width: int, stops: Sequence[int]) -> None:
+    def __init__(self, matchers: Sequence[Any], width: int, stops: frozenset[int]) -> None:
         self._matchers = matchers
-        self._width = width
-        self._stops = frozenset(stops)
-        self._read = 0
+        self._stops = stops
+        self._read = width
         self._ended = [False] * len(matchers)
 
     def __call__(self, input_ids: Any, scores: Any) -> Any:
@@ -68,12 +67,12 @@ class Constraint:
         import numpy as np
         import torch
 
-        for column in range(self._width + self._read, input_ids.shape[1]):
+        for column in range(self._read, input_ids.shape[1]):
             for row, token in enumerate(input_ids[:, column].tolist()):
                 self._ended[row] |= token in self._stops
                 if not self._ended[row]:
                     self._matchers[row].consume_token(token)
-            self._read += 1
+        self._read = input_ids.shape[1]
         scores = scores.clone()
         for row, matcher in enumerate(self._matchers):
             if self._ended[row]:

@@ -64,13 +64,9 @@ def decode(
     settings: GenerationSettings,
     seeds: Sequence[int],
 ) -> list[DecodedAnswer]:
-    """Continue every prompt by up to ``settings.max_new_tokens`` tokens.
+    """Continue every prompt (token ids, one list a row) by up to ``max_new_tokens`` tokens.
 
-    Args:
-        decoder: The model and how it ends an answer.
-        prompts: Token ids, one list a row.
-        settings: Shared by all rows.
-        seeds: One a row; without effect when greedy.
+    ``seeds``, one a row, have no effect when greedy.
     """
     import torch
     from transformers import GenerationConfig
@@ -113,7 +109,7 @@ class _Chooser:
         seeds: Sequence[int],
         pads: Sequence[int],
         watch: bool,
-        constraint: Constraint | None = None,
+        constraint: Constraint | None,
     ) -> None:
         import torch
 

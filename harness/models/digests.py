@@ -44,10 +44,9 @@ def tokenizer_digest(tokenizer: Any) -> str:
     backend = getattr(tokenizer, "backend_tokenizer", None)
     if backend is None:
         made_of: Any = {"vocabulary": tokenizer.get_vocab(), "class": type(tokenizer).__name__}
-    else:
-        made_of = json.loads(backend.to_str())
-        for state in ("padding", "truncation"):  # State of the last call, not of the tokenizer.
-            made_of.pop(state, None)
+    else:  # Padding and truncation are state of the last call, not of the tokenizer.
+        state = json.loads(backend.to_str())
+        made_of = {k: v for k, v in state.items() if k not in ("padding", "truncation")}
     specials = {key: str(value) for key, value in tokenizer.special_tokens_map.items()}
     return digest([made_of, specials])
 

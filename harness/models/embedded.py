@@ -70,9 +70,7 @@ def checkpoint(name: str = "smollm2-135m") -> Path:
 
     Safe against other processes (one converts, the others wait), against a crash half-way (only a
     complete folder gets the final name) and against damage (a file with another digest is remade).
-
-    Args:
-        name: The model's name, with or without ``embedded:``.
+    The name may begin with ``embedded:``.
 
     Raises:
         MissingPackage: The package with the weights is not installed.
@@ -178,11 +176,8 @@ def _convert(source: Path, spec: Embedded, folder: Path) -> None:
         model.generation_config.eos_token_id = tokenizer.convert_tokens_to_ids(list(spec.stops))
         model.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
-    _drop_call_notes(folder / "tokenizer_config.json")
-
-
-def _drop_call_notes(path: Path) -> None:
-    """Drop transformers' notes on how it was called: the same GGUF gives the same files."""
+    # Without transformers' notes on how it was called, the same GGUF gives the same files.
+    path = folder / "tokenizer_config.json"
     config = json.loads(path.read_text(encoding="utf-8"))
     for note in ("is_local", "local_files_only"):
         config.pop(note, None)

@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from harness.config import Dtype, Quantization
@@ -208,9 +209,8 @@ class HFModel:
             groups.setdefault(request.adapter, []).append(row)
         tokens = {index: [token for _, token in more] for index, more in others.items()}
         for adapter, rows in groups.items():
-            for batch, ratings in process(
-                plan(rows, self._fits_rated), self._rater(adapter, tokens)
-            ):
+            work = partial(self._rate, adapter, tokens)
+            for batch, ratings in process(plan(rows, self._fits_rated), work):
                 for i, row in enumerate(batch):
                     indices = [row.index, *(index for index, _ in others.get(row.index, ()))]
                     failed = TokenLogprobs(error=_memory(row))
@@ -221,13 +221,9 @@ class HFModel:
         self, rows: Sequence[BatchRow], requests: Sequence[Request], grammar: Grammar | None
     ) -> Iterator[tuple[int, Completion]]:
         """Answer rows whose requests share adapter and settings."""
-
-        def work(batch: Batch) -> list[DecodedAnswer]:
-            return self._decode(batch, [requests[row.index] for row in batch], grammar)
-
-        batches = plan(rows, self._fits)
+        work = partial(self._decode, requests, grammar)
         began = time.perf_counter()
-        for batch, answers in process(batches, work):
+        for batch, answers in process(plan(rows, self._fits), work):
             seconds = (time.perf_counter() - began) / len(batch)
             for i, row in enumerate(batch):
                 if answers is None:
@@ -237,23 +233,22 @@ class HFModel:
             began = time.perf_counter()
 
     def _decode(
-        self, batch: Batch, requests: Sequence[Request], grammar: Grammar | None
+        self, requests: Sequence[Request], grammar: Grammar | None, batch: Batch
     ) -> list[DecodedAnswer]:
-        settings = requests[0].settings
-        with self._adapters.active(requests[0].adapter) as net:
+        first = requests[batch[0].index]
+        seeds = [requests[row.index].seed for row in batch]
+        with self._adapters.active(first.adapter) as net:
             decoder = Decoder(
                 net, self.tokenizer, self._stops, self.device, watch=self.exact, grammar=grammar
             )
-            answers = decode(
-                decoder, [row.ids for row in batch], settings, [r.seed for r in requests]
-            )
+            answers = decode(decoder, [row.ids for row in batch], first.settings, seeds)
             if len(batch) == 1:
                 return answers
             return [
-                decode(decoder, [row.ids], settings, [request.seed])[0]
+                decode(decoder, [row.ids], first.settings, [seed])[0]
                 if answer.gap < NEAR_TIE
                 else answer
-                for row, request, answer in zip(batch, requests, answers, strict=True)
+                for row, seed, answer in zip(batch, seeds, answers, strict=True)
             ]
 
     def _grammar(self, schema: Mapping[str, Any]) -> Grammar:
@@ -263,14 +258,11 @@ class HFModel:
             self._grammars[key] = Grammar(self.tokenizer, schema, self._stops)
         return self._grammars[key]
 
-    def _rater(
-        self, adapter: str | None, others: Mapping[int, Sequence[int]]
-    ) -> Callable[[Batch], list[list[TokenLogprobs]]]:
-        def work(batch: Batch) -> list[list[TokenLogprobs]]:
-            with self._adapters.active(adapter) as net:
-                return rate(net, batch, self.tokenizer.pad_token_id, self.device, others)
-
-        return work
+    def _rate(
+        self, adapter: str | None, others: Mapping[int, Sequence[int]], batch: Batch
+    ) -> list[list[TokenLogprobs]]:
+        with self._adapters.active(adapter) as net:
+            return rate(net, batch, self.tokenizer.pad_token_id, self.device, others)
 
     def _fits(self, batch: Sequence[BatchRow]) -> bool:
         return len(batch) <= self.max_rows and cost(batch) <= self.token_budget

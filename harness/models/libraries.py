@@ -38,15 +38,7 @@ def has_bitsandbytes() -> bool:
 
 
 def require_bitsandbytes(what: str, otherwise: str = "") -> None:
-    """Stop where bitsandbytes is not installed.
-
-    Args:
-        what: The setting that needs it.
-        otherwise: What the user can do instead.
-
-    Raises:
-        MissingPackage: One line with the command.
-    """
+    """Raise MissingPackage for the setting ``what`` where bitsandbytes is not installed."""
     if not has_bitsandbytes():
         raise MissingPackage(
             f"{what} needs bitsandbytes: pip install 'bitsandbytes>=0.50'{otherwise}"

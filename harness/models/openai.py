@@ -51,11 +51,7 @@ class EndpointModel:
         return self.client.settings.durable
 
     def fingerprint(self, adapter: str | None = None) -> dict[str, str]:
-        """Return provider, model and declared revision.
-
-        Raises:
-            ModelError: An adapter is named; here there are none.
-        """
+        """Return provider, model and declared revision; raise ModelError for an adapter."""
         _refuse_adapter(adapter)
         return self.client.settings.fingerprint
 
@@ -114,12 +110,8 @@ def _refuse_adapter(adapter: str | None) -> None:
 def _call(request: Request) -> ChatCall:
     settings = request.settings
     sampled = settings.temperature > 0
-    extra: dict[str, Any] = {}
     # Not in OpenAI's API; vLLM and others accept them, and a server that does not says so.
-    if settings.top_k > 0:
-        extra["top_k"] = settings.top_k
-    if settings.repetition_penalty != 1.0:
-        extra["repetition_penalty"] = settings.repetition_penalty
+    given = settings.model_dump(include={"top_k", "repetition_penalty"}, exclude_defaults=True)
     return ChatCall(
         messages=request.messages or (Message(role="user", content=request.prompt),),
         max_tokens=settings.max_new_tokens,
@@ -127,7 +119,7 @@ def _call(request: Request) -> ChatCall:
         top_p=settings.top_p if settings.top_p < 1 else None,
         seed=request.seed % 2**31 if sampled else None,  # Servers differ; all take 31 bits.
         stop=settings.stop,
-        extra=extra,
+        extra=given,
     )
 
 

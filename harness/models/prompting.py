@@ -113,13 +113,9 @@ class Renderer:
 
     def neutralise(self, text: str) -> str:
         """Break up the texts of special tokens by a space after the first character."""
-        if self._specials is None:
-            return text
-        while True:
-            broken = self._specials.sub(lambda m: f"{m[0][0]} {m[0][1:]}", text)
-            if broken == text:
-                return text
-            text = broken
+        while self._specials is not None and self._specials.search(text):
+            text = self._specials.sub(lambda m: f"{m[0][0]} {m[0][1:]}", text)
+        return text
 
     @property
     def uses_chat_template(self) -> bool:
@@ -153,9 +149,7 @@ class Renderer:
     @cached_property
     def _chat_template(self) -> str | None:
         template = getattr(self.tokenizer, "chat_template", None)
-        if isinstance(template, dict):
-            template = template.get("default")
-        return template
+        return template.get("default") if isinstance(template, dict) else template
 
     @cached_property
     def _specials(self) -> re.Pattern[str] | None:

@@ -17,7 +17,7 @@ def rate(
     batch: Sequence[BatchRow],
     pad: int,
     device: str,
-    others: Mapping[int, Sequence[int]] | None = None,
+    others: Mapping[int, Sequence[int]],
 ) -> list[list[TokenLogprobs]]:
     """Return the log-probabilities of the last ``row.room`` tokens of every row, given those before.
 
@@ -33,7 +33,6 @@ def rate(
     """
     import torch
 
-    others = others or {}
     width = max(len(row.ids) for row in batch)
     positions = max(row.room for row in batch) + 1
     ids = torch.tensor([[pad] * (width - len(row.ids)) + row.ids for row in batch])

@@ -103,8 +103,7 @@ class ScriptedModel:
             outputs: A sequence is used up one by one; a mapping goes from the last user turn to
                 its answer; a function gets the request. Each gives a text, a whole completion, or
                 a failure.
-            fingerprint: Used instead of the weights' digests; by default the digest of
-                ``outputs`` where they are plain texts.
+            fingerprint: By default the digest of ``outputs`` where they are plain texts.
             durable: Whether answers are valid across runs.
             latency_s: Seconds that every answer takes.
             batch: Answers at a time.
@@ -148,12 +147,9 @@ class ScriptedModel:
                 )
             return self._queue.popleft()
         if isinstance(self._outputs, Mapping):
-            try:
-                return self._outputs[question(request)]
-            except KeyError:
-                raise ModelError(
-                    f"the script has no answer to {question(request)[:80]!r}"
-                ) from None
+            if (asked := question(request)) not in self._outputs:
+                raise ModelError(f"the script has no answer to {asked[:80]!r}")
+            return self._outputs[asked]
         assert callable(self._outputs)
         return self._outputs(request)
 

@@ -86,11 +86,7 @@ def open_subjects(specs: Sequence[SubjectSpec]) -> OpenSubjects:
 
 
 def check_local_folders(specs: Sequence[SubjectSpec]) -> None:
-    """Check that local models and adapters exist, before anything is spent on a suite.
-
-    Raises:
-        ModelError: One does not.
-    """
+    """Raise ModelError where a local model or adapter is missing, before anything is spent."""
     for spec in specs:
         if ":" not in spec.model:  # neither embedded:, openai: nor scripted:
             local_folder(spec.model)

@@ -261,11 +261,11 @@ def test_out_of_memory_halves_the_batch(
     expected = answers(model, requests(model))
     decode, tried = model._decode, []
 
-    def small_machine(adapter: Any, settings: Any, batch: Batch, *rest: Any) -> Any:
+    def small_machine(asked: Any, grammar: Any, batch: Batch) -> Any:
         tried.append(len(batch))
         if len(batch) > 2:
             raise error
-        return decode(adapter, settings, batch, *rest)
+        return decode(asked, grammar, batch)
 
     monkeypatch.setattr(model, "_decode", small_machine)
     assert answers(model, requests(model)) == expected
@@ -278,10 +278,10 @@ def test_a_request_that_never_fits_is_a_transient_failure(
 ) -> None:
     decode = model._decode
 
-    def small_machine(adapter: Any, settings: Any, batch: Batch, *rest: Any) -> Any:
+    def small_machine(asked: Any, grammar: Any, batch: Batch) -> Any:
         if any(row.index == 5 for row in batch):
             raise torch.OutOfMemoryError("CUDA out of memory")
-        return decode(adapter, settings, batch, *rest)
+        return decode(asked, grammar, batch)
 
     monkeypatch.setattr(model, "_decode", small_machine)
     found = answers(model, requests(model))
@@ -329,9 +329,9 @@ def test_scores_that_are_not_numbers_are_a_failure(
 def test_answers_come_batch_by_batch(model: HFModel, monkeypatch: pytest.MonkeyPatch) -> None:
     decode, calls = model._decode, []
 
-    def counting(adapter: Any, settings: Any, batch: Batch, *rest: Any) -> Any:
+    def counting(asked: Any, grammar: Any, batch: Batch) -> Any:
         calls.append(len(batch))
-        return decode(adapter, settings, batch, *rest)
+        return decode(asked, grammar, batch)
 
     monkeypatch.setattr(model, "_decode", counting)
     monkeypatch.setattr(model, "max_rows", 3)
