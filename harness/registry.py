@@ -45,11 +45,7 @@ class Registry(Generic[T]):
         self._shipped: set[str] = set()
 
     def register(self, name: str) -> Callable[[F], F]:
-        """Return a decorator that registers a class or function under the name that users write.
-
-        Raises:
-            PluginError: The name is taken by something else.
-        """
+        """Return a decorator that registers a class or function under the name that users write."""
         self._scan()
 
         def decorate(plugin: F) -> F:
@@ -64,11 +60,7 @@ class Registry(Generic[T]):
         return sorted(self._targets)
 
     def get(self, name: str) -> Callable[..., Any]:
-        """Return the class or function behind ``name``, imported now if it was lazy.
-
-        Raises:
-            PluginError: Unknown name, or its module cannot be imported.
-        """
+        """Return the class or function behind ``name``, imported now; raise PluginError if unknown."""
         self._scan()
         if name not in self._targets:
             raise PluginError(
@@ -181,11 +173,7 @@ model = models.register
 
 
 def load_plugin_file(path: Path) -> None:
-    """Import a user's Python file, so that its decorators register what it holds.
-
-    Raises:
-        PluginError: The file is missing or fails on import.
-    """
+    """Import a user's Python file, so that its decorators register what it holds."""
     path = path.resolve()
     name = f"jostle_plugin_{path.stem}_{digest(str(path))[:8]}"
     if name in sys.modules:

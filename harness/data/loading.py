@@ -40,13 +40,12 @@ def load(spec: DataSpec | str | Path) -> list[Sample]:
     copies: dict[str, int] = {}
     for row in read_rows(source, split=spec.split, revision=spec.revision):
         sample, given = _sample(row, spec)
-        if given:
-            if sample.id in seen:
-                raise DataError(
-                    f"{row.where}: duplicate id {sample.id!r} (first at {seen[sample.id]});"
-                    " make ids unique or leave them out"
-                )
-        elif sample.id in seen:
+        if given and sample.id in seen:
+            raise DataError(
+                f"{row.where}: duplicate id {sample.id!r} (first at {seen[sample.id]});"
+                " make ids unique or leave them out"
+            )
+        if sample.id in seen:
             copies[sample.id] = copies.get(sample.id, 1) + 1
             sample = sample.model_copy(update={"id": f"{sample.id}-{copies[sample.id]}"})
         seen[sample.id] = row.where

@@ -107,11 +107,7 @@ def default_field(samples: Sequence[Sample]) -> str:
 
 
 def strata(samples: Sequence[Sample], by: str | None) -> list[str]:
-    """Return the stratum of each row; see ``split``.
-
-    Raises:
-        DataError: A row lacks the field.
-    """
+    """Return the stratum of each row (see ``split``); raise DataError if one lacks the field."""
     if by is None:
         return ["all"] * len(samples)
     if by == LENGTH:

@@ -34,9 +34,7 @@ CONNECT_S = 10.0
 
 
 @dataclass
-class _CallCost:
-    """What a call has cost so far, all its attempts together."""
-
+class _CallCost:  # all attempts together
     attempts: int = 0
     tokens: Tokens = field(default_factory=Tokens)
     seconds: float = 0.0

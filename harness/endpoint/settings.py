@@ -168,11 +168,7 @@ class EndpointSettings(_Settings):
         return self.revision is not None
 
     def api_key(self) -> str:
-        """Return the key from the environment; a placeholder if none is set, for local servers.
-
-        Raises:
-            EndpointError: OpenAI's own address without a key.
-        """
+        """Return the key from the environment, or a placeholder, which OpenAI itself does not take."""
         key = os.environ.get(self.api_key_env, "").strip()
         if not key and self.base_url == OPENAI:
             raise EndpointError(
@@ -183,11 +179,7 @@ class EndpointSettings(_Settings):
 
 
 def endpoint_settings(options: Mapping[str, Any]) -> EndpointSettings:
-    """Validate options as a suite gives them.
-
-    Raises:
-        ValueError: One line that names the option, without its value.
-    """
+    """Validate a suite's options; raise ValueError with the name of a wrong one, not its value."""
     try:
         return EndpointSettings.model_validate(dict(options))
     except ValidationError as error:

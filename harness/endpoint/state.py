@@ -57,12 +57,7 @@ class CircuitBreaker:
             raise self._stop(outcome.failure)
 
     def record_result(self, error: Failure | None) -> None:
-        """Count a finished call.
-
-        Raises:
-            EndpointError: As many calls in a row as may be under way could not reach the endpoint,
-                were broken off, or were forbidden.
-        """
+        """Count a finished call; stop after as many failures of a kind as calls may be under way."""
         for kinds in self._in_a_row:
             same = error is not None and error.kind in kinds
             self._in_a_row[kinds] = self._in_a_row[kinds] + 1 if same else 0
@@ -85,9 +80,6 @@ class EndpointState:
         jitter: Draws the random part of waits.
         open_at: No attempt is made before this time of the monotonic clock.
         renames_max_tokens: Whether the server wants ``max_completion_tokens``.
-
-    Raises:
-        EndpointError: The endpoint needs a key and none is set.
     """
 
     def __init__(self, settings: EndpointSettings) -> None:

@@ -60,21 +60,13 @@ class Adapters:
             self._digests[name] = digest(sorted(pairs))
 
     def digest(self, name: str) -> str:
-        """Return the digest of an adapter's parts with their weights.
-
-        Raises:
-            ModelError: Not loaded.
-        """
+        """Return the digest of an adapter's parts with their weights."""
         self._require(name)
         return self._digests[name]
 
     @contextmanager
     def active(self, name: str | None) -> Iterator[Any]:
-        """Switch to one adapter, or to the base model (None); yield the model to call.
-
-        Raises:
-            ModelError: Not loaded.
-        """
+        """Switch to one adapter, or to the base model (None); yield the model to call."""
         if name is not None:
             self._require(name)
             self._peft.set_adapter(self._names[name], inference_mode=True)

@@ -88,11 +88,7 @@ def _fetch(name: str, revision: str | None, what: str) -> Path:
 
 
 def load_tokenizer(folder: Path, name: str) -> Any:
-    """Load the tokenizer of a folder; it pads on the left, with its padding token where it has one.
-
-    Raises:
-        ModelError: It cannot be loaded.
-    """
+    """Load the tokenizer of a folder; it pads on the left, with its padding token where it has one."""
     from transformers import AutoTokenizer
 
     try:
@@ -172,11 +168,7 @@ def load_base(
 
 
 def check_safetensors(folder: Path, pattern: str, what: str) -> None:
-    """Refuse a folder without safetensors weights.
-
-    Raises:
-        ModelError: There are none, or only pickles, which run code when they are loaded.
-    """
+    """Raise ModelError for a folder without safetensors; pickles run code when they are loaded."""
     if any(folder.glob(pattern)):
         return
     pickles = sorted(path.name for kind in _PICKLES for path in folder.glob(kind))
@@ -246,11 +238,7 @@ def count_parameters(folder: Path) -> int:
 
 
 def quantization_config(quantization: Quantization, dtype: str) -> Any:
-    """Make the settings of bitsandbytes: NF4 with double quantisation (as QLoRA), or LLM.int8().
-
-    Raises:
-        MissingPackage: bitsandbytes is not installed.
-    """
+    """Make the settings of bitsandbytes: NF4 with double quantisation (as QLoRA), or LLM.int8()."""
     import torch
     from transformers import BitsAndBytesConfig
 

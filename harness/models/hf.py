@@ -50,12 +50,10 @@ class HFModel:
     Attributes:
         tokenizer: Its tokenizer, padding on the left.
         context_length: Most tokens of prompt and answer together; None if the model names no limit.
-        device: Where it runs.
         dtype: Of its weights, by torch's name.
         token_budget: Most positions (prompt and answer, rows × longest) in one batch; may be set.
         max_rows: Most rows in one batch; may be set.
         warnings: Warnings for the report: adapters that change nothing.
-        durable: Answers are valid across runs.
     """
 
     durable = True
@@ -117,8 +115,7 @@ class HFModel:
 
         Args:
             model: ``embedded:NAME``, a folder, or a hub id ``owner/name``.
-            adapters: The parts of every adapter, by the name that requests give; several parts are
-                summed with their weights.
+            adapters: Several parts of one are summed with their weights.
             dtype: ``auto``: see :func:`harness.models.checkpoints.pick_dtype`.
             quantization: Load the base in 4 or 8 bits (bitsandbytes).
             device: ``auto``, ``cpu``, ``cuda:0``.
@@ -174,7 +171,7 @@ class HFModel:
             row = BatchRow(
                 index, encode(self.tokenizer, request.prompt), request.settings.max_new_tokens
             )
-            failure = self._too_long(row.length, len(row.ids), row.room)
+            failure = self._too_long(len(row.ids), row.room)
             if failure is not None:
                 yield index, Completion.failed(failure, len(row.ids))
             else:
@@ -194,7 +191,7 @@ class HFModel:
         others: dict[int, list[tuple[int, int]]] = {}
         for index, request in enumerate(requests):
             before, after = encode_example(self.tokenizer, request.prompt, request.continuation)
-            failure = self._too_long(len(before) + len(after), len(before), len(after))
+            failure = self._too_long(len(before), len(after))
             if not before or not after:
                 failure = failure or _NOTHING
             if failure is not None:
@@ -272,8 +269,8 @@ class HFModel:
         positions = len(batch) * (max(row.room for row in batch) + 1)
         return self._fits(batch) and positions * len(self.tokenizer) * 4 <= _SCORED_BYTES
 
-    def _too_long(self, length: int, prompt: int, answer: int) -> Failure | None:
-        if self.context_length is None or length <= self.context_length:
+    def _too_long(self, prompt: int, answer: int) -> Failure | None:
+        if self.context_length is None or prompt + answer <= self.context_length:
             return None
         return Failure(
             kind="context_length",

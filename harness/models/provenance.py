@@ -78,11 +78,7 @@ def describe_data(path: str, samples: Sequence[Sample], file: Path | None) -> Da
 
 
 def write(folder: Path, **fields: Any) -> Provenance:
-    """Write ``provenance.json`` for the weights in ``folder`` as they are now.
-
-    Raises:
-        StoreError: The folder cannot be written.
-    """
+    """Write ``provenance.json`` for the weights in ``folder`` as they are now."""
     made = Provenance(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         weights={file.name: file_digest(file) for file in sorted(folder.glob("*.safetensors"))},
@@ -96,11 +92,7 @@ def write(folder: Path, **fields: Any) -> Provenance:
 
 
 def read(folder: Path) -> Provenance | None:
-    """Read the provenance of an adapter folder; None where it has none (made by another tool).
-
-    Raises:
-        ModelError: The file exists but cannot be read.
-    """
+    """Read the provenance of an adapter folder; None where it has none (made by another tool)."""
     path = folder / FILE
     if not path.is_file():
         return None

@@ -38,7 +38,8 @@ def rate(
     ids = torch.tensor([[pad] * (width - len(row.ids)) + row.ids for row in batch])
     mask = torch.tensor([[0] * (width - len(row.ids)) + [1] * len(row.ids) for row in batch])
     # A model that cannot leave out the prompt's logits gives them all.
-    short = {"logits_to_keep": positions} if _can_skip(net) else {}
+    takes = inspect.signature(net.forward).parameters
+    short = {"logits_to_keep": positions} if "logits_to_keep" in takes else {}
     with torch.inference_mode():
         logits = net(
             input_ids=ids.to(device),
@@ -57,10 +58,6 @@ def rate(
             ]
             for i, row in enumerate(batch)
         ]
-
-
-def _can_skip(net: Any) -> bool:
-    return "logits_to_keep" in inspect.signature(net.forward).parameters
 
 
 def _row(logits: Any, targets: list[int]) -> TokenLogprobs:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import FunctionType, MethodType
@@ -27,24 +27,18 @@ Output = str | Completion | Failure
 Outputs = Callable[[Request], Output] | Mapping[str, Output] | Sequence[Output]
 
 
-class ScriptedFailure(BaseModel):
+class ScriptedFailure(Failure):
     """Requests that fail on purpose.
 
     Attributes:
         contains: Text that the prompt must contain; empty is every prompt.
         times: Failures in one process before it is answered; None is always.
-        kind: As in :class:`harness.records.Failure`.
-        message: Likewise.
-        transient: Likewise.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    contains: str = ""
-    times: int | None = Field(default=None, ge=1)
     kind: str = "scripted"
     message: str = "this failure is in the script"
-    transient: bool = False
+    contains: str = ""
+    times: int | None = Field(default=None, ge=1)
 
 
 class Script(BaseModel):
@@ -84,7 +78,6 @@ class ScriptedModel:
     Attributes:
         calls: Every request of ``complete``, in order of answering.
         scored: Every request of ``logprobs``.
-        durable: Answers are valid across runs.
     """
 
     def __init__(
@@ -169,15 +162,10 @@ def open_scripted(specs: Sequence[Any]) -> ScriptedModel:
         for part in spec.adapters:
             if not Path(part.path).expanduser().is_dir():
                 raise ModelError(f"adapter of {spec.name!r} {part.path}: no such folder")
-    return from_script(read_script(specs[0].model.removeprefix(PREFIX)))
+    return _follow(_read_script(specs[0].model.removeprefix(PREFIX)))
 
 
-def read_script(rest: str) -> Script:
-    """Read the script that follows ``scripted:``: ``echo``, or a JSON file.
-
-    Raises:
-        ModelError: No such file, or it is no script.
-    """
+def _read_script(rest: str) -> Script:
     if rest == "echo":
         return Script()
     path = Path(rest).expanduser()
@@ -195,21 +183,18 @@ def read_script(rest: str) -> Script:
         raise ModelError(f"{PREFIX}{rest}: {error}") from error
 
 
-def from_script(script: Script) -> ScriptedModel:
-    """Make a model that follows a script."""
-    counts: dict[tuple[str | None, int], int] = {}
+def _follow(script: Script) -> ScriptedModel:
+    counts: Counter[tuple[str | None, int]] = Counter()
 
     def answer(request: Request) -> Output:
         asked = question(request)
         active = script.adapters.get(request.adapter or "", script)
         for number, failure in enumerate(active.failures):
             key = (request.adapter, number)
-            spent = failure.times is not None and counts.get(key, 0) >= failure.times
+            spent = failure.times is not None and counts[key] >= failure.times
             if failure.contains in asked and not spent:
-                counts[key] = counts.get(key, 0) + 1
-                return Failure(
-                    kind=failure.kind, message=failure.message, transient=failure.transient
-                )
+                counts[key] += 1
+                return Failure(**failure.model_dump(exclude={"contains", "times"}))
         return active.answer(asked)
 
     # Speed and batch size decide no answer.

@@ -12,9 +12,6 @@ from harness.models.prompting import Renderer
 from harness.protocols import Closable, Model, TokenizesLocally, WarnsUsers
 from harness.registry import models
 
-_FOLDERS = ("embedded",)
-"""Prefixes of a model's name that stand for a folder of weights, not for a provider."""
-
 
 def open_model(specs: Sequence[SubjectSpec]) -> Model:
     """Load the one model that these subjects share, with all their adapters.
@@ -28,7 +25,7 @@ def open_model(specs: Sequence[SubjectSpec]) -> Model:
     """
     first = specs[0]
     prefix, colon, _ = first.model.partition(":")
-    if colon and prefix not in _FOLDERS:
+    if colon and prefix != "embedded":
         model: Model = models.get(prefix)(specs)
         return model
     return HFModel.load(

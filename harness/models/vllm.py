@@ -27,10 +27,7 @@ _SHARE = 512  # Requests at a time: the most that an interruption loses.
 class VLLMModel:
     """Implements :class:`harness.protocols.Model` over ``vllm.LLM``.
 
-    Attributes:
-        tokenizer: The model's.
-        context_length: Most tokens of prompt and answer together.
-        durable: Answers are valid across runs.
+    ``context_length`` is the most tokens of prompt and answer together.
     """
 
     durable = True

@@ -1,4 +1,7 @@
-"""Files written whole: a crash leaves the old one or the new one, never half of one."""
+"""Files written whole: a crash leaves the old one or the new one, never half of one.
+
+What the file system refuses becomes a StoreError of one line.
+"""
 
 from __future__ import annotations
 
@@ -23,32 +26,20 @@ _ADVICE = {
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """Replace a file's content, as UTF-8.
-
-    Raises:
-        StoreError: The file cannot be written.
-    """
+    """Replace a file's content, as UTF-8."""
     with replacing(path) as draft:
         draft.write_text(text, encoding="utf-8", newline="\n")
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write ``value`` as indented JSON; numbers that JSON has not (NaN, infinity) become null.
-
-    Raises:
-        StoreError: The file cannot be written.
-    """
+    """Write ``value`` as indented JSON; numbers that JSON has not (NaN, infinity) become null."""
     text = json.dumps(_finite(value), indent=2, ensure_ascii=False, allow_nan=False)
     write_atomically(path, text + "\n")
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yield a draft beside ``path``, which takes its place when the block ends without an error.
-
-    Raises:
-        StoreError: The file cannot be written.
-    """
+    """Yield a draft beside ``path``, which takes its place when the block ends without an error."""
     draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     with readable_os_errors(path, "be written"):
         try:
@@ -61,22 +52,14 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def make_folder(path: Path) -> None:
-    """Make a folder and those above it, unless they exist.
-
-    Raises:
-        StoreError: It cannot be made.
-    """
+    """Make a folder and those above it, unless they exist."""
     with readable_os_errors(path, "be made"):
         path.mkdir(parents=True, exist_ok=True)
 
 
 @contextmanager
 def readable_os_errors(path: Path, action: str) -> Iterator[None]:
-    """Turn an ``OSError`` within the block into :func:`file_error`.
-
-    Raises:
-        StoreError: No space, read-only, no permission, or any other fault of the file system.
-    """
+    """Turn an ``OSError`` within the block into :func:`file_error`."""
     try:
         yield
     except OSError as error:

@@ -15,11 +15,7 @@ _SECRET = frozenset(
 
 
 def refuse_secrets(value: Any) -> None:
-    """Refuse fields that hold a secret, however deeply nested.
-
-    Raises:
-        ValueError: There is one; the message names the field and not its value.
-    """
+    """Raise ValueError for a field that holds a secret, however deeply nested; name it alone."""
     if isinstance(value, dict):
         for key, inner in value.items():
             if "".join(filter(str.isalnum, str(key).lower())) in _SECRET:
