@@ -32,7 +32,7 @@ def run_lights(
     basis: VerdictBasis, audit: AuditCount, judges: Sequence[JudgeInfo]
 ) -> tuple[TrafficLight, ...]:
     """Return four lights for each compared subject, and two for the run."""
-    lights = []
+    by_subject = []
     for evidence in basis.lead:
         subject = evidence.subject
         answers = {
@@ -41,8 +41,8 @@ def run_lights(
             "Consistent?": consistent(basis, subject),
             "Safe?": safe(basis, subject),
         }
-        lights += [make_light(question, *answer, subject) for question, answer in answers.items()]
-    return (*lights, make_light("Leaked?", *leaked(audit, basis.scope.name)), judged(judges))
+        by_subject += [make_light(name, *answer, subject) for name, answer in answers.items()]
+    return (*by_subject, make_light("Leaked?", *leaked(audit, basis.scope.name)), judged(judges))
 
 
 def make_light(
