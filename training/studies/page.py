@@ -123,12 +123,12 @@ def _warnings(trainings: Sequence[StudyTraining]) -> list[tuple[str, tuple[str, 
 def _suite(root: Path, suite: StudySuite) -> dict[str, Any]:
     """Return one suite's part of the page; a table is ``open`` where it needs no click."""
     tables = []
-    for measure in suite.measures:
+    # Measures of the headline come first; sorting keeps the order of the others.
+    for measure in sorted(suite.measures, key=lambda measure: not measure.headline):
         levels = [row for row in suite.levels if row.measure == measure.label]
         pairs = [row for row in suite.pairs if row.measure == measure.label]
         if levels:
             opened = measure.headline or measure.judge in OPEN
             tables.append({"measure": measure, "levels": levels, "pairs": pairs, "open": opened})
-    tables.sort(key=lambda table: not table["measure"].headline)
     link = os.path.relpath(Path(suite.run) / "report.html", root)
     return {"suite": suite, "tables": tables, "link": link}
