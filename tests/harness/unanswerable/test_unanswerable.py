@@ -194,19 +194,6 @@ def test_no_words_of_danger_are_seen(text: str) -> None:
     assert danger_sign(text) is None
 
 
-def test_a_list_of_ones_own(tmp_path: Path) -> None:
-    own = tmp_path / "signs.txt"
-    own.write_text("# comment\nblue moon*\n")
-    assert danger_sign("Once in a Blue  Moons", str(own)) == "blue moons"
-    assert danger_sign(DANGERS[0], str(own)) is None
-    empty = tmp_path / "empty.txt"
-    empty.write_text("# nothing\n")
-    with pytest.raises(DataError, match="holds no sign"):
-        danger_sign("x", str(empty))
-    with pytest.raises(DataError, match="cannot be read"):
-        danger_sign("x", str(tmp_path / "none.txt"))
-
-
 def test_the_domain_chooses_the_questions() -> None:
     code = plant(many(TASKS, 20), PlantingOptions(seed=0, rate=1.0)).samples
     prose = plant(many(BLAND, 20), PlantingOptions(seed=0, rate=1.0)).samples
