@@ -26,7 +26,7 @@ class GenerationScorer:
         renderer: Renderer of the prompts; its tokenizer encodes them.
         samples: The validation rows to draw from.
         settings: Number of prompts and length of the answers.
-        seed: Seed of the draw.
+        seed: Of the draw.
     """
 
     def __init__(

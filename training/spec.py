@@ -20,8 +20,6 @@ class TrainingSpec:
     """Everything that decides a training.
 
     Attributes:
-        config: The training config.
-        data: Its rows.
         folder: Folder of the base weights.
         base: Name, revision and ``weights_sha256`` of the base model.
     """

@@ -7,7 +7,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.config import Suite
 from harness.data.loading import load
 from harness.models.checkpoints import count_parameters
 from harness.util.formatting import duration
@@ -60,23 +59,22 @@ class StudyPlan:
 
     def lines(self) -> list[str]:
         """Return the plan as text, one line an item and one for the sum."""
-        lines = [
-            f"{cost.name}: {cost.steps} steps, {cost.tokens:,} tokens, about"
-            f" {duration(cost.seconds)}"
-            for cost in self.trainings
-        ]
-        lines += [
-            f"suite {cost.name}: {cost.subjects} subjects, up to {cost.answers:,} answers and"
-            f" {cost.tokens:,} new tokens"
-            for cost in self.suites
-        ]
         seconds = sum(cost.seconds for cost in self.trainings)
-        lines.append(
+        return [
+            *(
+                f"{cost.name}: {cost.steps} steps, {cost.tokens:,} tokens, about"
+                f" {duration(cost.seconds)}"
+                for cost in self.trainings
+            ),
+            *(
+                f"suite {cost.name}: {cost.subjects} subjects, up to {cost.answers:,} answers and"
+                f" {cost.tokens:,} new tokens"
+                for cost in self.suites
+            ),
             f"in all {len(self.trainings)} trainings, {sum(c.tokens for c in self.trainings):,}"
             f" tokens, about {duration(seconds)} of training one after the other on this machine;"
-            f" {sum(c.answers for c in self.suites):,} answers at most"
-        )
-        return lines
+            f" {sum(c.answers for c in self.suites):,} answers at most",
+        ]
 
 
 def plan(cells: Sequence[StudyCell], groups: Sequence[SuiteGroup]) -> StudyPlan:
@@ -145,7 +143,7 @@ def _training(name: str, config: TrainingConfig, speed: float) -> TrainingCost:
 
 
 def _suite(group: SuiteGroup) -> SuiteCost:
-    suite: Suite = group.suite
+    suite = group.suite
     prompts = len(load(suite.data))
     if suite.data.limit is not None:
         prompts = min(prompts, suite.data.limit)

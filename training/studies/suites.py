@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.config import AdapterSpec, DataSpec, Suite, load_suite
+from harness.config import AdapterSpec, Suite, load_suite
 from harness.util.digest import canonical_json
 from harness.util.resources import shipped
 from training.studies.config import StudyCell, slug
@@ -86,19 +86,13 @@ def _suite(name: str, cells: Sequence[StudyCell]) -> Suite:
         else:
             fields |= {"adapters": (AdapterSpec(path=output),)}
         subjects.append(base.model_copy(update=fields))
+    data = {canonical_json(c.config.train_data.model_dump()): c.config.train_data for c in cells}
     return given.model_copy(
         update={
             "suite": given.suite.model_copy(update={"name": slug(name)}),
             "subjects": tuple(subjects),
             "baseline": BASE,
-            "training_data": _training_data(cells),
+            # A leak into any of them affects the comparison.
+            "training_data": tuple(data.values()),
         }
     )
-
-
-def _training_data(cells: Sequence[StudyCell]) -> tuple[DataSpec, ...]:
-    """Return every data set that a training learned from: a leak into one affects the comparison."""
-    distinct = {
-        canonical_json(c.config.train_data.model_dump()): c.config.train_data for c in cells
-    }
-    return tuple(distinct.values())
