@@ -9,11 +9,12 @@ from dataclasses import dataclass
 
 from harness.data.loading import load
 from harness.models.checkpoints import count_parameters
+from harness.records import Sample
 from harness.util.formatting import duration
 from training.config import TrainingConfig
 from training.data import load_data
 from training.loading import base_folder, renderer_of
-from training.masking import encode_samples
+from training.masking import EncodingCounts, encode_samples
 from training.studies.config import StudyCell
 from training.studies.suites import SuiteGroup
 
@@ -27,7 +28,6 @@ class TrainingCost:
     """Cost of one training.
 
     Attributes:
-        steps: Optimizer steps.
         tokens: Tokens that go through the model for training, padding left out.
         evaluation_tokens: Tokens for all evaluations together.
         seconds: An estimate from this machine's speed in matrix products.
@@ -127,16 +127,17 @@ def matmul_speed() -> float:
 def _training(name: str, config: TrainingConfig, speed: float) -> TrainingCost:
     data = load_data(config)
     renderer = renderer_of(config)
-    _, counts = encode_samples(data.train, renderer, config.max_length, config.assistant_turns)
+
+    def encoded(samples: Sequence[Sample]) -> EncodingCounts:
+        return encode_samples(samples, renderer, config.max_length, config.assistant_turns)[1]
+
+    counts = encoded(data.train)
     steps = steps_of(config, counts.rows)
     batch = config.per_device_train_batch_size * config.gradient_accumulation_steps
     tokens = round(steps * batch * counts.tokens / counts.rows)
     evaluated = 0
     if data.validation:
-        _, held_out = encode_samples(
-            data.validation, renderer, config.max_length, config.assistant_turns
-        )
-        evaluated = held_out.tokens * evaluations_of(config, steps)
+        evaluated = encoded(data.validation).tokens * evaluations_of(config, steps)
     parameters = count_parameters(base_folder(config))
     seconds = (_FLOPS[config.method] * tokens + 2.0 * evaluated) * parameters / speed
     return TrainingCost(name, steps, tokens, evaluated, seconds)

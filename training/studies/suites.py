@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -67,16 +67,17 @@ def _names(firsts: Sequence[StudyCell]) -> list[str]:
 def _suite(name: str, cells: Sequence[StudyCell]) -> Suite:
     first = cells[0]
     given = load_suite(shipped(Path(str(first.suite)), "suites"), first.suite_overrides)
-    pattern = given.subjects[0]
-    shared: Mapping[str, Any] = {
-        "model": first.config.model,
-        "revision": first.config.revision,
-        "template": first.config.template,
-        "system_prompt": first.config.system_prompt,
-        "adapters": (),
-        "quantization": None,
-    }
-    base = pattern.model_copy(update={**shared, "name": BASE})
+    base = given.subjects[0].model_copy(
+        update={
+            "name": BASE,
+            "model": first.config.model,
+            "revision": first.config.revision,
+            "template": first.config.template,
+            "system_prompt": first.config.system_prompt,
+            "adapters": (),
+            "quantization": None,
+        }
+    )
     subjects = [base]
     for cell in cells:
         output = str(Path(cell.config.output_dir).expanduser())
