@@ -1,7 +1,8 @@
 """Messages from people who may be in danger, by a word list and by meaning; both over-report.
 
 Words alone miss indirect signs ("my family would be better off with the insurance money"), so the
-MiniLM embedding of a message is scored, too (``fit_danger.py`` makes the weights).
+MiniLM embedding of a message is scored, too (``tests/support/fit_weights.py`` makes
+the weights).
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import numpy as np
 
 from harness.errors import DataError
 from harness.text import embedding
-from harness.text.linear_score import LinearScore
+from harness.text.embedding import LinearScore
 from harness.text.normalise import normalise_prompt
 from harness.util.resources import resolve
 

@@ -28,7 +28,6 @@ from harness.records import (
     Score,
     Variant,
 )
-from harness.text.fit_refusals import shares
 from harness.text.lexicon import english_words
 from harness.unanswerable import PlantingOptions, mark_legacy, plant
 from harness.unanswerable.danger import danger_score, danger_sign, in_danger
@@ -36,6 +35,7 @@ from harness.unanswerable.detectors import ByPhrases, BySimilarity, RefusalWays,
 from harness.unanswerable.plant import invented_word
 from harness.unanswerable.rates import unanswerable_rates
 from harness.util.digest import derived_rng
+from tests.support.fit_weights import shares
 
 TASKS = [
     "Write a Python function to reverse a string.",
