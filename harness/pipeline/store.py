@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -11,10 +11,18 @@ from typing import Any, Self, TypeVar
 from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
-from harness.analysis.summary_schema import Summary
+from harness.analysis import RunRecords, Summary
 from harness.errors import StoreError
 from harness.pipeline.stage_file import StageFile
-from harness.records import SCHEMA_VERSION, Manifest, StageRecord
+from harness.records import (
+    SCHEMA_VERSION,
+    Generation,
+    Manifest,
+    Sample,
+    Score,
+    StageRecord,
+    Variant,
+)
 from harness.util.files import make_folder, readable_os_errors, write_atomically
 
 R = TypeVar("R", bound=StageRecord)
@@ -120,6 +128,17 @@ class Run:
     def read(self, kind: type[R]) -> Iterator[R]:
         """Yield all records of a kind, each key once."""
         yield from self.file(kind).read()
+
+    def records(self, subjects: Sequence[str], baseline: str) -> RunRecords:
+        """Return what is analysed, read into memory."""
+        return RunRecords(
+            samples=list(self.read(Sample)),
+            variants=list(self.read(Variant)),
+            generations=list(self.read(Generation)),
+            scores=list(self.read(Score)),
+            subjects=subjects,
+            baseline=baseline,
+        )
 
     def summary(self) -> Summary:
         """Return every figure of the report.

@@ -19,7 +19,7 @@ from harness.pipeline.assemble import NamedJudge
 from harness.pipeline.judge_ledger import manifest_entries
 from harness.pipeline.session import StageReport
 from harness.pipeline.stage import Stage, StageContext
-from harness.records import Generation, Probe, Sample, Score, Variant, role_of_name
+from harness.records import Probe, role_of_name
 from harness.unanswerable.detectors import RefusalWays, refusal_detectors
 from harness.unanswerable.rates import unanswerable_rates
 
@@ -28,14 +28,7 @@ def analyse(context: StageContext, report: StageReport) -> None:
     """Estimate everything that the report shows, and write ``summary.json``."""
     session, run, suite = context.session, context.session.run, context.session.suite
     session.update(judges=manifest_entries(session, context.parts.judges))
-    records = RunRecords(
-        samples=list(run.read(Sample)),
-        variants=list(run.read(Variant)),
-        generations=list(run.read(Generation)),
-        scores=list(run.read(Score)),
-        subjects=[subject.name for subject in suite.subjects],
-        baseline=suite.baseline_name,
-    )
+    records = run.records([subject.name for subject in suite.subjects], suite.baseline_name)
     settings = AnalysisSettings(
         BootstrapSettings(suite.suite.seed, suite.suite.resamples),
         deterministic=_deterministic(suite),
