@@ -10,7 +10,7 @@ from harness.errors import PluginError
 from harness.judging.calibration import calibrate
 from harness.judging.calibration_records import Agreement, Calibration, read
 from harness.judging.derived import OVERALL
-from harness.judging.labels import AUTHOR, Split, read_labels
+from harness.judging.labels import AUTHOR, read_labels
 from harness.protocols import JudgeTraits, LearnedFrom
 from harness.records import Dimension, JudgeItem, Judgement
 from harness.stats.agreement import Coefficient
@@ -44,14 +44,11 @@ def find(name: str) -> Path:
     Raises:
         PluginError: There is none.
     """
-    if _is_path(name):
-        path = resolve(name)
+    for path in (save_path(name), SHIPPED / f"{name}{SUFFIX}"):
         if path.is_file():
             return path
+    if _is_path(name):
         raise PluginError(f"fitted judge {name}: no such file")
-    for folder in (fitted_folder(), SHIPPED):
-        if (folder / f"{name}{SUFFIX}").is_file():
-            return folder / f"{name}{SUFFIX}"
     raise PluginError(
         f"no fitted judge named {name!r}.{did_you_mean(name, names())}"
         f" jostle calibrate LABELS --fit {name} makes one"
@@ -99,16 +96,16 @@ class Fitted:
         self.model = FittedModel.load(path)
         self._embed = embed
         self._stored = beside(path)
-        known = [dimension.name for dimension in self.model.card.dimensions]
+        card = self.model.card
+        known = [dimension.name for dimension in card.dimensions]
         for name in dimensions or ():
             if name not in known:
                 raise ValueError(f"{model!r} has no dimension {name!r}.{did_you_mean(name, known)}")
         self._columns = [known.index(name) for name in dimensions or known]
         self.traits = JudgeTraits(
-            learned=True,
-            learned_from=LearnedFrom(self.model.card.labels_digest, self.model.card.split),
+            learned=True, learned_from=LearnedFrom(card.labels_digest, card.split)
         )
-        self._whole = f"{self.model.card.name} ({self.model.digest[:16]})"
+        self._whole = f"{card.name} ({self.model.digest[:16]})"
         # The mean of some dimensions is another measure than the mean of all.
         part = (
             "" if len(self._columns) == len(known) else f", {', '.join(sorted(dimensions or ()))}"
@@ -120,9 +117,9 @@ class Fitted:
                 low=fitted.low,
                 high=fitted.high,
                 description=f"Learned from {fitted.items} labels"
-                + (" of its authors" if self.model.card.authors_only else ""),
+                + (" of its authors" if card.authors_only else ""),
             )
-            for fitted in (self.model.card.dimensions[index] for index in self._columns)
+            for fitted in (card.dimensions[index] for index in self._columns)
         )
 
     @property
@@ -199,31 +196,27 @@ def fit_labels(
 ) -> tuple[Path, FittedModel, Calibration | None]:
     """Fit a judge, save it, and check it on what was held out (``jostle calibrate --fit``).
 
-    Fitted is on the split ``fit`` and checked on ``check``; where the file has no splits, all is
-    fitted on and only the cross-validated agreement is known.
+    It is fitted on the split ``fit`` and checked on ``check``; where the file has no splits, all is
+    fitted on and only the cross-validated agreement is known. The calibration is saved beside it.
 
     Args:
         source: The labels' file.
-        name: A plain name, or a path that ends in ``.safetensors``. The calibration is saved beside
-            the judge.
+        name: A plain name, or a path that ends in ``.safetensors``.
         embed: Texts to unit vectors; the process-wide MiniLM by default.
 
     Returns:
-        The judge's file, the model, and its calibration where there was something to check on;
-        without, the judge's cross-validation is in ``Fitted.calibrations``.
+        The judge's file, the model, and its calibration where there was something to check on.
 
     Raises:
         DataError: Labels that cannot be read or fitted.
     """
     labels = read_labels(source)
-    split: Split | None = "fit" if labels.part("fit").items else None
+    fitted_on, held_out = labels.part("fit"), labels.part("check")
     path = save_path(name)
-    model = fit(labels.part(split), path.stem, embed)
+    model = fit(fitted_on if fitted_on.items else labels, path.stem, embed)
     model.save(path)
-    held_out = labels.part("check")
-    if split is None or not held_out.items:
+    if not fitted_on.items or not held_out.items:
         return path, model, None
-    judge = Fitted(str(path.resolve()), embed=embed)
-    calibration = calibrate(judge, held_out, name="fitted")
+    calibration = calibrate(Fitted(str(path.resolve()), embed=embed), held_out, name="fitted")
     write_atomically(beside(path), calibration.model_dump_json(indent=1) + "\n")
     return path, model, calibration

@@ -45,7 +45,7 @@ def calibrate(
         judge: The judge to check.
         labels: The items to grade.
         name: The judge's registered name.
-        code: Digest of a foreign plug-in's code.
+        code: As for ``Calibration``.
         grade: Grades in the judge's stead (with a cache, a meter or a progress bar).
 
     Raises:
@@ -70,7 +70,7 @@ def calibrate(
         split=labels.split,
         annotators=tuple(labels.annotators),
         items=len(labels.items),
-        label_count=labels.count,
+        label_count=len(labels.rows),
         outcomes=dict(grading.outcomes),
         dimensions=agreements,
         preferences=pairs,
@@ -153,9 +153,7 @@ def _agreement(
         accuracy=estimate(lambda a, b: accuracy(a, b, steps), judged, people, questions)
         if steps
         else undefined,
-        people_alpha=_people_alpha([item for item, *_ in rows], names[0])
-        if len(names) == 1
-        else None,
+        people_alpha=None if len(parts) > 1 else _people_alpha([i for i, *_ in rows], names[0]),
         length_rho=_rho(judged, lengths),
         people_length_rho=_rho(people, lengths),
         reliability=_reliability(judged, people, steps),
@@ -179,21 +177,8 @@ def _steps(
 
 def _people_alpha(items: Sequence[LabelledItem], dimension: str) -> float | None:
     names = sorted({row.annotator for item in items for row in item.rows})
-    ratings = [
-        [
-            next(
-                (
-                    row.labels[dimension]
-                    for row in item.rows
-                    if row.annotator == name and row.labels and dimension in row.labels
-                ),
-                None,
-            )
-            for item in items
-        ]
-        for name in names
-    ]
-    return alpha(ratings, "ordinal")
+    labels = [{row.annotator: (row.labels or {}).get(dimension) for row in i.rows} for i in items]
+    return alpha([[of_item.get(name) for of_item in labels] for name in names], "ordinal")
 
 
 def _rho(a: Sequence[float], b: Sequence[float]) -> float | None:

@@ -208,28 +208,17 @@ class Calibration(_Frozen):
         )
 
 
-class CheckedAgreement(Agreement):
-    """The best check of one dimension against scores.
-
-    Attributes:
-        labels: The labels' file.
-        split: Which part of it was used.
-    """
-
+class _Checked(_Frozen):
     labels: str
     split: str | None
 
 
-class CheckedPreference(Preference):
-    """The best check of one dimension against preferences.
+class CheckedAgreement(_Checked, Agreement):
+    """The best check of one dimension against scores, with the labels' file and split."""
 
-    Attributes:
-        labels: The labels' file.
-        split: Which part of it was used.
-    """
 
-    labels: str
-    split: str | None
+class CheckedPreference(_Checked, Preference):
+    """The best check of one dimension against preferences, with the labels' file and split."""
 
 
 class CalibrationReport(_Frozen):

@@ -23,20 +23,11 @@ _Check = tuple[Calibration, ComparedT]
 class BringsCalibrations(Protocol):
     """A judge that brings results of checks with it, as one learned from labels does."""
 
-    @property
-    def calibrations(self) -> Sequence[Calibration]:
-        """Return how far it was checked before it was installed."""
-        ...
+    calibrations: Sequence[Calibration]
 
 
 def calibration_of(judge: Judge, name: str, code: str = "") -> CalibrationReport | None:
-    """Return how far a judge was checked: here by ``jostle calibrate``, or before it came here.
-
-    Args:
-        judge: The judge.
-        name: Its registered name.
-        code: Digest of a foreign plug-in (``Registry.foreign_digest``).
-    """
+    """Return how far a judge was checked: here by ``jostle calibrate``, or before it came here."""
     brought = judge.calibrations if isinstance(judge, BringsCalibrations) else ()
     return report([*lookup(name, judge.version, code), *brought])
 

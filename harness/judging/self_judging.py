@@ -36,7 +36,7 @@ def check_self_judging(
         subjects: By name, the fingerprint of each subject's model.
 
     Returns:
-        The warning that the report must show where it is allowed; None where nothing is shared.
+        The warning for the report; None where nothing is shared.
 
     Raises:
         PluginError: It shares the weights and ``allow_self_judging`` is not set.
@@ -67,7 +67,6 @@ def check_named(label: str, judge: Judge, subjects: Sequence[Subject]) -> None:
 
 
 def _check(label: str, judge: Judge, shared: Callable[[Judge], list[str]]) -> str | None:
-    """Return a warning, or None; ``shared`` names the subjects that one judge would judge itself."""
     by_leaf = [(declared_traits(leaf).allow_self_judging, shared(leaf)) for leaf in leaves(judge)]
     subjects = ", ".join(sorted({name for _, names in by_leaf for name in names}))
     if any(names and not allowed for allowed, names in by_leaf):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
+from functools import cache
 from typing import Any
 
 from harness.judging.metered import Metered, is_priced
@@ -95,22 +96,11 @@ def _structured(judge: Judge) -> Any:
     return {label: level for label, level in known.items() if level} or None
 
 
-class MemberStores:
-    """Stores for a panel's members: across runs where verdicts may be kept, else within the run."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
-        self._within_run: Cache | None = None
-
-    def of(self, member: Judge) -> VerdictStore:
-        """Return the store for a member."""
-        if traits_of(member).durable:
-            return self._session.cache
-        if self._within_run is None:
-            self._within_run = Cache(self._session.run.root / WITHIN_RUN)
-        return self._within_run
-
-    def close(self) -> None:
-        """Close what was opened here."""
-        if self._within_run is not None:
-            self._within_run.close()
+@contextmanager
+def member_stores(session: Session) -> Iterator[Callable[[Judge], VerdictStore]]:
+    """Yield the store for a panel's member: across runs where verdicts may be kept, else in the run."""
+    with ExitStack() as opened:
+        within_run = cache(
+            lambda: opened.enter_context(closing(Cache(session.run.root / WITHIN_RUN)))
+        )
+        yield lambda member: session.cache if traits_of(member).durable else within_run()

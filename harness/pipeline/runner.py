@@ -70,9 +70,7 @@ def finish(context: StageContext, stages: Sequence[Stage]) -> Outcome:
     probes = summary.memorisation.failures if summary.memorisation else ()
     return Outcome(
         failed_answers=sum(row.failed for row in summary.answers),
-        failed_scores=sum(
-            row.unparsed + row.refused + row.error for row in summary.judges.values()
-        ),
+        failed_scores=sum(j.unparsed + j.refused + j.error for j in summary.judges.values()),
         failed_probes=sum(row.count for row in probes),
     )
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Self, TypeVar
 
 from filelock import FileLock, Timeout
 from pydantic import ValidationError
@@ -25,6 +23,7 @@ class Run:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self._manifest_path = root / "manifest.json"
         self._lock = FileLock(root / ".lock", timeout=0)
 
     @classmethod
@@ -63,17 +62,8 @@ class Run:
                 ) from None
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._lock.release()
-
-    @property
-    def _manifest_path(self) -> Path:
-        return self.root / "manifest.json"
 
     @property
     def figures(self) -> Path:
@@ -95,11 +85,19 @@ class Run:
         Raises:
             StoreError: It is damaged, or of another schema version.
         """
-        raw = self._read_json(self._manifest_path)
+        path = self._manifest_path
+        try:
+            raw = json.loads(self._read(path))
+        except json.JSONDecodeError as error:
+            raise StoreError(
+                f"{path}:{error.lineno}: damaged ({error.msg}); delete it and run again"
+            ) from None
+        if not isinstance(raw, dict):
+            raise StoreError(f"{path}: damaged (not a JSON object); delete it and run again")
         version = raw.get("schema_version")
         if version != SCHEMA_VERSION:
             raise StoreError(
-                f"{self._manifest_path}: schema version {version!r}, this Jostle reads"
+                f"{path}: schema version {version!r}, this Jostle reads"
                 f" {SCHEMA_VERSION}; use the version that made the run, or make it again"
             )
         try:
@@ -107,7 +105,7 @@ class Run:
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
             field = ".".join(map(str, first["loc"]))
-            raise StoreError(f"{self._manifest_path}: {field}: {first['msg']}") from None
+            raise StoreError(f"{path}: {field}: {first['msg']}") from None
 
     def write_manifest(self, manifest: Manifest) -> None:
         """Replace the manifest atomically."""
@@ -117,9 +115,9 @@ class Run:
         """Return the stage file that holds records of this kind."""
         return StageFile(self.root, kind)
 
-    def read(self, kind: type[R]) -> Iterator[R]:
-        """Yield all records of a kind, each key once."""
-        yield from self.file(kind).read()
+    def read(self, kind: type[R]) -> list[R]:
+        """Return all records of a kind, each key once."""
+        return self.file(kind).read()
 
     def summary(self) -> Summary:
         """Return every figure of the report.
@@ -139,14 +137,3 @@ class Run:
             raise StoreError(f"{path}: missing; run jostle run with this run's suite to make it")
         with readable_os_errors(path, "be read"):
             return path.read_text(encoding="utf-8")
-
-    def _read_json(self, path: Path) -> dict[str, Any]:
-        try:
-            raw = json.loads(self._read(path))
-        except json.JSONDecodeError as error:
-            raise StoreError(
-                f"{path}:{error.lineno}: damaged ({error.msg}); delete it and run again"
-            ) from None
-        if not isinstance(raw, dict):
-            raise StoreError(f"{path}: damaged (not a JSON object); delete it and run again")
-        return raw
