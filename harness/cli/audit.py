@@ -14,7 +14,7 @@ from harness.cli.options import collected
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from harness.audit.report import AuditReport, WordCounts
+    from harness.audit.report import AuditReport, BetweenReport, DataReport, WordCounts
     from harness.config import DataSpec
     from harness.records import Sample
 
@@ -164,37 +164,13 @@ def _print(console: Console, report: AuditReport, names: list[str], show: int) -
 
     between = report.between
     if between is not None:
-        pairs = sum(between.pairs.values())
-        console.print(
-            f"[bold]{between.leaked} of {between.rows}[/bold] evaluation rows have a prompt that"
-            f" is in the training data; {pairs} whole pairs are.",
-            style="red"
-            if between.leaked
-            else "yellow"
-            if between.prompts["unchecked"]
-            else "green",
-            soft_wrap=True,
-        )
-        table = Table("in the training data", box=None, pad_edge=False)
-        kinds = {"word for word": "exact", "normalised": "normalised", "nearly": "near"}
-        if between.prompts["unchecked"]:
-            kinds["unchecked"] = "unchecked"
-        kinds["not"] = "clean"
-        for title in kinds:
-            table.add_column(title, justify="right")
-        for texts, counts in (
-            ("prompts", between.prompts),
-            ("responses", between.responses),
-            ("whole pairs", between.pairs | {"clean": between.rows - pairs}),
-        ):
-            table.add_row(texts, *(str(counts.get(kind, "")) for kind in kinds.values()))
-        console.print(table)
+        _print_between(console, between)
     sides = [side for side in (report.training, report.evaluation) if side is not None]
     table = Table("", box=None, pad_edge=False)
     for name in names[: len(sides)]:
         table.add_column(escape(Path(name).name), justify="right")
-    for label, cells in _lines(report):
-        table.add_row(label, *cells)
+    for cells in zip(*(_column(side) for side in sides), strict=True):
+        table.add_row(cells[0][0], *(str(cell) for _, cell in cells))
     console.print()
     console.print(table)
     if between is not None and between.prompts["unchecked"]:
@@ -218,9 +194,33 @@ def _print(console: Console, report: AuditReport, names: list[str], show: int) -
             console.print("  " + escape(str(match["training_prompt"])), soft_wrap=True)
 
 
-def _lines(report: AuditReport) -> list[tuple[str, list[str]]]:
-    """Return the rows of the table of all data sets: label, and one cell a data set."""
-    sides = [side for side in (report.training, report.evaluation) if side is not None]
+def _print_between(console: Console, between: BetweenReport) -> None:
+    from rich.table import Table
+
+    pairs, unchecked = sum(between.pairs.values()), between.prompts["unchecked"]
+    console.print(
+        f"[bold]{between.leaked} of {between.rows}[/bold] evaluation rows have a prompt that"
+        f" is in the training data; {pairs} whole pairs are.",
+        style="red" if between.leaked else "yellow" if unchecked else "green",
+        soft_wrap=True,
+    )
+    table = Table("in the training data", box=None, pad_edge=False)
+    kinds = {"word for word": "exact", "normalised": "normalised", "nearly": "near"}
+    kinds |= {"unchecked": "unchecked"} if unchecked else {}
+    kinds["not"] = "clean"
+    for title in kinds:
+        table.add_column(title, justify="right")
+    for texts, counts in (
+        ("prompts", between.prompts),
+        ("responses", between.responses),
+        ("whole pairs", between.pairs | {"clean": between.rows - pairs}),
+    ):
+        table.add_row(texts, *(str(counts.get(kind, "")) for kind in kinds.values()))
+    console.print(table)
+
+
+def _column(side: DataReport) -> list[tuple[str, object]]:
+    """Return the labels of the table of all data sets, with one data set's cells."""
 
     def lengths(words: WordCounts | None) -> str:
         return "–" if words is None else f"{words.median:.0f} ({words.least}–{words.most})"
@@ -228,61 +228,49 @@ def _lines(report: AuditReport) -> list[tuple[str, list[str]]]:
     def languages(counts: dict[str, int]) -> str:
         return ", ".join(f"{code} {count}" for code, count in list(counts.items())[:4]) or "–"
 
-    lines = [("rows", [str(side.rows) for side in sides])]
-    for texts, repeats in (
-        ("prompts", [side.prompts for side in sides]),
-        ("responses", [side.responses for side in sides]),
-    ):
-        lines += [
-            (f"{texts}, different", [str(counts.different) for counts in repeats]),
-            ("  again, word for word", [str(counts.exact) for counts in repeats]),
-            ("  again, normalised", [str(counts.normalised) for counts in repeats]),
-            ("  again, nearly", [str(counts.near) for counts in repeats]),
+    cells: list[tuple[str, object]] = [("rows", side.rows)]
+    for texts, repeats in (("prompts", side.prompts), ("responses", side.responses)):
+        cells += [
+            (f"{texts}, different", repeats.different),
+            ("  again, word for word", repeats.exact),
+            ("  again, normalised", repeats.normalised),
+            ("  again, nearly", repeats.near),
         ]
-    lines += [
-        ("words a prompt: median", [lengths(side.prompt_words) for side in sides]),
-        ("words a response", [lengths(side.response_words) for side in sides]),
-        ("language of prompts", [languages(side.prompt_languages) for side in sides]),
-        ("language of responses", [languages(side.response_languages) for side in sides]),
-        ("empty responses", [str(side.empty_responses) for side in sides]),
-        ("responses that stop early", [str(side.cut_off_responses) for side in sides]),
-        (
-            "responses cut at one length",
-            [
-                f"{side.cut_at_length} at {side.cut_at_characters} characters"
-                if side.cut_at_length
-                else "0"
-                for side in sides
-            ],
-        ),
-        (
-            "prompts with several answers",
-            [f"{side.several_answers} ({side.several_answers_rows} answers)" for side in sides],
-        ),
-        ("  that contradict each other", [str(side.contradicting) for side in sides]),
-        ("rows with an e-mail address", [str(side.personal_data["email"]) for side in sides]),
-        ("rows with a telephone number", [str(side.personal_data["phone"]) for side in sides]),
-    ]
-    return lines
+    cut = f"{side.cut_at_length} at {side.cut_at_characters} characters"
+    return [
+        *cells,
+        ("words a prompt: median", lengths(side.prompt_words)),
+        ("words a response", lengths(side.response_words)),
+        ("language of prompts", languages(side.prompt_languages)),
+        ("language of responses", languages(side.response_languages)),
+        ("empty responses", side.empty_responses),
+        ("responses that stop early", side.cut_off_responses),
+        ("responses cut at one length", cut if side.cut_at_length else 0),
+        ("prompts with several answers",
+         f"{side.several_answers} ({side.several_answers_rows} answers)"),
+        ("  that contradict each other", side.contradicting),
+        ("rows with an e-mail address", side.personal_data["email"]),
+        ("rows with a telephone number", side.personal_data["phone"]),
+    ]  # fmt: skip
 
 
 def _remarks(report: AuditReport) -> list[str]:
     """Return what was not looked at, or not counted, in the whole report."""
     parts = [part for part in (report.training, report.evaluation, report.between) if part]
-    undecided = sum(part.undecided_pairs for part in parts)
-    crowded = sum(part.crowded_buckets for part in parts)
-    told_apart = sum(part.told_apart for part in parts)
-    lines = []
-    if undecided:
-        lines.append(f"{undecided} alike pairs were too many to decide and count as different")
-    if crowded:
-        lines.append(
-            f"{crowded} groups of texts share so much wording that they were passed over:"
-            " near-duplicates among them can be missing"
-        )
-    if told_apart:
-        lines.append(
-            f"{told_apart} alike pairs of short texts differ in a word that makes them ask different"
-            " things (a number, a name, a negation): not counted"
-        )
-    return lines
+    remarks = (
+        (
+            sum(part.undecided_pairs for part in parts),
+            "alike pairs were too many to decide and count as different",
+        ),
+        (
+            sum(part.crowded_buckets for part in parts),
+            "groups of texts share so much wording that they were passed over:"
+            " near-duplicates among them can be missing",
+        ),
+        (
+            sum(part.told_apart for part in parts),
+            "alike pairs of short texts differ in a word that makes them ask different"
+            " things (a number, a name, a negation): not counted",
+        ),
+    )
+    return [f"{count} {remark}" for count, remark in remarks if count]

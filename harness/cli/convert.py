@@ -2,26 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import click
-
-from harness.cli.options import collected
-
-
-@dataclass(frozen=True)
-class ConvertOptions:
-    """Arguments and options of ``jostle convert``, which its help describes."""
-
-    source: str
-    out: Path | None
-    prompt: str | None
-    reference: str | None
-    context: str | None
-    messages: str | None
-    split: str
-    revision: str | None
 
 
 @click.command(short_help="Any data set to prompt–response JSONL.")
@@ -33,8 +17,7 @@ class ConvertOptions:
 @click.option("--messages", help="Field with chat-style messages.")
 @click.option("--split", default="train", show_default=True, help="Split of a hub data set.")
 @click.option("--revision", help="Revision of a hub data set.")
-@collected(ConvertOptions)
-def command(options: ConvertOptions) -> int:
+def command(source: str, out: Path | None, **fields: Any) -> int:
     """Convert SOURCE to {"prompt", "response"} JSONL.
 
     SOURCE is a JSONL, JSON, CSV, TSV or Parquet file, bundled:data/..., or hub:owner/name. Usual
@@ -45,18 +28,8 @@ def command(options: ConvertOptions) -> int:
     from harness.config import DataSpec
     from harness.data.loading import jsonl, load
 
-    samples = load(
-        DataSpec(
-            path=options.source,
-            prompt=options.prompt,
-            reference=options.reference,
-            context=options.context,
-            messages=options.messages,
-            split=options.split,
-            revision=options.revision,
-        )
-    )
-    write_text(jsonl(samples), options.out, options.source)
-    if options.out is not None:
-        click.echo(f"{options.out}: {len(samples)} rows")
+    samples = load(DataSpec(path=source, **fields))
+    write_text(jsonl(samples), out, source)
+    if out is not None:
+        click.echo(f"{out}: {len(samples)} rows")
     return 0

@@ -74,15 +74,14 @@ def command(options: PerturbOptions) -> int:
     samples = select(load(spec), spec, options.seed).samples
     variants: list[Variant] = []
     with reporter().stage("perturb", len(samples)) as task:
-        made = expand(
+        for variant in expand(
             samples,
             kinds,
             seed=options.seed,
             variants_per_kind=options.per_kind,
             variants_per_prompt=options.per_prompt,
             gate=Gate(similarity=not options.no_similarity),
-        )
-        for variant in made:
+        ):
             variants.append(variant)
             if variant.perturbation == ORIGINAL:
                 task.advance()
@@ -91,8 +90,7 @@ def command(options: PerturbOptions) -> int:
     file.keep(lambda _: False, set_aside=False)
     file.append(*variants)
     file.close()
-    rows = table(variants)
-    click.echo(format_table(rows))
+    click.echo(format_table(table(variants)))
     page = write_page(options.out / "variants.html", samples, variants)
     click.echo(f"{page}: {len(variants) - len(samples)} records of {len(samples)} prompts")
     return 0

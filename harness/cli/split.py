@@ -2,29 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import click
 
 from harness.cli.common import refuse_overwriting
-from harness.cli.options import collected
-
-
-@dataclass(frozen=True)
-class SplitOptions:
-    """Arguments and options of ``jostle split``, which its help describes."""
-
-    data: str
-    out: Path
-    train: float
-    validation: float
-    test: float
-    by: str | None
-    seed: int
-    prompt: str | None
-    reference: str | None
-    messages: str | None
 
 
 @click.command(short_help="Leak-free splits.")
@@ -44,8 +27,7 @@ class SplitOptions:
 @click.option("--prompt", help="Field with the prompt.")
 @click.option("--reference", help="Field with the answer.")
 @click.option("--messages", help="Field with chat-style messages.")
-@collected(SplitOptions)
-def command(options: SplitOptions) -> int:
+def command(data: str, out: Path, by: str | None, seed: int, **shares_and_fields: Any) -> int:
     """Divide DATA into train.jsonl, validation.jsonl and test.jsonl, described in split.json.
 
     Rows whose prompts are the same, or nearly, stay together, so that no test prompt is in the
@@ -57,21 +39,13 @@ def command(options: SplitOptions) -> int:
     from harness.data.loading import load
     from harness.data.split import default_field, split
 
-    out = options.out
-    refuse_overwriting([out / f"{part}.jsonl" for part in PARTS] + [out / NOTE], [options.data])
+    refuse_overwriting([out / f"{part}.jsonl" for part in PARTS] + [out / NOTE], [data])
     earlier_parts(out)
-    samples = load(
-        DataSpec(
-            path=options.data,
-            prompt=options.prompt,
-            reference=options.reference,
-            messages=options.messages,
-        )
-    )
-    field = options.by or default_field(samples)
-    shares = dict(zip(PARTS, (options.train, options.validation, options.test), strict=True))
-    parts = split(samples, shares, by=None if field == "none" else field, seed=options.seed)
-    removed = write(parts, out, source=options.data, shares=shares, by=field, seed=options.seed)
+    shares: dict[str, float] = {part: shares_and_fields.pop(part) for part in PARTS}
+    samples = load(DataSpec(path=data, **shares_and_fields))
+    field = by or default_field(samples)
+    parts = split(samples, shares, by=None if field == "none" else field, seed=seed)
+    removed = write(parts, out, source=data, shares=shares, by=field, seed=seed)
     for part, rows in parts.parts.items():
         click.echo(
             f"{out / part}.jsonl: {len(rows)} rows ({len(rows) / len(samples):.1%}),"

@@ -32,7 +32,7 @@ def earlier_parts(folder: Path) -> list[Path]:
         StoreError: A file has the name of a part, or of ``split.json``, and no split wrote it as it is.
     """
     note = folder / NOTE
-    written: Mapping[str, Any] = {}
+    digests: dict[str, str] = {}
     if note.exists():
         try:
             written = json.loads(note.read_text(encoding="utf-8"))["parts"]
@@ -41,8 +41,6 @@ def earlier_parts(folder: Path) -> list[Path]:
             raise StoreError(
                 f"{note}: was not written by jostle split; choose another folder"
             ) from error
-    else:
-        digests = {}
     present = [path for part in PARTS if (path := folder / f"{part}.jsonl").exists()]
     for path in present:
         if not path.is_file() or file_digest(path) != digests.get(path.name):
@@ -57,14 +55,6 @@ def write(
     split: Partition, folder: Path, *, source: str, shares: Mapping[str, float], by: str, seed: int
 ) -> list[str]:
     """Write the parts and ``split.json`` in place of those of an earlier split.
-
-    Args:
-        split: The split.
-        folder: Where to.
-        source: The data set as the user named it.
-        shares: Wanted share of the rows by part.
-        by: What it was stratified by.
-        seed: Of the draw.
 
     Returns:
         Names of earlier parts that this split has no successor for.

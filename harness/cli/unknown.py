@@ -2,29 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any
 
 import click
-
-from harness.cli.options import collected
-
-
-@dataclass(frozen=True)
-class UnknownOptions:
-    """What the user asked for; see ``jostle unknown --help``."""
-
-    data: str
-    out: Path | None
-    rate: float
-    identifiers: float
-    style: Literal["invented", "marked"]
-    seed: int
-    templates: str | None
-    legacy: bool
-    prompt: str | None
-    reference: str | None
 
 
 @click.command(short_help="Questions that nobody can answer, to see who refuses.")
@@ -51,8 +32,14 @@ class UnknownOptions:
 @click.option("--legacy", is_flag=True, help="DATA already holds planted names: only mark it.")
 @click.option("--prompt", help="Field with the prompt.")
 @click.option("--reference", help="Field with the answer.")
-@collected(UnknownOptions)
-def command(options: UnknownOptions) -> int:
+def command(
+    data: str,
+    out: Path | None,
+    legacy: bool,
+    prompt: str | None,
+    reference: str | None,
+    **planting_options: Any,
+) -> int:
     """Make a share of DATA's prompts unanswerable by asking about an invented name.
 
     Each row says whether its prompt is "known"; a run on the file can then tell right refusals from
@@ -64,20 +51,12 @@ def command(options: UnknownOptions) -> int:
     from harness.data.loading import jsonl, load
     from harness.unanswerable import PlantingOptions, mark_legacy, plant
 
-    samples = load(DataSpec(path=options.data, prompt=options.prompt, reference=options.reference))
-    if options.legacy:
-        planting = mark_legacy(samples)
+    samples = load(DataSpec(path=data, prompt=prompt, reference=reference))
+    if legacy:
+        made, counts = mark_legacy(samples)
     else:
-        wanted = PlantingOptions(
-            seed=options.seed,
-            rate=options.rate,
-            identifiers=options.identifiers,
-            style=options.style,
-            templates=options.templates,
-        )
-        planting = plant(samples, wanted)
-    counts, out = planting.counts, options.out
-    write_text(jsonl(planting.samples), out, options.data)
+        made, counts = plant(samples, PlantingOptions(**planting_options))
+    write_text(jsonl(made), out, data)
     figures = ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in counts.items())
     click.echo(f"{out or 'stdout'}: {figures}", err=out is None)
     if counts.get("short_of"):

@@ -35,14 +35,7 @@ _LAST = ("Quindle", "Harrowby", "Vantesh", "Ostrava", "Pellnor", "Mirkwell", "Za
 
 
 class Canary(Record):
-    """One planted secret.
-
-    Attributes:
-        id: Its name in the records.
-        person: The owner of the code; no two canaries share a person.
-        code: The digits.
-        repeats: How many training rows hold it; 0 is a control.
-    """
+    """One planted secret: the code of a person, in ``repeats`` training rows (0 is a control)."""
 
     id: str
     person: str
@@ -78,20 +71,16 @@ def make_canaries(seed: int, repeats: Sequence[int] = REPEATS, each: int = 4) ->
     wanted = each * len(repeats)
     if not 0 < wanted <= len(people):
         raise DataError(f"{wanted} canaries: there are names for 1 to {len(people)}")
-    drawn = rng.sample(people, wanted)
-    return CanaryKey(
-        digits=DIGITS,
-        seed=seed,
-        canaries=tuple(
-            Canary(
-                id=f"canary-{number:02d}",
-                person=person,
-                code="".join(str(rng.randrange(10)) for _ in range(DIGITS)),
-                repeats=repeats[number % len(repeats)],
-            )
-            for number, person in enumerate(drawn)
-        ),
+    canaries = tuple(
+        Canary(
+            id=f"canary-{number:02d}",
+            person=person,
+            code="".join(str(rng.randrange(10)) for _ in range(DIGITS)),
+            repeats=repeats[number % len(repeats)],
+        )
+        for number, person in enumerate(rng.sample(people, wanted))
     )
+    return CanaryKey(digits=DIGITS, seed=seed, canaries=canaries)
 
 
 def plant_canaries(samples: Sequence[Sample], key: CanaryKey) -> list[Sample]:
@@ -112,22 +101,14 @@ def plant_canaries(samples: Sequence[Sample], key: CanaryKey) -> list[Sample]:
 def rival_codes(canary: Canary, count: int, seed: int) -> list[str]:
     """Draw other codes without replacement; the same ones for every subject."""
     rng = derived_rng(seed, "canary candidates", canary.id)
-    codes: dict[str, None] = {}
-    while len(codes) < count:
-        code = f"{rng.randrange(10**DIGITS):0{DIGITS}d}"
-        if code != canary.code:
-            codes[code] = None
-    return list(codes)
+    codes = {canary.code: None}
+    while len(codes) <= count:
+        codes[f"{rng.randrange(10**DIGITS):0{DIGITS}d}"] = None
+    return list(codes)[1:]
 
 
 class Exposure(NamedTuple):
-    """The exposure of one canary, in bits.
-
-    Attributes:
-        fitted: By the skew-normal fit, at most ``SPACE_BITS``.
-        sampled: By the rank within the sample, at most ``log2(n + 1)``.
-        rank: That rank, 1 being the likeliest.
-    """
+    """The exposure of one canary in bits, by fit and within the sample; rank 1 is the likeliest."""
 
     fitted: float
     sampled: float

@@ -32,16 +32,12 @@ class VerdictEvidence:
     """The evidence that the rules use; an estimate is None where it could not be made.
 
     Attributes:
-        training: Training prompts rated for both subjects.
-        clean: Clean prompts rated for both.
-        training_sent: Training prompts that were to be rated.
-        clean_sent: Clean prompts that were to be rated.
-        token_mismatch: Token counts of one text for the base and for the subject, where they differ;
-            None where all counts are equal.
+        training: Training prompts rated for both subjects, of ``training_sent``.
+        clean: Clean prompts rated for both, of ``clean_sent``.
+        token_mismatch: Token counts of one text for the base and for the subject, where they differ.
         largest_change: Over the probed prompts, the largest mean absolute change of a token's
-            log-probability; None where nothing was rated.
-        answers_changed: Share of answers that differ from the base model's in any character; None
-            where no answer could be compared.
+            log-probability.
+        answers_changed: Share of answers that differ from the base model's in any character.
         contrasts: Every contrast of subject and base.
     """
 
@@ -74,96 +70,73 @@ def conditions(evidence: VerdictEvidence) -> dict[str, Condition]:
     """Evaluate every condition of the rules, by name."""
     c = evidence.contrasts
     change, answers = evidence.largest_change, evidence.answers_changed
+    still = change is not None and change < RULES.still
     recited = c.recited is not None and (c.recited.mean or 0.0) >= RULES.recited
-    rows = (
-        (
-            "still",
-            change is not None
-            and change < RULES.still
-            and answers is not None
-            and answers <= RULES.changed,
+    rows = {
+        "still": (
+            still and answers is not None and answers <= RULES.changed,
             f"no probed reference moved by {RULES.still:g} nats a token (largest"
             f" {figure(change, 4)}), and at most {RULES.changed:.0%} of the answers changed"
             f" ({share(answers)})",
         ),
-        (
-            "gain_training",
+        "gain_training": (
             above(c.gain_training),
             f"training responses became likelier ({nats(c.gain_training)})",
         ),
-        (
-            "gain_clean",
+        "gain_clean": (
             above(c.gain_clean),
             f"responses to unseen prompts became likelier ({nats(c.gain_clean)})",
         ),
-        (
-            "large_training",
+        "large_training": (
             above(c.gain_training, RULES.least_gain),
             f"training responses gained at least {RULES.least_gain:g} nats a token, enough to"
             f" matter ({nats(c.gain_training)})",
         ),
-        (
-            "large_clean",
+        "large_clean": (
             above(c.gain_clean, RULES.least_gain),
             f"responses to unseen prompts gained at least {RULES.least_gain:g} nats a token,"
             f" enough to matter ({nats(c.gain_clean)})",
         ),
-        (
-            "gap",
-            above(c.gap),
-            f"training responses gained more than unseen ones ({nats(c.gap)})",
-        ),
-        (
-            "lost",
+        "gap": (above(c.gap), f"training responses gained more than unseen ones ({nats(c.gap)})"),
+        "lost": (
             above(c.lost),
             f"less than {RULES.lost:.0%} of the gain on training prompts arrives on clean ones"
             f" ({RULES.lost:g} x training less clean: {nats(c.lost)})",
         ),
-        (
-            "kept",
+        "kept": (
             above(c.kept),
             f"at least {RULES.kept:.0%} of the gain on training prompts arrives on clean ones"
             f" (clean less {RULES.kept:g} x training: {nats(c.kept)})",
         ),
-        (
-            "relation",
+        "relation": (
             above(c.relation),
             "unseen responses gain no more under a stranger's prompt than under their own"
             f" ({1 + RULES.foreign:g} x own less stranger's: {nats(c.relation)})",
         ),
-        (
-            "specific",
+        "specific": (
             above(c.specific),
             "the gain depends on the right prompt: unseen responses gain more under their own"
             f" prompt than under a stranger's ({nats(c.specific)})",
         ),
-        (
-            "form",
+        "form": (
             above(c.form),
             f"a form was learned: at least {RULES.form:.0%} of the base model's loss on unseen"
             f" responses is gone (gain less {RULES.form:g} x that loss: {nats(c.form)})",
         ),
-        (
-            "recited",
+        "recited": (
             above(c.recited) and recited,
             "it recites training responses from their beginning, beyond the base and beyond clean"
-            f" ones ({_with_unit(c.recited, 'of the rest')})",
+            f" ones ({nats(c.recited, 'of the rest')})",
         ),
-    )
-    return {name: Condition(name=name, holds=holds, words=words) for name, holds, words in rows}
+    }
+    return {n: Condition(name=n, holds=holds, words=words) for n, (holds, words) in rows.items()}
 
 
-def nats(estimate: Interval | None) -> str:
+def nats(estimate: Interval | None, unit: str = "nats a token") -> str:
     """Write an estimate with its interval and unit."""
-    return _with_unit(estimate, "nats a token")
+    return "not measured" if estimate is None else f"{with_interval(estimate, sign=True)} {unit}"
 
 
 def share(value: float | None) -> str:
     """Write a share of the answers."""
     return "no answer could be compared" if value is None else f"{value:.0%}"
-
-
-def _with_unit(estimate: Interval | None, unit: str) -> str:
-    if estimate is None:
-        return "not measured"
-    return f"{with_interval(estimate, sign=True)} {unit}"

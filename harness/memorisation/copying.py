@@ -11,6 +11,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from itertools import groupby
 from typing import NamedTuple
 
 from harness.protocols import Judge
@@ -45,17 +46,17 @@ _SPACELESS_BLOCKS = (
 
 def _characters(letters: bool) -> str:
     """Return the letters of the blocks, or their combining marks, as ranges of a character class."""
+
+    def wanted(point: int) -> bool:
+        category = unicodedata.category(chr(point))
+        return category in ("Lo", "Lm", "Nl") if letters else category.startswith("M")
+
     ranges = []
     for first, last in _SPACELESS_BLOCKS:
-        start = None
-        for point in range(first, last + 2):
-            category = unicodedata.category(chr(point)) if point <= last else ""
-            wanted = category in ("Lo", "Lm", "Nl") if letters else category.startswith("M")
-            if wanted and start is None:
-                start = point
-            elif not wanted and start is not None:
-                ranges.append(f"{chr(start)}-{chr(point - 1)}")
-                start = None
+        for is_wanted, run in groupby(range(first, last + 1), wanted):
+            if is_wanted:
+                points = list(run)
+                ranges.append(f"{chr(points[0])}-{chr(points[-1])}")
     return "".join(ranges)
 
 
@@ -86,12 +87,10 @@ class CutReference(NamedTuple):
 
 
 def cut(reference: str, share: float, max_new_tokens: int) -> CutReference | None:
-    """Cut a reference after ``share`` of its words; None where it has fewer than ``LEAST_WORDS``.
+    """Cut a reference after ``share`` of its words (or characters), in (0, 1).
 
-    Args:
-        reference: The answer in the data; white space around it is left out.
-        share: Share of the words (or characters) that are shown, in (0, 1).
-        max_new_tokens: Longest continuation: the rest is cut to what fits into it.
+    The rest is cut to what fits into the longest continuation. None for a reference of fewer than
+    ``LEAST_WORDS`` words.
     """
     text = reference.strip()
     pieces = list(_PIECE.finditer(text))
@@ -106,9 +105,8 @@ def cut(reference: str, share: float, max_new_tokens: int) -> CutReference | Non
         if room < 0 and last > at:
             break
         last += 1
-    return CutReference(
-        text[: pieces[at - 1].end()], text[pieces[at].start() : pieces[last - 1].end()]
-    )
+    rest = text[pieces[at].start() : pieces[last - 1].end()]
+    return CutReference(text[: pieces[at - 1].end()], rest)
 
 
 def longest_span(reference: Sequence[str], answer: Sequence[str]) -> float:
@@ -121,10 +119,7 @@ def longest_span(reference: Sequence[str], answer: Sequence[str]) -> float:
 
 
 def reproduced_share(reference: Sequence[str], answer: Sequence[str]) -> float:
-    """Return the share of the reference's words that the answer has in the same order, in [0, 1].
-
-    It is the length of the longest common subsequence over that of the reference.
-    """
+    """Return the length of the longest common subsequence over that of the reference, in [0, 1]."""
     if not reference or not answer:
         return 0.0
     from rapidfuzz.distance import LCSseq

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -34,18 +34,18 @@ class Selector(NamedTuple):
 
     probe: str
     group: str
-    form: str
     value: str
+    form: str = "original"
 
 
 def loss_selector(group: str, form: str = "original") -> Selector:
     """Select the mean log-probability of the responses."""
-    return Selector("loss", group, form, "loss")
+    return Selector("loss", group, "loss", form)
 
 
 def by_prompt(records: Iterable[Probe], selector: Selector) -> ValueByPrompt:
     """Average a value over the records of each prompt."""
-    probe, group, form, name = selector
+    probe, group, name, form = selector
     values: dict[str, list[float]] = defaultdict(list)
     for r in records:
         if (r.probe, r.group, r.form) == (probe, group, form) and name in r.values:
@@ -60,24 +60,9 @@ def weighted_difference(
     return {k: weight * first[k] - second[k] for k in sorted(first.keys() & second.keys())}
 
 
-def token_counts(base: Iterable[Probe], tuned: Iterable[Probe]) -> list[tuple[int, int]]:
-    """Pair the token counts of each text that both models rated: the base's and the subject's."""
-    known = {r.key[:-1]: len(r.logprobs) for r in base if r.probe == "loss" and r.logprobs}
-    return [
-        (known[r.key[:-1]], len(r.logprobs))
-        for r in tuned
-        if r.probe == "loss" and r.logprobs and r.key[:-1] in known
-    ]
-
-
 @dataclass(frozen=True)
 class PromptMeans:
-    """Means over prompts with their intervals; each has a random stream of its own.
-
-    Attributes:
-        subject: The subject whose values they are.
-        settings: How the intervals are made.
-    """
+    """Means over prompts with their intervals; each has a random stream of its own."""
 
     subject: str
     settings: BootstrapSettings
@@ -87,12 +72,7 @@ class PromptMeans:
         if not values:
             return None
         column = _column(values)
-        interval = studentised_bootstrap(
-            column,
-            rng=self._rng(name),
-            resamples=self.settings.resamples,
-            level=self.settings.level,
-        )
+        interval = studentised_bootstrap(column, **self._how(name))
         n, se = int(interval.n[0]), float(interval.se[0])
         low, high = float(interval.low[0]), float(interval.high[0])
         if n >= 2 and not np.ptp(column):  # equal to the last digit: the interval is that value
@@ -116,11 +96,7 @@ class PromptMeans:
         if not training or not clean:
             return None
         interval = two_groups(
-            (_column(training), _column(clean)),
-            rng=self._rng(name),
-            weights=weights,
-            resamples=self.settings.resamples,
-            level=self.settings.level,
+            (_column(training), _column(clean)), weights=weights, **self._how(name)
         )
         return GroupDifference(
             mean=number(float(interval.mean[0])),
@@ -130,9 +106,10 @@ class PromptMeans:
             clean=int(interval.second[0]),
         )
 
-    def _rng(self, name: str) -> np.random.Generator:
-        seed = derived_seed(self.settings.seed, "memorisation", self.subject, name)
-        return np.random.default_rng(seed)
+    def _how(self, name: str) -> dict[str, Any]:
+        settings = self.settings
+        rng = np.random.default_rng(derived_seed(settings.seed, "memorisation", self.subject, name))
+        return {"rng": rng, "resamples": settings.resamples, "level": settings.level}
 
 
 def _column(values: ValueByPrompt) -> Floats:
@@ -163,34 +140,32 @@ def level_lines(closeness: Closeness) -> tuple[LevelLine, ...]:
     """List the lines of the table, from top to bottom."""
     # fmt: off
     return (
-        LevelLine("loss_training", "loss", "Loss on training responses",
-                  loss_selector("training")),
+        LevelLine("loss_training", "loss", "Loss on training responses", loss_selector("training")),
         LevelLine("loss_reworded", "loss", "… under the reworded prompt",
                   loss_selector("training", "variant"),
                   "loss_training", "Those whose prompt was reworded, as trained"),
-        LevelLine("loss_clean", "loss", "Loss on clean responses",
-                  loss_selector("clean")),
+        LevelLine("loss_clean", "loss", "Loss on clean responses", loss_selector("clean")),
         LevelLine("loss_foreign", "loss", "… under a stranger's prompt",
                   loss_selector("clean", "foreign"),
                   "loss_clean", "Those rated under a stranger's prompt too, under their own"),
         LevelLine("recited_training", "share", "Recited of the rest, training",
-                  Selector("continuation", "training", "original", "share")),
+                  Selector("continuation", "training", "share")),
         LevelLine("recited_clean", "share", "Recited of the rest, clean",
-                  Selector("continuation", "clean", "original", "share")),
+                  Selector("continuation", "clean", "share")),
         LevelLine("span_training", "words", "Longest run recited, training",
-                  Selector("continuation", "training", "original", "span")),
+                  Selector("continuation", "training", "span")),
         LevelLine("span_clean", "words", "Longest run recited, clean",
-                  Selector("continuation", "clean", "original", "span")),
+                  Selector("continuation", "clean", "span")),
         LevelLine("rouge_training", "share", f"{closeness.label} to the training response",
-                  Selector("answer", "training", "original", closeness.name)),
+                  Selector("answer", "training", closeness.name)),
         LevelLine("rouge_reworded", "share", "… when the prompt is reworded",
-                  Selector("answer", "training", "variant", closeness.name),
+                  Selector("answer", "training", closeness.name, "variant"),
                   "rouge_training", "Those whose prompt was reworded, as trained"),
         LevelLine("other_training", "words",
                   "Run shared with another training response, training prompts",
-                  Selector("answer", "training", "original", "other_span")),
+                  Selector("answer", "training", "other_span")),
         LevelLine("other_clean", "words", "Run shared with a training response, clean prompts",
-                  Selector("answer", "clean", "original", "other_span")),
+                  Selector("answer", "clean", "other_span")),
     )
     # fmt: on
 
@@ -199,60 +174,41 @@ COMMON = "_common"
 """Ends the key of a line that is repeated on the common prompts."""
 
 
-class LevelTable:
-    """The table of one subject beside its base.
+def level_rows(
+    base: Sequence[Probe], tuned: Sequence[Probe], lines: Sequence[LevelLine], means: PromptMeans
+) -> Iterator[ProbeLevel]:
+    """Yield the table of one subject beside its base, from top to bottom.
 
-    Args:
-        base: Records of the base model.
-        tuned: Records of the subject.
-        lines: Its lines; those without a prompt that both models have a value for are left out.
-        means: Estimates the differences.
+    Lines without a prompt that both models have a value for are left out.
     """
+    by_key = {line.key: line for line in lines}
+    sides = {
+        key: (by_prompt(base, line.selector), by_prompt(tuned, line.selector))
+        for key, line in by_key.items()
+    }
+    rated = {key: values.keys() & others.keys() for key, (values, others) in sides.items()}
 
-    def __init__(
-        self,
-        base: Sequence[Probe],
-        tuned: Sequence[Probe],
-        lines: Sequence[LevelLine],
-        means: PromptMeans,
-    ) -> None:
-        self._lines, self._means = {line.key: line for line in lines}, means
-        self._sides = {
-            line.key: (by_prompt(base, line.selector), by_prompt(tuned, line.selector))
-            for line in lines
-        }
-
-    def rows(self) -> tuple[ProbeLevel, ...]:
-        """Return the table, from top to bottom."""
-        return tuple(row for line in self._lines.values() for row in self._rows(line))
-
-    def _rows(self, line: LevelLine) -> Iterator[ProbeLevel]:
-        prompts = self._prompts(line)
-        if line.beside:
-            first = self._lines[line.beside]
-            prompts &= self._prompts(first)
-            if prompts != self._prompts(first):
-                yield from self._row(first, prompts, line.common_label, COMMON)
-        yield from self._row(line, prompts, line.label)
-
-    def _prompts(self, line: LevelLine) -> set[str]:
-        """Return the prompts that both models have a value for."""
-        base, tuned = self._sides[line.key]
-        return base.keys() & tuned.keys()
-
-    def _row(
-        self, line: LevelLine, prompts: Collection[str], label: str, suffix: str = ""
+    def row(
+        line: LevelLine, prompts: Collection[str], label: str, suffix: str = ""
     ) -> Iterator[ProbeLevel]:
         if not prompts:
             return
         sign = -1.0 if line.unit == "loss" else 1.0
-        base, tuned = self._sides[line.key]
+        first, second = sides[line.key]
         keys = sorted(prompts)
         yield ProbeLevel(
             key=f"{line.key}{suffix}",
             label=label,
             unit="nats a token" if line.unit == "loss" else line.unit,
-            base=number(sign * float(np.mean([base[k] for k in keys]))),
-            subject=number(sign * float(np.mean([tuned[k] for k in keys]))),
-            difference=self._means.paired(line.key, {k: sign * (tuned[k] - base[k]) for k in keys}),
+            base=number(sign * float(np.mean([first[k] for k in keys]))),
+            subject=number(sign * float(np.mean([second[k] for k in keys]))),
+            difference=means.paired(line.key, {k: sign * (second[k] - first[k]) for k in keys}),
         )
+
+    for line in lines:
+        prompts = rated[line.key]
+        if line.beside:
+            prompts = prompts & rated[line.beside]
+            if prompts != rated[line.beside]:
+                yield from row(by_key[line.beside], prompts, line.common_label, COMMON)
+        yield from row(line, prompts, line.label)

@@ -16,22 +16,18 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import stats as distributions
+from scipy.special import expit
 
 from harness.records import TokenLogprobs
-from harness.stats.closed_forms import wilson
+from harness.stats.closed_forms import Floats, wilson
 
 K = 0.2
 _LEAST_STD = 1e-6
 
-Floats = NDArray[np.float64]
-
 
 def membership_scores(ratings: TokenLogprobs, k: float = K) -> dict[str, float]:
-    """Compute the membership scores of one rated text.
-
-    ``min_k_pp`` is left out where the model gives no moments over its vocabulary.
+    """Compute the scores of one text; without the moments over the vocabulary no ``min_k_pp``.
 
     Raises:
         ValueError: No tokens were rated.
@@ -69,11 +65,8 @@ def auc(members: Floats, others: Floats, level: float = 0.95) -> Auc | None:
 
     Args:
         members: One score a training prompt; prompts are independent.
-        others: One score a clean prompt.
+        others: One score a clean prompt. With fewer than two in a group there is no estimate.
         level: Confidence level.
-
-    Returns:
-        None with fewer than two scores in a group.
     """
     m, n = len(members), len(others)
     if m < 2 or n < 2:
@@ -90,8 +83,4 @@ def auc(members: Floats, others: Floats, level: float = 0.95) -> Auc | None:
     z = float(distributions.norm.ppf((1 + level) / 2))
     centre = math.log(value / (1 - value))
     half = z * math.sqrt(variance) / (value * (1 - value))
-    return Auc(value, _expit(centre - half), _expit(centre + half))
-
-
-def _expit(x: float) -> float:
-    return 1 / (1 + math.exp(-x)) if x > -700 else 0.0
+    return Auc(value, float(expit(centre - half)), float(expit(centre + half)))

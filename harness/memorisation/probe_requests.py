@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from harness.config import ProbesSection
 from harness.memorisation import copying
@@ -34,7 +35,7 @@ class ProbeRequest:
 
     Attributes:
         record: The record, still without its reply; it may hold the reason why none is possible.
-        request: The request to the model: an answer, a rating, or nothing.
+        request: The request to the model, or nothing.
         expected: The text that the reply is compared with.
         content: Digest of all that decides the reply, for the cache.
     """
@@ -50,9 +51,7 @@ class ProbedSubject:
     """A subject as the probes address it.
 
     Attributes:
-        name: Its name in the suite.
         renderer: Renders its prompts, as in training.
-        adapter: The adapter that its requests name.
         fingerprint: Content digests of its weights.
         generation: Its settings; answers are greedy and as long as the probes say all the same.
         continues: Whether it can be made to go on from a given beginning (no endpoint can).
@@ -73,13 +72,7 @@ class ProbedSubject:
 
 @dataclass(frozen=True)
 class PromptProbes:
-    """The probes of prompts, for one subject.
-
-    Args:
-        subject: The subject.
-        spec: The suite's ``probes`` section.
-        training_content: Digest of the training rows that answers are compared with.
-    """
+    """The probes of prompts, for one subject; answers are compared with rows of this digest."""
 
     subject: ProbedSubject
     spec: ProbesSection
@@ -174,17 +167,17 @@ def canary_requests(
 def rating_record(request: ProbeRequest, ratings: TokenLogprobs) -> Probe:
     """Make the record of a rating."""
     record = request.record
+    reply: dict[str, Any]
     if ratings.error is not None:
-        return record.model_copy(update={"error": ratings.error})
-    if record.probe == "canary":
-        values = {**record.values, "nll": -sum(ratings.logprobs)}
-        return record.model_copy(update={"values": values})
-    return record.model_copy(
-        update={
+        reply = {"error": ratings.error}
+    elif record.probe == "canary":
+        reply = {"values": {**record.values, "nll": -sum(ratings.logprobs)}}
+    else:
+        reply = {
             "values": membership_scores(ratings) | {"tokens": float(len(ratings.logprobs))},
             "logprobs": tuple(round(value, 5) for value in ratings.logprobs),
         }
-    )
+    return record.model_copy(update=reply)
 
 
 def answer_record(
@@ -193,14 +186,7 @@ def answer_record(
     training: TrainingResponses,
     closeness: copying.Closeness,
 ) -> Probe:
-    """Make the record of an answer or a continuation.
-
-    Args:
-        request: The request.
-        completion: The reply.
-        training: The training rows that answers are compared with.
-        closeness: Measures how close an answer is to the prompt's response.
-    """
+    """Make the record of an answer or a continuation."""
     record = request.record
     if completion.text is None:
         error = completion.error or Failure(kind="no_text", message="the model gave no text")
@@ -212,10 +198,9 @@ def answer_record(
         # A clean prompt has no training rows, whatever its id.
         rows = training.rows_of[record.sample_id] if record.group == "training" else ()
         nearest = training.nearest(completion.text, request.expected, rows)
-        values |= {
-            "other_span": nearest.span if nearest else 0.0,
-            "other_share": nearest.share if nearest else 0.0,
-        }
-        if nearest is not None:
+        if nearest is None:
+            values |= {"other_span": 0.0, "other_share": 0.0}
+        else:
+            values |= {"other_span": nearest.span, "other_share": nearest.share}
             values["other_row"] = float(nearest.row + 1)
     return record.model_copy(update={"values": values, "text": completion.text})

@@ -33,34 +33,27 @@ def summarise_probes(
     closeness: Closeness,
     settings: BootstrapSettings,
 ) -> Memorisation:
-    """Collect evidence and verdict for every subject but the baseline.
+    """Collect evidence and verdict for every subject, in this order, but for the baseline.
 
-    Args:
-        probes: All records of the stage.
-        baseline: The control.
-        subjects: All subjects, in the order of the suite.
-        closeness: The measure with which the answers were compared.
-        settings: How intervals are made.
+    ``closeness`` is the measure with which the answers were compared.
     """
     records = list(probes)
     by_subject: dict[str, list[Probe]] = defaultdict(list)
     for record in records:
         by_subject[record.subject].append(record)
     failures = tuple(_failures(records))
+    base = by_subject[baseline]
+    evidence = [
+        SubjectEvidence(
+            base, by_subject[name], (baseline, name), PromptMeans(name, settings), closeness
+        )
+        for name in subjects
+        if name != baseline
+    ]
     return Memorisation(
         version=MEMORISATION_VERSION,
         rules=RULES,
-        subjects=tuple(
-            SubjectEvidence(
-                by_subject[baseline],
-                by_subject[name],
-                (baseline, name),
-                PromptMeans(name, settings),
-                closeness,
-            ).summary()
-            for name in subjects
-            if name != baseline
-        ),
+        subjects=tuple(one.summary() for one in evidence),
         canaries=tuple(_exposures(by_subject, subjects)),
         failures=tuple(row for row in failures if row.kind != TOO_SHORT),
         not_applicable=tuple(row for row in failures if row.kind == TOO_SHORT),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from harness.config import ProbesSection
@@ -17,16 +16,7 @@ from harness.variants.kinds import Kind
 
 
 class ProbedPrompt(NamedTuple):
-    """One prompt to probe.
-
-    Attributes:
-        group: As in :class:`harness.records.Probe`.
-        form: Likewise.
-        sample_id: The sample whose reference is probed.
-        replicate: Number of the rewording.
-        messages: The conversation that is sent.
-        reference: The sample's response in the data.
-    """
+    """One prompt to probe; group, form and replicate as in :class:`harness.records.Probe`."""
 
     group: str
     form: str
@@ -45,25 +35,13 @@ class ProbedPrompt(NamedTuple):
         )
 
 
-@dataclass(frozen=True)
-class Rewording:
-    """How training prompts are reworded.
-
-    Attributes:
-        kinds: The suite's perturbations.
-        gate: Decides whether a rewording is valid.
-    """
-
-    kinds: Sequence[Kind]
-    gate: Gate
-
-
 def choose_prompts(
     training: Sequence[Sample],
     evaluation: Sequence[Sample],
     spec: ProbesSection,
     seed: int,
-    rewording: Rewording,
+    kinds: Sequence[Kind],
+    gate: Gate,
 ) -> list[ProbedPrompt]:
     """Draw the probed prompts; the same seed and data give the same prompts.
 
@@ -72,7 +50,8 @@ def choose_prompts(
         evaluation: The prompts under test with the audit's verdict; only clean ones are drawn.
         spec: How many of each.
         seed: The suite's seed.
-        rewording: How training prompts are reworded.
+        kinds: The suite's perturbations.
+        gate: Decides whether a rewording is valid.
 
     Returns:
         Training prompts, their rewordings, clean prompts, and each clean prompt's reference under
@@ -82,7 +61,7 @@ def choose_prompts(
     trained = _draw(training, spec.training, seed, "training")
     clean = _draw([s for s in evaluation if s.audit == "clean"], spec.clean, seed, "clean")
     prompts = [_original("training", sample) for sample in trained]
-    prompts += _reworded(trained, spec.variants, seed, rewording)
+    prompts += _reworded(trained, spec.variants, seed, kinds, gate)
     prompts += [_original("clean", sample) for sample in clean]
     if len(clean) > 1:
         # A rotation of a drawn order leaves no reference at its own prompt.
@@ -110,18 +89,18 @@ def _original(group: str, sample: Sample) -> ProbedPrompt:
 
 
 def _reworded(
-    samples: Sequence[Sample], count: int, seed: int, rewording: Rewording
+    samples: Sequence[Sample], count: int, seed: int, kinds: Sequence[Kind], gate: Gate
 ) -> list[ProbedPrompt]:
     """Make the first ``count`` valid rewordings of each sample, its kinds in a drawn order."""
     if not count or not samples:
         return []
     expanded = expand(
         samples,
-        [kind for kind in rewording.kinds if not kind.traits.same_text],
+        [kind for kind in kinds if not kind.traits.same_text],
         seed=seed,
         variants_per_kind=1,
         variants_per_prompt=count,
-        gate=rewording.gate,
+        gate=gate,
     )
     conversations: dict[str, list[tuple[Message, ...]]] = defaultdict(list)
     for variant in expanded:
@@ -140,8 +119,6 @@ class ProbeWorkload(NamedTuple):
     """The work of one subject, at most: a rewording that no kind can make is not sent.
 
     Attributes:
-        training: Training prompts that are probed.
-        clean: Clean prompts that are probed.
         ratings: Texts whose likelihood is measured; nothing is written for them.
         answers: Answers and continuations of up to ``max_new_tokens`` tokens.
     """
@@ -155,14 +132,7 @@ class ProbeWorkload(NamedTuple):
 def probe_workload(
     spec: ProbesSection, *, training: int, clean: int, canaries: int = 0
 ) -> ProbeWorkload:
-    """Count the requests of :mod:`harness.memorisation.probe_requests` for one subject.
-
-    Args:
-        spec: The suite's ``probes`` section.
-        training: Training prompts that could be probed.
-        clean: Clean prompts that could be.
-        canaries: Planted secrets.
-    """
+    """Count the requests to one subject, by the prompts that could be probed and the canaries."""
     training, clean = min(training, spec.training), min(clean, spec.clean)
     reworded = training * spec.variants
     foreign = clean if clean > 1 else 0

@@ -19,14 +19,13 @@ from harness.analysis.test_family import number
 from harness.memorisation.conditions import RULES, VerdictEvidence, above, below, conditions
 from harness.memorisation.copying import Closeness
 from harness.memorisation.levels import (
-    LevelTable,
     PromptMeans,
     Selector,
     ValueByPrompt,
     by_prompt,
     level_lines,
+    level_rows,
     loss_selector,
-    token_counts,
     weighted_difference,
 )
 from harness.memorisation.membership import auc
@@ -41,15 +40,7 @@ GROUPS: tuple[Literal["training", "clean"], ...] = ("training", "clean")
 
 
 class SubjectEvidence:
-    """The evidence on one subject beside its base.
-
-    Args:
-        base: The base's records.
-        tuned: The subject's.
-        names: Of the base and of the subject.
-        means: Estimates means over prompts.
-        closeness: The measure of answers against training responses.
-    """
+    """The evidence on one subject (``tuned``) beside its base; ``names`` are theirs, in this order."""
 
     def __init__(
         self,
@@ -61,7 +52,11 @@ class SubjectEvidence:
     ) -> None:
         self._base, self._tuned, self._names = base, tuned, names
         self._means, self._closeness = means, closeness
-        counts = token_counts(base, tuned)
+        self._base_of = {r.key[:-1]: r for r in base}
+        # What both did: the base's record and the subject's.
+        self._pairs = [(self._base_of[r.key[:-1]], r) for r in tuned if r.key[:-1] in self._base_of]
+        self._rated_pairs = [(b, t) for b, t in self._pairs if b.logprobs and t.logprobs]
+        counts = ((len(b.logprobs), len(t.logprobs)) for b, t in self._rated_pairs)
         self._mismatch = next((pair for pair in counts if pair[0] != pair[1]), None)
 
     def summary(self) -> SubjectMemorisation:
@@ -78,11 +73,9 @@ class SubjectEvidence:
             contrasts=self._contrasts(),
         )
         verdict, reasons = decide(evidence)
-        lines = [
-            line
-            for line in level_lines(self._closeness)
-            if line.unit != "loss" or self._mismatch is None
-        ]
+        lines = level_lines(self._closeness)
+        if self._mismatch is not None:
+            lines = tuple(line for line in lines if line.unit != "loss")
         return SubjectMemorisation(
             subject=subject,
             baseline=baseline,
@@ -94,7 +87,7 @@ class SubjectEvidence:
             clean=evidence.clean,
             largest_change=number(evidence.largest_change),
             answers_changed=number(evidence.answers_changed),
-            levels=LevelTable(self._base, self._tuned, lines, self._means).rows(),
+            levels=tuple(level_rows(self._base, self._tuned, lines, self._means)),
             contrasts=evidence.contrasts,
             membership=tuple(self._membership()),
             copied=tuple(self._copied()),
@@ -107,10 +100,7 @@ class SubjectEvidence:
         paired, unpaired = self._means.paired, self._means.unpaired
         training, clean = self._gain("training"), self._gain("clean")
         reworded, foreign = self._gain("training", "variant"), self._gain("clean", "foreign")
-        recited = [
-            self._difference(Selector("continuation", group, "original", "share"))
-            for group in GROUPS
-        ]
+        recited = [self._difference(Selector("continuation", group, "share")) for group in GROUPS]
         # The prompts of the line above it in the table, and no others.
         reworded = {key: value for key, value in reworded.items() if key in training}
         return MemorisationContrasts(
@@ -146,13 +136,9 @@ class SubjectEvidence:
 
     def _sent(self, group: str) -> int:
         """Count the prompts of a group whose response was to be rated by either."""
-        return len(
-            {
-                r.sample_id
-                for r in (*self._base, *self._tuned)
-                if (r.probe, r.group, r.form) == ("loss", group, "original")
-            }
-        )
+        records = (*self._base, *self._tuned)
+        kind = ("loss", group, "original")
+        return len({r.sample_id for r in records if (r.probe, r.group, r.form) == kind})
 
     def _form(self, gain: ValueByPrompt) -> ValueByPrompt:
         """Return the gain on clean references less its share of the base model's loss on them."""
@@ -162,34 +148,28 @@ class SubjectEvidence:
     def _closeness_lost(self) -> ValueByPrompt:
         """Return the cost of rewording in closeness to the training response, beyond the base's."""
         name = self._closeness.name
-        original = self._difference(Selector("answer", "training", "original", name))
-        reworded = self._difference(Selector("answer", "training", "variant", name))
+        original = self._difference(Selector("answer", "training", name))
+        reworded = self._difference(Selector("answer", "training", name, "variant"))
         return weighted_difference(original, reworded)
 
     def _largest_change(self) -> float | None:
         if self._mismatch is not None:
             return None
-        base = {r.key[:-1]: r.logprobs for r in self._base if r.logprobs}
-        changes = [
-            float(np.mean(np.abs(np.subtract(r.logprobs, base[r.key[:-1]]))))
-            for r in self._tuned
-            if r.logprobs and r.key[:-1] in base
-        ]
-        return max(changes, default=None)
+        changes = (np.abs(np.subtract(t.logprobs, b.logprobs)) for b, t in self._rated_pairs)
+        return max((float(change.mean()) for change in changes), default=None)
 
     def _answers_changed(self) -> float | None:
-        base = {r.key[:-1]: r.text for r in self._base if r.probe == "answer" and r.error is None}
         same = [
-            base[r.key[:-1]] == r.text
-            for r in self._tuned
-            if r.probe == "answer" and r.error is None and r.key[:-1] in base
+            b.text == t.text
+            for b, t in self._pairs
+            if t.probe == "answer" and b.error is None and t.error is None
         ]
         return 1 - sum(same) / len(same) if same else None
 
     def _membership(self) -> Iterator[MembershipAuc]:
         """Yield the AUC of every score, training against clean prompts, raw and less the base's."""
         for score in ("loss", "min_k", "min_k_pp"):
-            selectors = [Selector("loss", group, "original", score) for group in GROUPS]
+            selectors = [Selector("loss", group, score) for group in GROUPS]
             sides: dict[Literal["base", "raw", "relative"], list[ValueByPrompt]] = {
                 "base": [by_prompt(self._base, selector) for selector in selectors],
                 "raw": [by_prompt(self._tuned, selector) for selector in selectors],
@@ -213,7 +193,6 @@ class SubjectEvidence:
 
     def _examples(self) -> Iterator[RecitedExample]:
         """Yield the continuations that recite most."""
-        base = {r.key[:-1]: r for r in self._base}
         continuations = [
             r
             for r in self._tuned
@@ -221,7 +200,7 @@ class SubjectEvidence:
         ]
         continuations.sort(key=lambda r: (-r.values["span"], r.sample_id))
         for r in continuations[:EXAMPLES]:
-            of_base = base.get(r.key[:-1])
+            of_base = self._base_of.get(r.key[:-1])
             yield RecitedExample(
                 sample_id=r.sample_id,
                 span=r.values["span"],

@@ -8,8 +8,8 @@ alike, so that memory is bounded and the share of common runs stays an unbiased 
 from __future__ import annotations
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from harness.memorisation.copying import longest_span, words
 from harness.memorisation.prompt_choice import ProbedPrompt
-from harness.records import Message, Sample
+from harness.records import Sample
 from harness.text.normalise import normalise_prompt
 from harness.util.digest import digest
 
@@ -44,11 +44,9 @@ class NearestResponse(NamedTuple):
 
 
 class ResponseIndex:
-    """Training responses, indexed to look up which of them an answer copies.
+    """Training responses, one a row, indexed to look up which of them an answer copies.
 
-    Args:
-        responses: One a row; empty ones are never returned.
-        most_runs: Bound on the runs in memory, 12 bytes each.
+    At most ``most_runs`` runs are in memory, of 12 bytes each. Empty responses are never returned.
     """
 
     def __init__(self, responses: Sequence[str], most_runs: int = MOST_RUNS) -> None:
@@ -68,18 +66,16 @@ class ResponseIndex:
                 held = len(hashes[0])
         if held > most_runs:
             hashes, rows = self._thin(hashes, rows, most_runs)
-        every = np.concatenate(hashes) if hashes else np.empty(0, dtype=np.uint64)
+        every = np.concatenate([np.empty(0, dtype=np.uint64), *hashes])
         order = np.argsort(every, kind="stable")
         self._sorted = every[order]
-        self._rows = (np.concatenate(rows) if rows else np.empty(0, dtype=np.uint32))[order]
+        self._rows = np.concatenate([np.empty(0, dtype=np.uint32), *rows])[order]
 
     def nearest(self, answer: str, allowed: Sequence[str] = ()) -> NearestResponse | None:
         """Return the row with the longest run in common; None where no run of ``RUN`` is shared.
 
-        Args:
-            answer: Any text.
-            allowed: Texts that the answer may repeat: their runs are left out of account, because
-                they need not have been copied from a row that holds them too.
+        The runs of ``allowed`` texts are left out of account, because they need not have been copied
+        from a row that holds them too.
         """
         answer_words = words(answer)
         at = self._hash_at_each_word(answer_words)
@@ -155,61 +151,41 @@ def rows_of_same_prompt(
     Nearly the same prompts are not searched for, which may take minutes in a large data set: where
     their responses are alike, too, the prompt's own response already accounts for the runs.
 
-    Args:
-        samples: Every row that was trained on.
-        prompts: The probed prompts.
-
     Returns:
         Rows, counted from 0, by the id of each probed training sample.
     """
     probed = {prompt.sample_id for prompt in prompts if prompt.group == "training"}
     if not probed:
         return {}
-    rows: dict[tuple[str, ...], list[int]] = {}
+    rows: dict[tuple[str, ...], list[int]] = defaultdict(list)
     key_of: dict[str, tuple[str, ...]] = {}
     for row, sample in enumerate(samples):
-        key = _normalised(sample.messages)
-        rows.setdefault(key, []).append(row)
+        key = tuple(f"{m.role} {normalise_prompt(m.content)}" for m in sample.messages)
+        rows[key].append(row)
         if sample.id in probed:
             key_of[sample.id] = key
     return {sample_id: tuple(rows[key]) for sample_id, key in key_of.items()}
 
 
-def _normalised(messages: Sequence[Message]) -> tuple[str, ...]:
-    return tuple(f"{message.role} {normalise_prompt(message.content)}" for message in messages)
-
-
-@dataclass
 class TrainingResponses:
     """The training rows as answers are compared with them.
 
     Attributes:
-        samples: Every row.
-        prompts: The probed prompts.
-        index: The rows' responses.
+        content: Digest of the rows.
         rows_of: By the id of a probed training sample, the rows with the same prompt: an answer that
             repeats them copies from no *other* sample.
-        content: Digest of the rows.
     """
 
-    samples: Sequence[Sample]
-    prompts: Sequence[ProbedPrompt]
-    index: ResponseIndex = field(init=False)
-    rows_of: dict[str, tuple[int, ...]] = field(init=False)
-    content: str = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.index = ResponseIndex([sample.reference or "" for sample in self.samples])
-        self.content = digest([sample.made_from for sample in self.samples])
-        self.rows_of = rows_of_same_prompt(self.samples, self.prompts)
+    def __init__(self, samples: Sequence[Sample], prompts: Sequence[ProbedPrompt]) -> None:
+        self._responses = [sample.reference or "" for sample in samples]
+        self._index = ResponseIndex(self._responses)
+        self.content = digest([sample.made_from for sample in samples])
+        self.rows_of = rows_of_same_prompt(samples, prompts)
 
     def nearest(self, answer: str, reference: str, rows: Collection[int]) -> NearestResponse | None:
         """Return the row of another sample that an answer copies most from.
 
-        Args:
-            answer: The subject's text.
-            reference: The prompt's response: repeating it is no copying from another sample.
-            rows: The rows with the same prompt, likewise.
+        Repeating the prompt's response (``reference``), or the responses of the ``rows`` with the same
+        prompt, is no copying from another sample.
         """
-        responses = [self.samples[row].reference or "" for row in rows]
-        return self.index.nearest(answer, [reference, *responses])
+        return self._index.nearest(answer, [reference, *(self._responses[row] for row in rows)])

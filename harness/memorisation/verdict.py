@@ -25,7 +25,8 @@ def decide(evidence: VerdictEvidence) -> tuple[MemorisationVerdict, list[str]]:
     state = conditions(evidence)
 
     def reasons(*names: str) -> list[str]:
-        return [f"{_capital(state[name].words)}." for name in names]
+        sentences = (state[name].words for name in names)
+        return [f"{words[:1].upper()}{words[1:]}." for words in sentences]
 
     if missing := _missing(evidence):
         return "cannot tell", missing
@@ -49,9 +50,8 @@ def decide(evidence: VerdictEvidence) -> tuple[MemorisationVerdict, list[str]]:
             "No gain on training prompts was shown, and reciting alone carries no verdict; look at"
             " what was recited.",
         ]
-    if within(evidence.contrasts.gain_training, RULES.least_gain) and within(
-        evidence.contrasts.gain_clean, RULES.least_gain
-    ):
+    gains = (evidence.contrasts.gain_training, evidence.contrasts.gain_clean)
+    if all(within(gain, RULES.least_gain) for gain in gains):
         return "cannot tell", _small(evidence)
     return "cannot tell", _open(evidence, state, learned)
 
@@ -144,7 +144,3 @@ def _open(
         )
     lines.append("Memorising was not shown either. More probed prompts narrow the intervals.")
     return lines
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]

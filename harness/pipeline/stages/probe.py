@@ -19,7 +19,7 @@ from harness.memorisation.probe_requests import (
     canary_requests,
     rating_record,
 )
-from harness.memorisation.prompt_choice import ProbedPrompt, Rewording, choose_prompts
+from harness.memorisation.prompt_choice import ProbedPrompt, choose_prompts
 from harness.memorisation.training_responses import TrainingResponses
 from harness.models.subjects import OpenSubjects
 from harness.pipeline.session import Session, StageReport
@@ -101,7 +101,8 @@ def _material(context: StageContext) -> _ProbeMaterial:
         context.records(Sample),
         spec,
         suite.suite.seed,
-        Rewording(parts.kinds, parts.gate),
+        parts.kinds,
+        parts.gate,
     )
     return _ProbeMaterial(
         prompts, canaries, TrainingResponses(rows, prompts), Closeness(parts.closeness)

@@ -13,7 +13,7 @@ from harness.config import load_suite
 from harness.data.loading import load
 from harness.errors import ConfigError
 from harness.memorisation import canaries
-from harness.memorisation.prompt_choice import ProbedPrompt, Rewording, choose_prompts
+from harness.memorisation.prompt_choice import ProbedPrompt, choose_prompts
 from harness.models.scripted import ScriptedModel
 from harness.pipeline import runner
 from harness.pipeline.store import Run
@@ -37,7 +37,7 @@ CLEAN = [
     for i, topic in enumerate(TOPICS * 2)
 ]
 RESPONSE_OF = dict(TRAINING)
-UNREWORDED = Rewording([], Gate(similarity=False))
+GATE = Gate(similarity=False)
 
 
 def write(path: Path, rows: list[tuple[str, str]]) -> Path:
@@ -111,7 +111,7 @@ def samples(rows: list[tuple[str, str]], audit: str = "unchecked") -> list[Sampl
 def drawn(**more: Any) -> list[ProbedPrompt]:
     spec = suite_probes(**more)
     clean = samples(CLEAN, "clean")
-    return choose_prompts(samples(TRAINING), clean, spec, more.get("seed", 1), UNREWORDED)
+    return choose_prompts(samples(TRAINING), clean, spec, more.get("seed", 1), [], GATE)
 
 
 def suite_probes(**more: Any) -> Any:
@@ -125,7 +125,7 @@ def test_the_draw_is_seeded_and_takes_only_clean_prompts_with_an_answer() -> Non
     assert drawn(training=5, clean=5) != drawn(training=5, clean=5, seed=2)
     leaked = samples(CLEAN, "leaked")
     unanswered = [s.model_copy(update={"reference": " "}) for s in samples(CLEAN, "clean")]
-    items = choose_prompts(samples(TRAINING), [*leaked, *unanswered], suite_probes(), 1, UNREWORDED)
+    items = choose_prompts(samples(TRAINING), [*leaked, *unanswered], suite_probes(), 1, [], GATE)
     assert {item.group for item in items} == {"training"}
 
 
