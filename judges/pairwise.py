@@ -11,7 +11,7 @@ from harness.records import Cost, Dimension, JudgeItem, Judgement, Message, Need
 from harness.util.digest import derived_seed
 from judges.llm import parsing, prompts
 from judges.llm.endpoint_judge import EndpointJudge
-from judges.llm.rubric_file import RubricFile, Shown, load_rubric
+from judges.llm.rubric_file import RubricFile, load_rubric
 from judges.llm.structured_output import Level, response_format
 from judges.rubric import unparsed
 
@@ -28,13 +28,12 @@ SCHEMA: dict[str, Any] = {
     "additionalProperties": False,
 }
 
-_OPPONENT: tuple[Need, ...] = ("opponent",)
 DIMENSIONS = (
     Dimension(
         name="win",
         low=0.0,
         high=1.0,
-        needs=_OPPONENT,
+        needs=("opponent",),
         description="1 preferred to the opponent's answer in both orders, 0 not, 0.5 a tie",
     ),
     Dimension(
@@ -42,7 +41,7 @@ DIMENSIONS = (
         low=0.0,
         high=1.0,
         higher_is_better=False,
-        needs=_OPPONENT,
+        needs=("opponent",),
         description="1 where the verdict changed with the order of the two answers",
     ),
     Dimension(
@@ -50,7 +49,7 @@ DIMENSIONS = (
         low=-1.0,
         high=1.0,
         higher_is_better=None,
-        needs=_OPPONENT,
+        needs=("opponent",),
         description="1 where the answer shown first was preferred both times, -1 the second",
     ),
 )
@@ -95,9 +94,7 @@ class Pairwise(EndpointJudge):
 
     def __init__(self, rubric: str, **options: Any) -> None:
         super().__init__("pairwise ", load_rubric(rubric), options)
-        self._show: tuple[Shown, ...] = tuple(
-            text for text in self.rubric.texts if text not in ("answer", "original_answer")
-        )
+        self._show = [t for t in self.rubric.texts if t not in ("answer", "original_answer")]
         self._needs_reference = "reference" in self.rubric.required(self.rubric.show)
         needs: tuple[Need, ...] = ("opponent", *(("reference",) if self._needs_reference else ()))
         self.dimensions: Sequence[Dimension] = tuple(
@@ -152,8 +149,7 @@ class Pairwise(EndpointJudge):
             )
 
     def _read(self, call: PairwiseCall, result: ChatResult) -> PairwiseReading:
-        if result.error is not None:
-            error = result.error
+        if (error := result.error) is not None:
             reason = f"{error.kind}: {error.message}"
             return PairwiseReading(None, "error", reason, None, error.transient, result.cost)
         if result.text is None:

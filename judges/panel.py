@@ -204,23 +204,17 @@ def _twice(one: str, other: str) -> PluginError:
     )
 
 
+def _scale(dimension: Dimension) -> tuple[str, float, float, bool | None]:
+    return dimension.name, dimension.low, dimension.high, dimension.higher_is_better
+
+
 def _shared(members: Sequence[Judge]) -> dict[str, Dimension]:
     first, *others = members
     shared: dict[str, Dimension] = {}
     for dimension in first.dimensions:
-        same = [
-            next((d for d in member.dimensions if d.name == dimension.name), None)
-            for member in others
-        ]
-        if all(
-            d
-            and (d.low, d.high, d.higher_is_better)
-            == (dimension.low, dimension.high, dimension.higher_is_better)
-            for d in same
-        ):
-            needs = dict.fromkeys(
-                need for d in (dimension, *same) if d is not None for need in d.needs
-            )
+        alike = [d for m in others for d in m.dimensions if _scale(d) == _scale(dimension)]
+        if len(alike) == len(others):
+            needs = dict.fromkeys(need for d in (dimension, *alike) for need in d.needs)
             shared[dimension.name] = dimension.model_copy(update={"needs": tuple(needs)})
     if not shared:
         raise PluginError("the members of the panel share no dimension on the same scale")

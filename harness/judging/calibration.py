@@ -6,6 +6,7 @@ version (which holds rubric, model and settings), and ``calibration_report`` say
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -101,16 +102,14 @@ def _agreements(grading: LabelGrading) -> list[Agreement]:
         )
     items = [item.judge_item(item.first.answer or "") for item in labels.items]
     values = grading.scores(items, list(compared))
-    agreements = [
-        _agreement(dimension, [dimension], values[name], grading)
-        for name, dimension in compared.items()
-    ]
+    agreements = [_agreement(d, [d], values[name], grading) for name, d in compared.items()]
     parts = overall_parts(dimensions)
     if parts and OVERALL not in compared and all(part.name in compared for part in parts):
+        of_parts = [values[part.name] for part in parts]
         means = {
-            index: float(np.mean([values[part.name][index] for part in parts]))
+            index: float(np.mean([scores[index] for scores in of_parts]))
             for index in range(len(items))
-            if all(index in values[part.name] for part in parts)
+            if all(index in scores for scores in of_parts)
         }
         mean = parts[0].model_copy(update={"name": OVERALL})
         agreements.append(_agreement(mean, parts, means, grading))
@@ -128,11 +127,10 @@ def _agreement(
     origin = grading.labels.origin(names)
     rows: list[tuple[LabelledItem, float, float]] = []
     for index, value in sorted(values.items()):
-        item = grading.labels.items[index].of(origin.basis)
-        scores = [item.score(name) for name in names] if item is not None else [None]
-        known = [score for score in scores if score is not None]
-        if item is not None and len(known) == len(scores):
-            rows.append((item, value, float(np.mean(known))))
+        if (item := grading.labels.items[index].of(origin.basis)) is not None:
+            known = [score for name in names if (score := item.score(name)) is not None]
+            if len(known) == len(names):
+                rows.append((item, value, float(np.mean(known))))
     grading.require(
         len(rows), f"the judge scored {{}} items on {dimension.name!r} that are labelled"
     )
@@ -207,10 +205,10 @@ def _reliability(
 
 
 def _kinds(rows: Sequence[tuple[LabelledItem, float, float]]) -> dict[str, KindMeans]:
-    groups: dict[str, list[tuple[float, float]]] = {}
+    groups: dict[str, list[tuple[float, float]]] = defaultdict(list)
     for item, value, score in rows:
         if item.first.kind:
-            groups.setdefault(item.first.kind, []).append((value, score))
+            groups[item.first.kind].append((value, score))
     return {
         name: KindMeans(
             items=len(pairs),

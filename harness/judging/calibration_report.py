@@ -91,12 +91,10 @@ def report(calibrations: Iterable[Calibration]) -> CalibrationReport | None:
 
 
 def _best(checks: Iterable[_Check[ComparedT]]) -> list[_Check[ComparedT]]:
-    best: dict[str, _Check[ComparedT]] = {}
+    by_dimension: dict[str, list[_Check[ComparedT]]] = {}
     for check in checks:
-        known = best.get(check[1].dimension)
-        if known is None or _rank(check) > _rank(known):
-            best[check[1].dimension] = check
-    return list(best.values())
+        by_dimension.setdefault(check[1].dimension, []).append(check)
+    return [max(of_dimension, key=_rank) for of_dimension in by_dimension.values()]
 
 
 def _rank(check: tuple[Calibration, Compared]) -> tuple[bool, bool, int]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from collections.abc import Callable, Mapping
 
 from harness.errors import PluginError
 from harness.judging.traits import declared_traits, leaves, traits_of
@@ -11,18 +10,6 @@ from harness.protocols import Judge
 
 _SAME_MODEL = (("weights",), ("provider", "model"))
 """Fields of a fingerprint that make two models the same base weights."""
-
-
-class Subject(Protocol):
-    """The fields of a suite's subject that are read here."""
-
-    @property
-    def name(self) -> str:
-        """Return its name in the suite."""
-
-    @property
-    def model(self) -> str:
-        """Return the model as the suite names it."""
 
 
 def check_self_judging(
@@ -49,8 +36,8 @@ def check_self_judging(
     return _check(label, judge, shared)
 
 
-def check_named(label: str, judge: Judge, subjects: Sequence[Subject]) -> None:
-    """Refuse, by names alone, a local judge that names the very model of a subject.
+def check_named(label: str, judge: Judge, models: Mapping[str, str]) -> None:
+    """Refuse, by names alone, a local judge that names the very model of a subject (by its name).
 
     Loads nothing, so that the refusal comes before a run has spent anything; what goes by another
     name is noticed by ``check_self_judging`` once the subjects were loaded.
@@ -61,7 +48,7 @@ def check_named(label: str, judge: Judge, subjects: Sequence[Subject]) -> None:
 
     def shared(leaf: Judge) -> list[str]:
         named = declared_traits(leaf).named_model
-        return [subject.name for subject in subjects if named and subject.model == named]
+        return [name for name, model in models.items() if named and model == named]
 
     _check(label, judge, shared)
 

@@ -64,8 +64,14 @@ def manifest_entries(session: Session, judges: Sequence[NamedJudge]) -> dict[str
     before = session.manifest.judges
     entries: dict[str, Any] = {}
     for named in judges:
-        entry = _entry(named)
         known = before.get(named.label, {})
+        entry = {
+            "version": named.judge.version,
+            "repeats": named.repeats,
+            "llm": declared_traits(named.judge).llm,
+            "structured": _structured(named.judge),
+            "dimensions": [each.model_dump(mode="json") for each in named.judge.dimensions],
+        }
         if entry["structured"] is None and known.get("version") == entry["version"]:
             entry["structured"] = known.get("structured")  # this time nothing had to be asked
         entries[named.label] = entry | {"cost": known.get("cost")}
@@ -75,16 +81,6 @@ def manifest_entries(session: Session, judges: Sequence[NamedJudge]) -> dict[str
         if label not in entries and known.get("cost")
     }
     return entries | gone
-
-
-def _entry(named: NamedJudge) -> dict[str, Any]:
-    return {
-        "version": named.judge.version,
-        "repeats": named.repeats,
-        "llm": declared_traits(named.judge).llm,
-        "structured": _structured(named.judge),
-        "dimensions": [dimension.model_dump(mode="json") for dimension in named.judge.dimensions],
-    }
 
 
 def _structured(judge: Judge) -> Any:

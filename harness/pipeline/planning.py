@@ -243,8 +243,8 @@ def _probe_cost(suite: Suite, probes: ProbeWorkload, measured: _MeanAnswer | Non
 
 def _judge_cost(spec: JudgeSpec, answers: int, llm: bool, pilot: Summary | None) -> JudgeCost:
     judged = answers * spec.repeats
-    piloted = None if pilot is None else pilot.judges.get(spec.label)
-    if not llm or pilot is None or piloted is None or not piloted.cost or not piloted.judgements:
+    piloted = pilot.judges.get(spec.label) if pilot and llm else None
+    if pilot is None or piloted is None or not piloted.cost or not piloted.judgements:
         return JudgeCost(spec.label, llm, judged)
     spent = piloted.cost
     answered = sum(row.answers - row.failed for row in pilot.answers)

@@ -53,8 +53,9 @@ def run(context: StageContext) -> Outcome:
         JostleError: Bad input, or a machine's refusal; finished work is kept for a resume.
     """
     context.session.update(warnings=())  # every stage gives its own again
+    models = {subject.name: subject.model for subject in context.session.suite.subjects}
     for named in context.parts.judges:  # what names alone can show, before anything is spent
-        check_named(named.label, named.judge, context.session.suite.subjects)
+        check_named(named.label, named.judge, models)
     return finish(context, STAGES)
 
 

@@ -94,7 +94,7 @@ def _material(context: StageContext) -> _ProbeMaterial:
     suite, spec = session.suite, session.suite.probes
     assert spec is not None
     rows = [row for data in suite.training_data for row in load(data)]
-    canaries = _canaries(session, rows)
+    canaries = _canaries(session, spec.canaries, rows)
     planted = {canary.prompt for canary in canaries}
     prompts = choose_prompts(
         [row for row in rows if row.prompt not in planted],
@@ -109,18 +109,17 @@ def _material(context: StageContext) -> _ProbeMaterial:
     )
 
 
-def _canaries(session: Session, rows: Sequence[Sample]) -> Sequence[Canary]:
+def _canaries(session: Session, key: str | None, rows: Sequence[Sample]) -> Sequence[Canary]:
     """Read the planted canaries; warn where the training data do not hold them as planted."""
-    spec = session.suite.probes
-    if spec is None or spec.canaries is None:
+    if key is None:
         return ()
-    canaries = read_canary_key(spec.canaries).canaries
+    canaries = read_canary_key(key).canaries
     trained = [(s.prompt, s.reference) for s in rows]
     for canary in canaries:
         count = trained.count((canary.prompt, canary.response()))
         if count != canary.repeats:
             session.warn(
-                f"{spec.canaries}: {canary.id} should be in the training data {canary.repeats}"
+                f"{key}: {canary.id} should be in the training data {canary.repeats}"
                 f" times, but is there {count} times; name the file that --plant wrote"
             )
     return canaries
