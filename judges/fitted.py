@@ -28,29 +28,22 @@ SHIPPED = Path(__file__).with_name("shipped")
 CHUNK = 32
 
 
-def fitted_folder() -> Path:
-    """Return the folder of judges that ``jostle calibrate LABELS --fit NAME`` made."""
+def _fitted_folder() -> Path:
     return cache_root() / "fitted"
 
 
-def save_path(name: str) -> Path:
-    """Return the file that a judge is saved to: a path as it is, a plain name in the folder."""
-    return resolve(name) if _is_path(name) else fitted_folder() / f"{name}{SUFFIX}"
+def _save_path(name: str) -> Path:
+    return resolve(name) if _is_path(name) else _fitted_folder() / f"{name}{SUFFIX}"
 
 
-def find(name: str) -> Path:
-    """Return the file of a fitted judge: a path, one fitted here, or a shipped one.
-
-    Raises:
-        PluginError: There is none.
-    """
-    for path in (save_path(name), SHIPPED / f"{name}{SUFFIX}"):
+def _find(name: str) -> Path:
+    for path in (_save_path(name), SHIPPED / f"{name}{SUFFIX}"):
         if path.is_file():
             return path
     if _is_path(name):
         raise PluginError(f"fitted judge {name}: no such file")
     raise PluginError(
-        f"no fitted judge named {name!r}.{did_you_mean(name, names())}"
+        f"no fitted judge named {name!r}.{did_you_mean(name, _names())}"
         f" jostle calibrate LABELS --fit {name} makes one"
     )
 
@@ -60,11 +53,9 @@ def beside(path: Path) -> Path:
     return path.with_suffix(".calibration.json")
 
 
-def names() -> list[str]:
-    """List the fitted judges that can be named without a path."""
-    return sorted(
-        {path.stem for folder in (fitted_folder(), SHIPPED) for path in folder.glob(f"*{SUFFIX}")}
-    )
+def _names() -> list[str]:
+    folders = (_fitted_folder(), SHIPPED)
+    return sorted({path.stem for folder in folders for path in folder.glob(f"*{SUFFIX}")})
 
 
 def _is_path(name: str) -> bool:
@@ -92,7 +83,7 @@ class Fitted:
     def __init__(
         self, model: str, dimensions: Sequence[str] | None = None, embed: Embed | None = None
     ) -> None:
-        path = find(model)
+        path = _find(model)
         self.model = FittedModel.load(path)
         self._embed = embed
         self._stored = beside(path)
@@ -212,7 +203,7 @@ def fit_labels(
     """
     labels = read_labels(source)
     fitted_on, held_out = labels.part("fit"), labels.part("check")
-    path = save_path(name)
+    path = _save_path(name)
     model = fit(fitted_on if fitted_on.items else labels, path.stem, embed)
     model.save(path)
     if not fitted_on.items or not held_out.items:

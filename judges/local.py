@@ -63,9 +63,9 @@ class Local:
         model: ``embedded:NAME``, a folder or a hub id; or a loaded model.
         mode: ``weighted`` for the probability-weighted score, ``written`` for JSON.
         dimensions: Only these of the rubric's dimensions; all by default.
-        dtype: As for subjects, like ``quantization``.
+        dtype: As for subjects, like ``quantization`` and ``revision``.
         quantization: See there.
-        revision: Of a hub id.
+        revision: See there.
         max_tokens: Of a written verdict.
         max_characters: Of one shown text; the middle of a longer one is left out.
         allow_self_judging: Let the model judge answers that came from its own base weights.

@@ -178,12 +178,9 @@ class _Sheet:
                 )
                 continue
             numbers = [value for value in values.values() if value is not None]
-            mean = round(sum(numbers) / len(numbers), 6)
-            spread = round(max(numbers) - min(numbers), 6)
-            values_in_words = ", ".join(
-                f"{label} {value:g}" for label, value in zip(values, numbers, strict=True)
-            )
-            yield Judgement(value=spread if position else mean, reason=values_in_words, **common)
+            mean, spread = sum(numbers) / len(numbers), max(numbers) - min(numbers)
+            in_words = ", ".join(f"{label} {value:g}" for label, value in values.items())
+            yield Judgement(value=round(spread if position else mean, 6), reason=in_words, **common)
 
 
 def _entry(entry: Any) -> tuple[str, dict[str, Any]]:

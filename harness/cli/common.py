@@ -94,14 +94,7 @@ def open_context(
 ) -> Iterator[StageContext]:
     """Build the plug-ins of a suite and open its run folder for this process.
 
-    Args:
-        suite: The suite.
-        folder: The run folder, new or to be resumed.
-        command: As for ``Launch``.
-        retry_failed: As for ``Launch``.
-
-    Yields:
-        What the stages work with; all that was opened is closed when the block ends.
+    ``command`` and ``retry_failed`` are those of ``Launch``. All is closed when the block ends.
 
     Raises:
         JostleError: An unknown plug-in or option, or a folder that cannot be used.

@@ -141,13 +141,7 @@ class LabelledItem(BaseModel):
 
 
 class Labels(BaseModel):
-    """A file of labels, by item, or one split of it.
-
-    Attributes:
-        digest: Of the whole file.
-        source: The file, as the user named it.
-        split: The part that these are; None for all.
-    """
+    """A file of labels, by item, or one split of it; ``digest`` is of the whole file."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -251,9 +245,8 @@ def _row(line: str, where: str) -> Label:
         raise DataError(f"{where}: not valid JSON: {error}") from None
     for field, text in _texts_in(value):
         if any("\ud800" <= character <= "\udfff" for character in text):
-            raise DataError(
-                f"{where}: field {field!r}: holds half of a surrogate pair, which is no text"
-            )
+            problem = "holds half of a surrogate pair, which is no text"
+            raise DataError(f"{where}: field {field!r}: {problem}")
     try:
         return Label.model_validate(value)
     except ValidationError as error:

@@ -18,6 +18,9 @@ class Metered:
     A judge that talks to an endpoint counts for itself, answers that never became a judgement
     included, and a panel adds its members up (``MetersSpending``); of every other judge the costs
     are added up that its judgements name.
+
+    Args:
+        judge: The judge whose spending is counted.
     """
 
     def __init__(self, judge: Judge) -> None:
@@ -37,8 +40,12 @@ class Metered:
     def grade(self, items: Sequence[JudgeItem]) -> Generator[Judgement, None, None]:
         """Grade as the judge does, and count the costs that its judgements name."""
         for judgement in self.judge.grade(items):
-            if judgement.cost is not None:
-                self._counted = self._counted.plus(Spending(calls=1, **dict(judgement.cost)))
+            if (cost := judgement.cost) is not None:
+                self._counted = self._counted.plus(
+                    Spending(
+                        1, cost.prompt_tokens, cost.completion_tokens, cost.money, cost.seconds
+                    )
+                )
             yield judgement
 
     @property

@@ -17,10 +17,7 @@ def check_self_judging(
 ) -> str | None:
     """Refuse a judge that shares base weights with a subject, unless the suite allows it.
 
-    Args:
-        label: The judge's name in the suite.
-        judge: Any judge; one without a fingerprint (or members with one) shares nothing.
-        subjects: By name, the fingerprint of each subject's model.
+    A judge without a fingerprint (or members with one) shares nothing.
 
     Returns:
         The warning for the report; None where nothing is shared.

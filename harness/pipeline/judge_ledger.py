@@ -26,8 +26,7 @@ WITHIN_RUN = "members.sqlite"
 def ledger_entry(session: Session, label: str, meter: Metered) -> Iterator[Callable[[], None]]:
     """Add to the manifest what the meter counts within the block, however the block ends.
 
-    Yields:
-        To be called now and then, so that the ledger on disk keeps up.
+    Yields what is to be called now and then, so that the ledger on disk keeps up.
     """
     begun = meter.spent
     before = session.manifest.judges.get(label, {}).get("cost") or {}

@@ -25,8 +25,6 @@ class StageReport:
 
     Attributes:
         interrupted: The stage did not come to its end the last time, or never ran.
-        made_from: Digest of what its records were made from.
-        counts: How its items ended.
     """
 
     interrupted: bool
@@ -118,10 +116,7 @@ def _now() -> str:
 
 @contextmanager
 def open_session(root: Path, suite: Suite, launch: Launch) -> Iterator[Session]:
-    """Open a run folder, new or to be resumed, for this process alone.
-
-    Yields:
-        The session; the lock on the folder and the cache are let go when the block ends.
+    """Open a run folder, new or to be resumed, for this process alone, until the block ends.
 
     Raises:
         StoreError: The folder cannot be made, or another process works on it.

@@ -63,7 +63,7 @@ class Quotable:
 @lru_cache(maxsize=128)
 def _quotable(text: str) -> tuple[list[dict[str, Any]], frozenset[str]]:
     lines = frozenset(line.strip() for line in text.splitlines())
-    return [found.value for found in scan(text).objects], lines
+    return [one.value for one in scan(text).objects], lines
 
 
 def scan(text: str) -> Scan:

@@ -84,9 +84,9 @@ class RubricFile(_Strict):
     @model_validator(mode="after")
     def _consistent(self) -> RubricFile:
         names = [criterion.name for criterion in self.dimensions]
-        twice = next((name for name in names if names.count(name) > 1), None)
-        if twice:
-            raise ValueError(f"dimension {twice!r} is defined twice")
+        for criterion in self.dimensions:
+            if names.count(criterion.name) > 1:
+                raise ValueError(f"dimension {criterion.name!r} is defined twice")
         for criterion in self.dimensions:
             if "answer" not in self.shown(criterion):
                 raise ValueError(f"dimension {criterion.name!r} does not show the answer it grades")
@@ -135,12 +135,7 @@ class RubricFile(_Strict):
             description=criterion.description,
         )
 
-    def only(self, names: Sequence[str]) -> RubricFile:
-        """Return the rubric with these dimensions alone.
-
-        Raises:
-            ValueError: No dimension of that name, or no list of names.
-        """
+    def _only(self, names: Sequence[str]) -> RubricFile:
         listed = isinstance(names, Sequence) and not isinstance(names, str) and names
         if not listed or not all(isinstance(name, str) for name in names):
             raise ValueError(
@@ -185,16 +180,13 @@ def load_rubric(name: str, dimensions: Sequence[str] | None = None) -> RubricFil
             " by its path, e.g. ./mine.yaml"
         )
     rubric = load_yaml(path, [], RubricFile)
-    return rubric if dimensions is None else rubric.only(dimensions)
+    return rubric if dimensions is None else rubric._only(dimensions)
 
 
 def schema(criteria: Sequence[Criterion], longest_reason: int | None = None) -> dict[str, Any]:
     """Build the JSON schema of a verdict: for each dimension the reason first, then the score.
 
-    Args:
-        criteria: The dimensions asked for.
-        longest_reason: Characters of a reason; None leaves it open (not every endpoint knows
-            ``maxLength``).
+    ``longest_reason`` is in characters; None leaves it open (not every endpoint knows ``maxLength``).
     """
     reason = {"type": "string"} | ({"maxLength": longest_reason} if longest_reason else {})
     return {
