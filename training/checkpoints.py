@@ -13,7 +13,7 @@ from harness.util.files import write_json
 MARK = "whole.json"
 """Written into a checkpoint last: a killed process leaves none."""
 
-_NAME = re.compile(r"checkpoint-(\d+)")
+_NAME = re.compile(r"checkpoint-\d+")
 
 
 def mark_complete(folder: Path, made_from: str) -> None:
@@ -32,11 +32,8 @@ def latest(output_dir: Path, made_from: str, *, clean: bool = True) -> Path | No
     Raises:
         ConfigError: The checkpoints there belong to another config or other data.
     """
-    complete: dict[int, Path] = {}
-    for folder in output_dir.glob("checkpoint-*"):
-        name = _NAME.fullmatch(folder.name)
-        if not name or not folder.is_dir():
-            continue
+    complete = []
+    for folder in _folders(output_dir):
         owner = _owner(folder)
         if owner is None:
             if clean:
@@ -47,8 +44,8 @@ def latest(output_dir: Path, made_from: str, *, clean: bool = True) -> Path | No
                 " choose another output_dir, or remove them with --fresh"
             )
         else:
-            complete[int(name[1])] = folder
-    return complete[max(complete)] if complete else None
+            complete.append(folder)
+    return max(complete, key=step_of, default=None)
 
 
 def step_of(checkpoint: Path) -> int:
@@ -58,9 +55,13 @@ def step_of(checkpoint: Path) -> int:
 
 def remove_all(output_dir: Path) -> None:
     """Remove every checkpoint in ``output_dir``, and nothing else."""
-    for folder in output_dir.glob("checkpoint-*"):
-        if _NAME.fullmatch(folder.name) and folder.is_dir():
-            shutil.rmtree(folder)
+    for folder in _folders(output_dir):
+        shutil.rmtree(folder)
+
+
+def _folders(output_dir: Path) -> list[Path]:
+    folders = output_dir.glob("checkpoint-*")
+    return [folder for folder in folders if _NAME.fullmatch(folder.name) and folder.is_dir()]
 
 
 def _owner(folder: Path) -> str | None:

@@ -9,12 +9,13 @@ from harness.audit import mark_leaked
 from harness.config import DataSpec
 from harness.data.loading import load, select
 from harness.data.rows import HUB
+from harness.data.split import split
 from harness.errors import DataError
 from harness.models.provenance import DataProvenance, describe_data
 from harness.records import Sample
+from harness.text.normalise import normalise_prompt
 from harness.util.resources import resolve
 from training.config import TrainingConfig
-from training.splits import grouped_split, overlap, refuse_overlap
 
 
 class TrainingData(NamedTuple):
@@ -42,9 +43,9 @@ def load_data(config: TrainingConfig) -> TrainingData:
     notes: list[str] = []
     spec = config.train_data
     train = _chosen(load(spec), spec, config.seed, notes)
-    validation: list[Sample] = []
     if config.validation_fraction:
-        train, validation = grouped_split(train, config.validation_fraction, config.seed)
+        shares = {"train": 1 - config.validation_fraction, "held_out": config.validation_fraction}
+        train, validation = split(train, shares, seed=config.seed).parts.values()
         described = describe_data(f"{spec.path} (held out)", validation, None)
         return TrainingData(train, validation, _describe(spec, train), described, notes, [])
     if config.validation_data is None:
@@ -54,15 +55,7 @@ def load_data(config: TrainingConfig) -> TrainingData:
     if spec.only == "clean":
         rows, _ = mark_leaked(rows, train)
     validation = _chosen(rows, spec, config.seed, notes)
-    overlapping = overlap(train, validation)
-    warnings = []
-    if not config.allow_overlap:
-        refuse_overlap(overlapping, train=config.train_data.path, held_out=spec.path)
-    elif overlapping.rows:
-        warnings.append(
-            f"{overlapping.rows} of {overlapping.total} validation rows have a prompt that is in the training"
-            " data (allow_overlap): the validation loss measures memory as well"
-        )
+    warnings = _overlap(config, spec.path, train, validation)
     sides = _describe(config.train_data, train), _describe(spec, validation)
     return TrainingData(train, validation, *sides, notes, warnings)
 
@@ -78,3 +71,42 @@ def _chosen(samples: Sequence[Sample], spec: DataSpec, seed: int, notes: list[st
 def _describe(spec: DataSpec, samples: Sequence[Sample]) -> DataProvenance:
     file = None if spec.path.startswith(HUB) else resolve(spec.path)
     return describe_data(spec.path, samples, file)
+
+
+def _overlap(
+    config: TrainingConfig, path: str, train: Sequence[Sample], validation: Sequence[Sample]
+) -> list[str]:
+    """Refuse validation rows whose prompt is trained on; warn where the config allows them.
+
+    Raises:
+        DataError: One line with the count and what to do.
+    """
+    exact_keys = {sample.messages for sample in train}
+    keys = {_conversation(sample) for sample in train}
+    exact = [sample for sample in validation if sample.messages in exact_keys]
+    same = [sample for sample in validation if _conversation(sample) in keys]
+    if not same:
+        return []
+    counts = f"{len(same)} of {len(validation)} validation rows have a prompt that is in"
+    if config.allow_overlap:
+        return [
+            f"{counts} the training data (allow_overlap): the validation loss measures memory as well"
+        ]
+    raise DataError(
+        f"{path}: {counts} {config.train_data.path} ({len(exact)} exactly,"
+        f" {len(same) - len(exact)} but for case, punctuation or spacing;"
+        f" e.g. {(exact or same)[0].prompt[:60]!r}): their loss measures memory. Remove them, use"
+        " 'validation_data: {path: ..., only: clean}', or set allow_overlap: true"
+    )
+
+
+def _conversation(sample: Sample) -> tuple[str, ...]:
+    """Return the normalised texts of the whole conversation: equal for equal prompts.
+
+    A conversation that shares only its last turn ("thanks!") with another is another prompt.
+    """
+    return tuple(
+        f"{message.role}: {normalise_prompt(message.content)}"
+        for message in sample.messages
+        if message.role != "system"
+    )

@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import shutil
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -14,19 +15,12 @@ from harness.errors import JostleError
 from harness.models import provenance
 from harness.util.files import file_error, readable_os_errors, write_atomically, write_json
 from training import checkpoints
-from training.callbacks import (
-    EarlyStop,
-    LastEvaluation,
-    Logbook,
-    MarkCheckpoints,
-    OverfitWarning,
-    TensorBoard,
-)
+from training.callbacks import EarlyStop, LastEvaluation, Logbook, TensorBoard
 from training.card import model_card
 from training.config import TrainingConfig
 from training.curves import loss_figures, series
 from training.loading import TrainableModel, renderer_of
-from training.objectives import Objective, training_arguments
+from training.objectives import make_trainer
 from training.result import LOG, EventHandler, model_figures, weights_bytes
 from training.spec import TrainingSpec
 from training.throughput import cost_figures
@@ -40,31 +34,26 @@ class Job:
 
     Args:
         spec: The training.
-        objective: Its objective.
         trainable: Model and tokenizer.
         handler: Gets every event.
     """
 
     def __init__(
-        self,
-        spec: TrainingSpec,
-        objective: Objective,
-        trainable: TrainableModel,
-        handler: EventHandler | None,
+        self, spec: TrainingSpec, trainable: TrainableModel, handler: EventHandler | None
     ) -> None:
-        self._spec, self._objective, self._trainable = spec, objective, trainable
+        self._spec, self._trainable = spec, trainable
         config, data = spec.config, spec.data
-        arguments = training_arguments(config, trainable.device)
-        self._trainer = objective.trainer(config, trainable, data, arguments)
-        self._logbook = Logbook(spec.output / LOG, self._head(), handler)
-        self._logbook.warnings += [*data.warnings, *self._cut()]
+        self._trainer, counts = make_trainer(config, trainable, data)
+        head = {
+            "made_from": spec.made_from,
+            "config": config.model_dump(mode="json"),
+            "examples": counts,
+            "notes": data.notes,
+        }
+        self.warnings = [*data.warnings, *_cut(counts, config.max_length)]
+        self._logbook = Logbook(spec.output / LOG, head, self.warnings, handler)
         self._board = TensorBoard(spec.output / "tensorboard")
         self._add_callbacks()
-
-    @property
-    def warnings(self) -> list[str]:
-        """Return the warnings of the log."""
-        return self._logbook.warnings
 
     @property
     def history(self) -> list[dict[str, Any]]:
@@ -94,10 +83,7 @@ class Job:
         self._board.close()
 
     def save(self) -> dict[str, Any]:
-        """Write weights, provenance, card and, last, the log with status ``complete``.
-
-        Returns:
-            Every figure of the training.
+        """Write weights, provenance, card and, last, the log; return every figure of the training.
 
         Raises:
             StoreError: No space left, or the folder cannot be written.
@@ -155,39 +141,12 @@ class Job:
         config = self._spec.config
         self._trainer.remove_callback(PrinterCallback)
         self._trainer.add_callback(self._logbook)
-        self._trainer.add_callback(MarkCheckpoints(self._spec.made_from))
-        self._trainer.add_callback(OverfitWarning(self._logbook))
         if config.report_to == "tensorboard":
             self._trainer.add_callback(self._board)
         if self._spec.data.validation and config.eval_strategy != "no":
             self._trainer.add_callback(LastEvaluation())
         if config.early_stopping_patience is not None:
-            self._trainer.add_callback(
-                EarlyStop(
-                    config.best_metric,
-                    higher_is_better=config.higher_metric_is_better,
-                    patience=config.early_stopping_patience,
-                    threshold=config.early_stopping_threshold,
-                )
-            )
-
-    def _head(self) -> dict[str, Any]:
-        return {
-            "made_from": self._spec.made_from,
-            "config": self._spec.config.model_dump(mode="json"),
-            "examples": self._objective.counts,
-            "notes": self._spec.data.notes,
-        }
-
-    def _cut(self) -> list[str]:
-        """Warn where ``max_length`` cuts more than a few examples."""
-        limit = self._spec.config.max_length
-        return [
-            f"{side}: {n['responses_cut'] + n['dropped']} of {n['examples']} responses do not fit into"
-            f" max_length {limit} and are cut or left out ({n['prompts_cut']} prompts are shortened)"
-            for side, n in self._objective.counts.items()
-            if n["responses_cut"] + n["dropped"] > MANY_CUT * n["examples"]
-        ]
+            self._trainer.add_callback(EarlyStop(config, config.early_stopping_patience))
 
     def _failed(self, kind: type[JostleError], message: str) -> JostleError:
         last = checkpoints.latest(self._spec.output, self._spec.made_from, clean=False)
@@ -204,13 +163,12 @@ class Job:
         measured = {step for step, _ in series(self.history, "eval_loss")}
         if data.validation and state.global_step not in measured and not restores_best:
             self._trainer.evaluate()
+        best_step = (state.best_global_step or None) if restores_best else None
         return {
             "steps": state.global_step,
             "train_rows": len(data.train),
             "validation_rows": len(data.validation),
-            **loss_figures(
-                self.history, (state.best_global_step or None) if restores_best else None
-            ),
+            **loss_figures(self.history, best_step),
             **cost_figures(self.history),
             **model_figures(self._model),
             "device": self._trainable.device,
@@ -220,6 +178,17 @@ class Job:
 def is_first_process() -> bool:
     """Return whether this process writes the files; ``accelerate launch`` starts several."""
     return os.environ.get("RANK", "0") == "0"
+
+
+def _cut(counts: dict[str, dict[str, int]], max_length: int) -> Iterator[str]:
+    """Warn where ``max_length`` cuts more than a few examples."""
+    for side, n in counts.items():
+        cut = n["responses_cut"] + n["dropped"]
+        if cut > MANY_CUT * n["examples"]:
+            yield (
+                f"{side}: {cut} of {n['examples']} responses do not fit into max_length {max_length}"
+                f" and are cut or left out ({n['prompts_cut']} prompts are shortened)"
+            )
 
 
 def _name_base(path: Path, config: TrainingConfig) -> None:

@@ -7,7 +7,7 @@ the same tokens that evaluation gives it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from harness.errors import ConfigError, DataError
@@ -49,14 +49,6 @@ class EncodingCounts:
     responses_cut: int = 0
     prompts_cut: int = 0
     dropped: int = 0
-
-    def as_dict(self) -> dict[str, int]:
-        """Return the counts by name."""
-        return asdict(self)
-
-
-class _NoRoom(Exception):
-    """Raised where the fixed part of a prompt leaves no room for its content."""
 
 
 def turns(sample: Sample, which: str = "all") -> Iterator[tuple[tuple[Message, ...], str]]:
@@ -150,19 +142,23 @@ def fit(
     longest = max(len(after) for after in afters)
     room = max_length - min(longest, max_length // 2)
     if len(before) + longest > max_length and len(before) > room:
-        try:
-            before = _shorten(messages, renderer, room)
-        except _NoRoom:
+        shortened = _shorten(messages, renderer, room)
+        if shortened is None:
             counts.dropped += len(responses)
             return None
+        before = shortened
         counts.prompts_cut += 1
     left = max_length - len(before)
     counts.responses_cut += sum(len(after) > left for after in afters)
     return before, [after[:left] for after in afters]
 
 
-def _shorten(messages: tuple[Message, ...], renderer: Renderer, room: int) -> list[int]:
-    """Shorten a prompt to ``room`` tokens in its full format: oldest turns first, then the middle."""
+def _shorten(messages: tuple[Message, ...], renderer: Renderer, room: int) -> list[int] | None:
+    """Shorten a prompt to ``room`` tokens in its full format: oldest turns first, then the middle.
+
+    Returns:
+        Its ids; None where the template and system prompt fill the room.
+    """
     keep: int | None = None
     while True:
         ids = encode(renderer.tokenizer, renderer.prompt(messages))
@@ -176,14 +172,13 @@ def _shorten(messages: tuple[Message, ...], renderer: Renderer, room: int) -> li
         # Never more than before: a cut inside a character can come back as more tokens.
         keep = min(len(content_ids), keep or len(content_ids)) - (len(ids) - room) - 4
         if keep < 2:
-            raise _NoRoom
-        content = _without_middle(content_ids, keep, renderer.tokenizer)
+            return None
+        head, tail = (
+            renderer.tokenizer.decode(part)
+            for part in (content_ids[: keep // 2], content_ids[keep // 2 - keep :])
+        )
+        content = f"{head.rstrip()}{_GAP}{tail.lstrip()}"
         messages = (*messages[:-1], Message(role="user", content=content))
-
-
-def _without_middle(ids: list[int], keep: int, tokenizer: Any) -> str:
-    head, tail = ids[: keep // 2], ids[len(ids) - (keep - keep // 2) :]
-    return f"{tokenizer.decode(head).rstrip()}{_GAP}{tokenizer.decode(tail).lstrip()}"
 
 
 def _ids(text: str, tokenizer: Any) -> list[int]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,7 @@ from training.config import TrainingConfig
 from training.data import TrainingData
 from training.loading import TrainableModel, renderer_of
 from training.masking import EncodingCounts, encode_samples
-from training.preference import PairIds, encode_pairs, pairs
-
-EncodedRow = dict[str, list[int]]
+from training.preference import encode_pairs, pairs
 
 _FIELDS = {
     "per_device_train_batch_size", "per_device_eval_batch_size", "gradient_accumulation_steps",
@@ -31,15 +29,12 @@ _FIELDS = {
 def training_arguments(config: TrainingConfig, device: str) -> dict[str, Any]:
     """Return the ``TrainingArguments`` of a config, and other values for some defaults of TRL.
 
-    Args:
-        config: The training config.
-        device: ``cpu`` or ``cuda``.
-
     Raises:
         ConfigError: ``extra_arguments`` names one that does not exist.
     """
+    from transformers import TrainingArguments
+
     arguments = config.model_dump(include=_FIELDS)
-    arguments["output_dir"] = str(Path(config.output_dir).expanduser())
     if not config.has_validation:
         arguments |= {"eval_strategy": "no", "eval_on_start": False}
     else:
@@ -48,6 +43,7 @@ def training_arguments(config: TrainingConfig, device: str) -> dict[str, Any]:
             "greater_is_better": config.higher_metric_is_better,
         }
     arguments |= {
+        "output_dir": str(Path(config.output_dir).expanduser()),
         "use_cpu": device == "cpu",
         "report_to": "none",
         "disable_tqdm": True,
@@ -56,173 +52,73 @@ def training_arguments(config: TrainingConfig, device: str) -> dict[str, Any]:
         "dataloader_pin_memory": device != "cpu",
         "ddp_find_unused_parameters": False,
     }
-    unknown = set(config.extra_arguments) - _known_arguments()
+    unknown = set(config.extra_arguments) - {field.name for field in fields(TrainingArguments)}
     if unknown:
         raise ConfigError(f"extra_arguments: TrainingArguments has no {sorted(unknown)[0]!r}")
     return arguments | config.extra_arguments
 
 
-def _known_arguments() -> set[str]:
-    from dataclasses import fields
+def make_trainer(
+    config: TrainingConfig, trainable: TrainableModel, data: TrainingData
+) -> tuple[Any, dict[str, dict[str, int]]]:
+    """Make the ``transformers`` trainer of a config's objective.
 
-    from transformers import TrainingArguments
+    Returns:
+        The trainer, and for each side of the data what became of its rows.
 
-    return {field.name for field in fields(TrainingArguments)}
-
-
-class Objective(ABC):
-    """Fine-tuning, preference tuning or reward modelling.
-
-    Attributes:
-        counts: For each side of the data, what became of its rows; filled by :meth:`trainer`.
+    Raises:
+        DataError: A row that does not fit the objective.
+        ConfigError: An argument that does not exist, or no room for any response.
     """
+    from datasets import Dataset
+    from trl import DPOConfig, RewardConfig, SFTConfig
 
-    def __init__(self) -> None:
-        self.counts: dict[str, dict[str, int]] = {}
+    from training.generation_metrics import GenerationScorer
+    from training.trainer import PreferenceTrainer, ResponseTrainer, RewardModelTrainer
 
-    @abstractmethod
-    def trainer(
-        self,
-        config: TrainingConfig,
-        trainable: TrainableModel,
-        data: TrainingData,
-        arguments: dict[str, Any],
-    ) -> Any:
-        """Make the ``transformers`` trainer for these data."""
-
-    @abstractmethod
-    def encode(
-        self, samples: Sequence[Sample], renderer: Renderer, config: TrainingConfig
-    ) -> tuple[list[EncodedRow], EncodingCounts]:
-        """Encode samples into rows of token ids by column, as the trainer takes them."""
-
-    def _options(
-        self, config: TrainingConfig, trainable: TrainableModel, data: TrainingData
-    ) -> dict[str, Any]:
-        """Return what every trainer gets: the model, its tokenizer and both sides of the data."""
-        from datasets import Dataset
-
-        renderer = renderer_of(config, trainable.tokenizer)
-        sides = {}
-        for side, samples in (("train", data.train), ("validation", data.validation)):
-            if samples:
-                rows, counts = self.encode(samples, renderer, config)
-                self.counts[side] = counts.as_dict()
-                sides[side] = Dataset.from_list(rows)
-        return {
-            "model": trainable.model,
-            "processing_class": trainable.tokenizer,
-            "train_dataset": sides["train"],
-            "eval_dataset": sides.get("validation"),
-        }
-
-
-class SFT(Objective):
-    """Supervised fine-tuning: prompts masked, responses learned."""
-
-    def trainer(
-        self,
-        config: TrainingConfig,
-        trainable: TrainableModel,
-        data: TrainingData,
-        arguments: dict[str, Any],
-    ) -> Any:
-        """Make TRL's ``SFTTrainer`` with an exact validation loss."""
-        from trl import SFTConfig
-
-        from training.generation_metrics import GenerationScorer
-        from training.trainer import ResponseTrainer
-
-        scorer = None
-        if config.generation_metrics is not None:
-            renderer = renderer_of(config, trainable.tokenizer)
-            scorer = GenerationScorer(
-                trainable.model, renderer, data.validation, config.generation_metrics, config.seed
-            )
-        return ResponseTrainer(
-            extra_metrics=scorer,
-            args=SFTConfig(
-                **arguments, max_length=None, dataset_kwargs={"skip_prepare_dataset": True}
-            ),
-            **self._options(config, trainable, data),
+    arguments = training_arguments(config, trainable.device) | {"max_length": None}
+    renderer = renderer_of(config, trainable.tokenizer)
+    counts, sides = {}, {}
+    for side, samples in (("train", data.train), ("validation", data.validation)):
+        if samples:
+            rows, encoded = _encode(samples, renderer, config)
+            counts[side] = asdict(encoded)
+            sides[side] = Dataset.from_list(rows)
+    shared = {
+        "model": trainable.model,
+        "processing_class": trainable.tokenizer,
+        "train_dataset": sides["train"],
+        "eval_dataset": sides.get("validation"),
+    }
+    if config.objective == "dpo":  # Rafailov et al. 2023; the reference is the untuned model.
+        # With all weights in training, that model's figures are computed before it starts.
+        whole = config.method == "full"
+        arguments |= {"beta": config.beta, "precompute_ref_log_probs": whole}
+        settings = DPOConfig(**arguments, disable_dropout=True)
+        return PreferenceTrainer(args=settings, **shared), counts
+    if config.objective == "reward":  # Bradley and Terry's model, rewards drawn towards mean zero.
+        settings = RewardConfig(**arguments, center_rewards_coefficient=0.01)
+        return RewardModelTrainer(args=settings, **shared), counts
+    scorer = None
+    if config.generation_metrics is not None:
+        scorer = GenerationScorer(
+            trainable.model, renderer, data.validation, config.generation_metrics, config.seed
         )
+    settings = SFTConfig(**arguments, dataset_kwargs={"skip_prepare_dataset": True})
+    return ResponseTrainer(extra_metrics=scorer, args=settings, **shared), counts
 
-    def encode(
-        self, samples: Sequence[Sample], renderer: Renderer, config: TrainingConfig
-    ) -> tuple[list[EncodedRow], EncodingCounts]:
-        """Encode conversations; ``labels`` masks the prompts."""
+
+def _encode(
+    samples: Sequence[Sample], renderer: Renderer, config: TrainingConfig
+) -> tuple[list[dict[str, list[int]]], EncodingCounts]:
+    """Encode samples into rows of token ids by column, as the trainer takes them."""
+    if config.objective == "sft":
         rows, counts = encode_samples(samples, renderer, config.max_length, config.assistant_turns)
         return [{"input_ids": row.input_ids, "labels": row.labels} for row in rows], counts
-
-
-class _Preference(Objective):
-    def encode(
-        self, samples: Sequence[Sample], renderer: Renderer, config: TrainingConfig
-    ) -> tuple[list[EncodedRow], EncodingCounts]:
-        """Encode pairs of answers."""
-        encoded, counts = encode_pairs(pairs(samples), renderer, config.max_length)
-        return [self._row(ids) for ids in encoded], counts
-
-    @abstractmethod
-    def _row(self, ids: PairIds) -> EncodedRow: ...
-
-
-class DPO(_Preference):
-    """Direct preference optimisation (Rafailov et al. 2023); the reference is the untuned model."""
-
-    def trainer(
-        self,
-        config: TrainingConfig,
-        trainable: TrainableModel,
-        data: TrainingData,
-        arguments: dict[str, Any],
-    ) -> Any:
-        """Make TRL's ``DPOTrainer`` on pairs that are encoded already."""
-        from trl import DPOConfig
-
-        from training.trainer import PreferenceTrainer
-
-        settings = DPOConfig(
-            **arguments,
-            beta=config.beta,
-            max_length=None,
-            disable_dropout=True,
-            # With all weights in training, the untuned model's figures are computed before it starts.
-            precompute_ref_log_probs=config.method == "full",
-        )
-        return PreferenceTrainer(args=settings, **self._options(config, trainable, data))
-
-    def _row(self, ids: PairIds) -> EncodedRow:
-        return {"prompt_ids": ids.prompt, "chosen_ids": ids.chosen, "rejected_ids": ids.rejected}
-
-
-class Reward(_Preference):
-    """Reward model in Bradley and Terry's sense; rewards are drawn towards a mean of zero."""
-
-    def trainer(
-        self,
-        config: TrainingConfig,
-        trainable: TrainableModel,
-        data: TrainingData,
-        arguments: dict[str, Any],
-    ) -> Any:
-        """Make TRL's ``RewardTrainer`` on pairs that are encoded already."""
-        from trl import RewardConfig
-
-        from training.trainer import RewardModelTrainer
-
-        settings = RewardConfig(**arguments, max_length=None, center_rewards_coefficient=0.01)
-        return RewardModelTrainer(args=settings, **self._options(config, trainable, data))
-
-    def _row(self, ids: PairIds) -> EncodedRow:
-        return {
-            "chosen_ids": ids.prompt + ids.chosen,
-            "rejected_ids": ids.prompt + ids.rejected,
-        }
-
-
-def objective_of(config: TrainingConfig) -> Objective:
-    """Make the objective that a config names."""
-    if config.objective == "sft":
-        return SFT()
-    return DPO() if config.objective == "dpo" else Reward()
+    encoded, counts = encode_pairs(pairs(samples), renderer, config.max_length)
+    if config.objective == "dpo":
+        return [{f"{part}_ids": ids for part, ids in p._asdict().items()} for p in encoded], counts
+    return [
+        {"chosen_ids": ids.prompt + ids.chosen, "rejected_ids": ids.prompt + ids.rejected}
+        for ids in encoded
+    ], counts

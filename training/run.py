@@ -5,14 +5,13 @@ from __future__ import annotations
 import random
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 from harness.models.libraries import quiet as quiet_models
 from harness.util.files import make_folder
 from training import checkpoints
 from training.config import TrainingConfig
 from training.loading import load
-from training.objectives import objective_of
 from training.result import LOG, EventHandler, TrainingResult
 from training.spec import specify
 
@@ -26,9 +25,6 @@ def train(
         config: The training config.
         progress: Handler of the training's events.
         fresh: Remove what an earlier training left in ``output_dir`` first.
-
-    Returns:
-        The folder of the adapter and every figure of the training.
 
     Raises:
         JostleError: Bad input, or a machine that cannot do it; one line that says what to do.
@@ -45,13 +41,13 @@ def train(
         return complete
     make_folder(spec.output)
     start = None if fresh else checkpoints.latest(spec.output, spec.made_from, clean=first)
-    with quiet(), seeded(config.seed):
-        job = Job(spec, objective_of(config), load(config, spec.folder), progress)
-        try:
-            job.fit(start)
-            summary = job.save()
-        finally:
-            job.close()
+    with (
+        quiet(),
+        seeded(config.seed),
+        closing(Job(spec, load(config, spec.folder), progress)) as job,
+    ):
+        job.fit(start)
+        summary = job.save()
     return TrainingResult(
         output_dir=spec.output,
         steps=summary["steps"],

@@ -1,4 +1,4 @@
-"""TRL's trainers, watched; ``SFTTrainer`` with an exact validation loss."""
+"""TRL's trainers, watched, over rows that are encoded already."""
 
 from __future__ import annotations
 
@@ -22,12 +22,17 @@ class NonFiniteLoss(JostleError):
 
 
 class Watched:
-    """Mix-in of a TRL trainer: stops on losses that are not finite and logs what training costs.
+    """Mix-in of a TRL trainer over encoded rows: stops on losses that are not finite, logs costs."""
 
-    The log has tokens per second, peak memory and, beside a loss in nats, perplexity.
-    """
-
-    meter: Meter
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        model = self.model  # type: ignore[attr-defined]
+        if getattr(model, "is_quantized", False):
+            # On a quantised base TRL makes LoRA weights bf16, which loses small steps.
+            for parameter in model.parameters():
+                if parameter.requires_grad and parameter.dtype == torch.bfloat16:
+                    parameter.data = parameter.data.float()
+        self.meter = Meter()
 
     def training_step(self, model: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
         """Do one forward and backward pass.
@@ -56,6 +61,9 @@ class Watched:
     def create_model_card(self, *args: Any, **kwargs: Any) -> None:
         """Do nothing: :mod:`training.card` writes the card of the finished folder."""
 
+    def _prepare_dataset(self, dataset: Any, *args: Any, **kwargs: Any) -> Any:
+        return dataset
+
     def _save_checkpoint(self, *args: Any, **kwargs: Any) -> None:
         with self.meter.pause():
             super()._save_checkpoint(*args, **kwargs)  # type: ignore[misc]
@@ -75,14 +83,6 @@ class Watched:
             " Lower learning_rate, set max_grad_norm: 1.0 or dtype: float32, and look for broken rows"
         )
 
-    def _unround_lora(self) -> None:
-        """Restore fp32 LoRA weights: on a quantised base TRL makes them bf16, which loses small steps."""
-        model = self.model  # type: ignore[attr-defined]
-        if getattr(model, "is_quantized", False):
-            for parameter in model.parameters():
-                if parameter.requires_grad and parameter.dtype == torch.bfloat16:
-                    parameter.data = parameter.data.float()
-
 
 class ResponseTrainer(Watched, SFTTrainer):
     """``SFTTrainer`` with two further differences.
@@ -100,8 +100,6 @@ class ResponseTrainer(Watched, SFTTrainer):
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
-        self._unround_lora()
-        self.meter = Meter()
         self._extra_metrics = extra_metrics
         self._nll = torch.zeros(2, dtype=torch.float64)
 
@@ -160,8 +158,8 @@ class ResponseTrainer(Watched, SFTTrainer):
         output.metrics[f"{prefix}_perplexity"] = perplexity(loss)
         if self._extra_metrics is not None:
             with self.meter.pause():
-                extra = self._extra_metrics()
-            output.metrics.update({f"{prefix}_{key}": value for key, value in extra.items()})
+                extra = {f"{prefix}_{key}": value for key, value in self._extra_metrics().items()}
+            output.metrics.update(extra)
         return output
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
@@ -172,24 +170,8 @@ class ResponseTrainer(Watched, SFTTrainer):
 
 
 class PreferenceTrainer(Watched, DPOTrainer):
-    """``DPOTrainer`` over rows that are encoded already (``prompt_ids`` and both answers' ids)."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._unround_lora()
-        self.meter = Meter()
-
-    def _prepare_dataset(self, dataset: Any, *args: Any, **kwargs: Any) -> Any:
-        return dataset
+    """``DPOTrainer`` over ``prompt_ids``, ``chosen_ids`` and ``rejected_ids``."""
 
 
 class RewardModelTrainer(Watched, RewardTrainer):
-    """``RewardTrainer`` over rows that are encoded already."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._unround_lora()
-        self.meter = Meter()
-
-    def _prepare_dataset(self, dataset: Any, *args: Any, **kwargs: Any) -> Any:
-        return dataset
+    """``RewardTrainer`` over ``chosen_ids`` and ``rejected_ids``."""

@@ -9,7 +9,7 @@ from reports import style
 from reports.drawing import Chart, draw, short, slug
 from training.curves import perplexity
 from training.studies.findings import short_path
-from training.studies.summary import Points, StudyTraining
+from training.studies.summary import Points, StudyTraining, mib
 
 MOST_LINES = 8
 """Beyond this many trainings a chart of lines cannot be read; the table has them all."""
@@ -24,15 +24,10 @@ TITLES = {
 _COSTS: tuple[tuple[str, str, str, Callable[[StudyTraining], float | None]], ...] = (
     ("peak_cpu_mib", "Peak CPU memory of the process", "MiB", lambda row: row.peak_cpu_mib),
     ("peak_gpu_mib", "Peak GPU memory", "MiB", lambda row: row.peak_gpu_mib),
-    ("memory_footprint_bytes", "Weights in memory", "MiB", lambda row: row.footprint_mib),
-    ("weights_bytes", "Size on disk of what was trained", "MiB", lambda row: row.trained_mib),
-    (
-        "tokens_per_second",
-        "Tokens a second in training",
-        "tokens/s",
-        lambda row: row.tokens_per_second,
-    ),
-)
+    ("memory_footprint_bytes", "Weights in memory", "MiB", lambda row: mib(row.memory_footprint_bytes)),
+    ("weights_bytes", "Size on disk of what was trained", "MiB", lambda row: mib(row.weights_bytes)),
+    ("tokens_per_second", "Tokens a second in training", "tokens/s", lambda row: row.tokens_per_second),
+)  # fmt: skip
 """File name, title, unit and figure of each chart of bars."""
 
 _SOLID, _DASHES = "-", ((4, 3), (1, 2), (6, 2, 1, 2), (2, 4), (8, 3), (1, 4), (3, 1, 1, 4))
@@ -47,13 +42,11 @@ def curves(rows: Sequence[StudyTraining]) -> Iterator[Chart]:
     sets = dict.fromkeys(row.validation for row in rows if row.eval_loss)
     for data in sets:
         drawn = [row for row in rows if row.validation == data and row.eval_loss]
-        shown, tail = drawn[:MOST_LINES], ""
-        if len(sets) > 1:
-            tail = f", {short_path(data)}"
+        tail = f", {short_path(data)}" if len(sets) > 1 else ""
         if len(drawn) > MOST_LINES:
             tail += f", first {MOST_LINES} of {len(drawn)} trainings"
         for what, title in TITLES.items():
-            yield _lines(f"{what}-{slug(data)}", title + tail, data, shown, what)
+            yield _lines(f"{what}-{slug(data)}", title + tail, data, drawn[:MOST_LINES], what)
 
 
 def costs(rows: Sequence[StudyTraining]) -> Iterator[Chart]:
@@ -83,7 +76,7 @@ def _lines(name: str, title: str, data: str, rows: Sequence[StudyTraining], what
                 )  # fmt: skip
         axis.set_xlabel("step")
         axis.xaxis.get_major_locator().set_params(integer=True)
-        axis.set_ylabel({"perplexity": "perplexity"}.get(what, "nats per token"))
+        axis.set_ylabel("perplexity" if what == "perplexity" else "nats per token")
         if what == "gap":
             axis.axhline(0, color=style.MUTED, lw=1)
         page.legend(loc="outside upper left", ncols=min(3, len(rows)))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from harness.analysis.estimates import Estimate
+from harness.util.formatting import figure
 from training.studies.summary import ConfigurationPair, StudySuite, StudyTraining
 
 LEAST_EVALUATIONS = 3
@@ -18,10 +19,8 @@ _QUESTIONS: tuple[tuple[Callable[[ConfigurationPair], Estimate | None], str], ..
 
 def findings(cells: Sequence[StudyTraining], suites: Sequence[StudySuite]) -> list[str]:
     """Return the sentences at the top of a study's page."""
-    sentences = []
     trained = [cell for cell in cells if cell.best_eval_loss is not None]
-    if trained:
-        sentences += [*_lowest(trained), *_turns(trained)]
+    sentences = [*_lowest(trained), *_turns(trained)]
     failed = [cell.name for cell in cells if cell.error]
     if failed:
         sentences.append(f"{len(failed)} of {len(cells)} trainings failed: {', '.join(failed)}.")
@@ -35,9 +34,7 @@ def _lowest(trained: Sequence[StudyTraining]) -> Iterator[str]:
     for data in sorted({cell.validation for cell in trained}):
         rows = [cell for cell in trained if cell.validation == data]
         of = f" (of {len(rows)} configurations)" if len(rows) > 1 else ""
-        losses = {
-            cell.name: cell.best_eval_loss for cell in rows if cell.best_eval_loss is not None
-        }
+        losses = {row.name: row.best_eval_loss for row in rows if row.best_eval_loss is not None}
         lowest = min(losses.values())
         names = _alike(losses, lowest)
         steps = sorted({cell.best_step or 0 for cell in rows if cell.name in names})
@@ -50,13 +47,13 @@ def _lowest(trained: Sequence[StudyTraining]) -> Iterator[str]:
             widest = max(gaps.values())
             yield (
                 f"Widest gap between validation and training loss at the end on {short_path(data)}:"
-                f" {', '.join(_alike(gaps, widest))}, {minus(f'{widest:.3f}')}{of}."
+                f" {', '.join(_alike(gaps, widest))}, {figure(widest, 3)}{of}."
             )
 
 
 def _alike(figures: Mapping[str, float], value: float) -> list[str]:
     """Return the names whose figure equals ``value`` at the three decimals of the page."""
-    return [name for name, figure in figures.items() if f"{figure:.3f}" == f"{value:.3f}"]
+    return [name for name, other in figures.items() if f"{other:.3f}" == f"{value:.3f}"]
 
 
 def _turns(trained: Sequence[StudyTraining]) -> Iterator[str]:
@@ -94,33 +91,22 @@ def _differences(suite: StudySuite) -> Iterator[str]:
         for pair, estimate in clear:
             yield f"{suite.name}: {_difference(pair, estimate)} {where}."
         if pairs and len(clear) < len(pairs):
-            which = "none" if not clear else f"{len(pairs) - len(clear)}"
-            can = "can" if not clear else "cannot"
+            which, can = (f"{len(pairs) - len(clear)}", "cannot") if clear else ("none", "can")
+            counts = sorted({pair.n for pair, _ in pairs})
+            prompts = " to ".join(map(str, dict.fromkeys((counts[0], counts[-1]))))
             yield (
-                f"{suite.name}: {which} of {len(pairs)} differences between configurations"
-                f" {where} {can} be distinguished from zero with {_prompts(pair for pair, _ in pairs)} prompts."
+                f"{suite.name}: {which} of {len(pairs)} differences between configurations {where}"
+                f" {can} be distinguished from zero with {prompts} prompts."
             )
 
 
 def _difference(pair: ConfigurationPair, estimate: Estimate) -> str:
-    low, high = (minus(f"{end:.3f}") for end in (estimate.low, estimate.high))
     mean = estimate.mean or 0.0
     more = "higher" if mean > 0 else "lower"
     return (
-        f"{pair.measure} of {pair.second} is {abs(mean):.3f} {more} than that of"
-        f" {pair.first} (interval {low} to {high},"
-        f" {pair.n} prompts)"
+        f"{pair.measure} of {pair.second} is {abs(mean):.3f} {more} than that of {pair.first}"
+        f" (interval {figure(estimate.low, 3)} to {figure(estimate.high, 3)}, {pair.n} prompts)"
     )
-
-
-def _prompts(pairs: Iterable[ConfigurationPair]) -> str:
-    counts = sorted({pair.n for pair in pairs})
-    return str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
-
-
-def minus(figure: str) -> str:
-    """Replace a leading hyphen by a minus sign: a hyphen breaks lines and is shorter."""
-    return f"\N{MINUS SIGN}{figure[1:]}" if figure.startswith("-") else figure
 
 
 def short_path(path: str) -> str:

@@ -6,30 +6,17 @@ import os
 from collections.abc import Callable, Sequence
 from importlib.resources import files
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from harness.util.files import readable_os_errors, write_atomically
+from harness.util.formatting import MINUS, figure
 from reports.drawing import Chart
 from training.studies import charts
-from training.studies.findings import minus
-from training.studies.summary import (
-    ConfigurationPair,
-    StudyMeasure,
-    StudySuite,
-    StudySummary,
-    StudyTraining,
-    SubjectLevel,
-)
+from training.studies.summary import StudySuite, StudySummary, StudyTraining, mib
 
 
 class TrainingColumn(NamedTuple):
-    """Column of a table of trainings.
-
-    Attributes:
-        label: Heading.
-        spec: Format of a figure.
-        figure: A training's figure; None where it has none.
-    """
+    """Column of a table of trainings: heading, format and figure; None where there is none."""
 
     label: str
     spec: str
@@ -51,9 +38,9 @@ LOSSES = (
 
 COSTS = (
     TrainingColumn("Trainable parameters", ",d", lambda row: row.trainable_parameters),
-    TrainingColumn("Trained weights on disk (MiB)", ".1f", lambda row: row.trained_mib),
-    TrainingColumn("Base on disk (MiB)", ".1f", lambda row: row.base_mib),
-    TrainingColumn("Weights in memory (MiB)", ".0f", lambda row: row.footprint_mib),
+    TrainingColumn("Trained weights on disk (MiB)", ".1f", lambda row: mib(row.weights_bytes)),
+    TrainingColumn("Base on disk (MiB)", ".1f", lambda row: mib(row.base_bytes)),
+    TrainingColumn("Weights in memory (MiB)", ".0f", lambda row: mib(row.memory_footprint_bytes)),
     TrainingColumn("Peak CPU memory (MiB)", ".0f", lambda row: row.peak_cpu_mib),
     TrainingColumn("Peak GPU memory (MiB)", ".0f", lambda row: row.peak_gpu_mib),
     TrainingColumn("Tokens/s", ".1f", lambda row: row.tokens_per_second),
@@ -62,35 +49,6 @@ COSTS = (
 
 OPEN = ("rouge_l",)
 """Judges whose tables need no click, beside the measures of the headline."""
-
-
-class TrainingTable(NamedTuple):
-    """Table of trainings.
-
-    Attributes:
-        columns: Headings of the columns in which any training has a figure.
-        rows: Every training with the text of each column; None where there is no figure.
-    """
-
-    columns: list[str]
-    rows: list[tuple[StudyTraining, list[str | None]]]
-
-
-class MeasureTables(NamedTuple):
-    """Levels and pairs of one measure; ``open`` without a click."""
-
-    measure: StudyMeasure
-    levels: list[SubjectLevel]
-    pairs: list[ConfigurationPair]
-    open: bool
-
-
-class SuitePart(NamedTuple):
-    """One suite's part of the page; ``link`` is the run's report, relative to the page."""
-
-    suite: StudySuite
-    tables: list[MeasureTables]
-    link: str
 
 
 def write_page(root: Path, summary: StudySummary) -> Path:
@@ -119,15 +77,15 @@ def fill(root: Path, summary: StudySummary, drawn: Sequence[Chart]) -> str:
     environment = Environment(
         loader=FileSystemLoader(templates), autoescape=True, undefined=StrictUndefined
     )
-    environment.filters["figure"] = lambda value, spec: minus(format(value, spec))
+    environment.filters["figure"] = lambda value, sign=False: figure(value, 3, sign=sign)
     stems = tuple(f"{what}-" for what in charts.TITLES)
     css = (files("reports") / "templates" / "report.css").read_text(encoding="utf-8")
     return environment.get_template("study.html.j2").render(
         css=css,
         summary=summary,
         warnings=_warnings(summary.cells),
-        losses=training_table(summary.cells, LOSSES),
-        costs=training_table(summary.cells, COSTS),
+        losses=_table(summary.cells, LOSSES),
+        costs=_table(summary.cells, COSTS),
         curve_charts=[c for c in drawn if c.name.startswith(stems)],
         cost_charts=[c for c in drawn if not c.name.startswith(stems)],
         suites=[_suite(root, suite) for suite in summary.suites],
@@ -135,24 +93,18 @@ def fill(root: Path, summary: StudySummary, drawn: Sequence[Chart]) -> str:
     )
 
 
-def training_table(
-    trainings: Sequence[StudyTraining], columns: Sequence[TrainingColumn]
-) -> TrainingTable:
+def _table(trainings: Sequence[StudyTraining], columns: Sequence[TrainingColumn]) -> dict[str, Any]:
     """Format the columns in which any training has a figure."""
     used = [column for column in columns if any(column.figure(t) is not None for t in trainings)]
-    rows = [
-        (
-            training,
-            [
-                None
-                if (value := column.figure(training)) is None
-                else minus(format(value, column.spec))
-                for column in used
-            ],
-        )
-        for training in trainings
-    ]
-    return TrainingTable([column.label for column in used], rows)
+    rows = [(training, [_text(column, training) for column in used]) for training in trainings]
+    return {"columns": [column.label for column in used], "rows": rows}
+
+
+def _text(column: TrainingColumn, training: StudyTraining) -> str:
+    value = column.figure(training)
+    if value is None or isinstance(value, str):
+        return value or "–"
+    return format(value, column.spec).replace("-", MINUS)
 
 
 def _warnings(trainings: Sequence[StudyTraining]) -> list[tuple[str, tuple[str, ...]]]:
@@ -168,13 +120,15 @@ def _warnings(trainings: Sequence[StudyTraining]) -> list[tuple[str, tuple[str, 
     ]
 
 
-def _suite(root: Path, suite: StudySuite) -> SuitePart:
+def _suite(root: Path, suite: StudySuite) -> dict[str, Any]:
+    """Return one suite's part of the page; a table is ``open`` where it needs no click."""
     tables = []
-    for measure in suite.measures:
+    # Measures of the headline come first; sorting keeps the order of the others.
+    for measure in sorted(suite.measures, key=lambda measure: not measure.headline):
         levels = [row for row in suite.levels if row.measure == measure.label]
         pairs = [row for row in suite.pairs if row.measure == measure.label]
         if levels:
             opened = measure.headline or measure.judge in OPEN
-            tables.append(MeasureTables(measure, levels, pairs, opened))
-    tables.sort(key=lambda table: not table.measure.headline)
-    return SuitePart(suite, tables, os.path.relpath(Path(suite.run) / "report.html", root))
+            tables.append({"measure": measure, "levels": levels, "pairs": pairs, "open": opened})
+    link = os.path.relpath(Path(suite.run) / "report.html", root)
+    return {"suite": suite, "tables": tables, "link": link}

@@ -9,41 +9,27 @@ from training.studies.config import StudyConfig
 Points = tuple[tuple[int, float], ...]
 """``(step, value)``, in order of the steps."""
 
-_MIB = 2.0**20
-
 
 class StudyTraining(Record):
     """One training of a study; a failed one has no figures.
 
     Attributes:
-        name: The cell's name.
         labels: Axis to label.
-        method: The config's method.
-        folder: Folder of the training.
         error: One line if it failed.
         validation: Data of the validation loss; equal where losses are comparable.
-        steps: Optimizer steps.
-        eval_loss_before: Validation loss before training, in nats per token.
+        eval_loss_before: Validation loss before training, in nats per token as all losses.
         eval_loss_after: Validation loss of the finished weights.
-        eval_perplexity_after: Its perplexity.
         loss_last: Training loss at the end.
         tokens_per_second: Median of the logged rates.
-        seconds: Duration.
-        trainable_parameters: Parameters that are trained.
-        parameters: All parameters.
         weights_bytes: Bytes on disk of what was trained.
         base_bytes: Bytes on disk of its base; None for method ``full``.
         memory_footprint_bytes: Bytes of the weights in memory.
-        peak_cpu_mib: Peak CPU memory of the process.
-        peak_gpu_mib: Peak GPU memory.
         device: ``cpu`` or ``cuda``.
         loss: Training loss by step.
         eval_loss: Validation loss by step.
         gap: Validation loss minus training loss by step.
         best_step: Step of the lowest validation loss.
-        best_eval_loss: The lowest validation loss.
         turned_at: Step after which the validation loss turned up.
-        warnings: Warnings of the training.
     """
 
     name: str
@@ -80,28 +66,16 @@ class StudyTraining(Record):
         """Return the gap at the last evaluation."""
         return self.gap[-1][1] if self.gap else None
 
-    @property
-    def trained_mib(self) -> float | None:
-        """Return the size on disk of what was trained, in MiB."""
-        return None if self.weights_bytes is None else self.weights_bytes / _MIB
 
-    @property
-    def base_mib(self) -> float | None:
-        """Return the size on disk of the base, in MiB."""
-        return None if self.base_bytes is None else self.base_bytes / _MIB
-
-    @property
-    def footprint_mib(self) -> float | None:
-        """Return the size of the weights in memory, in MiB."""
-        return None if self.memory_footprint_bytes is None else self.memory_footprint_bytes / _MIB
+def mib(size: int | None) -> float | None:
+    """Return bytes as MiB."""
+    return None if size is None else size / 2**20
 
 
 class StudyMeasure(Record):
-    """A measure of a suite.
+    """A measure of a suite, by its name for people and its judge's label.
 
     Attributes:
-        label: Name for people.
-        judge: The judge's label.
         higher_is_better: Which end is good; None where neither is.
         headline: The finding rests on it.
     """
@@ -120,8 +94,6 @@ class SubjectLevel(Record):
         measure: The measure's label.
         headline: The finding rests on it.
         n: Source prompts.
-        originals: Level on the originals.
-        variants: Level on the variants.
         change: Variants minus originals.
     """
 
@@ -138,12 +110,8 @@ class ConfigurationPair(Record):
     """Paired difference between two trainings on one measure: second minus first.
 
     Attributes:
-        first: The training in the place of the baseline.
-        second: The training that is compared with it.
         measure: The measure's label.
         n: Source prompts.
-        originals: On the originals.
-        variants: On the variants.
         robustness: Variants minus originals.
     """
 
@@ -164,10 +132,6 @@ class StudySuite(Record):
         error: One line if it failed.
         run: The run's folder.
         prompts: Source prompts.
-        finding: The run's finding.
-        measures: Its measures.
-        levels: Levels by subject and measure.
-        pairs: Differences between trainings.
     """
 
     name: str
@@ -181,15 +145,7 @@ class StudySuite(Record):
 
 
 class StudySummary(Record):
-    """Everything that a study's page shows.
-
-    Attributes:
-        study: The config.
-        plan: The estimated cost, one line an item.
-        cells: The trainings.
-        suites: The suites over them.
-        findings: The conclusions, in sentences.
-    """
+    """Everything that a study's page shows: plan and findings are lines of text."""
 
     study: StudyConfig
     plan: tuple[str, ...]
