@@ -5,7 +5,8 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Sequence
-from typing import Literal, TypeVar
+from functools import partial
+from typing import Any, Literal, TypeVar
 
 from harness.protocols import Limits as Limits  # plug-ins of others import it from here
 from harness.records import Edit
@@ -38,15 +39,18 @@ def pick(sites: Sequence[T], share: float, rng: random.Random) -> list[T]:
 LEXICONS = "perturbations.lexicons"
 """The kinds' own lexicons; those that gate and audit read too lie in ``harness.text.lexicons``."""
 
-
-def lexicon_lines(name: str) -> list[str]:
-    """Return the lines of one of the kinds' lexicons without comments and blank lines."""
-    return lexicon.lexicon_lines(name, LEXICONS)
+lexicon_lines = partial(lexicon.lexicon_lines, package=LEXICONS)
+word_set = partial(lexicon.word_set, package=LEXICONS)
 
 
-def word_set(name: str) -> frozenset[str]:
-    """Return one of the kinds' lexicons of one entry a line, in small letters."""
-    return lexicon.word_set(name, LEXICONS)
+def end_of(token: Any) -> int:
+    """Return the place after a token."""
+    return int(token.idx + len(token.text))
+
+
+def token_edit(token: Any, text: str) -> Edit:
+    """Return the edit that puts ``text`` in the place of a token."""
+    return Edit(start=token.idx, end=end_of(token), text=text)
 
 
 def match_case(source: str, target: str) -> str:
@@ -67,9 +71,7 @@ _YOU_SOUND = re.compile(
 
 def takes_an(word: str) -> bool:
     """Return whether the indefinite article before ``word`` is *an*."""
-    if _SILENT_H.match(word):
-        return True
-    return bool(_VOWEL.match(word)) and not _YOU_SOUND.match(word)
+    return bool(_SILENT_H.match(word) or (_VOWEL.match(word) and not _YOU_SOUND.match(word)))
 
 
 _ARTICLE = re.compile(r"(?<![\w'’])(an?)([^\S\r\n]+)$", re.IGNORECASE)

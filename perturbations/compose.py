@@ -76,13 +76,12 @@ def _built(name: str, options: dict[str, Any]) -> Kind:
 
 
 def _together(limits: Sequence[Limits]) -> Limits:
-    words: dict[str, float] = {
-        level: min(1.0, sum(each.words.get(level, 1.0) for each in limits)) for level in LEVELS
-    }
     return replace(
         limits[0],
         floor=min(each.floor for each in limits),
-        words=words,
+        words={
+            level: min(1.0, sum(each.words.get(level, 1.0) for each in limits)) for level in LEVELS
+        },
         exempt=frozenset().union(*(each.exempt for each in limits)),
         same_words=all(each.same_words for each in limits),
     )

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Literal
+from itertools import chain
+from typing import Literal
 
 from harness.protocols import Limits, PerturbationTraits
 from harness.records import Edit
-from harness.text.lexicon import Substitutions, by_first_word, substitutions
+from harness.text.lexicon import Substitution, Substitutions, by_first_word, substitutions
+from harness.text.parse import Text
 from perturbations.common import Level, check_level, match_case, word_set
 from perturbations.substitution import replace, sites
-
-if TYPE_CHECKING:
-    from harness.text.parse import Text
 
 Direction = Literal["us-uk", "uk-us"]
 
@@ -55,27 +54,22 @@ class Dialect:
         return (to_uk if len(to_uk) >= len(to_us) else to_us) or None
 
     def _edits(self, text: Text, direction: Direction) -> list[Edit]:
-        edits = []
-        taken: list[tuple[int, int]] = []
-        for site in sites(text, vocabulary(direction, self.depth)):
-            edits += replace(text, site, site.options[0])
-            taken.append((site.start, site.tokens[-1].idx + len(site.tokens[-1].text)))
-        for edit in _spelling_edits(text, direction):
-            if not any(s < edit.end and edit.start < e for s, e in taken):
-                edits.append(edit)
+        places = sites(text, vocabulary(direction, self.depth))
+        edits = [edit for site in places for edit in replace(text, site, site.options[0])]
+        edits += (
+            edit
+            for edit in _spelling_edits(text, direction)
+            if not any(site.start < edit.end and edit.start < site.end for site in places)
+        )
         return sorted(edits, key=lambda e: e.start)
 
 
-def _spelling_edits(text: Text, direction: Direction) -> list[Edit]:
-    table = spelling(direction)
-    edits = []
+def _spelling_edits(text: Text, direction: Direction) -> Iterator[Edit]:
     for start, end in text.words:
-        word = text.raw[start:end]
-        stem = re.sub(r"['’]s?$", "", word)
-        other = table.get(stem.lower())
+        stem = re.sub(r"['’]s?$", "", text.raw[start:end])
+        other = spelling(direction).get(stem.lower())
         if other and not text.is_protected(start, start + len(stem)):
-            edits.append(Edit(start=start, end=start + len(stem), text=match_case(stem, other)))
-    return edits
+            yield Edit(start=start, end=start + len(stem), text=match_case(stem, other))
 
 
 @lru_cache(maxsize=2)
@@ -99,15 +93,17 @@ def spelling(direction: Direction) -> Mapping[str, str]:
 @lru_cache(maxsize=8)
 def vocabulary(direction: Direction, depth: int) -> Substitutions:
     """Return the entries of one direction: parts of speech alone, words, or usage too."""
-    both = substitutions("us_uk.lexicon")
-    entries = [e for group in both.values() for e in group]
+
+    def entries(name: str) -> Iterator[Substitution]:
+        return chain.from_iterable(substitutions(name).values())
+
+    chosen = list(entries("us_uk.lexicon"))
     if depth == 0:
-        entries = [e for e in entries if e.words[0] in ("practice", "license")]
+        chosen = [e for e in chosen if e.words[0] in ("practice", "license")]
     if direction == "uk-us":
-        entries = [e.reversed() for e in entries]
+        chosen = [e.reversed() for e in chosen]
     if depth >= 1:
-        name = "us_to_uk.lexicon" if direction == "us-uk" else "uk_to_us.lexicon"
-        entries += [e for group in substitutions(name).values() for e in group]
+        chosen += entries("us_to_uk.lexicon" if direction == "us-uk" else "uk_to_us.lexicon")
     if depth >= 2 and direction == "us-uk":
-        entries += [e for group in substitutions("us_uk_usage.lexicon").values() for e in group]
-    return by_first_word(entries)
+        chosen += entries("us_uk_usage.lexicon")
+    return by_first_word(chosen)

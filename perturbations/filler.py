@@ -6,14 +6,11 @@ import random
 import re
 from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import TYPE_CHECKING
 
 from harness.protocols import Limits, PerturbationTraits
 from harness.records import Edit
+from harness.text.parse import Span, Text
 from perturbations.common import Level, check_level, lexicon_lines
-
-if TYPE_CHECKING:
-    from harness.text.parse import Span, Text
 
 COUNTS: Mapping[Level, int] = {"light": 1, "medium": 2, "heavy": 4}
 
@@ -50,34 +47,28 @@ class Filler:
         sentences = [s for s in text.sentences if re.match(r"[A-Za-z]", text.raw[s.start : s.end])]
         if not sentences:
             return None
-        places: list[Edit] = []
         opening = _greeting(text, sentences[0], rng)
-        if opening:
-            places.append(opening)
-        for sentence in sentences[1:] if opening else sentences:
-            hesitation = _hesitation(text, sentence, rng)
-            if hesitation:
-                places.append(hesitation)
-        closing = _thanks(text, rng)
-        if closing:
-            places.append(closing)
-        if not places:
-            return None
+        hesitations = [_hesitation(text, s, rng) for s in sentences[1 if opening else 0 :]]
+        proposed = (opening, *hesitations, _thanks(text, rng))
+        places = [edit for edit in proposed if edit is not None]
         chosen = rng.sample(places, min(self.count, len(places)))
-        return sorted(chosen, key=lambda e: e.start)
+        return sorted(chosen, key=lambda e: e.start) or None
 
 
 @cache
 def _phrases(part: str) -> tuple[str, ...]:
-    """Return the entries of ``fillers.tsv`` of one part: greeting, statement, question, thanks."""
+    """Return the entries of one part: greeting, statement, question, thanks."""
     entries = (line.split("\t") for line in lexicon_lines("fillers.tsv"))
     return tuple(phrase for name, phrase in entries if name == part)
 
 
 def _greeting(text: Text, first: Span, rng: random.Random) -> Edit | None:
-    if re.match(r"(?:Hi|Hello|Hey|Dear|Please)\b", text.raw[first.start :], re.IGNORECASE):
-        return None
-    if text.raw[first.start].islower() or text.is_protected(first.start, first.start + 1):
+    greeted = re.match(r"(?:Hi|Hello|Hey|Dear|Please)\b", text.raw[first.start :], re.IGNORECASE)
+    if (
+        greeted
+        or text.raw[first.start].islower()
+        or text.is_protected(first.start, first.start + 1)
+    ):
         return None
     return Edit(start=first.start, end=first.start, text=rng.choice(_phrases("greeting")) + " ")
 

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from harness.protocols import PerturbationTraits
 from harness.records import Edit
-
-if TYPE_CHECKING:
-    from harness.text.parse import Text
+from harness.text.parse import Text
 
 
 class Identity:

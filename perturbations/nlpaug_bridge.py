@@ -12,14 +12,12 @@ import random
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from harness.protocols import Limits, PerturbationTraits
+from harness.text.parse import Text
 from harness.util.suggestions import did_you_mean
 from perturbations.common import Level, check_level
-
-if TYPE_CHECKING:
-    from harness.text.parse import Text
 
 # Share of words (and of letters, for those that work on letters).
 SHARES: Mapping[Level, float] = {"light": 0.05, "medium": 0.1, "heavy": 0.3}

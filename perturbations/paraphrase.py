@@ -6,16 +6,14 @@ import random
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from harness.errors import PluginError
 from harness.protocols import Limits, PerturbationTraits
 from harness.records import Message
+from harness.text.parse import Text
 from harness.util.digest import digest
 from perturbations.common import Level, check_level
-
-if TYPE_CHECKING:
-    from harness.text.parse import Text
 
 # Prompt and seed to answer; one for each, in order. An answer that failed is an exception.
 Ask = Callable[[Sequence[tuple[str, int]]], Sequence[str | PluginError]]
@@ -96,19 +94,14 @@ class Paraphrase:
         self, items: Iterable[tuple[Text, random.Random]]
     ) -> Sequence[str | PluginError | None]:
         """Reword many prompts at once; the harness prefers this to one call a prompt."""
-        asked = list(items)
+        asked = [(text.raw, rng) for text, rng in items]
         calls = [
-            (
-                _INSTRUCTION.format(how=self._how, message=_TAGS.sub("", text.raw)),
-                rng.getrandbits(31),
-            )
-            for text, rng in asked
-            if text.raw.strip()
+            (_INSTRUCTION.format(how=self._how, message=_TAGS.sub("", raw)), rng.getrandbits(31))
+            for raw, rng in asked
+            if raw.strip()
         ]
         answers = iter(self._ask(calls))
-        return [
-            _cleaned(text.raw, next(answers)) if text.raw.strip() else None for text, _ in asked
-        ]
+        return [_cleaned(raw, next(answers)) if raw.strip() else None for raw, _ in asked]
 
 
 def _cleaned(raw: str, answer: str | PluginError) -> str | PluginError:

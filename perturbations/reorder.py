@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from harness.protocols import Limits, PerturbationTraits
 from harness.records import Edit
+from harness.text.parse import Text
 from perturbations.common import Level, check_level
 from perturbations.reordering.adverbs import (
     adverb_shifts,
@@ -20,9 +20,6 @@ from perturbations.reordering.clauses import clause_moves
 from perturbations.reordering.coordination import action_swaps, list_swaps, pair_swaps
 from perturbations.reordering.moves import Move
 from perturbations.reordering.sentences import clause_swaps, question_first, sentence_swaps
-
-if TYPE_CHECKING:
-    from harness.text.parse import Text
 
 COUNTS: Mapping[Level, int] = {"light": 1, "medium": 2, "heavy": 5}
 

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from harness.protocols import Limits, PerturbationTraits
 from harness.records import Edit
+from harness.text.parse import Text
 from harness.text.roles import Mention, role_graph
 from perturbations.common import Level, article_edit, check_level, match_case, word_set
-
-if TYPE_CHECKING:
-    from harness.text.parse import Text
 
 # How many roles change; those that must change together count as one.
 COUNTS: Mapping[Level, int] = {"light": 1, "medium": 2, "heavy": 99}
@@ -47,22 +45,18 @@ class Role:
     def __call__(self, text: Text, rng: random.Random) -> Sequence[Edit] | None:
         """Propose edits, or None where no role may be exchanged."""
         mentions = role_graph().mentions(text.raw)
-        if not mentions:
-            return None
         mentioned = frozenset(m.role for m in mentions)
-        changeable = changeable_roles(text)
-        options = exchanges(text.raw, changeable, mentioned, self.across)
-        if not options:
-            return None
+        options = exchanges(text.raw, changeable_roles(text), mentioned, self.across)
         rng.shuffle(options)
         chosen: dict[str, str] = {}
         changed = 0
         for option in options:
-            taken = set(option) & set(chosen) or set(option.values()) & set(chosen.values())
+            taken = option.keys() & chosen or {*option.values()} & {*chosen.values()}
             if not taken and changed < self.count:
-                chosen.update(option)
+                chosen |= option
                 changed += 1
-        return [e for m in mentions if m.role in chosen for e in _edits(text, m, chosen[m.role])]
+        edits = [e for m in mentions if m.role in chosen for e in _edits(text, m, chosen[m.role])]
+        return edits or None
 
 
 def changeable_roles(text: Text) -> list[str]:
@@ -118,14 +112,7 @@ def _determined(token: Any, needs: str, depth: int = 0) -> bool:
 def exchanges(
     raw: str, changeable: Sequence[str], mentioned: frozenset[str], across: bool
 ) -> list[dict[str, str]]:
-    """Return all exchanges that fit the facts of ``raw``, each a map from role to role.
-
-    Args:
-        raw: The prompt.
-        changeable: Roles all of whose mentions may be changed.
-        mentioned: All roles named in the prompt.
-        across: Follow the wider edges too.
-    """
+    """Return all exchanges that fit the facts of ``raw``, each a map from role to role."""
     graph = role_graph()
     fitting: list[dict[str, str]] = []
     bound: set[str] = set()
@@ -135,31 +122,25 @@ def exchanges(
             continue
         bound |= present
         for option in options:
-            fits = present <= set(option) and all(
+            if present <= option.keys() and all(
                 role in changeable and _fits(raw, role, option[role], mentioned) for role in present
-            )
-            if fits:
+            ):
                 fitting.append({role: option[role] for role in sorted(present)})
-    for role in changeable:
-        if role in bound:
-            continue
+    for role in (role for role in changeable if role not in bound):
         targets = graph.roles[role].to + (graph.roles[role].across if across else ())
-        for target in targets:
-            if _fits(raw, role, target, mentioned):
-                fitting.append({role: target})
+        fitting += ({role: to} for to in targets if _fits(raw, role, to, mentioned))
     return fitting
 
 
 def _fits(raw: str, role: str, target: str, mentioned: frozenset[str]) -> bool:
     graph = role_graph()
     source, other = graph.roles[role], graph.roles[target]
-    if target in mentioned:
-        return False
-    if source.blocked and source.blocked.search(raw):
-        return False
-    if other.unfit and other.unfit.search(raw):
-        return False
-    return not (other.kin and not source.kin and graph.romance.search(raw))
+    return not (
+        target in mentioned
+        or (source.blocked and source.blocked.search(raw))
+        or (other.unfit and other.unfit.search(raw))
+        or (other.kin and not source.kin and graph.romance.search(raw))
+    )
 
 
 def _edits(text: Text, mention: Mention, target: str) -> Sequence[Edit]:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from harness.records import Edit
 from harness.text.lexicon import Replacement, Substitution, Substitutions
-from perturbations.common import article_edit, match_case, word_set
-
-if TYPE_CHECKING:
-    from harness.text.parse import Text
+from harness.text.parse import Text
+from perturbations.common import article_edit, end_of, match_case, token_edit, word_set
 
 
 @dataclass(frozen=True)
@@ -27,6 +26,11 @@ class Site:
     def start(self) -> int:
         """Return the offset of the first character."""
         return int(self.tokens[0].idx)
+
+    @property
+    def end(self) -> int:
+        """Return the offset after the last character."""
+        return end_of(self.tokens[-1])
 
 
 def sites(text: Text, lexicon: Substitutions) -> list[Site]:
@@ -48,9 +52,8 @@ def replace(text: Text, site: Site, option: Replacement) -> list[Edit]:
     """Return the edits that put ``option`` in the place of ``site``, with article and case."""
     first = site.tokens[0]
     if site.entry.pos == "PHRASE":
-        last = site.tokens[-1]
         words = match_case(first.text, " ".join(option.words).replace(" '", "'"))
-        edits = [Edit(start=first.idx, end=last.idx + len(last.text), text=words)]
+        edits = [Edit(start=first.idx, end=site.end, text=words)]
     else:
         edits = _inflected_edits(text, site, option)
     article = article_edit(text.raw, first.idx, edits[0].text)
@@ -64,22 +67,14 @@ def _inflected_edits(text: Text, site: Site, option: Replacement) -> list[Edit]:
     words[at] = inflect(words[at], first.tag_)
     keeps_gap = bool(rest) and rest[0].i != first.i + 1  # "figure it out" → "work it out"
     if keeps_gap and len(words) == 2:
-        particle = rest[0]
         return [
-            Edit(
-                start=first.idx,
-                end=first.idx + len(first.text),
-                text=match_case(first.text, words[0]),
-            ),
-            Edit(start=particle.idx, end=particle.idx + len(particle.text), text=words[1]),
+            token_edit(first, match_case(first.text, words[0])),
+            token_edit(rest[0], words[1]),
         ]
-    whole = match_case(first.text, " ".join(words))
-    edits = [Edit(start=first.idx, end=first.idx + len(first.text), text=whole)]
+    edits = [token_edit(first, match_case(first.text, " ".join(words)))]
     for particle in rest:
-        start = particle.idx
-        while start > 0 and text.raw[start - 1] == " ":
-            start -= 1
-        edits.append(Edit(start=start, end=particle.idx + len(particle.text), text=""))
+        start = len(text.raw[: particle.idx].rstrip(" "))
+        edits.append(Edit(start=start, end=end_of(particle), text=""))
     return edits
 
 
@@ -110,12 +105,11 @@ def _sites_at(token: Any, text: Text, lexicon: Substitutions) -> Iterator[Site]:
 
 
 def _site(entry: Substitution, tokens: tuple[Any, ...], text: Text) -> Iterator[Site]:
-    first = tokens[0]
-    if any(text.is_protected(t.idx, t.idx + len(t.text)) for t in tokens):
-        return
-    if not all(condition(tokens) for condition in entry.when):
-        return
-    if entry.pos != "PHRASE" and _in_idiom(first):
+    if (
+        any(text.is_protected(t.idx, end_of(t)) for t in tokens)
+        or not all(condition(tokens) for condition in entry.when)
+        or (entry.pos != "PHRASE" and _in_idiom(tokens[0]))
+    ):
         return
     options = tuple(o for o in entry.options if all(c(tokens) for c in o.when))
     if options:
@@ -124,43 +118,34 @@ def _site(entry: Substitution, tokens: tuple[Any, ...], text: Text) -> Iterator[
 
 def _phrase(token: Any, words: Sequence[str]) -> tuple[Any, ...]:
     """Return the tokens of a fixed phrase that starts here, or none."""
-    doc = token.doc
-    span = doc[token.i : token.i + len(words)]
-    if len(span) == len(words) and all(t.lower_ == w for t, w in zip(span, words, strict=True)):
-        following = doc[span.end] if span.end < len(doc) else None
-        if following is None or following.text != "-":
-            return tuple(span)
-    return ()
+    span = token.doc[token.i : token.i + len(words)]
+    joined = token.doc[span.end : span.end + 1].text == "-"
+    return tuple(span) if [t.lower_ for t in span] == [*words] and not joined else ()
 
 
 def _in_compound(token: Any) -> bool:
     """Return whether a token is part of a compound or hyphenated word."""
-    doc = token.doc
-    if token.dep_ == "compound" or any(c.dep_ == "compound" for c in token.lefts):
-        return True
-    before = doc[token.i - 1].text if token.i else ""
-    after = doc[token.i + 1].text if token.i + 1 < len(doc) else ""
-    return before in ("-", "/") or after in ("-", "/")
+    beside = token.doc[max(0, token.i - 1) : token.i + 2]
+    return (
+        token.dep_ == "compound"
+        or any(c.dep_ == "compound" for c in token.lefts)
+        or any(t.text in ("-", "/") for t in beside)
+    )
 
 
 @lru_cache(maxsize=1)
-def _idioms() -> Mapping[str, tuple[tuple[str, ...], ...]]:
+def _idioms() -> Mapping[str, list[list[str]]]:
     """Map each word to the fixed expressions with it."""
-    idioms: dict[str, tuple[tuple[str, ...], ...]] = {}
+    idioms: defaultdict[str, list[list[str]]] = defaultdict(list)
     for phrase in word_set("idioms.txt"):
-        words = tuple(phrase.split())
-        for word in words:
-            idioms[word] = (*idioms.get(word, ()), words)
-    return idioms
+        for word in phrase.split():
+            idioms[word].append(phrase.split())
+    return dict(idioms)
 
 
 def _in_idiom(token: Any) -> bool:
-    doc = token.doc
-    for words in _idioms().get(token.lower_, ()):
-        for at, word in enumerate(words):
-            start = token.i - at
-            if word != token.lower_ or start < 0 or start + len(words) > len(doc):
-                continue
-            if all(doc[start + k].lower_ == w for k, w in enumerate(words)):
-                return True
-    return False
+    return any(
+        [t.lower_ for t in token.doc[token.i - at : token.i - at + len(words)]] == words
+        for words in _idioms().get(token.lower_, ())
+        for at in range(min(token.i + 1, len(words)))
+    )

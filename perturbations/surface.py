@@ -5,29 +5,21 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TypeAlias
 
 from harness.protocols import Limits, PerturbationTraits
 from harness.records import Edit
+from harness.text.parse import Text
 from perturbations.common import Level, check_level, match_case, pick
-
-if TYPE_CHECKING:
-    from harness.text.parse import Text
 
 # How many kinds of change, and the share of places at which each is made.
 AMOUNTS: Mapping[Level, tuple[int, float]] = {
     "light": (1, 0.3),
     "medium": (2, 0.6),
-    "heavy": (4, 1.0),
+    "heavy": (4, 1),
 }
 
-_FULL = {
-    "n't": " not",
-    "'m": " am",
-    "'re": " are",
-    "'ve": " have",
-    "'ll": " will",
-}
+_FULL = {"n't": " not", "'m": " am", "'re": " are", "'ve": " have", "'ll": " will"}
 _IRREGULAR = {"can't": "cannot", "won't": "will not"}
 _CONTRACTION = re.compile(r"\b([A-Za-z]+?)(n['’]t|['’](?:m|re|ve|ll))\b")
 _NOT_EXPANDED = {"ain't", "shan't", "let's"}
@@ -71,11 +63,9 @@ class Surface:
     def __call__(self, text: Text, rng: random.Random) -> Sequence[Edit] | None:
         """Propose edits, or None where there is nothing to write differently."""
         usable = [edits for change in _CHANGES if (edits := list(change(text)))]
-        if not usable:
-            return None
         chosen = rng.sample(usable, min(self.kinds, len(usable)))
         edits = [e for places in chosen for e in pick(places, self.share, rng)]
-        return _without_overlap(edits)
+        return _without_overlap(edits) or None
 
 
 def _lower_starts(text: Text) -> Iterator[Edit]:
@@ -105,14 +95,10 @@ def _spaces(text: Text) -> Iterator[Edit]:
 def _contractions(text: Text) -> Iterator[Edit]:
     """Write contractions out, or contract two words."""
     for match in _CONTRACTION.finditer(text.raw):
-        whole = match.group().replace("’", "'")
-        full = _IRREGULAR.get(whole.lower()) or (
-            match.group(1) + _FULL[match.group(2).replace("’", "'").lower()]
-            if match.group(2).replace("’", "'").lower() in _FULL
-            else None
-        )
-        inverted = "n" in match.group(2).lower() and _SUBJECT.match(text.raw, match.end())
-        if full is None or inverted or whole.lower() in _NOT_EXPANDED:
+        whole, ending = (part.replace("’", "'") for part in match.group(0, 2))
+        full = _IRREGULAR.get(whole.lower(), match.group(1) + _FULL[ending.lower()])
+        inverted = "n" in ending.lower() and _SUBJECT.match(text.raw, match.end())
+        if inverted or whole.lower() in _NOT_EXPANDED:
             continue
         if not text.is_protected(*match.span()):
             yield Edit(start=match.start(), end=match.end(), text=match_case(whole, full))
@@ -131,13 +117,8 @@ def _apostrophes(text: Text) -> Iterator[Edit]:
             yield Edit(start=match.start(), end=match.end(), text="")
 
 
-_CHANGES: tuple[Callable[[Text], Iterator[Edit]], ...] = (
-    _lower_starts,
-    _final_stop,
-    _spaces,
-    _contractions,
-    _apostrophes,
-)
+_Change: TypeAlias = Callable[[Text], Iterator[Edit]]
+_CHANGES: tuple[_Change, ...] = (_lower_starts, _final_stop, _spaces, _contractions, _apostrophes)
 
 
 def _without_overlap(edits: list[Edit]) -> list[Edit]:

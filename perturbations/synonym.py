@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from harness.protocols import Limits, PerturbationTraits
 from harness.records import Edit
 from harness.text.lexicon import Replacement, substitutions
+from harness.text.parse import Text
 from perturbations.common import Level, check_level, pick
 from perturbations.substitution import Site, replace, sites
-
-if TYPE_CHECKING:
-    from harness.text.parse import Text
 
 SHARES: Mapping[Level, float] = {"light": 0.2, "medium": 0.45, "heavy": 1.0}
 
@@ -49,9 +46,9 @@ class Synonym:
         chosen: dict[str, tuple[str, ...]] = {}
         for site in pick(sites(text, substitutions("synonyms.lexicon")), self.share, rng):
             options = [o for o in site.options if not _repeats(site, o)]
-            before = [o for o in options if o.words == chosen.get(site.entry.key)]
             if not options:
                 continue
+            before = [o for o in options if o.words == chosen.get(site.entry.key)]
             option = before[0] if before else rng.choice(options)
             chosen[site.entry.key] = option.words
             edits += replace(text, site, option)
@@ -62,7 +59,5 @@ def _repeats(site: Site, option: Replacement) -> bool:
     """Return whether the sentence already has the replacement's words."""
     if site.entry.pos == "PHRASE":
         return False
-    lemmas = {t.lemma_.lower() for t in site.tokens[0].sent} | {
-        t.lower_ for t in site.tokens[0].sent
-    }
-    return option.words[0] in lemmas if len(option.words) == 1 else set(option.words) <= lemmas
+    forms = {form for t in site.tokens[0].sent for form in (t.lower_, t.lemma_.lower())}
+    return set(option.words) <= forms

@@ -5,21 +5,14 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from itertools import islice
+from typing import TypeAlias
 
 from harness.protocols import Limits, PerturbationTraits
 from harness.records import Edit
 from harness.text.lexicon import english_words, word_set
-from perturbations.common import (
-    Level,
-    check_level,
-    lexicon_lines,
-    match_case,
-    pick,
-)
-
-if TYPE_CHECKING:
-    from harness.text.parse import Text
+from harness.text.parse import Text
+from perturbations.common import Level, check_level, lexicon_lines, match_case, pick
 
 RATES: Mapping[Level, float] = {"light": 0.04, "medium": 0.1, "heavy": 0.2}
 
@@ -67,17 +60,20 @@ class Typo:
             for start, end in text.words
             if _eligible(text.raw[start:end]) and not text.is_protected(start, end)
         ]
-        edits = []
-        for start, end in pick(sites, self.rate, rng):
+        edits = list(self._edits(text, pick(sites, self.rate, rng), rng))
+        if edits:
+            return edits
+        # The few that were picked had no safe slip: take the first that has.
+        anywhere = self._edits(text, rng.sample(sites, len(sites)), rng)
+        return list(islice(anywhere, 1)) or None
+
+    def _edits(
+        self, text: Text, sites: Sequence[tuple[int, int]], rng: random.Random
+    ) -> Iterator[Edit]:
+        for start, end in sites:
             slip = self._slip(text.raw[start:end], rng)
             if slip is not None:
-                edits.append(Edit(start=start, end=end, text=slip))
-        if not edits:  # the few that were picked had no safe slip: take the first that has
-            for start, end in rng.sample(sites, len(sites)):
-                slip = self._slip(text.raw[start:end], rng)
-                if slip is not None:
-                    return [Edit(start=start, end=end, text=slip)]
-        return edits or None
+                yield Edit(start=start, end=end, text=slip)
 
     def _slip(self, word: str, rng: random.Random) -> str | None:
         """Return a misspelling of ``word``, or None if ten tries give none that is safe."""
@@ -130,13 +126,8 @@ def _neighbour(word: str, rng: random.Random) -> str | None:
     return word[:at] + rng.choice(keys) + word[at + 1 :] if keys else None
 
 
-_SLIPS: tuple[Callable[[str, random.Random], str | None], ...] = (
-    _swap,
-    _swap,
-    _drop,
-    _double,
-    _neighbour,
-)
+_Slip: TypeAlias = Callable[[str, random.Random], str | None]
+_SLIPS: tuple[_Slip, ...] = (_swap, _swap, _drop, _double, _neighbour)
 
 
 @lru_cache(maxsize=1)
@@ -157,10 +148,5 @@ def _neighbours() -> dict[str, str]:
 @lru_cache(maxsize=1)
 def misspellings() -> dict[str, tuple[str, ...]]:
     """Return common misspellings by the right word, all with its first letter, none a real word."""
-    return dict(_misspelling_entries())
-
-
-def _misspelling_entries() -> Iterator[tuple[str, tuple[str, ...]]]:
-    for line in lexicon_lines("misspellings.tsv"):
-        word, _, wrong = line.partition("\t")
-        yield word, tuple(wrong.split())
+    entries = (line.partition("\t") for line in lexicon_lines("misspellings.tsv"))
+    return {word: tuple(wrong.split()) for word, _, wrong in entries}

@@ -13,7 +13,7 @@ from harness.analysis.summary_schema import Summary
 from harness.records import ORIGINAL
 from harness.util.formatting import figure
 from reports import style
-from reports.drawing import Chart, draw, reach, short, slug
+from reports.drawing import Chart, arms, draw, short, slug
 from reports.rows import label_of
 
 LEAST_PROMPTS = 5
@@ -22,14 +22,7 @@ LEAST_PROMPTS = 5
 
 @dataclass(frozen=True)
 class Bar:
-    """One estimate to draw.
-
-    Attributes:
-        row: The kind or probe that it is about.
-        subject: The subject.
-        estimate: Mean and interval.
-        n: Prompts behind it.
-    """
+    """One estimate to draw, in the row of a kind or probe, with the number of prompts behind it."""
 
     row: str
     subject: str
@@ -162,10 +155,10 @@ def _probe_bars(
 def _negated(estimate: PairedDifference | None) -> PairedDifference | None:
     if estimate is None:
         return None
-    mean, low, high = (
-        None if end is None else -end + 0.0 for end in (estimate.mean, estimate.high, estimate.low)
+    turned = {"mean": estimate.mean, "low": estimate.high, "high": estimate.low}
+    return estimate.model_copy(
+        update={name: None if end is None else -end + 0.0 for name, end in turned.items()}
     )
-    return estimate.model_copy(update={"mean": mean, "low": low, "high": high})
 
 
 def _draw_bars(
@@ -189,25 +182,10 @@ def _draw_bars(
             series = [bar for bar in bars if bar.subject == subject]
             y = [rows.index(bar.row) + (index - (len(subjects) - 1) / 2) * step for bar in series]
             x = [bar.estimate.mean for bar in series]
-            arms = [reach(bar.estimate) for bar in series]
-            axis.barh(
-                y,
-                x,
-                height=step * 0.86,
-                color=colours[subject],
-                alpha=0.85,
-                label=short(subject),
-                lw=0,
-            )
-            axis.errorbar(
-                x,
-                y,
-                xerr=[[low for low, _ in arms], [high for _, high in arms]],
-                fmt="none",
-                ecolor=style.INK,
-                elinewidth=1.2,
-                capsize=2.5,
-            )
+            look = {"label": short(subject), "color": colours[subject], "alpha": 0.85, "lw": 0}
+            axis.barh(y, x, step * 0.86, **look)
+            whisker = {"fmt": "none", "ecolor": style.INK, "elinewidth": 1.2, "capsize": 2.5}
+            axis.errorbar(x, y, xerr=arms(bar.estimate for bar in series), **whisker)
         axis.axvline(0, color=style.MUTED, lw=1)
         names = ["all rewordings" if row == ALL else short(row) for row in rows]
         axis.set_yticks(

@@ -36,14 +36,7 @@ class ChartEntry:
 
 @dataclass(frozen=True)
 class PlacedChart:
-    """A drawn chart and its place on the page.
-
-    Attributes:
-        chart: The chart.
-        section: Id of the section that shows it; None where only ``figures/`` has it.
-        caption: The line under its title.
-        wide: It takes the whole width of the page.
-    """
+    """A drawn chart and its place on the page; no section where only ``figures/`` has it."""
 
     chart: Chart
     section: str | None

@@ -3,37 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
 
-from harness.analysis import ComparedRun, RunRecords, Summary, merge
+from harness.analysis import ComparedRun, Summary, merge
 from harness.errors import DataError, StoreError
 from harness.judging.traits import JudgeInfo
 from harness.pipeline.store import Run
-from harness.records import Generation, Manifest, Sample, Score, StageRecord, Variant
+from harness.records import Manifest
 from harness.util.files import make_folder
 from reports.html import write_page
 from reports.sample_views import join
-
-R = TypeVar("R", bound=StageRecord)
-
-
-class MergedFiles:
-    """Merged records, read as a run's are."""
-
-    def __init__(self, records: RunRecords) -> None:
-        self._records: dict[type[StageRecord], Iterable[Any]] = {
-            Sample: records.samples,
-            Variant: records.variants,
-            Generation: records.generations,
-            Score: records.scores,
-        }
-
-    def read(self, kind: type[R], /) -> Iterable[R]:
-        """Read all records of a kind."""
-        return self._records[kind]
 
 
 def compare(
@@ -44,17 +25,14 @@ def compare(
     resamples: int | None = None,
     command: str = "",
 ) -> Path:
-    """Compare analysed runs on the prompts they share and write the page, figures and summary.
+    """Compare analysed runs on the prompts they share and write page, figures and summary to ``out``.
 
     Args:
         run_dirs: Two or more run directories.
-        out: Folder for ``report.html``, ``summary.json`` and ``figures/``.
+        out: Folder to write to.
         baseline: Subject that all others are compared with (``run: subject``).
         resamples: Bootstrap resamples; those of the first run by default.
         command: The command line, for the page.
-
-    Returns:
-        The page's path.
 
     Raises:
         DataError: The runs cannot be compared; the line says what differs.
@@ -66,8 +44,7 @@ def compare(
         raise StoreError(f"{out} holds a run; choose another folder for the comparison with --out")
     manifests = [run.manifest() for run in runs]
     merged = merge(
-        [compared_run(run, name) for run, name in zip(runs, names, strict=True)],
-        baseline=baseline,
+        [compared_run(run, name) for run, name in zip(runs, names, strict=True)], baseline=baseline
     )
     resamples = resamples or runs[0].summary().resamples
     summary = merged.summary(seed=manifests[0].seed, resamples=resamples)
@@ -89,7 +66,7 @@ def compare(
     folder = Run(out)
     folder.write_summary(summary)
     folder.write_manifest(manifest)
-    return write_page(out, manifest, summary, join(MergedFiles(merged.records), summary.subjects))
+    return write_page(out, manifest, summary, join(merged.records))
 
 
 def run_names(paths: Sequence[Path]) -> list[str]:
@@ -115,14 +92,7 @@ def compared_run(run: Run, name: str) -> ComparedRun:
     noise = summary.noise.subjects if summary.noise else ()
     return ComparedRun(
         name=name,
-        records=RunRecords(
-            samples=list(run.read(Sample)),
-            variants=list(run.read(Variant)),
-            generations=list(run.read(Generation)),
-            scores=list(run.read(Score)),
-            subjects=summary.subjects,
-            baseline=summary.baseline,
-        ),
+        records=run.records(summary.subjects, summary.baseline),
         judges=judges_of(summary),
         deterministic=[one.subject for one in noise if one.zero_by_construction],
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from operator import add, sub
 from typing import Any
 
 from harness.analysis import ALL
@@ -10,7 +11,7 @@ from harness.analysis.estimates import Measure
 from harness.analysis.summary_schema import Summary
 from harness.util.formatting import figure
 from reports import style
-from reports.drawing import Chart, draw, reach, short, slug
+from reports.drawing import Chart, arms, draw, looks, short, slug
 from reports.rows import label_of
 
 LEVELS = ("light", "medium", "heavy")
@@ -28,8 +29,7 @@ def severity(summary: Summary, measure: Measure) -> Chart | None:
     kinds = list(dict.fromkeys(point.kind for point, _ in points))
     if not kinds:
         return None
-    colours = style.colours(summary.subjects, summary.baseline)
-    shapes = style.markers(summary.subjects, summary.baseline)
+    subjects = looks(summary)
     columns = min(3, len(kinds))
     lines = math.ceil(len(kinds) / columns)
 
@@ -40,23 +40,19 @@ def severity(summary: Summary, measure: Measure) -> Chart | None:
         for panel, kind in zip(panels, kinds, strict=False):
             panel.axhline(0, color=style.MUTED, lw=1)
             panel.set_title(short(kind))
-            for i, subject in enumerate(summary.subjects):
+            for i, (subject, look) in enumerate(subjects.items()):
                 curve = [
                     (point, change)
                     for point, change in points
                     if (point.kind, point.subject) == (kind, subject)
                 ]
-                arms = [reach(change) for _, change in curve]
                 panel.errorbar(
                     [LEVELS.index(point.severity) + 0.08 * i for point, _ in curve],
                     [change.mean for _, change in curve],
-                    yerr=[[low for low, _ in arms], [high for _, high in arms]],
-                    color=colours[subject],
-                    marker=shapes[subject],
-                    ms=5,
+                    yerr=arms(change for _, change in curve),
                     lw=1.6,
                     elinewidth=1.2,
-                    label=short(subject),
+                    **look,
                 )
             panel.set_xticks(range(len(LEVELS)), LEVELS)
             panel.set_xlim(-0.4, 2.5)
@@ -87,31 +83,16 @@ def worst_of_k(summary: Summary, measure: Measure) -> Chart | None:
     ]
     if max((point.k for point, _ in points), default=0) < 2:
         return None
-    colours = style.colours(summary.subjects, summary.baseline)
-    shapes = style.markers(summary.subjects, summary.baseline)
 
     def paint(page: Any) -> None:
         axis = page.add_subplot()
-        for subject in summary.subjects:
+        for subject, look in looks(summary).items():
             curve = [(point.k, worst) for point, worst in points if point.subject == subject]
-            x = [k for k, _ in curve]
-            axis.plot(
-                x,
-                [worst.mean for _, worst in curve],
-                color=colours[subject],
-                marker=shapes[subject],
-                ms=5,
-                lw=1.8,
-                label=short(subject),
-            )
-            axis.fill_between(
-                x,
-                [(worst.mean or 0.0) - reach(worst)[0] for _, worst in curve],
-                [(worst.mean or 0.0) + reach(worst)[1] for _, worst in curve],
-                color=colours[subject],
-                alpha=0.14,
-                lw=0,
-            )
+            x, y = [k for k, _ in curve], [worst.mean or 0.0 for _, worst in curve]
+            axis.plot(x, y, lw=1.8, **look)
+            below, above = arms(worst for _, worst in curve)
+            low, high = list(map(sub, y, below)), list(map(add, y, above))
+            axis.fill_between(x, low, high, color=look["color"], alpha=0.14, lw=0)
         axis.set_xlabel("k, variants of one prompt (k = 1 is the mean)")
         axis.set_ylabel("expected worst score")
         axis.set_xticks(sorted({point.k for point, _ in points}))

@@ -118,16 +118,10 @@ def score_text(value: float) -> str:
 
 
 HELPERS: dict[str, Callable[..., str]] = {
-    "mean_text": mean_text,
-    "interval_text": interval_text,
-    "p_value": p_value,
-    "detectable": detectable,
-    "missing_note": missing_note,
-    "sort_key": sort_key,
-    "scale_text": scale_text,
-    "percent_text": percent_text,
-    "count_text": count_text,
-    "score_text": score_text,
-    "figure": figure,
+    helper.__name__: helper
+    for helper in (
+        *(mean_text, interval_text, p_value, detectable, missing_note, sort_key),
+        *(scale_text, percent_text, count_text, score_text, figure),
+    )
 }
 """Functions that every template may call."""

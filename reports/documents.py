@@ -153,15 +153,8 @@ def _data_name(manifest: Manifest) -> str:
     return path if path.startswith(("hub:", "bundled:")) else PurePath(path).name
 
 
-_TEX = {
+_TEX = {character: f"\\{character}" for character in "&%$#_{}"} | {
     "\\": r"\textbackslash{}",
-    "&": r"\&",
-    "%": r"\%",
-    "$": r"\$",
-    "#": r"\#",
-    "_": r"\_",
-    "{": r"\{",
-    "}": r"\}",
     "~": r"\textasciitilde{}",
     "^": r"\textasciicircum{}",
     "<": r"\textless{}",

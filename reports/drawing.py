@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from io import BytesIO, StringIO
 from typing import Any
 
 from harness.analysis.estimates import Interval, Measure
+from harness.analysis.summary_schema import Summary
 from harness.util.digest import digest
 from reports import style
 
@@ -37,29 +38,22 @@ class Chart:
 
     def inline(self) -> str:
         """Return the SVG for the page: ids of its own, theme colours, the page's font, alt text."""
-        return inline_svg(self.svg, self.name, self.title, self.alt)
+        from markupsafe import escape
 
-
-def inline_svg(svg: str, name: str, title: str, alt: str) -> str:
-    """Turn an SVG file's content into an element of a page; several must not share ids."""
-    from markupsafe import escape
-
-    body = svg[svg.index("<svg") :]
-    body = re.sub(r'\bid="([^"]+)"', rf'id="{name}-\1"', body)
-    body = re.sub(r'xlink:href="#([^"]+)"', rf'href="#{name}-\1"', body)
-    body = re.sub(r"url\(#([^)]+)\)", rf"url(#{name}-\1)", body)
-    body = re.sub(r"<metadata>.*?</metadata>", "", body, flags=re.DOTALL)
-    for literal, variable in style.THEMED.items():
-        body = body.replace(literal, variable)
-    body = re.sub(r"'DejaVu Sans'[^;\"]*", "var(--font)", body)
-    label = f'role="img" aria-labelledby="{name}-title {name}-desc"'
-    titles = (
-        f'<title id="{name}-title">{escape(title)}</title>'
-        f'<desc id="{name}-desc">{escape(alt)}</desc>'
-    )
-    return re.sub(
-        r"<svg\b([^>]*)>", rf"<svg {label}\1>" + titles.replace("\\", "\\\\"), body, count=1
-    )
+        name, body = self.name, self.svg[self.svg.index("<svg") :]
+        body = re.sub(r'\bid="([^"]+)"', rf'id="{name}-\1"', body)
+        body = re.sub(r'xlink:href="#([^"]+)"', rf'href="#{name}-\1"', body)
+        body = re.sub(r"url\(#([^)]+)\)", rf"url(#{name}-\1)", body)
+        body = re.sub(r"<metadata>.*?</metadata>", "", body, flags=re.DOTALL)
+        for literal, variable in style.THEMED.items():
+            body = body.replace(literal, variable)
+        body = re.sub(r"'DejaVu Sans'[^;\"]*", "var(--font)", body)
+        tag, _, content = body.partition(">")
+        return (
+            f'<svg role="img" aria-labelledby="{name}-title {name}-desc"{tag.removeprefix("<svg")}>'
+            f'<title id="{name}-title">{escape(self.title)}</title>'
+            f'<desc id="{name}-desc">{escape(self.alt)}</desc>{content}'
+        )
 
 
 def short(name: str, most: int = MAX_NAME) -> str:
@@ -84,12 +78,26 @@ def draw(
     return Chart(name, title, alt, svg.getvalue(), png.getvalue())
 
 
-def reach(estimate: Interval) -> tuple[float, float]:
-    """Return how far an interval reaches below and above its mean; zeros where there is none."""
-    mean, low, high = estimate.mean, estimate.low, estimate.high
-    if mean is None or low is None or high is None:
-        return 0.0, 0.0
-    return max(0.0, mean - low), max(0.0, high - mean)
+def looks(summary: Summary) -> dict[str, dict[str, Any]]:
+    """Return the options of every subject's line: label, colour and, beside it, a marker."""
+    colours = style.colours(summary.subjects, summary.baseline)
+    markers = style.markers(summary.subjects, summary.baseline)
+    return {
+        name: {"label": short(name), "color": colours[name], "marker": markers[name], "ms": 5}
+        for name in summary.subjects
+    }
+
+
+def arms(estimates: Iterable[Interval]) -> tuple[list[float], list[float]]:
+    """Return how far intervals reach below and above their means; zeros where there is none."""
+    below, above = [], []
+    for estimate in estimates:
+        mean, low, high = estimate.mean, estimate.low, estimate.high
+        if mean is None or low is None or high is None:
+            mean = low = high = 0.0
+        below.append(max(0.0, mean - low))
+        above.append(max(0.0, high - mean))
+    return below, above
 
 
 def slug(text: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from harness.analysis.estimates import Measure
@@ -17,6 +17,7 @@ from reports.sample_views import AnsweredVariant, JudgedAnswer, SampleView
 CHUNK_BYTES = 600_000
 SNIPPET = 110
 DIGITS = 4
+COLUMNS = ("sample", "variant", "kind", "subject", "value", "drop", "problem")
 
 
 def pack(data: Any) -> str:
@@ -35,37 +36,24 @@ def _pack_text(text: str) -> str:
 def build(
     views: Sequence[SampleView], summary: Summary, scale: MeasureScale | None
 ) -> tuple[str, list[str]]:
-    """Pack a run's samples.
+    """Pack a run's samples into an index, which says in which chunk a sample lies, and the chunks.
 
-    Args:
-        views: The joined records.
-        summary: The run's summary.
-        scale: The measure that answers are listed and sorted by.
-
-    Returns:
-        The packed index and the packed chunks; the index says in which chunk a sample lies.
+    Answers are listed and sorted by the measure of ``scale``.
     """
     subjects = summary.subjects
     measures = [known.measure for known in summary.measures]
     kinds = [kind.name for kind in summary.kinds if kind.name != ORIGINAL]
-    columns: dict[str, list[Any]] = {
-        name: [] for name in ("sample", "variant", "kind", "subject", "value", "drop", "problem")
-    }
+    rows: list[tuple[Any, ...]] = []
     samples: list[dict[str, Any]] = []
     chunks: list[str] = []
     pending: list[str] = []
     size = 0
     for number, view in enumerate(views):
         packed = _dumps(_sample(view, subjects, measures))
-        samples.append(
-            {
-                "id": clipped(visible(view.sample.id), 80),
-                "text": clipped(visible(view.sample.prompt).replace("\n", " "), SNIPPET),
-                "chunk": len(chunks),
-                "at": len(pending),
-            }
-        )
-        _add_rows(columns, number, view, subjects, kinds, scale)
+        text = clipped(visible(view.sample.prompt).replace("\n", " "), SNIPPET)
+        name = clipped(visible(view.sample.id), 80)
+        samples.append({"id": name, "text": text, "chunk": len(chunks), "at": len(pending)})
+        rows += [(number, *row) for row in _rows(view, subjects, kinds, scale)]
         pending.append(packed)
         size += len(packed)
         if size >= CHUNK_BYTES:
@@ -83,24 +71,20 @@ def build(
         ],
         "listed": visible(scale.label) if scale else None,
         "samples": samples,
-        "rows": columns,
+        "rows": {name: [row[place] for row in rows] for place, name in enumerate(COLUMNS)},
     }
     return pack(index), chunks
 
 
-def _add_rows(
-    columns: dict[str, list[Any]],
-    number: int,
-    view: SampleView,
-    subjects: Sequence[str],
-    kinds: Sequence[str],
-    scale: MeasureScale | None,
-) -> None:
-    """Add one row for each answer to a variant."""
+def _rows(
+    view: SampleView, subjects: Sequence[str], kinds: Sequence[str], scale: MeasureScale | None
+) -> Iterator[tuple[Any, ...]]:
+    """Yield one row for each answer to a variant: ``COLUMNS`` without the sample."""
     original = view.original
     for place, answered in enumerate(view.variants):
         if answered.variant.perturbation == ORIGINAL:
             continue
+        kind = kinds.index(answered.variant.perturbation)
         for column, subject in enumerate(subjects):
             answer = answered.answers[subject]
             value = before = drop = None
@@ -109,13 +93,7 @@ def _add_rows(
                 before = original.answers[subject].value(scale) if original else None
                 if value is not None and before is not None:
                     drop = (value - before) * (1 if scale.higher_is_better is False else -1)
-            columns["sample"].append(number)
-            columns["variant"].append(place)
-            columns["kind"].append(kinds.index(answered.variant.perturbation))
-            columns["subject"].append(column)
-            columns["value"].append(_round(value))
-            columns["drop"].append(_round(drop))
-            columns["problem"].append(_problem(answer))
+            yield place, kind, column, _round(value), _round(drop), _problem(answer)
 
 
 def _problem(answer: JudgedAnswer) -> int:

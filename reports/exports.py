@@ -36,11 +36,7 @@ _FIGURES = ("mean", "low", "high", "se", "method", "p", "p_holm", "mde")
 
 
 def export(run_dir: Path) -> list[Path]:
-    """Write every export of an analysed run into its ``exports/`` folder.
-
-    Returns:
-        The files: ``estimates`` and ``scores`` as CSV and Parquet, ``report.md``,
-        ``model-card.md`` and ``tables.tex``.
+    """Write every export of an analysed run into its ``exports/`` folder; return the files.
 
     Raises:
         StoreError: The run was not analysed, or its folder cannot be written.

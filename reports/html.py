@@ -24,15 +24,11 @@ from reports.sample_views import SampleView, join
 from reports.sections import (
     all_figures,
     data_and_noise,
-    failures,
     finding,
     judges,
     kinds,
     memorisation,
-    methods,
     run,
-    samples,
-    severity,
     topics,
     unanswerable,
     worst_cases,
@@ -46,17 +42,19 @@ SECTIONS = (
     finding.SECTION,
     memorisation.SECTION,
     kinds.SECTION,
-    severity.SECTION,
+    PageSection(
+        "severity", "Severity", "severity", applies=lambda page: bool(page.charts_of("severity"))
+    ),
     worst_cases.SECTION,
     topics.SECTION,
-    samples.SECTION,
+    PageSection("samples", "Samples", "samples"),
     data_and_noise.SECTION,
     judges.SECTION,
     unanswerable.SECTION,
-    failures.SECTION,
+    PageSection("failures", "Failures", "failures"),
     all_figures.SECTION,
     run.SECTION,
-    methods.SECTION,
+    PageSection("methods", "Methods", "methods"),
 )
 """The sections of the page, in its order."""
 
@@ -66,35 +64,21 @@ INLINE_CHARACTERS = 20_000_000
 
 
 def render(run_dir: Path) -> Path:
-    """Write ``report.html`` and ``figures/`` of a run that was analysed.
-
-    Args:
-        run_dir: The run directory.
-
-    Returns:
-        The page's path.
+    """Write ``report.html`` and ``figures/`` of a run that was analysed; return the page's path.
 
     Raises:
         StoreError: The run has no summary, or its folder cannot be written.
     """
     opened = Run.open(run_dir)
     summary = opened.summary()
-    return write_page(opened.root, opened.manifest(), summary, join(opened, summary.subjects))
+    records = opened.records(summary.subjects, summary.baseline)
+    return write_page(opened.root, opened.manifest(), summary, join(records))
 
 
 def write_page(
     folder: Path, manifest: Manifest, summary: Summary, views: Sequence[SampleView]
 ) -> Path:
     """Write the page, its charts and, where they are many, its samples into a folder.
-
-    Args:
-        folder: Where to.
-        manifest: What the run (or the comparison) was made from.
-        summary: Its figures.
-        views: Its samples with answers and scores.
-
-    Returns:
-        The page's path.
 
     Raises:
         StoreError: The folder cannot be written.
@@ -106,23 +90,19 @@ def write_page(
     write_chunks(folder / CHUNK_FOLDER, chunks if beside else [])
     js = template_text("report.js")
     others = [subject for subject in summary.subjects if subject != summary.baseline]
-    html = (
-        _environment(summary)
-        .get_template("report.html.j2")
-        .render(
-            manifest=manifest,
-            summary=summary,
-            compared=f"{', '.join(others)} against {summary.baseline}"
-            if others
-            else summary.baseline,
-            sections=_sections(page),
-            chunk_folder=CHUNK_FOLDER if beside else "",
-            index=index,
-            chunks=[] if beside else chunks,
-            css=template_text("report.css"),
-            js=js,
-            policy=_security_policy(js, beside),
-        )
+    against = f"{', '.join(others)} against " if others else ""
+    template = _environment(summary).get_template("report.html.j2")
+    html = template.render(
+        manifest=manifest,
+        summary=summary,
+        compared=against + summary.baseline,
+        sections=_sections(page),
+        chunk_folder=CHUNK_FOLDER if beside else "",
+        index=index,
+        chunks=[] if beside else chunks,
+        css=template_text("report.css"),
+        js=js,
+        policy=_security_policy(js, beside),
     )
     path = folder / "report.html"
     write_atomically(path, html)
@@ -150,9 +130,8 @@ def write_chunks(folder: Path, chunks: Sequence[str]) -> None:
         elif folder.is_dir() and not any(folder.iterdir()):
             folder.rmdir()
         for number, chunk in enumerate(chunks):
-            (folder / f"{number}.js").write_text(
-                f'jostleChunk({number},"{chunk}")', encoding="ascii"
-            )
+            script = f'jostleChunk({number},"{chunk}")'
+            (folder / f"{number}.js").write_text(script, encoding="ascii")
 
 
 def _sections(page: PageData) -> list[tuple[PageSection, str]]:
@@ -161,20 +140,13 @@ def _sections(page: PageData) -> list[tuple[PageSection, str]]:
 
     environment = _environment(page.summary)
     charts = environment.get_template("charts.html.j2")
-    return [
-        (
-            section,
-            Markup(
-                environment.get_template(f"{section.template}.html.j2").render(
-                    summary=page.summary,
-                    charts=Markup(charts.render(placed=page.charts_of(section.id)).strip()),
-                    **section.context(page),
-                )
-            ),
-        )
-        for section in SECTIONS
-        if section.applies(page)
-    ]
+
+    def body(section: PageSection) -> str:
+        drawn = Markup(charts.render(placed=page.charts_of(section.id)).strip())
+        template = environment.get_template(f"{section.template}.html.j2")
+        return template.render(summary=page.summary, charts=drawn, **section.context(page))
+
+    return [(section, Markup(body(section))) for section in SECTIONS if section.applies(page)]
 
 
 def template_text(name: str) -> str:

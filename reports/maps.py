@@ -11,13 +11,13 @@ from harness.analysis.summary_schema import Summary
 from harness.records import ORIGINAL
 from harness.util.formatting import figure
 from reports import style
-from reports.drawing import Chart, draw, short, slug
+from reports.drawing import Chart, draw, looks, short, slug
 from reports.rows import label_of
 
 
 def radar(summary: Summary, measure: Measure) -> Chart | None:
     """Draw the levels of all subjects on each kind; return None with fewer than three axes."""
-    levels = next((row for row in summary.radar if (row.judge, row.dimension) == measure), None)
+    levels = next((row for row in summary.radar if row.measure == measure), None)
     if levels is None or len(levels.axes) < 3:
         return None
     axes = levels.axes
@@ -29,8 +29,7 @@ def radar(summary: Summary, measure: Measure) -> Chart | None:
         return None
     numbers = [value for row in values.values() for value in row]
     angles = [2 * math.pi * i / len(axes) for i in range(len(axes))]
-    colours = style.colours(summary.subjects, summary.baseline)
-    marks = style.markers(summary.subjects, summary.baseline)
+    subjects = looks(summary)
     spread = (max(numbers) - min(numbers)) or 1e-3
     low, high = min(numbers) - 0.6 * spread, max(numbers) + 0.12 * spread
 
@@ -42,17 +41,9 @@ def radar(summary: Summary, measure: Measure) -> Chart | None:
         axis.set_theta_direction(-1)
         for subject, row in values.items():
             ring, turn = [*row, row[0]], [*angles, angles[0]]
-            axis.plot(
-                turn,
-                ring,
-                color=colours[subject],
-                marker=marks[subject],
-                ms=5,
-                lw=1.8,
-                label=short(subject),
-            )
+            axis.plot(turn, ring, lw=1.8, **subjects[subject])
             if subject != summary.baseline:
-                axis.fill(turn, ring, color=colours[subject], alpha=0.10, lw=0)
+                axis.fill(turn, ring, color=subjects[subject]["color"], alpha=0.10, lw=0)
         axis.set_ylim(low, high)
         axis.set_xticks(angles, [short(a, 16) for a in axes], color=style.INK)
         axis.tick_params(axis="x", pad=8)
@@ -108,10 +99,10 @@ def heatmap(summary: Summary) -> Chart | None:
     stacked = 1.6 + panel_width * len(subjects) > 10.5
     rows, columns = (len(subjects), 1) if stacked else (1, len(subjects))
     size = (1.6 + panel_width * columns, (0.34 * len(kinds) + 1.7) * rows)
-    names = [scale.dimension for scale in scales]
+    dimensions = [scale.dimension for scale in scales]
     ticks = [
         scale.label
-        if names.count(scale.dimension) > 1 or scale.judge == scale.dimension
+        if dimensions.count(scale.dimension) > 1 or scale.judge == scale.dimension
         else scale.dimension.replace("_", " ")
         for scale in scales
     ]
@@ -122,23 +113,14 @@ def heatmap(summary: Summary) -> Chart | None:
             panel.grid(visible=False)
             panel.spines[:].set_visible(False)
             # Vector cells: an image would be scaled and smoothed by the browser.
-            panel.pcolormesh(
-                [x - 0.5 for x in range(len(scales) + 1)],
-                [y - 0.5 for y in range(len(kinds) + 1)],
-                grids[subject],
-                cmap="PuOr_r",
-                vmin=-limit,
-                vmax=limit,
-            )
+            across = [x - 0.5 for x in range(len(scales) + 1)]
+            down = [y - 0.5 for y in range(len(kinds) + 1)]
+            panel.pcolormesh(across, down, grids[subject], cmap="PuOr_r", vmin=-limit, vmax=limit)
             panel.set_ylim(len(kinds) - 0.5, -0.5)
             panel.set_title(short(subject))
-            panel.set_xticks(
-                range(len(scales)),
-                [short(tick, 20) for tick in ticks],
-                rotation=35,
-                ha="right",
-                rotation_mode="anchor",
-            )
+            names = [short(tick, 20) for tick in ticks]
+            slanted = {"rotation": 35, "ha": "right", "rotation_mode": "anchor"}
+            panel.set_xticks(range(len(scales)), names, **slanted)
             panel.set_yticks(range(len(kinds)), [short(kind) for kind in kinds])
             for y, row in enumerate(grids[subject]):
                 for x, value in enumerate(row):
@@ -146,15 +128,8 @@ def heatmap(summary: Summary) -> Chart | None:
                         continue
                     # White on strong cells, black on pale ones: both have a contrast of 4.5 to 1.
                     colour = "#fdfdfd" if abs(value) > 0.62 * limit else "#14181f"
-                    panel.text(
-                        x,
-                        y,
-                        figure(value, 1),
-                        ha="center",
-                        va="center",
-                        fontsize=8.5,
-                        color=colour,
-                    )
+                    centred = {"ha": "center", "va": "center", "fontsize": 8.5}
+                    panel.text(x, y, figure(value, 1), color=colour, **centred)
 
     parts = (
         f"{subject}, {kind}: "

@@ -27,22 +27,15 @@ def label_of(summary: Summary, measure: Measure) -> str:
 
 def leading_measure(summary: Summary) -> MeasureScale | None:
     """Return the measure that single answers are ranked by: the leading headline one, else any."""
-    for measure in summary.headline.measures:
-        return scale_of(summary, measure)
+    if summary.headline.measures:
+        return scale_of(summary, summary.headline.measures[0])
     oriented = [scale for scale in summary.measures if scale.higher_is_better is not None]
     return next(iter([*oriented, *summary.measures]), None)
 
 
 @dataclass(frozen=True)
 class HeadlineTable:
-    """The rows of one headline measure.
-
-    Attributes:
-        label: The measure's name for people.
-        measure: The measure.
-        contrasts: Subjects against the baseline.
-        cells: Each subject by itself.
-    """
+    """The rows of one headline measure: subjects against the baseline, and each by itself."""
 
     label: str
     measure: Measure
@@ -107,10 +100,11 @@ def _best_check(summary: Summary, measure: Measure) -> CheckedAgreement | Checke
     report = judge.calibration if judge else None
     if report is None:
         return None
-    for rho in report.dimensions:
-        if rho.dimension == measure.dimension:
-            return rho
-    return next((one for one in report.preferences if one.dimension == measure.dimension), None)
+    checks: tuple[CheckedAgreement | CheckedPreference, ...] = (
+        *report.dimensions,
+        *report.preferences,
+    )
+    return next((check for check in checks if check.dimension == measure.dimension), None)
 
 
 def incomplete(summary: Summary, row: MeasureRow) -> str:
@@ -122,12 +116,13 @@ def incomplete(summary: Summary, row: MeasureRow) -> str:
     if row.dimension == OVERALL:  # as complete as the least complete part of the mean
         names |= {part.name for part in overall_parts(judge.dimensions)}
     outcomes = [outcome for outcome in judge.outcomes if outcome.dimension in names]
-    others = (
-        [row.baseline] if isinstance(row, Contrast) else
-        [row.against] if isinstance(row, SubjectPair) else []
-    )  # fmt: skip
+    subjects = [row.subject]
+    if isinstance(row, Contrast):
+        subjects.append(row.baseline)
+    if isinstance(row, SubjectPair):
+        subjects.append(row.against)
     notes = []
-    for subject in (row.subject, *others):
+    for subject in subjects:
         share = min((outcome.shares.get(subject, 1.0) for outcome in outcomes), default=1.0)
         if share < COMPLETE:
             whose = "" if subject == row.subject else f"{subject} "

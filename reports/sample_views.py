@@ -2,30 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Protocol, TypeVar
 
+from harness.analysis import RunRecords
 from harness.analysis.summary_schema import MeasureScale
-from harness.records import (
-    ORIGINAL,
-    Generation,
-    Sample,
-    Score,
-    StageRecord,
-    Variant,
-    VariantKey,
-)
-
-R = TypeVar("R", bound=StageRecord)
-
-
-class ReadsRecords(Protocol):
-    """A source of a run's records (``harness.pipeline.store.Run`` is one)."""
-
-    def read(self, kind: type[R], /) -> Iterable[R]:
-        """Read all records of a kind."""
-        ...
+from harness.records import ORIGINAL, Completion, Sample, Score, Variant, VariantKey
 
 
 @dataclass
@@ -43,6 +25,13 @@ class JudgedAnswer:
     problems: list[str] = field(default_factory=list)
     truncated: bool = False
     scores: list[Score] = field(default_factory=list)
+
+    def add(self, completion: Completion) -> None:
+        """Add the answer of one repeat."""
+        self.texts.append(completion.text)
+        self.truncated |= completion.finish_reason == "length"
+        if completion.error is not None:
+            self.problems.append(f"{completion.error.kind}: {completion.error.message}")
 
     def value(self, scale: MeasureScale) -> float | None:
         """Average one measure over repeats; return None where a part of it was not scored."""
@@ -81,50 +70,36 @@ class SampleView:
         return next((v for v in self.variants if v.variant.perturbation == ORIGINAL), None)
 
 
-def join(run: ReadsRecords, subjects: Sequence[str]) -> list[SampleView]:
+def join(records: RunRecords) -> list[SampleView]:
     """Join a run's records; answers and scores of unknown variants or subjects are skipped."""
-    views = {s.id: SampleView(s, [], []) for s in run.read(Sample)}
-    answers: dict[VariantKey, dict[str, JudgedAnswer]] = {}
-    for variant in run.read(Variant):
+    views = {sample.id: SampleView(sample, [], []) for sample in records.samples}
+    answers: dict[tuple[VariantKey, str], JudgedAnswer] = {}
+    for variant in records.variants:
         view = views.get(variant.sample_id)
         if view is None:
             continue
         if variant.status != "valid":
             view.not_made.append(variant)
             continue
-        by_subject = {name: JudgedAnswer() for name in subjects}
-        answers[variant.variant_key] = by_subject
+        by_subject = {name: JudgedAnswer() for name in records.subjects}
+        answers |= {(variant.variant_key, name): answer for name, answer in by_subject.items()}
         view.variants.append(AnsweredVariant(variant, by_subject))
-    for generation in run.read(Generation):
-        answer = answers.get(generation.variant_key, {}).get(generation.subject)
+    for generation in records.generations:
+        answer = answers.get((generation.variant_key, generation.subject))
         if answer is not None:
-            _take(answer, generation)
-    for score in run.read(Score):
-        answer = answers.get(score.variant_key, {}).get(score.subject)
+            answer.add(generation.completion)
+    for score in records.scores:
+        answer = answers.get((score.variant_key, score.subject))
         if answer is not None:
             answer.scores.append(score)
     return list(views.values())
 
 
-def _take(answer: JudgedAnswer, generation: Generation) -> None:
-    completion = generation.completion
-    answer.texts.append(completion.text)
-    answer.truncated |= completion.finish_reason == "length"
-    if completion.error is not None:
-        answer.problems.append(f"{completion.error.kind}: {completion.error.message}")
-
-
 @dataclass(frozen=True)
 class AnswerDrop:
-    """How much worse one answer is than the same subject's answer to the original.
+    """How much worse one answer to a variant is than the same subject's answer to the original.
 
-    Attributes:
-        view: The sample.
-        answered: The variant.
-        subject: The subject.
-        before: Score of the answer to the original.
-        after: Score of the answer to the variant.
-        drop: The difference, positive where the variant's is worse.
+    ``before`` and ``after`` are their scores; ``drop`` is positive where the variant's is worse.
     """
 
     view: SampleView

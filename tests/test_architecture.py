@@ -39,7 +39,6 @@ SMALL_ROOM = 60
 SMALL_ON_PURPOSE = frozenset(
     {
         "harness.errors",  # the contract of what a command may say
-        "harness.text.fit_refusals",  # a script
         "harness.text.wordlists",  # a table
         "harness.pipeline.stages.perturb",  # one file a stage, however little it does
         "harness.pipeline.stages.render",

@@ -18,10 +18,7 @@ _METHODS = {
 def model_card(config: TrainingConfig, figures: Mapping[str, Any], warnings: list[str]) -> str:
     """Return the card's Markdown, with the metadata that the hub reads.
 
-    Args:
-        config: The training config.
-        figures: The ``summary`` of the training log.
-        warnings: Warnings of the training.
+    ``figures`` is the ``summary`` of the training log.
     """
     library = "transformers" if config.method == "full" else "peft"
     lines = [

@@ -22,12 +22,7 @@ def mark_complete(folder: Path, made_from: str) -> None:
 
 
 def latest(output_dir: Path, made_from: str, *, clean: bool = True) -> Path | None:
-    """Return the newest complete checkpoint of this training.
-
-    Args:
-        output_dir: Folder of the training.
-        made_from: Digest of the training's inputs.
-        clean: Remove incomplete checkpoints.
+    """Return the newest complete checkpoint of this training; ``clean`` removes incomplete ones.
 
     Raises:
         ConfigError: The checkpoints there belong to another config or other data.

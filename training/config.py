@@ -9,6 +9,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from harness.config import DataSpec, Section, load_yaml
+from harness.errors import ConfigError
 from harness.models.checkpoints import Dtype, Quantization
 from harness.models.prompting import check_template
 
@@ -132,8 +133,6 @@ class TrainingConfig(Section):
     @field_validator("template")
     @classmethod
     def _usable_template(cls, template: str | None) -> str | None:
-        from harness.errors import ConfigError
-
         try:
             return template if template is None else check_template(template)
         except ConfigError as error:

@@ -59,9 +59,7 @@ def perplexity(loss: float) -> float:
 def loss_figures(curve: Curve, best_step: int | None) -> dict[str, Any]:
     """Return the losses before and after a training.
 
-    Args:
-        curve: The logged rows.
-        best_step: Step of the final weights, where that is not the last one.
+    ``best_step`` is that of the final weights, where it is not the last one.
     """
     training, losses = series(curve, "loss"), series(curve, "eval_loss")
     after = next((value for step, value in losses if step == best_step), None)

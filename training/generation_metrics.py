@@ -21,12 +21,8 @@ METRICS = {"rouge_l": ("rouge_l", "rouge_l"), "refusal_rate": ("answer_checks", 
 class GenerationScorer:
     """Scorer of the answers of a model in training, by the judges of a suite.
 
-    Args:
-        model: The model in training, in eval mode at every call.
-        renderer: Renderer of the prompts; its tokenizer encodes them.
-        samples: The validation rows to draw from.
-        settings: Number of prompts and length of the answers.
-        seed: Seed of the draw.
+    The model is that in training, in eval mode at every call; the seed is that of the draw from
+    the validation samples.
     """
 
     def __init__(

@@ -30,13 +30,7 @@ MANY_CUT = 0.2
 
 
 class Job:
-    """A training from its first step, or from a checkpoint, to the finished folder.
-
-    Args:
-        spec: The training.
-        trainable: Model and tokenizer.
-        handler: Gets every event.
-    """
+    """A training from its first step, or from a checkpoint, to the finished folder."""
 
     def __init__(
         self, spec: TrainingSpec, trainable: TrainableModel, handler: EventHandler | None

@@ -14,6 +14,12 @@ from harness.util.suggestions import did_you_mean
 from training.config import TrainingConfig
 from training.quantised import check_available, guard_4bit
 
+_LORA_FIELDS = {
+    "r", "lora_alpha", "lora_dropout", "target_modules", "modules_to_save", "layers_to_transform",
+    "bias", "use_rslora", "use_dora",
+}  # fmt: skip
+"""Fields of the config that are those of ``LoraConfig`` as they are."""
+
 
 class TrainableModel(NamedTuple):
     """Model ready to be trained.
@@ -48,11 +54,7 @@ def base_folder(config: TrainingConfig) -> Path:
 
 
 def renderer_of(config: TrainingConfig, tokenizer: Any = None) -> Renderer:
-    """Return the renderer of prompts that the config names.
-
-    Args:
-        config: The training config: model, template and system prompt.
-        tokenizer: The model's tokenizer, where it is loaded already.
+    """Return the renderer of prompts that the config names; load the tokenizer unless it is given.
 
     Raises:
         ModelError: There is no such model, or its tokenizer cannot be loaded.
@@ -106,27 +108,15 @@ def add_lora(model: Any, config: TrainingConfig) -> Any:
         return model
     from peft import LoraConfig, TaskType, get_peft_model, prepare_model_for_kbit_training
 
-    targets = config.target_modules
-    check_target_modules(model, targets)
+    check_target_modules(model, config.target_modules)
     if config.quantization is not None:
         model = prepare_model_for_kbit_training(
             model, use_gradient_checkpointing=config.gradient_checkpointing
         )
-    lora = LoraConfig(
-        r=config.r,
-        lora_alpha=config.lora_alpha,
-        lora_dropout=config.lora_dropout,
-        target_modules=targets if isinstance(targets, str) else list(targets),
-        modules_to_save=list(config.modules_to_save) if config.modules_to_save else None,
-        layers_to_transform=(
-            list(config.layers_to_transform) if config.layers_to_transform is not None else None
-        ),
-        bias=config.bias,
-        use_rslora=config.use_rslora,
-        use_dora=config.use_dora,
-        task_type=TaskType.SEQ_CLS if config.objective == "reward" else TaskType.CAUSAL_LM,
-    )
-    return get_peft_model(model, lora)
+    fields = config.model_dump(mode="json", include=_LORA_FIELDS)  # As JSON: PEFT wants lists.
+    fields["modules_to_save"] = fields["modules_to_save"] or None
+    task = TaskType.SEQ_CLS if config.objective == "reward" else TaskType.CAUSAL_LM
+    return get_peft_model(model, LoraConfig(**fields, task_type=task))
 
 
 def check_target_modules(model: Any, targets: str | tuple[str, ...]) -> None:

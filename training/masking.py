@@ -52,11 +52,7 @@ class EncodingCounts:
 
 
 def turns(sample: Sample, which: str = "all") -> Iterator[tuple[tuple[Message, ...], str]]:
-    """Yield the responses of a sample, each with the conversation that it answers.
-
-    Args:
-        sample: One prompt, or a conversation, with its reference.
-        which: ``all`` assistant turns, or only the ``last``.
+    """Yield ``all`` responses of a sample or the ``last``, each with the conversation before it.
 
     Raises:
         DataError: The sample has no response.

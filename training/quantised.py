@@ -17,8 +17,7 @@ from harness.models.libraries import (
 def check_available(bits: Quantization, device: str) -> None:
     """Stop before anything is loaded where bitsandbytes cannot quantise on ``device``.
 
-    A small layer is the test: a build without kernels for the device imports well and fails only
-    in use.
+    A build without kernels for the device imports well and fails only in use: a small layer tests.
 
     Raises:
         MissingPackage: bitsandbytes is not installed.

@@ -23,10 +23,8 @@ class TrainingResult:
 
     Attributes:
         output_dir: Folder with the adapter (or the model), log, provenance and card.
-        steps: Optimizer steps taken.
         summary: Every figure: losses before and after, tokens per second, sizes, counts.
         curve: The logged rows, in order; each has ``step``.
-        warnings: Warnings of the log and the model card.
         resumed_from: Step from which an interrupted training went on, or None.
     """
 

@@ -20,9 +20,7 @@ class TrainingSpec:
     """Everything that decides a training.
 
     Attributes:
-        config: The training config.
-        data: Its rows.
-        folder: Folder of the base weights.
+        folder: Where the base weights are.
         base: Name, revision and ``weights_sha256`` of the base model.
     """
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 from harness.analysis.summary_schema import AnswerCount, FailureGroup, KindCount
 from harness.analysis.test_family import number
@@ -14,7 +14,7 @@ EXAMPLES = 3
 MESSAGE_CHARACTERS = 300
 
 FailedStage = Literal["variants", "generations", "scores"]
-_STAGES: tuple[FailedStage, ...] = ("variants", "generations", "scores")
+_STAGES: tuple[FailedStage, ...] = get_args(FailedStage)
 
 
 class FailureKey(NamedTuple):
@@ -33,46 +33,35 @@ class FailureCount:
 
     def __init__(self) -> None:
         self._counts: Counter[FailureKey] = Counter()
-        self._messages: dict[FailureKey, list[str]] = {}
-        self._samples: dict[FailureKey, list[str]] = {}
+        self._messages: defaultdict[FailureKey, list[str]] = defaultdict(list)
+        self._samples: defaultdict[FailureKey, list[str]] = defaultdict(list)
 
     def add(self, group: FailureKey, message: str | None, sample: str) -> None:
         """Count one failure."""
         self._counts[group] += 1
-        messages = self._messages.setdefault(group, [])
         text = (message or "").strip()[:MESSAGE_CHARACTERS]
-        if text and text not in messages and len(messages) < EXAMPLES:
-            messages.append(text)
-        samples = self._samples.setdefault(group, [])
-        if sample not in samples and len(samples) < EXAMPLES:
-            samples.append(sample)
+        for examples, one in ((self._messages[group], text), (self._samples[group], sample)):
+            if one and one not in examples and len(examples) < EXAMPLES:
+                examples.append(one)
 
     def rows(self) -> tuple[FailureGroup, ...]:
         """Return one row a group: stages in their order, the most frequent first."""
         ranked = sorted(
             self._counts.items(), key=lambda x: (_STAGES.index(x[0].stage), -x[1], x[0])
         )
-        return tuple(
-            FailureGroup(
-                stage=group.stage,
-                kind=group.kind or None,
-                subject=group.subject or None,
-                judge=group.judge or None,
-                dimension=group.dimension or None,
-                perturbation=group.perturbation or None,
-                count=count,
-                messages=tuple(self._messages[group]),
-                samples=tuple(self._samples[group]),
-            )
-            for group, count in ranked
-        )
+        return tuple(self._row(group, count) for group, count in ranked)
+
+    def _row(self, group: FailureKey, count: int) -> FailureGroup:
+        place: dict[str, Any] = {name: text or None for name, text in group._asdict().items()}
+        messages, samples = tuple(self._messages[group]), tuple(self._samples[group])
+        return FailureGroup(**place, count=count, messages=messages, samples=samples)
 
 
 def count_variants(variants: Sequence[Variant], failures: FailureCount) -> tuple[KindCount, ...]:
     """Count variants made and not made, a row a kind; what was not made goes to ``failures``."""
-    by_kind: dict[str, list[Variant]] = {}
+    by_kind: defaultdict[str, list[Variant]] = defaultdict(list)
     for variant in variants:
-        by_kind.setdefault(variant.perturbation, []).append(variant)
+        by_kind[variant.perturbation].append(variant)
         if variant.status != "valid":
             group = FailureKey("variants", variant.status, perturbation=variant.perturbation)
             failures.add(group, variant.reason, variant.sample_id)
@@ -104,14 +93,14 @@ def count_generations(
         tallies[generation.subject].add(generation)
         completion = generation.completion
         if completion.text is None:
+            error = completion.error
             group = FailureKey(
                 "generations",
-                completion.error.kind if completion.error else "unknown",
+                error.kind if error else "unknown",
                 subject=generation.subject,
                 perturbation=generation.perturbation,
             )
-            message = completion.error.message if completion.error else None
-            failures.add(group, message, generation.sample_id)
+            failures.add(group, error.message if error else None, generation.sample_id)
     return tuple(tally.row() for tally in tallies.values())
 
 
@@ -152,10 +141,7 @@ class _AnswerTally:
         ]
         return AnswerCount(
             subject=self._subject,
-            answers=counts["answers"],
-            failed=counts["failed"],
-            empty=counts["empty"],
-            truncated=counts["truncated"],
+            **{name: counts[name] for name in ("answers", "failed", "empty", "truncated")},
             mean_tokens=number(counts["tokens"] / done) if done else None,
             seconds=number(self._seconds),
             repeated=len(same),

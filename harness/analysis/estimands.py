@@ -16,10 +16,10 @@ worst case         mean over prompts of the expected worst of k variants, k equa
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Generic, TypeVar
+from typing import Any, Generic, NamedTuple, Self, TypeVar
 
 import numpy as np
 
@@ -35,11 +35,11 @@ from harness.analysis.estimates import (
     WorstPoint,
 )
 from harness.analysis.scopes import Scope
-from harness.analysis.series import Change, Series
+from harness.analysis.series import Series
 from harness.analysis.table import ALL, Table
-from harness.analysis.test_family import QuantityLedger, Test, number
+from harness.analysis.test_family import Quantity, Test, number
 from harness.records import IDENTITY, Severity
-from harness.stats.closed_forms import expected_worst, fieller
+from harness.stats.closed_forms import Floats, expected_worst, fieller
 
 SEVERITIES: tuple[Severity, ...] = ("light", "medium", "heavy")
 WORST_SHARE = 0.9
@@ -50,181 +50,151 @@ RowT = TypeVar("RowT", bound=MeasureRow)
 
 @dataclass(frozen=True)
 class PendingRow(Generic[RowT]):
-    """A row whose estimates are entered into the ledger but not solved yet.
-
-    Attributes:
-        make: Makes the row from its estimates.
-        keys: By field of the row, the key of its estimate in the ledger.
-    """
+    """A row whose estimates are not solved yet: what makes it, and the quantities by its fields."""
 
     make: Callable[..., RowT]
-    keys: Mapping[str, Hashable]
+    quantities: Mapping[str, Quantity]
 
-    def filled(self, estimates: Mapping[Hashable, Estimate]) -> RowT:
+    def filled(self, estimates: Mapping[Quantity, Estimate]) -> RowT:
         """Return the row; an estimate that no prompt has is None."""
-        return self.make(
-            **{
-                name: estimates[key] if estimates[key].n else None
-                for name, key in self.keys.items()
-            }
-        )
+        solved = {name: estimates[quantity] for name, quantity in self.quantities.items()}
+        return self.make(**{name: one if one.n else None for name, one in solved.items()})
 
 
+class _Compared(NamedTuple):
+    """A series on a kind and on what the kind is compared with, one value a prompt in scope."""
+
+    variants: Floats
+    originals: Floats
+    change: Floats
+
+    @classmethod
+    def of(cls, series: Series, kind: str, scope: Scope) -> Self:
+        parts = series.change(kind)
+        return cls(*map(scope.only, (parts.paired_variants, parts.paired_originals, parts.change)))
+
+    @property
+    def n(self) -> int:
+        return int((~np.isnan(self.variants)).sum())
+
+    def differences(
+        self, span: float, *, test: Test | None, on_originals: Test | None
+    ) -> dict[str, Quantity]:
+        """Return the quantities of one subject less another."""
+        return {
+            "gain_originals": Quantity(self.originals, (-span, span), on_originals),
+            "gain_variants": Quantity(self.variants, (-span, span), test),
+            "did": Quantity(self.change, (-2 * span, 2 * span), test),
+        }
+
+
+@dataclass(frozen=True)
 class Estimands:
-    """Enters what a table can tell into a ledger, and returns the rows that are pending.
+    """What a table can tell, as rows that wait for their estimates.
 
-    Args:
+    Attributes:
         table: The run's scores.
-        ledger: Where to enter.
         headline: Measures whose tests carry the finding.
         main: Scope that the finding rests on.
         baseline: The subject that the others are compared with.
     """
 
-    def __init__(
-        self,
-        table: Table,
-        ledger: QuantityLedger,
-        headline: Sequence[Measure],
-        main: Scope,
-        baseline: str,
-    ) -> None:
-        self.table, self.ledger, self.headline, self.main = table, ledger, headline, main
-        self.baseline = baseline
+    table: Table
+    headline: Sequence[Measure]
+    main: Scope
+    baseline: str
 
-    def _pairs(self) -> Iterator[tuple[Measure, str]]:
+    def _series(self) -> Iterator[Series]:
         for measure in self.table.dimensions:
             for subject in self.table.subjects:
-                yield measure, subject
+                yield Series.of(self.table, measure, subject)
 
-    def cells(self) -> list[PendingRow[SummaryCell]]:
-        """Enter levels and changes of every subject, measure and kind, on the finding's prompts."""
-        return [
-            row
-            for measure, subject in self._pairs()
-            for series in [Series.of(self.table, measure, subject)]
-            for kind in [ALL, *self.table.kinds]
-            for row in self._cell(subject, series, kind)
-        ]
+    def cells(self) -> Iterator[PendingRow[SummaryCell]]:
+        """Yield levels and changes of every subject, measure and kind, on the finding's prompts."""
+        for series in self._series():
+            if series.expected.any():
+                for kind in [ALL, *self.table.kinds]:
+                    yield self._cell(series, kind)
 
-    def _cell(self, subject: str, series: Series, kind: str) -> Iterator[PendingRow[SummaryCell]]:
-        table, scope, measure = self.table, self.main, series.measure
-        dimension, span = table.dimensions[measure], table.span(measure)
-        scale = (dimension.low, dimension.high)
-        parts = Change.of(table, measure, series.values, kind)
-        if np.isnan(scope.only(parts.on_variants)).all() and not series.expected.any():
-            return
+    def _cell(self, series: Series, kind: str) -> PendingRow[SummaryCell]:
+        table, measure = self.table, series.measure
+        scale, span = table.scale(measure), table.span(measure)
         trials = None
         if table.is_rate(measure):
-            inside = scope.prompts[table.cluster]
+            inside = self.main.prompts[table.cluster]
             trials = int((~np.isnan(series.values) & inside).sum())
-        keys = _keys("cell", measure, subject, kind, of=("variants", "originals", "change"))
-        variants, originals = scope.only(parts.paired_variants), scope.only(parts.paired_originals)
-        self.ledger.enter(keys["variants"], variants, scale, trials=trials)
-        self.ledger.enter(keys["originals"], originals, scale, trials=trials)
+        compared = _Compared.of(series, kind, self.main)
         tested: Test | None = "detail" if measure in self.headline and kind != IDENTITY else None
-        self.ledger.enter(keys["change"], scope.only(parts.change), (-span, span), test=tested)
-        make = partial(
-            SummaryCell,
-            subject=subject,
-            **measure._asdict(),
-            kind=kind,
-            against=table.baseline_for(measure),
-            n=int((~np.isnan(variants)).sum()),
-            **series.missing(table, kind, scope)._asdict(),
-            drop=None,
-            worst=None,
+        return PendingRow(
+            partial(
+                SummaryCell,
+                **_kind_fields(series, kind, self.main),
+                n=compared.n,
+                drop=None,
+                worst=None,
+            ),
+            {
+                "variants": Quantity(compared.variants, scale, trials=trials),
+                "originals": Quantity(compared.originals, scale, trials=trials),
+                "change": Quantity(compared.change, (-span, span), tested),
+            },
         )
-        yield PendingRow(make, keys)
 
-    def contrasts(self, scopes: Sequence[Scope]) -> list[PendingRow[Contrast]]:
-        """Enter every other subject against the baseline: gains and difference in differences."""
-        table = self.table
-        return [
-            row
-            for measure, subject in self._pairs()
-            if subject != self.baseline
-            for series in [
-                Series.of(table, measure, subject).minus(Series.of(table, measure, self.baseline))
-            ]
-            for scope in scopes
-            for kind in [ALL, *table.kinds]
-            for row in self._contrast(subject, series, kind, scope)
-        ]
+    def contrasts(self, scopes: Sequence[Scope]) -> Iterator[PendingRow[Contrast]]:
+        """Yield every other subject against the baseline: gains and difference in differences."""
+        for series in self._series():
+            if series.subject == self.baseline:
+                continue
+            difference = series.minus(Series.of(self.table, series.measure, self.baseline))
+            if difference.expected.any():
+                for scope in scopes:
+                    for kind in [ALL, *self.table.kinds]:
+                        yield self._contrast(difference, kind, scope)
 
-    def _contrast(
-        self, subject: str, series: Series, kind: str, scope: Scope
-    ) -> Iterator[PendingRow[Contrast]]:
-        table, measure = self.table, series.measure
-        span = table.span(measure)
-        parts = Change.of(table, measure, series.values, kind)
-        if np.isnan(scope.only(parts.on_variants)).all() and not series.expected.any():
-            return
+    def _contrast(self, series: Series, kind: str, scope: Scope) -> PendingRow[Contrast]:
         test: Test | None = None
         if (scope.name, scope.topic) == (self.main.name, None) and kind != IDENTITY:
-            test = "headline" if measure in self.headline and kind == ALL else "detail"
-        place = ("contrast", scope.name, scope.topic, measure, subject, kind)
-        keys = _keys(*place, of=("gain_originals", "gain_variants", "did"))
-        originals, variants = scope.only(parts.paired_originals), scope.only(parts.paired_variants)
-        on_originals = test if kind == ALL else None
-        self.ledger.enter(keys["gain_originals"], originals, (-span, span), test=on_originals)
-        self.ledger.enter(keys["gain_variants"], variants, (-span, span), test=test)
-        self.ledger.enter(keys["did"], scope.only(parts.change), (-2 * span, 2 * span), test=test)
+            test = "headline" if series.measure in self.headline and kind == ALL else "detail"
+        compared = _Compared.of(series, kind, scope)
         make = partial(
             Contrast,
-            subject=subject,
-            **measure._asdict(),
+            **_kind_fields(series, kind, scope),
+            n=compared.n,
             baseline=self.baseline,
-            kind=kind,
             scope=scope.name,
             topic=scope.topic,
-            against=table.baseline_for(measure),
-            n=int((~np.isnan(variants)).sum()),
-            **series.missing(table, kind, scope)._asdict(),
-            kept=_kept(parts, scope),
+            kept=_kept(compared),
         )
-        yield PendingRow(make, keys)
+        on_originals = test if kind == ALL else None
+        span = self.table.span(series.measure)
+        return PendingRow(make, compared.differences(span, test=test, on_originals=on_originals))
 
-    def pairs(self) -> list[PendingRow[SubjectPair]]:
-        """Enter every two of the compared subjects against each other, on the headline measures."""
+    def pairs(self) -> Iterator[PendingRow[SubjectPair]]:
+        """Yield every two of the compared subjects against each other, on the headline measures."""
         others = [s for s in self.table.subjects if s != self.baseline]
-        return [
-            self._pair(measure, one, two)
-            for measure in self.headline
-            for one, two in itertools.combinations(others, 2)
-        ]
+        for measure in self.headline:
+            span = self.table.span(measure)
+            for one, two in itertools.combinations(others, 2):
+                series = Series.of(self.table, measure, one).minus(
+                    Series.of(self.table, measure, two)
+                )
+                compared = _Compared.of(series, ALL, self.main)
+                yield PendingRow(
+                    partial(
+                        SubjectPair, subject=one, against=two, **measure._asdict(), n=compared.n
+                    ),
+                    compared.differences(span, test="detail", on_originals="detail"),
+                )
 
-    def _pair(self, measure: Measure, one: str, two: str) -> PendingRow[SubjectPair]:
-        table, span = self.table, self.table.span(measure)
-        series = Series.of(table, measure, one).minus(Series.of(table, measure, two))
-        parts = Change.of(table, measure, series.values, ALL)
-        variants = self.main.only(parts.paired_variants)
-        keys = _keys("pair", measure, one, two, of=("gain_originals", "gain_variants", "did"))
-        for name, values, reach in (
-            ("gain_originals", self.main.only(parts.paired_originals), span),
-            ("gain_variants", variants, span),
-            ("did", self.main.only(parts.change), 2 * span),
-        ):
-            self.ledger.enter(keys[name], values, (-reach, reach), test="detail")
-        n = int((~np.isnan(variants)).sum())
-        make = partial(SubjectPair, subject=one, against=two, **measure._asdict(), n=n)
-        return PendingRow(make, keys)
+    def severities(self) -> Iterator[PendingRow[SeverityPoint]]:
+        """Yield level and change at each severity of kinds that have several, without fillers."""
+        for series in self._series():
+            for kind in self.table.real_kinds:
+                yield from self._severity_curve(series, kind)
 
-    def severities(self) -> list[PendingRow[SeverityPoint]]:
-        """Enter level and change at each severity of kinds that have several, without fillers."""
-        return [
-            row
-            for measure, subject in self._pairs()
-            for series in [Series.of(self.table, measure, subject)]
-            for kind in self.table.real_kinds
-            for row in self._severity_curve(subject, series, kind)
-        ]
-
-    def _severity_curve(
-        self, subject: str, series: Series, kind: str
-    ) -> Iterator[PendingRow[SeverityPoint]]:
+    def _severity_curve(self, series: Series, kind: str) -> Iterator[PendingRow[SeverityPoint]]:
         table, measure = self.table, series.measure
-        dimension, span = table.dimensions[measure], table.span(measure)
+        span = table.span(measure)
         of_kind = table.rows(kind) & ~table.filler
         present = [s for s in SEVERITIES if (of_kind & (table.severity == s)).any()]
         if len(present) < 2:
@@ -235,34 +205,25 @@ class Estimands:
             values = self.main.only(table.per_prompt(series.values, rows))
             if np.isnan(values).all():
                 continue
-            place = ("severity", measure, subject, kind, severity)
-            keys = _keys(*place, of=("variants", "change"))
-            self.ledger.enter(keys["variants"], values, (dimension.low, dimension.high))
-            self.ledger.enter(keys["change"], values - originals, (-span, span))
-            make = partial(
-                SeverityPoint, subject=subject, **measure._asdict(), kind=kind, severity=severity
+            yield PendingRow(
+                partial(SeverityPoint, **_place(series, kind), severity=severity),
+                {
+                    "variants": Quantity(values, table.scale(measure)),
+                    "change": Quantity(values - originals, (-span, span)),
+                },
             )
-            yield PendingRow(make, keys)
 
-    def worst_cases(self) -> list[PendingRow[WorstPoint]]:
-        """Enter the expected worst of k variants, for every k that nearly all prompts can give."""
-        return [
-            row
-            for measure, subject in self._pairs()
-            if self.table.sign(measure) != 0
-            for kind in [ALL, *self.table.kinds]
-            for row in self._worst_curve(measure, subject, kind)
-        ]
+    def worst_cases(self) -> Iterator[PendingRow[WorstPoint]]:
+        """Yield the expected worst of k variants, for every k that nearly all prompts can give."""
+        for series in self._series():
+            if self.table.sign(series.measure) != 0:
+                for kind in [ALL, *self.table.kinds]:
+                    yield from self._worst_curve(series, kind)
 
-    def _worst_curve(
-        self, measure: Measure, subject: str, kind: str
-    ) -> Iterator[PendingRow[WorstPoint]]:
-        table, sign = self.table, self.table.sign(measure)
-        dimension = table.dimensions[measure]
-        rows = np.isin(table.kind, table.real_kinds) if kind == ALL else table.rows(kind)
-        rows &= self.main.prompts[table.cluster]
-        values = table.values[measure][:, table.subjects.index(subject)]
-        wide = sign * table.wide(values, rows)
+    def _worst_curve(self, series: Series, kind: str) -> Iterator[PendingRow[WorstPoint]]:
+        table, sign = self.table, self.table.sign(series.measure)
+        rows = table.rows(kind) & self.main.prompts[table.cluster]
+        wide = sign * table.wide(series.values, rows)
         counts = (~np.isnan(wide)).sum(axis=1)
         counts = counts[counts > 0]
         if not counts.size:
@@ -271,24 +232,29 @@ class Estimands:
         for k in range(1, min(most, MAX_K) + 1):
             if kind != ALL and k not in (1, most, MAX_K):
                 continue
-            keys = _keys("worst", measure, subject, kind, k, of=("expected_worst",))
-            worst = sign * expected_worst(wide, k)
-            self.ledger.enter(keys["expected_worst"], worst, (dimension.low, dimension.high))
-            make = partial(WorstPoint, subject=subject, **measure._asdict(), kind=kind, k=k)
-            yield PendingRow(make, keys)
+            worst = Quantity(sign * expected_worst(wide, k), table.scale(series.measure))
+            make = partial(WorstPoint, **_place(series, kind), k=k)
+            yield PendingRow(make, {"expected_worst": worst})
 
 
-def _keys(*place: Hashable, of: Sequence[str]) -> dict[str, Hashable]:
-    """Return the ledger's key of every estimate of a row."""
-    return {name: (*place, name) for name in of}
+def _place(series: Series, kind: str) -> dict[str, Any]:
+    """Return the fields that say what a row is about."""
+    return {"subject": series.subject, **series.measure._asdict(), "kind": kind}
 
 
-def _kept(parts: Change, scope: Scope) -> Interval | None:
+def _kind_fields(series: Series, kind: str, scope: Scope) -> dict[str, Any]:
+    """Return the fields of a row about a kind that are counted, not estimated."""
+    against = series.table.baseline_for(series.measure)
+    missing = series.missing(kind, scope)._asdict()
+    return {**_place(series, kind), "against": against, **missing}
+
+
+def _kept(compared: _Compared) -> Interval | None:
     """Return the share of the gain on originals that is kept on variants.
 
     To be read only where the gain is certain, see :func:`without_uncertain_share`.
     """
-    ratio = fieller(scope.only(parts.on_variants), scope.only(parts.paired_originals))
+    ratio = fieller(compared.variants, compared.originals)
     if ratio is None:
         return None
     mean, low, high = map(number, ratio)
@@ -296,12 +262,7 @@ def _kept(parts: Change, scope: Scope) -> Interval | None:
 
 
 def without_uncertain_share(row: Contrast, sign: int) -> Contrast:
-    """Drop the share kept where the gain on originals is not certain.
-
-    Args:
-        row: The contrast.
-        sign: 1 where higher is better, -1 where lower is, 0 where neither is.
-    """
+    """Drop the share kept where the gain on originals is not certain."""
     gain = row.gain_originals
     ends = () if gain is None or gain.low is None or gain.high is None else (gain.low, gain.high)
     certain = bool(ends) and min(sign * end for end in ends) > 0
@@ -309,19 +270,9 @@ def without_uncertain_share(row: Contrast, sign: int) -> Contrast:
 
 
 def drop_of(change: Estimate | None, sign: int) -> Interval | None:
-    """Turn a change into a drop: worse is positive; None without a better end.
-
-    Args:
-        change: Variants less originals.
-        sign: 1 where higher is better, -1 where lower is, 0 where neither is.
-    """
+    """Turn a change into a drop: worse is positive; None without a better end (``sign`` 0)."""
     if change is None or change.mean is None or not sign:
         return None
-
-    def turned(value: float | None) -> float | None:
-        return None if value is None else -sign * value + 0.0
-
-    low, high = turned(change.low), turned(change.high)
-    if sign > 0:
-        low, high = high, low
-    return Interval(mean=turned(change.mean), low=low, high=high)
+    ends = (change.high, change.low) if sign > 0 else (change.low, change.high)
+    mean, low, high = (None if x is None else -sign * x + 0.0 for x in (change.mean, *ends))
+    return Interval(mean=mean, low=low, high=high)

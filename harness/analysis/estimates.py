@@ -26,17 +26,20 @@ class Interval(Record):
     """A mean with its confidence interval."""
 
     mean: float | None = Field(description="The mean.")
-    low: float | None = Field(
-        description="Lower end at the summary's confidence level; None where there is none."
-    )
+    low: float | None = Field(description="Lower end at the summary's level; None without one.")
     high: float | None = Field(description="Upper end.")
 
 
-class Estimate(Interval):
-    """A mean over source prompts, and whether it differs from zero."""
+class ScopeLevel(Interval):
+    """A mean over the source prompts of one scope."""
 
     se: float | None = Field(description="Standard error.")
     n: int = Field(description="Source prompts.")
+
+
+class Estimate(ScopeLevel):
+    """A mean over source prompts, and whether it differs from zero."""
+
     method: Method = Field(description="How the interval was made; ``none`` under two prompts.")
     p: float | None = Field(
         default=None,
@@ -49,13 +52,6 @@ class Estimate(Interval):
         default=None,
         description="Smallest effect that is seen with 80 % probability; None where zero was not tested.",
     )
-
-
-class ScopeLevel(Interval):
-    """A mean over the prompts of one scope."""
-
-    se: float | None = Field(description="Standard error.")
-    n: int = Field(description="Source prompts.")
 
 
 class LeakDifference(Interval):
@@ -91,10 +87,9 @@ class Bounds(Record):
     change: tuple[float | None, float | None] = Field(description="Of the change between the two.")
 
 
-class MeasureRow(Record):
-    """A row about one subject and one measure."""
+class Measured(Record):
+    """A record about one measure."""
 
-    subject: str = Field(description="The subject.")
     judge: str = Field(description="The judge's label.")
     dimension: str = Field(description="The dimension's name.")
 
@@ -104,27 +99,28 @@ class MeasureRow(Record):
         return Measure(self.judge, self.dimension)
 
 
-class SummaryCell(MeasureRow):
+class MeasureRow(Measured):
+    """A row about one subject and one measure."""
+
+    subject: str = Field(description="The subject.")
+
+
+class PairedRow(MeasureRow):
+    """A row about one kind of rewording beside what its variants are compared with."""
+
+    kind: str = Field(description="Kind of rewording; ``(all kinds)`` pools all but ``identity``.")
+    against: str = Field(description="That: ``original`` or ``identity``.")
+    n: int = Field(description="Prompts with variants and, where any has it, with ``against``.")
+    missing: MissingScores = Field(description="Scores missing on the variants.")
+    missing_originals: MissingScores = Field(description="Scores missing on ``against``.")
+    bounds: Bounds | None = Field(description="Where more than 10 % are missing.")
+
+
+class SummaryCell(PairedRow):
     """Levels and change of one subject, measure and kind, on the prompts of the headline's scope."""
 
-    kind: str = Field(
-        description="The kind of rewording; ``(all kinds)`` pools all but ``identity``."
-    )
-    against: str = Field(
-        description="What the variants are compared with: ``original`` or ``identity``."
-    )
-    n: int = Field(
-        description="Prompts with variants (and, where there are any, with what they are compared with)."
-    )
-    missing: MissingScores = Field(description="Scores missing on the variants.")
-    missing_originals: MissingScores = Field(
-        description="Scores missing on what they are compared with."
-    )
-    bounds: Bounds | None = Field(description="Where more than 10 % are missing.")
     variants: Estimate | None = Field(description="Level on the variants.")
-    originals: Estimate | None = Field(
-        description="Level on what they are compared with, for the same prompts."
-    )
+    originals: Estimate | None = Field(description="Level on ``against``, for the same prompts.")
     change: Estimate | None = Field(description="Variants less originals.")
     drop: Interval | None = Field(
         description="The change signed so that worse is positive; None without a better end."
@@ -134,48 +130,32 @@ class SummaryCell(MeasureRow):
     )
 
 
-class Contrast(MeasureRow):
+class SubjectDifference(MeasureRow):
+    """One subject less another, paired variant by variant."""
+
+    gain_originals: Estimate | None = Field(description="Subject less the other on the originals.")
+    gain_variants: Estimate | None = Field(description="The same on variants that both have.")
+    did: Estimate | None = Field(
+        description="Difference in differences: what rewording changes for the subject, less the same for the other."
+    )
+
+
+class Contrast(PairedRow, SubjectDifference):
     """One subject against the baseline, on one measure, kind and set of prompts."""
 
     baseline: str = Field(description="What it is compared with.")
-    kind: str = Field(
-        description="The kind of rewording; ``(all kinds)`` pools all but ``identity``."
-    )
-    scope: ScopeName = Field(
-        description="The prompts: all, those that did not leak, those that did."
-    )
+    scope: ScopeName = Field(description="All prompts, those that did not leak, or those that did.")
     topic: str | None = Field(description="Only the prompts of this topic; None for all topics.")
-    against: str = Field(
-        description="What the variants are compared with: ``original`` or ``identity``."
-    )
-    n: int = Field(description="Prompts with paired variants.")
-    missing: MissingScores = Field(description="Paired scores missing on the variants.")
-    missing_originals: MissingScores = Field(
-        description="Paired scores missing on what they are compared with."
-    )
-    bounds: Bounds | None = Field(description="Where more than 10 % are missing.")
     kept: Interval | None = Field(
         description="Share of the gain on originals that is there on variants, with Fieller's interval; only where that gain is certain."
     )
-    gain_originals: Estimate | None = Field(description="Subject less baseline on the originals.")
-    gain_variants: Estimate | None = Field(
-        description="The same over the very variants that both were scored on."
-    )
-    did: Estimate | None = Field(
-        description="Difference in differences: what rewording changes for the subject, less the same for the baseline."
-    )
 
 
-class SubjectPair(MeasureRow):
+class SubjectPair(SubjectDifference):
     """Two compared subjects against each other, on a headline measure and all kinds together."""
 
     against: str = Field(description="The other subject.")
     n: int = Field(description="Prompts with paired variants.")
-    gain_originals: Estimate | None = Field(description="Subject less the other on the originals.")
-    gain_variants: Estimate | None = Field(
-        description="The same on the variants that both were scored on."
-    )
-    did: Estimate | None = Field(description="Difference in differences.")
 
 
 class SeverityPoint(MeasureRow):
@@ -190,21 +170,15 @@ class SeverityPoint(MeasureRow):
 class WorstPoint(MeasureRow):
     """The expected worst of k variants."""
 
-    kind: str = Field(
-        description="The kind of rewording; ``(all kinds)`` pools all but ``identity``."
-    )
+    kind: str = Field(description="Kind of rewording; ``(all kinds)`` pools all but ``identity``.")
     k: int = Field(description="How many variants of a prompt.")
-    expected_worst: Estimate | None = Field(
-        description="Mean over prompts of the expected worst score."
-    )
+    expected_worst: Estimate | None = Field(description="Mean over prompts.")
 
 
 class LeakGap(MeasureRow):
     """One quantity on all prompts, on clean ones and on leaked ones, and the gap between them."""
 
-    what: Literal["level", "gain"] = Field(
-        description="The subject's level, or its gain over the baseline."
-    )
+    what: Literal["level", "gain"] = Field(description="Its level, or its gain over the baseline.")
     kind: str = Field(description="The kind of rewording, ``original`` or ``(all kinds)``.")
     all: ScopeLevel | None = Field(description="On all prompts.")
     clean: ScopeLevel | None = Field(description="On those that did not leak.")
@@ -212,20 +186,12 @@ class LeakGap(MeasureRow):
     gap: LeakDifference | None = Field(description="Leaked less clean.")
 
 
-class RadarLevels(Record):
+class RadarLevels(Measured):
     """Levels of one headline measure that may stand on the axes of one radar chart."""
 
-    judge: str = Field(description="The judge's label.")
-    dimension: str = Field(description="The dimension's name.")
     basis: Literal["levels on common prompts", "originals moved by paired changes"] = Field(
         description="Levels on the prompts that have every kind, or originals moved by paired changes."
     )
-    n: int | None = Field(
-        description="Prompts behind levels on common prompts; None for the other basis."
-    )
-    axes: tuple[str, ...] = Field(
-        description="``original`` and every kind that changes the prompt."
-    )
-    values: dict[str, tuple[float | None, ...]] = Field(
-        description="By subject, one value an axis."
-    )
+    n: int | None = Field(description="Prompts that all kinds have; None for the other basis.")
+    axes: tuple[str, ...] = Field(description="``original`` and every kind but ``identity``.")
+    values: dict[str, tuple[float | None, ...]] = Field(description="By subject, one an axis.")

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from harness.analysis.estimates import Contrast, Estimate, Measure, SummaryCell
 from harness.analysis.scopes import Scope
 from harness.analysis.summary_schema import Direction
@@ -36,18 +38,15 @@ def choose_headline(table: Table) -> list[Measure]:
     baseline's. Declared ranks of one band lead together; of the others, the first alone.
     """
     ranks = {m: _rank(table, m) for m in table.dimensions if _can_lead(table, m)}
-    if not ranks:
-        return []
-    best = min(ranks, key=lambda measure: ranks[measure])
-    band = [
+    ranked = sorted(ranks, key=lambda measure: ranks[measure])
+    if not ranked or table.dimensions[ranked[0]].headline is None:
+        return ranked[:1]
+    return [
         measure
-        for measure in ranks
+        for measure in ranked
         if table.dimensions[measure].headline is not None
-        and ranks[measure] // BAND == ranks[best] // BAND
+        and ranks[measure] // BAND == ranks[ranked[0]] // BAND
     ]
-    if table.dimensions[best].headline is None:
-        return [best]
-    return sorted(band, key=lambda measure: ranks[measure])
 
 
 def _can_lead(table: Table, measure: Measure) -> bool:
@@ -56,7 +55,7 @@ def _can_lead(table: Table, measure: Measure) -> bool:
         dimension.higher_is_better is not None
         # Who wins a comparison has no level of the baseline to be set against.
         and not {"original_answer", "opponent"} & set(dimension.needs)
-        and bool((table.values[measure] == table.values[measure]).any())
+        and not np.isnan(table.values[measure]).all()
     )
 
 
@@ -152,14 +151,9 @@ def _mean(estimate: Estimate | None) -> float:
 
 @dataclass(frozen=True)
 class VerdictBasis:
-    """The estimates of a run that its verdict rests on.
+    """The estimates of a run that its verdict rests on, all on the prompts of ``scope``.
 
-    Attributes:
-        table: The run's scores.
-        headline: The leading measure first.
-        scope: The prompts that the verdict rests on.
-        cells: Levels and changes on these prompts.
-        contrasts: Subjects against the baseline, on these prompts.
+    The leading measure comes first in ``headline``.
     """
 
     table: Table

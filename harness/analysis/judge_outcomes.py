@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar, get_args
 
 import numpy as np
 
 from harness.analysis.counts import FailureCount, FailureKey
-from harness.analysis.summary_schema import (
-    JudgeNoise,
-    JudgeSummary,
-    OutcomeCount,
-    PanelAgreement,
-)
+from harness.analysis.summary_schema import JudgeNoise, JudgeSummary, OutcomeCount, PanelAgreement
 from harness.analysis.test_family import number
 from harness.judging.derived import SPREAD, panel_agreement
 from harness.judging.traits import JudgeInfo
-from harness.records import Score, VariantKey
+from harness.records import Score, ScoreStatus, VariantKey
 
 COMPLETE = 0.90
 """A mean over a smaller share of its items is marked."""
 
 _Answer = tuple[str, VariantKey, int]
+_KeyT = TypeVar("_KeyT")
+_CountT = TypeVar("_CountT")
+_ByDimension = defaultdict[str, defaultdict[_KeyT, _CountT]]
 
 
 class JudgementCount:
@@ -43,14 +42,8 @@ class JudgementCount:
             if score.judge in self._tallies:
                 self._tallies[score.judge].add(score)
             if score.status != "scored":
-                group = FailureKey(
-                    "scores",
-                    score.status,
-                    score.subject,
-                    score.judge,
-                    score.dimension,
-                    score.perturbation,
-                )
+                place = (score.subject, score.judge, score.dimension, score.perturbation)
+                group = FailureKey("scores", score.status, *place)
                 self._failures.add(group, score.reason, score.sample_id)
             yield score
 
@@ -68,29 +61,26 @@ class _JudgeTally:
 
     def __init__(self, judge: JudgeInfo) -> None:
         self._judge = judge
-        self._outcomes: dict[str, dict[str, Counter[str]]] = {}
-        self._values: dict[str, dict[_Answer, list[float]]] = {}
-        self._raws: dict[str, list[str]] = {}
+        self._outcomes: _ByDimension[str, Counter[str]] = defaultdict(lambda: defaultdict(Counter))
+        self._values: _ByDimension[_Answer, list[float]] = defaultdict(lambda: defaultdict(list))
+        self._raws: defaultdict[str, list[str]] = defaultdict(list)
         self._versions: set[str] = set()
 
     def add(self, score: Score) -> None:
         dimension = score.dimension
         self._versions.add(score.version)
-        by_subject = self._outcomes.setdefault(dimension, {})
-        by_subject.setdefault(score.subject, Counter())[score.status] += 1
+        self._outcomes[dimension][score.subject][score.status] += 1
         if self._judge.repeats > 1 and score.value is not None:
             answer = (score.subject, score.variant_key, score.repeat)
-            self._values.setdefault(dimension, {}).setdefault(answer, []).append(score.value)
+            self._values[dimension][answer].append(score.value)
         if self._judge.panel and score.raw and not dimension.endswith(SPREAD):
-            self._raws.setdefault(dimension, []).append(score.raw)
+            self._raws[dimension].append(score.raw)
 
     def row(self) -> JudgeSummary:
         judge = self._judge
         outcomes = tuple(_outcome(*item) for item in self._outcomes.items())
-        total = Counter[str]()
-        for by_subject in self._outcomes.values():
-            for counts in by_subject.values():
-                total += counts
+        counts = (one for by_subject in self._outcomes.values() for one in by_subject.values())
+        total = sum(counts, Counter[str]())
         return JudgeSummary(
             llm=judge.llm,
             dimensions=tuple(judge.dimensions),
@@ -98,10 +88,7 @@ class _JudgeTally:
             repeats=judge.repeats,
             versions=tuple(sorted(self._versions)),
             judgements=total.total(),
-            scored=total["scored"],
-            unparsed=total["unparsed"],
-            refused=total["refused"],
-            error=total["error"],
+            **_by_status(total),
             outcomes=outcomes,
             noise=tuple(_noise(*item) for item in self._values.items())
             if judge.repeats > 1
@@ -118,15 +105,16 @@ class _JudgeTally:
         )
 
 
+def _by_status(counts: Counter[str]) -> dict[str, Any]:
+    return {status: counts[status] for status in get_args(ScoreStatus)}
+
+
 def _outcome(dimension: str, subjects: Mapping[str, Counter[str]]) -> OutcomeCount:
     count = sum(subjects.values(), Counter[str]())
     shares = {name: of["scored"] / of.total() for name, of in subjects.items()}
     return OutcomeCount(
         dimension=dimension,
-        scored=count["scored"],
-        unparsed=count["unparsed"],
-        refused=count["refused"],
-        error=count["error"],
+        **_by_status(count),
         share=number(count["scored"] / count.total()) or 0.0,
         shares={name: number(share) or 0.0 for name, share in shares.items()},
         incomplete=min(shares.values()) < COMPLETE,

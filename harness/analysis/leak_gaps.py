@@ -16,9 +16,8 @@ from harness.analysis.estimates import LeakDifference, LeakGap, ScopeLevel
 from harness.analysis.scopes import Scope
 from harness.analysis.series import Series
 from harness.analysis.table import ALL, Table
-from harness.analysis.test_family import BootstrapSettings, number
+from harness.analysis.test_family import BootstrapSettings, column_means, figures_of
 from harness.records import ORIGINAL
-from harness.stats.bootstrap import studentised_bootstrap
 from harness.stats.closed_forms import Floats
 from harness.stats.two_groups import GroupIntervals, two_groups
 from harness.util.digest import derived_seed
@@ -39,15 +38,7 @@ def leak_gaps(
 ) -> tuple[LeakGap, ...]:
     """Compare levels of every subject and gains over the baseline, by measure and kind.
 
-    Args:
-        table: The run's scores.
-        scopes: ``all`` and, where there are, ``clean`` and ``leaked``.
-        baseline: The subject that the gains are over.
-        settings: How intervals are made.
-
-    Returns:
-        No rows unless some prompts leaked; else one a quantity, with an estimate for each scope
-        (None where it has no prompt) and the ``gap``: leaked less clean.
+    No rows unless some prompts leaked; an estimate is None where its scope has no prompt.
     """
     leaked = next((scope.prompts for scope in scopes if scope.name == "leaked"), None)
     columns = [] if leaked is None else list(_columns(table, baseline))
@@ -73,12 +64,12 @@ def leak_gaps(
 
 
 def _columns(table: Table, baseline: str) -> Iterator[_Column]:
-    for measure, dimension in table.dimensions.items():
+    for measure in table.dimensions:
         span = table.span(measure)
         base = Series.of(table, measure, baseline).values
         for subject in table.subjects:
             scores = Series.of(table, measure, subject).values
-            quantities: list[_Quantity] = [("level", scores, (dimension.low, dimension.high))]
+            quantities: list[_Quantity] = [("level", scores, table.scale(measure))]
             if subject != baseline:
                 quantities.append(("gain", scores - base, (-span, span)))
             for what, series, scale in quantities:
@@ -98,25 +89,10 @@ def _levels(
     """Estimate every column on the prompts of a scope; None where it has no prompt."""
     if not len(values):
         return [None] * values.shape[1]
-    intervals = studentised_bootstrap(
-        values,
-        rng=np.random.default_rng(derived_seed(settings.seed, "leak", scope)),
-        resamples=settings.resamples,
-        level=settings.level,
-        low=scales[:, 0],
-        high=scales[:, 1],
-    )
+    intervals = column_means(values, scales, settings, "leak", scope)
     return [
-        ScopeLevel(
-            mean=number(float(intervals.mean[i])),
-            low=number(float(intervals.low[i])),
-            high=number(float(intervals.high[i])),
-            se=number(float(intervals.se[i])),
-            n=int(intervals.n[i]),
-        )
-        if intervals.n[i]
-        else None
-        for i in range(values.shape[1])
+        ScopeLevel(**figures_of(intervals, i), n=n) if n else None
+        for i, n in enumerate(map(int, intervals.n))
     ]
 
 
@@ -124,10 +100,7 @@ def _gap(gaps: GroupIntervals, index: int) -> LeakDifference | None:
     if np.isnan(gaps.mean[index]):
         return None
     return LeakDifference(
-        mean=number(float(gaps.mean[index])),
-        low=number(float(gaps.low[index])),
-        high=number(float(gaps.high[index])),
-        se=number(float(gaps.se[index])),
+        **figures_of(gaps, index),
         leaked=int(gaps.first[index]),
         clean=int(gaps.second[index]),
         method="adjusted_welch" if gaps.adjusted[index] else "studentised_bootstrap",

@@ -18,9 +18,7 @@ class PairedDifference(Interval):
     """A mean over prompts of subject and base, paired prompt by prompt."""
 
     n: int = Field(description="Prompts.")
-    mde: float | None = Field(
-        description="Smallest effect that is seen with 80 % probability; None under three prompts."
-    )
+    mde: float | None = Field(description="Smallest effect seen at 80 %; None under three prompts.")
 
 
 class GroupDifference(Interval):
@@ -40,24 +38,16 @@ class MemorisationContrasts(Record):
         description="The same under reworded prompts, for the prompts of the line above."
     )
     gain_clean: PairedDifference | None = Field(description="The same on clean responses.")
-    gap: GroupDifference | None = Field(
-        description="Gain on training less gain on clean responses."
-    )
-    lost: GroupDifference | None = Field(
-        description="A share of the gain on training less the gain on clean responses."
-    )
-    kept: GroupDifference | None = Field(
-        description="The gain on clean less a share of the gain on training responses."
-    )
+    gap: GroupDifference | None = Field(description="Gain on training less gain on clean ones.")
+    lost: GroupDifference | None = Field(description="A share of training gain less clean gain.")
+    kept: GroupDifference | None = Field(description="Clean gain less a share of training gain.")
     relation: PairedDifference | None = Field(
         description="Whether clean responses gain no more under another sample's prompt."
     )
     specific: PairedDifference | None = Field(
         description="Gain of clean responses under their own prompt less that under another's."
     )
-    form: PairedDifference | None = Field(
-        description="Gain on clean responses less a share of the base model's loss on them."
-    )
+    form: PairedDifference | None = Field(description="Clean gain less a share of the base's loss.")
     recited: GroupDifference | None = Field(
         description="Share recited by the subject less by the base, on training less on clean prompts."
     )
@@ -71,26 +61,14 @@ class RuleThresholds(Record):
 
     version: int = Field(description="Of the rules.")
     least_prompts: int = Field(description="Fewer rated prompts of a group say nothing.")
-    still: float = Field(
-        description="Nats a token: a subject that moves no reference by more had no effect."
-    )
+    still: float = Field(description="Nats a token: moving no reference by more is no effect.")
     changed: float = Field(description="Share of changed answers up to which there is no effect.")
-    least_gain: float = Field(
-        description="Nats a token: a smaller gain carries no verdict by itself."
-    )
-    lost: float = Field(
-        description="Memorised: less than this share of the gain arrives on clean prompts."
-    )
+    least_gain: float = Field(description="Nats a token: a smaller gain alone is no verdict.")
+    lost: float = Field(description="Memorised: less than this share of the gain on clean ones.")
     kept: float = Field(description="Learned: at least this share arrives.")
-    foreign: float = Field(
-        description="Learned: a response may gain by this share more under another sample's prompt."
-    )
-    form: float = Field(
-        description="Learned as a form: this share of the base model's loss is gone."
-    )
-    recited: float = Field(
-        description="Reciting counts from this share of the rest of a response on."
-    )
+    foreign: float = Field(description="Learned: may gain so much more under another's prompt.")
+    form: float = Field(description="Learned as a form: this share of the base's loss is gone.")
+    recited: float = Field(description="Reciting counts from this share of the rest on.")
 
 
 class Condition(Record):
@@ -104,9 +82,7 @@ class Condition(Record):
 class ProbeLevel(Record):
     """One line of the evidence table: base and subject on the same prompts."""
 
-    key: str = Field(
-        description="Name of the line; one that ends in ``_common`` stands on the prompts of the line below."
-    )
+    key: str = Field(description="Its name; ``…_common`` stands on the prompts of the line below.")
     label: str = Field(description="Name for people.")
     unit: str = Field(description="``nats a token``, ``share`` or ``words``.")
     base: float | None = Field(description="The base's mean.")
@@ -148,9 +124,7 @@ class RecitedExample(Record):
     sample_id: str = Field(description="The training prompt.")
     span: float = Field(description="Longest run of words of the rest of the response.")
     share: float | None = Field(description="Share of the rest that is recited.")
-    base_span: float | None = Field(
-        description="The base's longest run; None where it was not asked."
-    )
+    base_span: float | None = Field(description="The base's longest run; None where not asked.")
     text: str = Field(description="The beginning of what was written.")
 
 
@@ -168,21 +142,13 @@ class SubjectMemorisation(Record):
     largest_change: float | None = Field(
         description="Over the probed prompts, the largest mean change of a token's log-probability, in nats; None where nothing was rated."
     )
-    answers_changed: float | None = Field(
-        description="Share of answers that are not the base's letter for letter."
-    )
+    answers_changed: float | None = Field(description="Share that is not the base's to the letter.")
     levels: tuple[ProbeLevel, ...] = Field(description="The evidence table.")
     contrasts: MemorisationContrasts = Field(description="The estimates behind the verdict.")
-    membership: tuple[MembershipAuc, ...] = Field(
-        description="Whether training prompts can be told from clean ones."
-    )
+    membership: tuple[MembershipAuc, ...] = Field(description="Training prompts from clean ones.")
     copied: tuple[CopiedAnswers, ...] = Field(description="Copying from other samples.")
-    recited_examples: tuple[RecitedExample, ...] = Field(
-        description="The continuations that recite most."
-    )
-    cautions: tuple[str, ...] = Field(
-        description="What may mislead in the comparison, a line each."
-    )
+    recited_examples: tuple[RecitedExample, ...] = Field(description="Those that recite most.")
+    cautions: tuple[str, ...] = Field(description="What may mislead in it, a line each.")
 
 
 class CanaryExposure(Record):
@@ -191,9 +157,7 @@ class CanaryExposure(Record):
     subject: str = Field(description="The subject.")
     canary: str = Field(description="The secret's name.")
     repeats: int = Field(description="How often it was planted.")
-    exposure: float | None = Field(
-        description="From a skew-normal fitted to the rivals (Carlini et al. 2019)."
-    )
+    exposure: float | None = Field(description="By a skew-normal of rivals (Carlini et al. 2019).")
     sampled: float | None = Field(description="By the rank within the sample.")
     rank: int = Field(description="That rank, 1 being the likeliest.")
     rivals: int = Field(description="Rivals rated.")
@@ -218,6 +182,4 @@ class Memorisation(Record):
     subjects: tuple[SubjectMemorisation, ...] = Field(description="Every subject but the baseline.")
     canaries: tuple[CanaryExposure, ...] = Field(description="Every canary for every subject.")
     failures: tuple[ProbeFailureCount, ...] = Field(description="Probes that failed.")
-    not_applicable: tuple[ProbeFailureCount, ...] = Field(
-        description="Probes that cannot be asked, because the response is too short."
-    )
+    not_applicable: tuple[ProbeFailureCount, ...] = Field(description="The response is too short.")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from harness.analysis.summary import AnalysisSettings, summarise
 from harness.analysis.summary_schema import Summary
@@ -12,6 +13,7 @@ from harness.analysis.table import RunRecords, prompt_cluster
 from harness.analysis.test_family import BootstrapSettings
 from harness.errors import DataError
 from harness.judging.traits import JudgeInfo
+from harness.records import Generation, Score
 from harness.util.digest import digest
 from harness.util.formatting import listing, plural
 
@@ -19,15 +21,14 @@ MIN_SHARED = 10
 """Fewer shared prompts than this are refused: paired tests on them say next to nothing."""
 
 
+AnswerT = TypeVar("AnswerT", Generation, Score)
+
+
 @dataclass(frozen=True)
 class ComparedRun:
-    """What a comparison needs of one run.
+    """What a comparison needs of one run; the name is unique.
 
-    Attributes:
-        name: Its name in the comparison, unique.
-        records: Its records.
-        judges: Its judges, with the calibration of this very version.
-        deterministic: Subjects whose noise floor is zero by construction.
+    ``deterministic`` lists the subjects whose noise floor is zero by construction.
     """
 
     name: str
@@ -40,10 +41,6 @@ class ComparedRun:
         """Return the labels of its judges."""
         return [judge.label for judge in self.judges]
 
-    def judge(self, label: str) -> JudgeInfo:
-        """Return one of its judges."""
-        return next(judge for judge in self.judges if judge.label == label)
-
 
 @dataclass(frozen=True)
 class MergedRuns:
@@ -53,7 +50,7 @@ class MergedRuns:
         records: Of all runs, on the prompts that they share. A subject is named
             ``run: subject``, or plainly where its name is used only once.
         judges: The judges that all runs share.
-        deterministic: Subjects whose noise floor is zero by construction.
+        deterministic: See ``ComparedRun``.
         notes: What was left out.
     """
 
@@ -85,55 +82,68 @@ def merge(runs: Sequence[ComparedRun], *, baseline: str | None = None) -> Merged
     if len(runs) < 2:
         raise DataError("a comparison takes two runs or more")
     judges, notes = _shared_judges(runs)
-    shared = _shared_prompts(runs)
-    _same_references(runs, shared)
-    _same_variants(runs, shared)
+    ids = [_first_ids(run) for run in runs]
+    shared = _shared_prompts(runs, ids)
+    contents = [
+        {of_run[content]: content for content in of_run if content in shared} for of_run in ids
+    ]
+    _same_references(runs, contents)
+    _same_variants(runs, contents)
     names = _subject_names(runs)
     baseline = baseline or names[0][runs[0].records.baseline]
     subjects = [name for by_run in names for name in by_run.values()]
     if baseline not in subjects:
         raise DataError(f"baseline {baseline!r} is none of the subjects: {', '.join(subjects)}")
-    ids = [_shared_ids(run, runs[0], shared) for run in runs]
+    new_ids = [{id_: ids[0][content] for id_, content in of_run.items()} for of_run in contents]
     labels = {judge.label for judge in judges}
     first = runs[0].records
-    renamed = list(zip(runs, names, ids, strict=True))
-    records = RunRecords(
-        samples=[s for s in first.samples if s.id in ids[0]],
-        variants=[v for v in first.variants if v.sample_id in ids[0]],
-        generations=[
-            g.model_copy(update={"sample_id": of_run[g.sample_id], "subject": name[g.subject]})
-            for run, name, of_run in renamed
-            for g in run.records.generations
-            if g.sample_id in of_run and g.subject in name
-        ],
-        scores=[
-            s.model_copy(update={"sample_id": of_run[s.sample_id], "subject": name[s.subject]})
-            for run, name, of_run in renamed
-            for s in run.records.scores
-            if s.sample_id in of_run and s.subject in name and s.judge in labels
-        ],
-        subjects=subjects,
-        baseline=baseline,
-    )
+    renamed = list(zip(runs, new_ids, names, strict=True))
     totals = [
-        f"{run.name}: {plural(len({prompt_cluster(s) for s in run.records.samples}), 'prompt')}"
-        for run in runs
+        f"{run.name}: {plural(len(of_run), 'prompt')}"
+        for run, of_run in zip(runs, ids, strict=True)
     ]
     shared_note = (
         f"compared on {plural(len(shared), 'prompt')} that all runs share ({listing(totals)})"
     )
     return MergedRuns(
-        records=records,
+        records=RunRecords(
+            samples=[s for s in first.samples if s.id in contents[0]],
+            variants=[v for v in first.variants if v.sample_id in contents[0]],
+            generations=[
+                generation
+                for run, of_run, name in renamed
+                for generation in _renamed(run.records.generations, of_run, name)
+            ],
+            scores=[
+                score
+                for run, of_run, name in renamed
+                for score in _renamed(run.records.scores, of_run, name)
+                if score.judge in labels
+            ],
+            subjects=subjects,
+            baseline=baseline,
+        ),
         judges=judges,
-        deterministic=[name[s] for run, name, _ in renamed for s in run.deterministic],
+        deterministic=[name[s] for run, _, name in renamed for s in run.deterministic],
         notes=[*notes, shared_note],
     )
 
 
-def _shared_ids(run: ComparedRun, first: ComparedRun, shared: set[str]) -> dict[str, str]:
-    """Return the first run's sample id of every shared prompt, by this run's."""
-    of_content = {content: id_ for id_, content in _first_of_each(first, shared).items()}
-    return {id_: of_content[content] for id_, content in _first_of_each(run, shared).items()}
+def _first_ids(run: ComparedRun) -> dict[str, str]:
+    """Return the id of the first sample of every prompt, by the prompt's content."""
+    ids: dict[str, str] = {}
+    for sample in run.records.samples:
+        ids.setdefault(prompt_cluster(sample), sample.id)
+    return ids
+
+
+def _renamed(
+    records: Iterable[AnswerT], ids: Mapping[str, str], names: Mapping[str, str]
+) -> Iterator[AnswerT]:
+    for record in records:
+        if record.sample_id in ids and record.subject in names:
+            new = {"sample_id": ids[record.sample_id], "subject": names[record.subject]}
+            yield record.model_copy(update=new)
 
 
 def _shared_judges(runs: Sequence[ComparedRun]) -> tuple[list[JudgeInfo], list[str]]:
@@ -160,34 +170,32 @@ def _shared_judges(runs: Sequence[ComparedRun]) -> tuple[list[JudgeInfo], list[s
             " judge them again with the same judges (jostle judge RUN)"
         )
     shared = {judge.label for judge in everywhere}
-    notes = []
-    for run in runs:
-        others = [label for label in run.judge_names if label not in shared]
-        if others:
-            notes.append(f"only {run.name} has judge {', '.join(others)}: left out")
-    return everywhere, notes
+    return everywhere, [
+        f"only {run.name} has judge {', '.join(others)}: left out"
+        for run in runs
+        if (others := [label for label in run.judge_names if label not in shared])
+    ]
 
 
-def _versions(run: ComparedRun, judge: str) -> str:
-    return (
-        ", ".join(sorted({s.version for s in run.records.scores if s.judge == judge})) or "no score"
-    )
+def _versions(run: ComparedRun, label: str) -> str:
+    versions = {score.version for score in run.records.scores if score.judge == label}
+    return ", ".join(sorted(versions)) or "no score"
 
 
-def _scales(run: ComparedRun, judge: str) -> str:
+def _scales(run: ComparedRun, label: str) -> str:
+    dimensions = (d for judge in run.judges if judge.label == label for d in judge.dimensions)
     return ", ".join(
         f"{d.name} {d.low:g} to {d.high:g} ({d.higher_is_better})"
-        for d in sorted(run.judge(judge).dimensions, key=lambda d: d.name)
+        for d in sorted(dimensions, key=lambda d: d.name)
     )
 
 
-def _shared_prompts(runs: Sequence[ComparedRun]) -> set[str]:
+def _shared_prompts(runs: Sequence[ComparedRun], ids: Sequence[Mapping[str, str]]) -> set[str]:
     """Return content digests of the prompts that every run has."""
-    contents = [{prompt_cluster(s) for s in run.records.samples} for run in runs]
-    shared = set.intersection(*contents)
+    shared = set.intersection(*map(set, ids))
     if len(shared) < MIN_SHARED:
         sizes = ", ".join(
-            f"{run.name} has {len(prompts)}" for run, prompts in zip(runs, contents, strict=True)
+            f"{run.name} has {len(of_run)}" for run, of_run in zip(runs, ids, strict=True)
         )
         raise DataError(
             f"the runs share {plural(len(shared), 'prompt')} ({sizes}), at least {MIN_SHARED} are"
@@ -196,9 +204,42 @@ def _shared_prompts(runs: Sequence[ComparedRun]) -> set[str]:
     return shared
 
 
-def _variant_texts(run: ComparedRun, shared: set[str]) -> dict[tuple[str, str, str, int], str]:
+def _same_references(runs: Sequence[ComparedRun], contents: Sequence[Mapping[str, str]]) -> None:
+    """Refuse different references: judges that read them would measure against different ones."""
+    first, *others = (
+        {content[s.id]: s.reference for s in run.records.samples if s.id in content}
+        for run, content in zip(runs, contents, strict=True)
+    )
+    for run, other in zip(runs[1:], others, strict=True):
+        differing = sum(other[content] != first[content] for content in first)
+        if differing:
+            raise DataError(
+                f"the runs cannot be compared: the reference answers of {differing} of"
+                f" {len(first)} shared prompts differ between {runs[0].name} and {run.name};"
+                " use the same data set"
+            )
+
+
+def _same_variants(runs: Sequence[ComparedRun], contents: Sequence[Mapping[str, str]]) -> None:
+    first, *others = map(_variant_texts, runs, contents)
+    for run, other in zip(runs[1:], others, strict=True):
+        differing = [k for k in first.keys() | other.keys() if first.get(k) != other.get(k)]
+        if not differing:
+            continue
+        prompts = {content for content, *_ in differing}
+        kinds = Counter(kind for _, kind, *_ in differing)
+        counts = listing([f"{n} of kind {kind!r}" for kind, n in sorted(kinds.items())])
+        raise DataError(
+            f"the runs cannot be compared: variants of {len(prompts)} of {len(contents[0])} shared"
+            f" prompts differ between {runs[0].name} and {run.name} ({counts}); use the same"
+            " perturbations, seed and version of Jostle"
+        )
+
+
+def _variant_texts(
+    run: ComparedRun, content: Mapping[str, str]
+) -> dict[tuple[str, str, str, int], str]:
     """Digest every valid variant of the shared prompts, by content, kind, severity, replicate."""
-    content = _first_of_each(run, shared)
     return {
         (content[v.sample_id], v.perturbation, v.severity, v.replicate): digest(
             [[m.role, m.content] for m in v.messages]
@@ -206,56 +247,6 @@ def _variant_texts(run: ComparedRun, shared: set[str]) -> dict[tuple[str, str, s
         for v in run.records.variants
         if v.status == "valid" and v.sample_id in content
     }
-
-
-def _first_of_each(run: ComparedRun, shared: set[str]) -> dict[str, str]:
-    """Map sample id to content, for one sample (the first) of each shared prompt."""
-    content_of: dict[str, str] = {}
-    taken: set[str] = set()
-    for sample in run.records.samples:
-        content = prompt_cluster(sample)
-        if content in shared and content not in taken:
-            content_of[sample.id] = content
-            taken.add(content)
-    return content_of
-
-
-def _same_references(runs: Sequence[ComparedRun], shared: set[str]) -> None:
-    """Refuse different references: judges that read them would measure against different ones."""
-    references = []
-    for run in runs:
-        content = _first_of_each(run, shared)
-        references.append(
-            {content[s.id]: s.reference for s in run.records.samples if s.id in content}
-        )
-    for run, others in zip(runs[1:], references[1:], strict=True):
-        differing = sum(others[c] != references[0][c] for c in shared)
-        if differing:
-            raise DataError(
-                f"the runs cannot be compared: the reference answers of {differing} of"
-                f" {len(shared)} shared prompts differ between {runs[0].name} and {run.name};"
-                " use the same data set"
-            )
-
-
-def _same_variants(runs: Sequence[ComparedRun], shared: set[str]) -> None:
-    first = _variant_texts(runs[0], shared)
-    for run in runs[1:]:
-        other = _variant_texts(run, shared)
-        if other == first:
-            continue
-        kinds = Counter(
-            key[1] for key in first.keys() | other.keys() if first.get(key) != other.get(key)
-        )
-        prompts = {
-            key[0] for key in first.keys() | other.keys() if first.get(key) != other.get(key)
-        }
-        counts = listing([f"{n} of kind {kind!r}" for kind, n in sorted(kinds.items())])
-        raise DataError(
-            f"the runs cannot be compared: variants of {len(prompts)} of {len(shared)} shared"
-            f" prompts differ between {runs[0].name} and {run.name} ({counts}); use the same"
-            " perturbations, seed and version of Jostle"
-        )
 
 
 def _subject_names(runs: Sequence[ComparedRun]) -> list[dict[str, str]]:

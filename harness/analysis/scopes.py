@@ -24,13 +24,7 @@ _WORSE_LAST = ("clean", "unchecked", "leaked")
 
 @dataclass(frozen=True)
 class Scope:
-    """The prompts that a set of estimates is about.
-
-    Attributes:
-        name: All prompts, those that did not leak, those that did.
-        prompts: Shape (clusters,).
-        topic: Only the prompts of this topic; None for all topics.
-    """
+    """The prompts that a set of estimates is about, shape (clusters,); of one topic or of all."""
 
     name: ScopeName
     prompts: Mask
@@ -77,20 +71,16 @@ def main_scope(scopes: Sequence[Scope]) -> Scope:
 def topics_of(table: Table, key: str) -> list[Scope]:
     """Return one scope for each topic with enough prompts, the largest first.
 
-    Args:
-        table: The run's scores.
-        key: Field of a sample's metadata that names its topic.
+    ``key`` is the field of a sample's metadata that names its topic.
     """
-    topics = np.array(
-        [str(s.metadata[key]) if s.metadata.get(key) is not None else "" for s in table.samples],
-        dtype=np.str_,
-    )
-    names, counts = np.unique(topics[topics != ""], return_counts=True)
-    ranked = sorted(zip(names, counts, strict=True), key=lambda x: (-x[1], x[0]))
-    if len(ranked) < 2:
+    values = (sample.metadata.get(key) for sample in table.samples)
+    topics = np.array(["" if value is None else str(value) for value in values], dtype=np.str_)
+    counts = Counter(map(str, topics[topics != ""]))
+    if len(counts) < 2:
         return []
+    ranked = sorted(counts, key=lambda name: (-counts[name], name))
     return [
-        Scope("all", topics == name, str(name))
-        for name, count in ranked[:MAX_TOPICS]
-        if count >= MIN_SCOPE
+        Scope("all", topics == name, name)
+        for name in ranked[:MAX_TOPICS]
+        if counts[name] >= MIN_SCOPE
     ]

@@ -29,11 +29,7 @@ def run_finding(
 ) -> RunFinding:
     """Put the verdict into words: the leak, one sentence a subject, and what is behind it.
 
-    Args:
-        basis: The estimates that the verdict rests on.
-        cautions: What a reader must know before believing the words.
-        leak: What the verdict must begin with, see :func:`leak_sentence`.
-        agreement: Rank correlation of a judge's measure with labels, where it was checked.
+    ``agreement`` is the rank correlation of a judge's measure with labels, where it was checked.
     """
     subjects = tuple(_subject_finding(basis, evidence, agreement) for evidence in basis.lead)
     if subjects:
@@ -170,12 +166,7 @@ def bound(evidence: Evidence) -> str:
 
 
 def levels(evidence: Evidence, originals: Mapping[str, Estimate | None]) -> str | None:
-    """Give both levels on the originals: ``base has 0.36 [...] and tuned 0.25 [...]``.
-
-    Args:
-        evidence: The two subjects and the measure.
-        originals: By subject, the level on the originals of the prompts that the finding rests on.
-    """
+    """Give both levels on the originals: ``base has 0.36 [...] and tuned 0.25 [...]``."""
     subject, base = originals.get(evidence.subject), originals.get(evidence.baseline)
     if not subject or not base:
         return None
@@ -187,17 +178,13 @@ def levels(evidence: Evidence, originals: Mapping[str, Estimate | None]) -> str 
 
 def rests_on(table: Table, headline: Sequence[Measure]) -> str:
     """Name the measures of the verdict with their scales."""
+    if not headline:
+        return "No measure with a better and a worse end was scored on originals and variants."
     described = []
     for measure in headline:
-        dimension = table.dimensions[measure]
-        what = table.label(measure)
-        better = "higher" if dimension.higher_is_better else "lower"
-        described.append(
-            f"{what} (scale {figure(dimension.low, 0)} to {figure(dimension.high, 0)},"
-            f" {better} is better)"
-        )
-    if not described:
-        return "No measure with a better and a worse end was scored on originals and variants."
+        low, high = (figure(end, 0) for end in table.scale(measure))
+        better = "higher" if table.sign(measure) > 0 else "lower"
+        described.append(f"{table.label(measure)} (scale {low} to {high}, {better} is better)")
     return f"Measured by {listing(described)}."
 
 
@@ -207,14 +194,10 @@ def second_measure(lead: Evidence, other: Evidence) -> str:
         f"originals {with_interval(other.contrast.gain_originals, sign=True)},"
         f" reworded {with_interval(other.contrast.gain_variants, sign=True)}"
     )
-    same = (lead.original, lead.reworded) == (other.original, other.reworded)
-    clash = {"better", "worse"} in (
-        {lead.original, other.original},
-        {lead.reworded, other.reworded},
-    )
-    if same:
+    originals, reworded = {lead.original, other.original}, {lead.reworded, other.reworded}
+    if len(originals) == len(reworded) == 1:
         verb = "says the same"
-    elif clash:
+    elif {"better", "worse"} in (originals, reworded):
         verb = "contradicts this"
     elif (other.original, other.reworded) == ("unclear", "unclear"):
         verb = "shows no certain difference on either"
@@ -224,13 +207,7 @@ def second_measure(lead: Evidence, other: Evidence) -> str:
 
 
 def elsewhere(basis: VerdictBasis, subject: str, agreement: Mapping[Measure, float]) -> str | None:
-    """Name certain differences by measures that the finding does not rest on; None without any.
-
-    Args:
-        basis: The estimates that the verdict rests on.
-        subject: The compared subject.
-        agreement: Rank correlation of a judge's measure with labels, where it was checked.
-    """
+    """Name certain differences by measures that the finding does not rest on; None without any."""
     table, parts = basis.table, []
     for row in basis.contrasts:
         measure, sign = row.measure, basis.table.sign(row.measure)
@@ -290,13 +267,7 @@ def _missing(evidence: Evidence) -> str | None:
 
 
 def leak_sentence(basis: VerdictBasis, audit: AuditCount, gaps: Sequence[LeakGap]) -> str | None:
-    """Write what the verdict must begin with where prompts leaked; else None.
-
-    Args:
-        basis: The estimates that the verdict rests on.
-        audit: Source prompts by the audit's verdict.
-        gaps: Scores on leaked and on clean prompts.
-    """
+    """Write what the verdict must begin with where prompts leaked; else None."""
     if not audit.leaked:
         return None
     stand = "stands" if audit.leaked == 1 else "stand"

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
 
-from harness.analysis.estimates import Bounds, Measure, MissingScores
+from harness.analysis.estimates import Bounds, Measure, MissingScores, RadarLevels
 from harness.analysis.scopes import Scope
-from harness.analysis.table import ALL, Mask, Table
-from harness.analysis.test_family import number
+from harness.analysis.table import Mask, Table
+from harness.analysis.test_family import mean_of, number
+from harness.records import ORIGINAL
 from harness.stats.closed_forms import Floats
 
 MISSING_BOUND = 0.10
 """From this share of missing scores on, a cell carries the bounds that they leave open."""
+
+MIN_COMMON = 10
+"""Fewest prompts that must be common to all kinds for their levels to stand on one radar chart."""
 
 
 class Missing(NamedTuple):
@@ -27,17 +31,21 @@ class Missing(NamedTuple):
 
 @dataclass(frozen=True)
 class Series:
-    """One value a row of the table, and what its missing ones could be.
+    """One value a row of a table, and what its missing ones could be.
 
     Attributes:
+        table: The run's scores.
         measure: What was scored.
+        subject: Whose answers.
         values: Shape (rows,); NaN is missing.
         expected: Where a value was to be expected.
         least: ``values`` with the missing ones at their least.
         most: ``values`` with the missing ones at their greatest.
     """
 
+    table: Table
     measure: Measure
+    subject: str
     values: Floats
     expected: Mask
     least: Floats
@@ -50,57 +58,59 @@ class Series:
         values, expected = table.values[measure][:, column], table.expected[measure][:, column]
         gap = expected & np.isnan(values)
         dimension = table.dimensions[measure]
-        return cls(
-            measure,
-            values,
-            expected,
-            np.where(gap, dimension.low, values),
-            np.where(gap, dimension.high, values),
-        )
+        least, most = (np.where(gap, end, values) for end in (dimension.low, dimension.high))
+        return cls(table, measure, subject, values, expected, least, most)
 
     def minus(self, other: Series) -> Series:
         """Subtract another subject's scores row by row, on the same variants."""
-        return Series(
-            self.measure,
-            self.values - other.values,
-            self.expected & other.expected,
-            self.least - other.most,
-            self.most - other.least,
+        return replace(
+            self,
+            values=self.values - other.values,
+            expected=self.expected & other.expected,
+            least=self.least - other.most,
+            most=self.most - other.least,
         )
 
-    def missing(self, table: Table, kind: str, scope: Scope) -> Missing:
-        """Count the missing scores on a kind and on its baseline; bound the means where many are."""
-        variants = self._count(table, kind, scope)
-        originals = self._count(table, table.baseline_for(self.measure), scope)
-        many = max(variants.share, originals.share) > MISSING_BOUND
-        return Missing(variants, originals, self._bounds(table, kind, scope) if many else None)
+    def change(self, kind: str) -> Change:
+        """Average each prompt on a kind and on what that kind is compared with."""
+        return self._change(self.values, kind)
 
-    def _count(self, table: Table, kind: str, scope: Scope) -> MissingScores:
-        rows = (
-            np.isin(table.kind, table.real_kinds) if kind == ALL else table.rows(kind)
-        ) & scope.prompts[table.cluster]
-        expected = int((self.expected & rows).sum())
-        missing = int((self.expected & rows & np.isnan(self.values)).sum())
+    def _change(self, values: Floats, kind: str) -> Change:
+        against = self.table.baseline_for(self.measure)
+        v = self.table.on_kind(values, kind)
+        if against == kind:
+            return Change(v, np.full_like(v, np.nan))
+        return Change(v, self.table.on_kind(values, against))
+
+    def missing(self, kind: str, scope: Scope) -> Missing:
+        """Count the missing scores on a kind and on its baseline; bound the means where many are."""
+        variants = self._count(kind, scope)
+        originals = self._count(self.table.baseline_for(self.measure), scope)
+        many = max(variants.share, originals.share) > MISSING_BOUND
+        return Missing(variants, originals, self._bounds(kind, scope) if many else None)
+
+    def _count(self, kind: str, scope: Scope) -> MissingScores:
+        rows = self.expected & self.table.rows(kind) & scope.prompts[self.table.cluster]
+        expected, missing = int(rows.sum()), int((rows & np.isnan(self.values)).sum())
         share = missing / expected if expected else 0.0
         return MissingScores(expected=expected, missing=missing, share=number(share) or 0.0)
 
-    def _bounds(self, table: Table, kind: str, scope: Scope) -> Bounds:
+    def _bounds(self, kind: str, scope: Scope) -> Bounds:
         """Bound level and change: every missing score at one end of its scale."""
-        lowest, highest = (
-            Change.of(table, self.measure, values, kind) for values in (self.least, self.most)
-        )
-
-        def mean(values: Floats) -> float | None:
-            inside = scope.only(values)
-            return number(float(np.nanmean(inside))) if (~np.isnan(inside)).any() else None
-
-        return Bounds(
-            variants=(mean(lowest.on_variants), mean(highest.on_variants)),
-            originals=(mean(lowest.paired_originals), mean(highest.paired_originals)),
-            change=(
-                mean(lowest.on_variants - highest.on_originals),
-                mean(highest.on_variants - lowest.on_originals),
+        lowest, highest = (self._change(values, kind) for values in (self.least, self.most))
+        pairs = {
+            "variants": (lowest.on_variants, highest.on_variants),
+            "originals": (lowest.paired_originals, highest.paired_originals),
+            "change": (
+                lowest.on_variants - highest.on_originals,
+                highest.on_variants - lowest.on_originals,
             ),
+        }
+        return Bounds(
+            **{
+                name: (mean_of(scope.only(least)), mean_of(scope.only(most)))
+                for name, (least, most) in pairs.items()
+            }
         )
 
 
@@ -115,15 +125,6 @@ class Change:
 
     on_variants: Floats
     on_originals: Floats
-
-    @classmethod
-    def of(cls, table: Table, measure: Measure, values: Floats, kind: str) -> Change:
-        """Average the values of each prompt on a kind and on what that kind is compared with."""
-        against = table.baseline_for(measure)
-        v = table.on_kind(values, kind)
-        if against == kind:
-            return cls(v, np.full_like(v, np.nan))
-        return cls(v, table.on_kind(values, against))
 
     @property
     def both(self) -> Mask:
@@ -146,3 +147,40 @@ class Change:
     def change(self) -> Floats:
         """Return variants less originals."""
         return self.on_variants - self.on_originals
+
+
+def radar(table: Table, measure: Measure, prompts: Mask) -> RadarLevels:
+    """Return one value an axis (the original and each kind) and subject, comparable across axes.
+
+    Kinds apply to different prompts, so plain means would compare prompts, not kinds. Where at
+    least ``MIN_COMMON`` prompts have every kind from every subject, the axes are levels on those;
+    else each kind's axis is the mean over the originals of all prompts, moved by what the kind
+    changes on its own prompts (paired). So the outer of two subjects is the better one where higher
+    is better, which a chart of the changes alone would hide.
+    """
+    axes = (ORIGINAL, *table.real_kinds)
+    levels = {
+        subject: [np.where(prompts, table.on_kind(scores, kind), np.nan) for kind in axes]
+        for subject, scores in zip(table.subjects, table.values[measure].T, strict=True)
+    }
+    common = np.all([~np.isnan(x) for of_subject in levels.values() for x in of_subject], axis=0)
+    n = int(common.sum())
+    on_common = n >= MIN_COMMON
+    return RadarLevels(
+        **measure._asdict(),
+        basis="levels on common prompts" if on_common else "originals moved by paired changes",
+        n=n if on_common else None,
+        axes=axes,
+        values={
+            subject: tuple(
+                mean_of(x[common]) if on_common else _moved(of_subject[0], x - of_subject[0])
+                for x in of_subject
+            )
+            for subject, of_subject in levels.items()
+        },
+    )
+
+
+def _moved(originals: Floats, changes: Floats) -> float | None:
+    start, change = mean_of(originals), mean_of(changes)
+    return None if start is None or change is None else number(start + change)

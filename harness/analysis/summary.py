@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from harness.analysis import sentences
-from harness.analysis.common_levels import radar
 from harness.analysis.counts import FailureCount, count_generations, count_variants
-from harness.analysis.estimands import (
-    Estimands,
-    drop_of,
-    without_uncertain_share,
-)
+from harness.analysis.estimands import Estimands, PendingRow, drop_of, without_uncertain_share
 from harness.analysis.estimates import (
     Contrast,
     Measure,
@@ -26,6 +24,7 @@ from harness.analysis.evidence import VerdictBasis, choose_headline
 from harness.analysis.judge_outcomes import JudgementCount
 from harness.analysis.leak_gaps import leak_gaps
 from harness.analysis.scopes import count_audit, main_scope, scopes_of, topics_of
+from harness.analysis.series import radar
 from harness.analysis.summary_schema import (
     AnswerCount,
     Headline,
@@ -37,7 +36,7 @@ from harness.analysis.summary_schema import (
     Summary,
 )
 from harness.analysis.table import RunRecords, Table, build
-from harness.analysis.test_family import BootstrapSettings, QuantityLedger
+from harness.analysis.test_family import BootstrapSettings, solve
 from harness.analysis.traffic_lights import run_lights
 from harness.errors import DataError
 from harness.judging.traits import JudgeInfo
@@ -65,17 +64,16 @@ class AnalysisSettings:
 def summarise(
     records: RunRecords, judges: Sequence[JudgeInfo], settings: AnalysisSettings
 ) -> Summary:
-    """Estimate everything that the report shows.
-
-    Args:
-        records: The run's records.
-        judges: Its judges, in the order of the suite.
-        settings: How to analyse.
+    """Estimate everything that the report shows; judges come in the order of the suite.
 
     Raises:
         DataError: No samples, or the baseline is no subject.
     """
-    _check(records)
+    if not records.samples:
+        raise DataError("nothing to analyse: the run has no samples")
+    if records.baseline not in records.subjects:
+        names = ", ".join(records.subjects)
+        raise DataError(f"baseline {records.baseline!r} is not among the subjects ({names})")
     bootstrap, failures = settings.bootstrap, FailureCount()
     kinds = count_variants(records.variants, failures)
     answers = count_generations(records.generations, records.subjects, failures)
@@ -122,14 +120,6 @@ def summarise(
     )
 
 
-def _check(records: RunRecords) -> None:
-    if not records.samples:
-        raise DataError("nothing to analyse: the run has no samples")
-    if records.baseline not in records.subjects:
-        names = ", ".join(records.subjects)
-        raise DataError(f"baseline {records.baseline!r} is not among the subjects ({names})")
-
-
 @dataclass(frozen=True)
 class _Estimated:
     """Everything that was estimated and tested together."""
@@ -146,14 +136,14 @@ def _estimate(table: Table, records: RunRecords, settings: AnalysisSettings) -> 
     """Enter every quantity, solve them in one go, and read the rows back."""
     scopes = scopes_of(table, records.samples)
     main, headline = main_scope(scopes), choose_headline(table)
-    ledger = QuantityLedger(len(table.clusters))
-    estimands = Estimands(table, ledger, headline, main, records.baseline)
-    cells = estimands.cells()
-    contrasts = estimands.contrasts([*scopes, *topics_of(table, settings.topic_key)])
-    pairs = estimands.pairs()
-    severities = estimands.severities()
-    worst = estimands.worst_cases()
-    solved = ledger.solve(settings.bootstrap)
+    estimands = Estimands(table, headline, main, records.baseline)
+    cells = list(estimands.cells())
+    contrasts = list(estimands.contrasts([*scopes, *topics_of(table, settings.topic_key)]))
+    pairs, severities = list(estimands.pairs()), list(estimands.severities())
+    worst = list(estimands.worst_cases())
+    pending = itertools.chain[PendingRow[Any]](cells, contrasts, pairs, severities, worst)
+    quantities = [quantity for row in pending for quantity in row.quantities.values()]
+    solved = solve(quantities, settings.bootstrap)
     worst_points = tuple(row.filled(solved) for row in worst)
     differences = tuple(
         without_uncertain_share(row, table.sign(row.measure))
@@ -171,7 +161,7 @@ def _estimate(table: Table, records: RunRecords, settings: AnalysisSettings) -> 
         pairs=tuple(row.filled(solved) for row in pairs),
         severities=tuple(row.filled(solved) for row in severities),
         worst=worst_points,
-        tests=ledger.tests,
+        tests=sum(estimate.p is not None for estimate in solved.values()),
     )
 
 
@@ -179,16 +169,13 @@ def _with_drops(
     table: Table, cells: Sequence[SummaryCell], worst: Sequence[WorstPoint]
 ) -> list[SummaryCell]:
     """Add the drop (worse is positive) and the worst case at the largest common k."""
-    largest: dict[tuple[str, Measure, str], WorstPoint] = {}
-    for point in worst:
-        place = (point.subject, point.measure, point.kind)
-        if place not in largest or point.k > largest[place].k:
-            largest[place] = point
+    # Points come in rising order of k.
+    largest = {(point.subject, point.measure, point.kind): point for point in worst}
     rows = []
     for cell in cells:
-        worst_point = largest.get((cell.subject, cell.measure, cell.kind))
-        estimate = worst_point.expected_worst if worst_point else None
-        case = WorstCase(k=worst_point.k, **dict(estimate)) if worst_point and estimate else None
+        point = largest.get((cell.subject, cell.measure, cell.kind))
+        estimate = point.expected_worst if point else None
+        case = WorstCase(k=point.k, **dict(estimate)) if point and estimate else None
         drop = drop_of(cell.change, table.sign(cell.measure))
         rows.append(cell.model_copy(update={"drop": drop, "worst": case}))
     return rows
@@ -206,16 +193,12 @@ def _headline(basis: VerdictBasis) -> Headline:
 def _measures(table: Table) -> tuple[MeasureScale, ...]:
     return tuple(
         MeasureScale(
-            judge=measure.judge,
-            dimension=measure.dimension,
+            **measure._asdict(),
+            **dimension.model_dump(include={"low", "high", "higher_is_better", "description"}),
             label=table.label(measure),
-            low=dimension.low,
-            high=dimension.high,
-            higher_is_better=dimension.higher_is_better,
             llm=measure.judge in table.llm,
             rate=table.is_rate(measure),
             against=table.baseline_for(measure),
-            description=dimension.description,
             mean_of=tuple(part.dimension for part in table.parts.get(measure, ())) or None,
         )
         for measure, dimension in table.dimensions.items()
@@ -239,11 +222,11 @@ def _noise(
     """Return the identity floor: what asking the very same prompt again changes."""
     if IDENTITY not in basis.table.kinds:
         return None
-    changes: dict[str, list[NoiseChange]] = {}
+    changes: defaultdict[str, list[NoiseChange]] = defaultdict(list)
     for cell in basis.cells:
         if cell.kind == IDENTITY and cell.change is not None and cell.measure in basis.headline:
             change = NoiseChange(**cell.measure._asdict(), **dict(cell.change))
-            changes.setdefault(cell.subject, []).append(change)
+            changes[cell.subject].append(change)
     return Noise(
         subjects=tuple(
             SubjectNoise(
@@ -251,7 +234,7 @@ def _noise(
                 repeated=row.repeated,
                 identical=row.identical_when_repeated,
                 zero_by_construction=row.subject in deterministic,
-                changes=tuple(changes.get(row.subject, ())),
+                changes=tuple(changes[row.subject]),
             )
             for row in answers
         )

@@ -16,6 +16,7 @@ from harness.analysis.estimates import (
     Estimate,
     LeakGap,
     Measure,
+    Measured,
     RadarLevels,
     ScopeName,
     SeverityPoint,
@@ -41,9 +42,7 @@ class KindCount(Record):
     name: str = Field(description="The kind.")
     prompts: int = Field(description="Prompts that have a valid variant.")
     valid: int = Field(description="Valid variants.")
-    filler: int = Field(
-        description="Those of them that were added only to reach the wanted number."
-    )
+    filler: int = Field(description="Those of them added only to reach the wanted number.")
     not_made: int = Field(description="Variants that could not be made.")
     severities: dict[str, int] = Field(description="Valid variants by severity.")
 
@@ -56,20 +55,23 @@ class JudgeSpending(Record):
     completion_tokens: int = Field(description="Tokens written.")
     money: float = Field(description="By the prices that the suite names.")
     seconds: float = Field(description="Of the single calls, added up.")
-    uncounted: int = Field(
-        description="Attempts whose tokens the server did not count: they are estimates."
-    )
+    uncounted: int = Field(description="Attempts whose tokens are estimated, not counted.")
     priced: bool = Field(description="Whether every endpoint behind the judge has a price.")
 
 
-class OutcomeCount(Record):
-    """How the judgements of one dimension ended."""
+class StatusCount(Record):
+    """Judgements by how they ended."""
 
-    dimension: str = Field(description="The dimension's name.")
     scored: int = Field(description="With a score.")
     unparsed: int = Field(description="With a reply that could not be read.")
     refused: int = Field(description="The judge refused.")
     error: int = Field(description="The call failed.")
+
+
+class OutcomeCount(StatusCount):
+    """How the judgements of one dimension ended."""
+
+    dimension: str = Field(description="The dimension's name.")
     share: float = Field(description="Share scored.")
     shares: dict[str, float] = Field(description="The same by subject.")
     incomplete: bool = Field(description="Whether a subject is under 90 %.")
@@ -81,9 +83,7 @@ class JudgeNoise(Record):
     dimension: str = Field(description="The dimension's name.")
     answers: int = Field(description="Answers that were judged more than once.")
     sd: float | None = Field(description="Standard deviation within an answer, pooled.")
-    identical: float | None = Field(
-        description="Share of answers that got the same value every time."
-    )
+    identical: float | None = Field(description="Share of answers with the same value every time.")
 
 
 class PanelAgreement(Record):
@@ -94,7 +94,7 @@ class PanelAgreement(Record):
     alpha: float | None = Field(description="Krippendorff's alpha; None where it is not defined.")
 
 
-class JudgeSummary(Record):
+class JudgeSummary(StatusCount):
     """One judge: what it measures, how its judgements ended, how far it was checked."""
 
     llm: bool = Field(description="A language model judges.")
@@ -103,19 +103,9 @@ class JudgeSummary(Record):
     repeats: int = Field(default=1, description="How often it graded every answer.")
     versions: tuple[str, ...] = Field(description="Versions that its scores come from.")
     judgements: int = Field(description="Judgements on all dimensions.")
-    scored: int = Field(description="Those with a score.")
-    unparsed: int = Field(description="Those with a reply that could not be read.")
-    refused: int = Field(description="Those that the judge refused.")
-    error: int = Field(description="Those whose call failed.")
-    cost: JudgeSpending | None = Field(
-        default=None, description="What it used; None where nothing was counted."
-    )
-    outcomes: tuple[OutcomeCount, ...] = Field(
-        description="How its judgements ended, a row a dimension."
-    )
-    noise: tuple[JudgeNoise, ...] | None = Field(
-        description="Its distance from itself; None for a judge that was asked once."
-    )
+    cost: JudgeSpending | None = Field(default=None, description="What it used; None: not counted.")
+    outcomes: tuple[OutcomeCount, ...] = Field(description="How judgements ended, by dimension.")
+    noise: tuple[JudgeNoise, ...] | None = Field(description="From itself; None where asked once.")
     agreement: tuple[PanelAgreement, ...] | None = Field(
         description="How far its members agree; None for one that is no panel."
     )
@@ -129,29 +119,20 @@ class JudgeSummary(Record):
     )
 
 
-class MeasureScale(Record):
+class MeasureScale(Measured):
     """One measure: its scale and what it is compared with."""
 
-    judge: str = Field(description="The judge's label.")
-    dimension: str = Field(description="The dimension's name.")
     label: str = Field(description="Name for people.")
     low: float = Field(description="Least possible value.")
     high: float = Field(description="Greatest possible value.")
     higher_is_better: bool | None = Field(description="Which end is good; None where neither is.")
     llm: bool = Field(description="A language model judges.")
     rate: bool = Field(description="Every answer was scored 0 or 1 on a 0-to-1 scale.")
-    against: str = Field(
-        description="What variants are compared with: ``original`` or ``identity``."
-    )
+    against: str = Field(description="What variants stand beside: ``original`` or ``identity``.")
     description: str = Field(description="One line.")
     mean_of: tuple[str, ...] | None = Field(
         description="The dimensions that a derived ``overall`` averages; None for all others."
     )
-
-    @property
-    def measure(self) -> Measure:
-        """Return judge and dimension."""
-        return Measure(self.judge, self.dimension)
 
 
 class Headline(Record):
@@ -167,17 +148,13 @@ class SubjectFinding(Record):
     """The verdict on one subject."""
 
     subject: str = Field(description="The subject.")
-    sentence: str = Field(
-        description="Better, worse or neither, on originals and on reworded prompts."
-    )
+    sentence: str = Field(description="Better, worse or neither, on originals and reworded ones.")
     levels: str | None = Field(description="Where baseline and subject stand on the originals.")
     robustness: str = Field(description="What rewording costs it beside the baseline.")
     also: tuple[str, ...] = Field(description="What other measures say, a line each.")
     original: Direction = Field(description="Against the baseline on the originals.")
     reworded: Direction = Field(description="Against the baseline on the reworded prompts.")
-    robust: Direction = Field(
-        description="Whether rewording costs it less (better) or more (worse) than the baseline."
-    )
+    robust: Direction = Field(description="What rewording costs it, against the baseline.")
     costliest: str | None = Field(description="The kind with the largest certain drop.")
 
 
@@ -185,14 +162,10 @@ class RunFinding(Record):
     """The verdict of a run in words."""
 
     sentence: str = Field(description="The whole of it; begins with ``leak``.")
-    leak: str | None = Field(
-        description="That test prompts are in the training data; None where none is."
-    )
+    leak: str | None = Field(description="That test prompts are in the training data, if any is.")
     subjects: tuple[SubjectFinding, ...] = Field(description="Every compared subject.")
     rests_on: str = Field(description="The measures with their scales.")
-    cautions: tuple[str, ...] = Field(
-        description="What a reader must know before believing it, a line each."
-    )
+    cautions: tuple[str, ...] = Field(description="What a reader must know first, a line each.")
 
 
 class TrafficLight(Record):
@@ -205,11 +178,8 @@ class TrafficLight(Record):
     subject: str | None = Field(description="The subject; None for the whole run.")
 
 
-class NoiseChange(Estimate):
+class NoiseChange(Estimate, Measured):
     """What asking the very same prompt again changed on a headline measure."""
-
-    judge: str = Field(description="The judge's label.")
-    dimension: str = Field(description="The dimension's name.")
 
 
 class SubjectNoise(Record):
@@ -262,9 +232,7 @@ class AnswerCount(Record):
 class FailureGroup(Record):
     """Failures of one sort."""
 
-    stage: Literal["variants", "generations", "scores"] = Field(
-        description="``variants``, ``generations`` or ``scores``."
-    )
+    stage: Literal["variants", "generations", "scores"] = Field(description="Where they failed.")
     kind: str | None = Field(description="What happened.")
     subject: str | None = Field(description="The subject, where there is one.")
     judge: str | None = Field(description="The judge, where there is one.")
@@ -278,9 +246,7 @@ class FailureGroup(Record):
 class Summary(Record):
     """Every figure of the report."""
 
-    schema_version: Literal[3] = Field(
-        default=SUMMARY_VERSION, description="``SUMMARY_VERSION`` of the code that wrote it."
-    )
+    schema_version: Literal[3] = Field(default=SUMMARY_VERSION, description="Of this format.")
     seed: int = Field(description="Seed of the run.")
     level: float = Field(description="Confidence level of every interval.")
     resamples: int = Field(description="Bootstrap resamples.")
@@ -299,9 +265,7 @@ class Summary(Record):
     )
     radar: tuple[RadarLevels, ...] = Field(description="A row a headline measure.")
     contrasts: tuple[Contrast, ...] = Field(description="Subjects against the baseline.")
-    topics: tuple[Contrast, ...] = Field(
-        description="The same by topic, for topics with at least 10 prompts."
-    )
+    topics: tuple[Contrast, ...] = Field(description="By topic, for those with 10 prompts or more.")
     cells: tuple[SummaryCell, ...] = Field(description="Levels and drops.")
     pairs: tuple[SubjectPair, ...] = Field(description="Compared subjects against each other.")
     severities: tuple[SeverityPoint, ...] = Field(description="Levels and changes by severity.")
@@ -310,9 +274,7 @@ class Summary(Record):
     noise: Noise | None = Field(description="None without kind ``identity``.")
     audit: AuditCount = Field(description="Source prompts by the audit's verdict.")
     answers: tuple[AnswerCount, ...] = Field(description="A row a subject.")
-    failures: tuple[FailureGroup, ...] = Field(
-        description="The most frequent first within a stage."
-    )
+    failures: tuple[FailureGroup, ...] = Field(description="By stage, the most frequent first.")
     warnings: tuple[str, ...] = Field(description="Lines that the page shows.")
     unanswerable: Unanswerable | None = Field(
         default=None, description="None unless samples say ``known: false``."

@@ -106,8 +106,8 @@ class Table:
         return [kind for kind in self.kinds if kind != IDENTITY]
 
     def rows(self, kind: str) -> Mask:
-        """Return the rows of one kind, shape (rows,)."""
-        return np.asarray(self.kind == kind)
+        """Return the rows of one kind, or of all that change the prompt, shape (rows,)."""
+        return np.isin(self.kind, self.real_kinds if kind == ALL else [kind])
 
     def per_prompt(self, series: Floats, rows: Mask) -> Floats:
         """Average a series over the chosen rows of each source prompt, shape (clusters,)."""
@@ -155,9 +155,14 @@ class Table:
         better = self.dimensions[measure].higher_is_better
         return 0 if better is None else (1 if better else -1)
 
+    def scale(self, measure: Measure) -> tuple[float, float]:
+        """Return the least and the greatest value of a measure."""
+        return self.dimensions[measure].low, self.dimensions[measure].high
+
     def span(self, measure: Measure) -> float:
         """Return the width of a measure's scale."""
-        return self.dimensions[measure].high - self.dimensions[measure].low
+        low, high = self.scale(measure)
+        return high - low
 
     def is_rate(self, measure: Measure) -> bool:
         """Return whether every answer was scored 0 or 1 on a 0-to-1 scale."""
@@ -186,26 +191,21 @@ def build(records: RunRecords, judges: Sequence[JudgeInfo]) -> Table:
     Scores of judges, dimensions, subjects or variants that the run does not know are left out and
     counted in ``notes``.
     """
-    cluster_of: dict[str, int] = {}
-    clusters: dict[str, int] = {}
-    of_sample: dict[str, Sample] = {}
-    first: list[Sample] = []
+    samples = {sample.id: sample for sample in records.samples}
+    contents = {sample.id: prompt_cluster(sample) for sample in records.samples}
+    first: dict[str, Sample] = {}
     for sample in records.samples:
-        content = prompt_cluster(sample)
-        if content not in clusters:
-            clusters[content] = len(clusters)
-            first.append(sample)
-        cluster_of[sample.id] = clusters[content]
-        of_sample[sample.id] = sample
-    valid = [v for v in records.variants if v.status == "valid" and v.sample_id in cluster_of]
+        first.setdefault(contents[sample.id], sample)
+    place = {content: number for number, content in enumerate(first)}
+    valid = [v for v in records.variants if v.status == "valid" and v.sample_id in samples]
     kinds = dict.fromkeys(v.perturbation for v in valid if v.perturbation != ORIGINAL)
     ordered = [k for k in kinds if k != IDENTITY] + ([IDENTITY] if IDENTITY in kinds else [])
     table = Table(
         subjects=list(records.subjects),
         kinds=ordered,
-        clusters=list(clusters),
-        samples=first,
-        cluster=np.array([cluster_of[v.sample_id] for v in valid], dtype=np.int64),
+        clusters=list(first),
+        samples=list(first.values()),
+        cluster=np.array([place[contents[v.sample_id]] for v in valid], dtype=np.int64),
         kind=np.array([v.perturbation for v in valid], dtype=np.str_),
         severity=np.array([v.severity for v in valid], dtype=np.str_),
         filler=np.array([v.filler for v in valid], dtype=np.bool_),
@@ -216,9 +216,8 @@ def build(records: RunRecords, judges: Sequence[JudgeInfo]) -> Table:
         learned=frozenset(j.label for j in judges if j.learned),
     )
     row_of = {v.variant_key: i for i, v in enumerate(valid)}
-    has_reference = np.array(
-        [of_sample[v.sample_id].reference is not None for v in valid], dtype=np.bool_
-    )
+    references = (samples[v.sample_id].reference for v in valid)
+    has_reference = np.array([text is not None for text in references], dtype=np.bool_)
     seen = _fill(table, records.scores, row_of)
     for measure, dimension in table.dimensions.items():
         applies = np.ones(len(valid), dtype=np.bool_)
@@ -243,7 +242,7 @@ def _fill(
     sums = {m: np.zeros(shape) for m in table.dimensions}
     counts = {m: np.zeros(shape, dtype=np.int64) for m in table.dimensions}
     seen = {m: np.zeros(shape, dtype=np.bool_) for m in table.dimensions}
-    strangers: dict[str, int] = {}
+    strangers = Counter[str]()
     for score in scores:
         measure = Measure(score.judge, score.dimension)
         row = row_of.get(score.variant_key)
@@ -256,7 +255,7 @@ def _fill(
                 if column is None
                 else "variants that the run does not hold"
             )
-            strangers[what] = strangers.get(what, 0) + 1
+            strangers[what] += 1
             continue
         seen[measure][row, column] = True
         if score.status == "scored" and score.value is not None:

@@ -1,11 +1,11 @@
-"""Collects every quantity a summary needs, then estimates and tests them all in one go."""
+"""Estimates and tests every quantity that a summary needs in one go."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from harness.stats.bootstrap import Intervals, studentised_bootstrap
 from harness.stats.closed_forms import Floats, clustered_wilson
 from harness.stats.power import minimum_detectable_effect
 from harness.stats.significance import holm, sign_flip_test
+from harness.stats.two_groups import GroupIntervals
 from harness.util.digest import derived_seed
 
 Test = Literal["headline", "detail"]
@@ -27,6 +28,11 @@ def number(value: float | None) -> float | None:
     if value is None or not math.isfinite(value):
         return None
     return float(f"{value:.6g}") + 0.0
+
+
+def mean_of(values: Floats) -> float | None:
+    """Return the mean of what is present; None where nothing is."""
+    return None if np.isnan(values).all() else number(float(np.nanmean(values)))
 
 
 @dataclass(frozen=True)
@@ -44,106 +50,96 @@ class BootstrapSettings:
     level: float = 0.95
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Quantity:
     """A mean that is asked for.
 
     Attributes:
         values: One value a prompt, NaN where it has none.
-        low: Least possible value.
-        high: Greatest possible value.
+        scale: Least and greatest possible value.
         test: The group of tests against zero that it belongs to; None is no test.
         trials: Answers behind the values when they are rates; asks for a Wilson interval.
     """
 
     values: Floats
-    low: float
-    high: float
-    test: Test | None
-    trials: int | None
+    scale: tuple[float, float]
+    test: Test | None = None
+    trials: int | None = None
 
 
-class QuantityLedger:
-    """Quantities by key; ``solve`` turns each into an estimate.
+def solve(quantities: Sequence[Quantity], settings: BootstrapSettings) -> dict[Quantity, Estimate]:
+    """Estimate and test all quantities of a summary together."""
+    if not quantities:
+        return {}
+    matrix = np.stack([quantity.values for quantity in quantities], axis=1)
+    scales = np.array([quantity.scale for quantity in quantities])
+    intervals = column_means(matrix, scales, settings, "bootstrap")
+    p_values = _test(quantities, matrix, settings)
+    return {
+        quantity: _estimate(quantity, intervals, i, p_values.get(i), settings.level)
+        for i, quantity in enumerate(quantities)
+    }
+
+
+def column_means(
+    values: Floats, scales: Floats, settings: BootstrapSettings, *stream: str
+) -> Intervals:
+    """Estimate the mean of every column of ``values``.
 
     Args:
-        size: Number of source prompts: the length of every vector that is entered.
+        values: One row a prompt, NaN where it has none.
+        scales: Least and greatest possible value of each column, shape (columns, 2).
+        settings: How intervals are made.
+        stream: Names the stream of random numbers.
     """
+    return studentised_bootstrap(
+        values,
+        rng=np.random.default_rng(derived_seed(settings.seed, *stream)),
+        resamples=settings.resamples,
+        level=settings.level,
+        low=scales[:, 0],
+        high=scales[:, 1],
+    )
 
-    def __init__(self, size: int) -> None:
-        self._size = size
-        self._quantities: dict[Hashable, Quantity] = {}
-        self.tests = 0
 
-    def enter(
-        self,
-        key: Hashable,
-        values: Floats,
-        scale: tuple[float, float],
-        *,
-        test: Test | None = None,
-        trials: int | None = None,
-    ) -> None:
-        """Ask for the mean of ``values`` over the prompts.
+def figures_of(intervals: Intervals | GroupIntervals, column: int) -> dict[str, Any]:
+    """Return mean, interval and standard error of one column, by the names of an estimate."""
+    return {
+        "mean": number(float(intervals.mean[column])),
+        "low": number(float(intervals.low[column])),
+        "high": number(float(intervals.high[column])),
+        "se": number(float(intervals.se[column])),
+    }
 
-        Args:
-            key: Names the quantity.
-            values: Shape (size,), NaN where the prompt has none.
-            scale: Least and greatest possible value.
-            test: The group of tests against zero it belongs to; None is no test.
-            trials: Answers behind the values when they are rates; asks for a Wilson interval.
-        """
-        self._quantities[key] = Quantity(values, scale[0], scale[1], test, trials)
 
-    def solve(self, settings: BootstrapSettings) -> dict[Hashable, Estimate]:
-        """Estimate and test everything that was entered, by key."""
-        quantities = list(self._quantities.values())
-        if not quantities:
-            return {}
-        matrix = np.stack([quantity.values for quantity in quantities], axis=1)
-        intervals = studentised_bootstrap(
-            matrix,
-            rng=np.random.default_rng(derived_seed(settings.seed, "bootstrap")),
-            resamples=settings.resamples,
-            level=settings.level,
-            low=np.array([quantity.low for quantity in quantities]),
-            high=np.array([quantity.high for quantity in quantities]),
-        )
-        p_values = self._test(quantities, matrix, settings)
-        return {
-            key: _estimate(quantity, intervals, i, p_values.get(i), settings.level)
-            for i, (key, quantity) in enumerate(self._quantities.items())
-        }
+def _test(
+    quantities: Sequence[Quantity], matrix: Floats, settings: BootstrapSettings
+) -> dict[int, tuple[float, float]]:
+    """Test by sign flips, and correct by Holm over all tests together.
 
-    def _test(
-        self, quantities: list[Quantity], matrix: Floats, settings: BootstrapSettings
-    ) -> dict[int, tuple[float, float]]:
-        """Test by sign flips, and correct by Holm over all tests together.
+    Half the error budget goes to the headline tests and half to the rest (weighted Holm): the
+    whole page errs at 5 %, and the headline does not pay for every detail that is shown.
 
-        Half the error budget goes to the headline tests and half to the rest (weighted Holm): the
-        whole page errs at 5 %, and the headline does not pay for every detail that is shown.
-
-        Returns:
-            p and adjusted p by index, for the quantities that are tested.
-        """
-        tested = [i for i, quantity in enumerate(quantities) if quantity.test is not None]
-        if not tested:
-            return {}
-        headline = np.array([quantities[i].test == "headline" for i in tested])
-        p = sign_flip_test(
-            matrix[:, tested],
-            rng=np.random.default_rng(derived_seed(settings.seed, "sign_flip")),
-            # The least p must be able to pass the correction.
-            permutations=max(settings.resamples, 100 * len(tested)),
-        )
-        made = ~np.isnan(p)
-        weights = np.ones(len(tested))
-        for group in (headline & made, ~headline & made):
-            if group.any():
-                weights[group] = 0.5 / group.sum()
-        adjusted = holm(p, weights)
-        self.tests = int(made.sum())
-        return {i: (float(p[j]), float(adjusted[j])) for j, i in enumerate(tested)}
+    Returns:
+        p and adjusted p by index, for the quantities that are tested.
+    """
+    tested = [i for i, quantity in enumerate(quantities) if quantity.test is not None]
+    if not tested:
+        return {}
+    headline = np.array([quantities[i].test == "headline" for i in tested])
+    p = sign_flip_test(
+        matrix[:, tested],
+        rng=np.random.default_rng(derived_seed(settings.seed, "sign_flip")),
+        # The least p must be able to pass the correction.
+        permutations=max(settings.resamples, 100 * len(tested)),
+    )
+    made = ~np.isnan(p)
+    weights = np.ones(len(tested))
+    for group in (headline & made, ~headline & made):
+        if group.any():
+            weights[group] = 0.5 / group.sum()
+    adjusted = holm(p, weights)
+    return {i: (float(p[j]), float(adjusted[j])) for j, i in enumerate(tested)}
 
 
 def _estimate(
@@ -153,26 +149,18 @@ def _estimate(
     p_values: tuple[float, float] | None,
     level: float,
 ) -> Estimate:
-    n = int(intervals.n[index])
+    n, figures = int(intervals.n[index]), figures_of(intervals, index)
     method: Method = "adjusted_student" if intervals.adjusted[index] else "studentised_bootstrap"
-    low, high = float(intervals.low[index]), float(intervals.high[index])
-    if quantity.trials is not None and n >= 2:
+    if n < 2:
+        method = "none"
+    elif quantity.trials is not None:
         present = quantity.values[~np.isnan(quantity.values)]
         low, high = clustered_wilson(present, quantity.trials, level)
+        figures |= {"low": number(low), "high": number(high)}
         method = "clustered_wilson"
-    se = number(float(intervals.se[index]))
-    p, p_holm = p_values or (None, None)
-    sd = (se or 0.0) * math.sqrt(max(n, 1))
-    return Estimate(
-        mean=number(float(intervals.mean[index])),
-        low=number(low),
-        high=number(high),
-        se=se,
-        n=n,
-        method=method if n >= 2 else "none",
-        p=number(p),
-        p_holm=number(p_holm),
-        mde=None
-        if p_values is None
-        else number(minimum_detectable_effect(sd, n, POWER, 1 - level)),
-    )
+    if p_values is not None:
+        sd = (figures["se"] or 0.0) * math.sqrt(max(n, 1))
+        mde = minimum_detectable_effect(sd, n, POWER, 1 - level)
+        p, p_holm = p_values
+        figures |= {"p": number(p), "p_holm": number(p_holm), "mde": number(mde)}
+    return Estimate(**figures, n=n, method=method)

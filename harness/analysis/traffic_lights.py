@@ -19,31 +19,30 @@ PLAIN_WORDS: Mapping[LightColour, str] = {
 WORDS: Mapping[str, Mapping[LightColour, str]] = {
     "Better?": {"green": "yes", "amber": "not seen", "red": "worse", "grey": "not measured"},
     "Leaked?": {"green": "no", "amber": "in part", "red": "yes", "grey": "not checked"},
-    "Judge checked?": {
-        "green": "yes",
-        "amber": "in part",
-        "red": "no",
-        "grey": "not checked",
-    },
+    "Judge checked?": {"green": "yes", "amber": "in part", "red": "no", "grey": "not checked"},
 }
 """One word for a colour where "yes, not settled, no" would not answer the question."""
+
+
+Answer = tuple[LightColour, str]
+"""A colour and the sentence behind it."""
 
 
 def run_lights(
     basis: VerdictBasis, audit: AuditCount, judges: Sequence[JudgeInfo]
 ) -> tuple[TrafficLight, ...]:
     """Return four lights for each compared subject, and two for the run."""
-    lamps = [
-        light
-        for evidence in basis.lead
-        for light in (
-            better(evidence),
-            robust(evidence),
-            consistent(basis, evidence.subject),
-            safe(basis, evidence.subject),
-        )
-    ]
-    return (*lamps, leaked(audit, basis.scope.name), judged(judges))
+    by_subject = []
+    for evidence in basis.lead:
+        subject = evidence.subject
+        answers = {
+            "Better?": better(evidence),
+            "Robust?": robust(evidence),
+            "Consistent?": consistent(basis, subject),
+            "Safe?": safe(basis, subject),
+        }
+        by_subject += [make_light(name, *answer, subject) for name, answer in answers.items()]
+    return (*by_subject, make_light("Leaked?", *leaked(audit, basis.scope.name)), judged(judges))
 
 
 def make_light(
@@ -63,60 +62,46 @@ def make_light(
     )
 
 
-_BETTER: Mapping[Direction, tuple[LightColour, str]] = {
+_BETTER: Mapping[Direction, Answer] = {
     "better": ("green", "Better on the original prompts"),
     "worse": ("red", "Worse on the original prompts"),
     "unclear": ("amber", "No difference seen on the original prompts"),
 }
 
 
-def better(evidence: Evidence) -> TrafficLight:
+def better(evidence: Evidence) -> Answer:
     """Answer: is the fine-tune better on the original prompts?"""
     colour, words = _BETTER[evidence.original]
-    answer = f"{words} ({with_interval(evidence.contrast.gain_originals, sign=True)})."
-    return make_light("Better?", colour, answer, evidence.subject)
+    return colour, f"{words} ({with_interval(evidence.contrast.gain_originals, sign=True)})."
 
 
-def robust(evidence: Evidence) -> TrafficLight:
+def robust(evidence: Evidence) -> Answer:
     """Answer: does rewording cost it more than it costs the baseline?"""
-    did = evidence.contrast.did
-    figures = with_interval(did, sign=True)
+    figures = with_interval(evidence.contrast.did, sign=True)
     if evidence.robustness == "worse":
-        return make_light(
-            "Robust?",
-            "red",
-            f"Rewording costs it more than the baseline ({figures}).",
-            evidence.subject,
-        )
+        return "red", f"Rewording costs it more than the baseline ({figures})."
     if evidence.robustness == "better":
-        return make_light(
-            "Robust?",
-            "green",
-            f"Rewording costs it less than the baseline ({figures}).",
-            evidence.subject,
-        )
+        return "green", f"Rewording costs it less than the baseline ({figures})."
     if evidence.equivalent:
-        return make_light("Robust?", "green", f"{bound(evidence)}.", evidence.subject)
-    return make_light("Robust?", "amber", f"Not settled by this run ({figures}).", evidence.subject)
+        return "green", f"{bound(evidence)}."
+    return "amber", f"Not settled by this run ({figures})."
 
 
-def consistent(basis: VerdictBasis, subject: str) -> TrafficLight:
+def consistent(basis: VerdictBasis, subject: str) -> Answer:
     """Answer: are its answers to rewordings alike, at least as much as the baseline's?"""
-    question, table = "Consistent?", basis.table
-    measure = next(
-        (
-            m
-            for m, d in table.dimensions.items()
-            if "original_answer" in d.needs and d.higher_is_better
-        ),
-        None,
+    table = basis.table
+    compared = (
+        measure
+        for measure, dimension in table.dimensions.items()
+        if "original_answer" in dimension.needs and dimension.higher_is_better
     )
+    measure = next(compared, None)
     if measure is None:
-        return make_light(question, "grey", "No judge measured consistency.", subject)
+        return "grey", "No judge measured consistency."
     contrast, cell = basis.contrast(measure, subject), basis.cell(measure, subject)
     gain = contrast.gain_variants if contrast else None
     if gain is None or gain.low is None:
-        return make_light(question, "grey", "Consistency could not be estimated.", subject)
+        return "grey", "Consistency could not be estimated."
     level = with_interval(cell.variants) if cell else "–"
     text = (
         f"Its answers to rewordings are {level} like its answer to the original (1 is the same);"
@@ -124,19 +109,18 @@ def consistent(basis: VerdictBasis, subject: str) -> TrafficLight:
     )
     verdict = direction(gain, 1)
     if verdict == "worse":
-        return make_light(question, "red", f"Less than the baseline. {text}", subject)
+        return "red", f"Less than the baseline. {text}"
     if verdict == "better" or gain.low > -MARGIN * table.span(measure):
-        answer = f"At least about as much as the baseline. {text}"
-        return make_light(question, "green", answer, subject)
-    return make_light(question, "amber", f"Not settled by this run. {text}", subject)
+        return "green", f"At least about as much as the baseline. {text}"
+    return "amber", f"Not settled by this run. {text}"
 
 
-def safe(basis: VerdictBasis, subject: str) -> TrafficLight:
+def safe(basis: VerdictBasis, subject: str) -> Answer:
     """Answer: did any measure of safety get worse?"""
-    question, table = "Safe?", basis.table
+    table = basis.table
     measures = [m for m, d in table.dimensions.items() if d.role == "safety" and table.sign(m) != 0]
     if not measures:
-        return make_light(question, "grey", "No judge or guard measured safety.", subject)
+        return "grey", "No judge or guard measured safety."
     worse, unsettled = [], []
     for measure in measures:
         row = basis.contrast(measure, subject)
@@ -148,39 +132,29 @@ def safe(basis: VerdictBasis, subject: str) -> TrafficLight:
         elif not directions or "unclear" in directions:
             unsettled.append(measure.dimension)
     if worse:
-        answer = f"Worse than the baseline: {', '.join(worse)}."
-        return make_light(question, "red", answer, subject)
+        return "red", f"Worse than the baseline: {', '.join(worse)}."
     if unsettled:
-        answer = f"No change seen, but none proven either: {', '.join(unsettled)}."
-        return make_light(question, "amber", answer, subject)
+        return "amber", f"No change seen, but none proven either: {', '.join(unsettled)}."
     if all(measure.judge in table.learned for measure in measures):
         answer = "Better than the baseline, but only by a judge learned from a few hundred labels."
-        return make_light(question, "amber", answer, subject)
-    answer = "Better than the baseline on every safety measure."
-    return make_light(question, "green", answer, subject)
+        return "amber", answer
+    return "green", "Better than the baseline on every safety measure."
 
 
-def leaked(audit: AuditCount, scope: str) -> TrafficLight:
+def leaked(audit: AuditCount, scope: str) -> Answer:
     """Answer: are test prompts in the training data?"""
-    question = "Leaked?"
     if not audit.leaked and not audit.clean:
-        answer = "Nobody checked: the suite names no training data."
-        return make_light(question, "grey", answer)
+        return "grey", "Nobody checked: the suite names no training data."
     if audit.leaked:
         counts = f"{audit.leaked} of {plural(audit.total, 'test prompt')} stand in the training"
         if scope == "clean":
-            answer = f"{counts} data; the finding rests on the others."
-            return make_light(question, "amber", answer)
-        answer = f"{counts} data and too few do not: the finding measures memory too."
-        return make_light(question, "red", answer)
+            return "amber", f"{counts} data; the finding rests on the others."
+        return "red", f"{counts} data and too few do not: the finding measures memory too."
     if audit.unchecked:
-        answer = f"{plural(audit.unchecked, 'test prompt')} were not checked; the rest are clean."
-        return make_light(question, "amber", answer)
-    answer = (
-        f"None of {plural(audit.clean, 'test prompt')} was found in the training data, word for"
-        " word or nearly."
-    )
-    return make_light(question, "green", answer)
+        unchecked = plural(audit.unchecked, "test prompt")
+        return "amber", f"{unchecked} were not checked; the rest are clean."
+    clean = plural(audit.clean, "test prompt")
+    return "green", f"None of {clean} was found in the training data, word for word or nearly."
 
 
 def judged(judges: Sequence[JudgeInfo]) -> TrafficLight:

@@ -25,17 +25,11 @@ class RefusalRates(Record):
 class AnswerRates(RefusalRates):
     """The rates of one subject, asked in one way."""
 
-    false_answer: AnswerRate | None = Field(
-        description="Answers to unknown prompts that say something and do not refuse."
-    )
+    false_answer: AnswerRate | None = Field(description="Unknown prompts answered, not refused.")
     uses_name: AnswerRate | None = Field(description="Those of them that use the invented name.")
-    empty_unknown: AnswerRate | None = Field(
-        description="Answers to unknown prompts without a letter or digit."
-    )
-    empty_known: AnswerRate | None = Field(description="The same of known prompts.")
-    exact_match: AnswerRate | None = Field(
-        description="Answers to known prompts equal to the reference after normalisation."
-    )
+    empty_unknown: AnswerRate | None = Field(description="Of unknown ones, no letter or digit.")
+    empty_known: AnswerRate | None = Field(description="Of known ones, the same.")
+    exact_match: AnswerRate | None = Field(description="Known ones that equal the reference.")
     rouge_l: AnswerRate | None = Field(description="ROUGE-L to the reference on known prompts.")
 
 
@@ -73,9 +67,7 @@ class SubjectRates(Record):
     asked: dict[str, AnswerRates] = Field(
         description="The rates on ``original``, on all ``variants``, and on each kind of them."
     )
-    detectors: DetectorComparison = Field(
-        description="The ways of finding refusals beside each other."
-    )
+    detectors: DetectorComparison
 
 
 class PromptCount(Record):

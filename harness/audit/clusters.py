@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from harness.audit.corpus import Corpus, normalised
+from harness.audit.corpus import Corpus
 from harness.audit.leakage import Question, questions
 from harness.audit.lookup import near_pairs
 from harness.audit.similar import NearPairs
-from harness.audit.templates import Templates
 from harness.records import Sample
 from harness.text.embedding import Embed
 
@@ -34,19 +34,14 @@ class Clusters(NamedTuple):
 def cluster(corpus: Corpus, *, tie_undecided: bool = False, embed: Embed | None = None) -> Clusters:
     """Put rows together whose keys say the same, or are tied by a chain of near-duplicates.
 
-    Args:
-        corpus: The texts.
-        tie_undecided: Tie pairs that were too many to decide, too.
-        embed: Texts to unit vectors; the process-wide MiniLM by default.
+    With ``tie_undecided``, pairs that were too many to decide are tied, too.
     """
     search = near_pairs(corpus, embed=embed)
     ties = [*corpus.same(), *((pair.left, pair.right) for pair in search.pairs)]
     if tie_undecided:
         ties += search.undecided
     root = connected(len(corpus.keys), ties)
-    numbers: dict[int, int] = {}
-    of_row = [numbers.setdefault(root[key], len(numbers)) for key in corpus.key_of]
-    return Clusters(of_row, search)
+    return Clusters(_numbered(root[key] for key in corpus.key_of), search)
 
 
 def cluster_rows(samples: Sequence[Sample], *, embed: Embed | None = None) -> Clusters:
@@ -55,18 +50,13 @@ def cluster_rows(samples: Sequence[Sample], *, embed: Embed | None = None) -> Cl
     Pairs that were too many to decide are tied: apart, they could leak. For rows of one turn that is
     ``cluster``. A conversation is also tied to rows that ask what one of its earlier turns asks.
     """
-    asked = [
-        part
-        for row, sample in enumerate(samples)
-        for part in questions(row, sample, all_turns=True)
-    ]
-    final = {part[:2] for row, sample in enumerate(samples) for part in questions(row, sample)}
+    asked = questions(samples, all_turns=True)
+    final = {part[:2] for part in questions(samples)}
     texts = [part.text for part in asked]
-    corpus = Corpus(texts, Templates.learn(map(normalised, texts)))
-    clusters = cluster(corpus, tie_undecided=True, embed=embed)
-    members: dict[int, list[Question]] = {}
+    clusters = cluster(Corpus.of_prompts(texts), tie_undecided=True, embed=embed)
+    members: dict[int, list[Question]] = defaultdict(list)
     for part, number in zip(asked, clusters.of_row, strict=True):
-        members.setdefault(number, []).append(part)
+        members[number].append(part)
     ties = [
         (parts[0].row, part.row)
         for parts in members.values()
@@ -74,9 +64,13 @@ def cluster_rows(samples: Sequence[Sample], *, embed: Embed | None = None) -> Cl
         if any(part[:2] in final for part in parts)
         for part in parts[1:]
     ]
+    return Clusters(_numbered(connected(len(samples), ties)), clusters.search)
+
+
+def _numbered(items: Iterable[int]) -> list[int]:
+    """Number equal items alike, in order of first appearance."""
     numbers: dict[int, int] = {}
-    root = connected(len(samples), ties)
-    return Clusters([numbers.setdefault(item, len(numbers)) for item in root], clusters.search)
+    return [numbers.setdefault(item, len(numbers)) for item in items]
 
 
 def connected(size: int, ties: Sequence[tuple[int, int]]) -> list[int]:

@@ -6,6 +6,7 @@ import re
 from collections import defaultdict
 from collections.abc import Sequence
 from functools import cached_property
+from itertools import combinations
 
 from harness.audit import minhash
 from harness.audit.templates import Templates, Unwrapped
@@ -42,7 +43,6 @@ class Corpus:
         templates: Shared wording that is left out of account.
 
     Attributes:
-        texts: As given.
         keys: The distinct normalised forms, in order of first appearance.
         key_of: For each text the number of its key.
         unwrapped: Each key without its template.
@@ -61,6 +61,11 @@ class Corpus:
         self.keys = list(numbers)
         self.unwrapped: list[Unwrapped] = [self.templates.unwrap(key) for key in self.keys]
         self.cores = [unwrapped.core for unwrapped in self.unwrapped]
+
+    @classmethod
+    def of_prompts(cls, texts: Sequence[str]) -> Corpus:
+        """Read prompts without the templates that they share."""
+        return cls(texts, Templates.learn(map(normalised, texts)))
 
     @cached_property
     def with_core(self) -> dict[str, list[int]]:
@@ -88,18 +93,15 @@ class Corpus:
         return [
             (a, b)
             for numbers in self.with_core.values()
-            for place, a in enumerate(numbers)
-            for b in numbers[place + 1 :]
+            for a, b in combinations(numbers, 2)
             if self.unwrapped[a].agrees(self.unwrapped[b])
         ]
 
     def equal_in(self, left: Corpus, number: int) -> list[int]:
         """Return keys of another corpus with the same templates that say the same as one of these."""
         bare = self.unwrapped[number]
-        keys = [
-            key for key in left.with_core.get(bare.core, ()) if left.unwrapped[key].agrees(bare)
-        ]
-        return keys or [
+        same = left.with_core.get(bare.core, ())
+        return [key for key in same if left.unwrapped[key].agrees(bare)] or [
             key
             for core, start in self.templates.shifted(bare)
             for key in left.with_core.get(core, ())

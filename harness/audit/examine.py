@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import JsonValue
 
 from harness.audit.clusters import cluster, connected
-from harness.audit.corpus import Corpus, normalised
+from harness.audit.corpus import Corpus
 from harness.audit.leakage import KINDS, leakage, prompt_text
 from harness.audit.lookup import look_up
 from harness.audit.personal import personal_data
@@ -23,7 +23,6 @@ from harness.audit.quality import (
 )
 from harness.audit.report import AuditReport, BetweenReport, DataReport, Repeats, WordCounts
 from harness.audit.similar import NearPairs
-from harness.audit.templates import Templates
 from harness.records import Sample
 from harness.text.embedding import Embed
 
@@ -40,20 +39,13 @@ def audit(
 ) -> AuditReport:
     """Audit one data set, or a training set and an evaluation set.
 
-    Args:
-        training: Rows, as loaded.
-        evaluation: Rows, as loaded; None to look at one data set only.
-        embed: Texts to unit vectors; the process-wide MiniLM by default.
-
     Raises:
         MissingPackage: Some pairs need the embedding model, which is not installed.
     """
-    if evaluation is None:
-        return AuditReport(training=examine(training, embed=embed))
     return AuditReport(
         training=examine(training, embed=embed),
-        evaluation=examine(evaluation, embed=embed),
-        between=compare(training, evaluation, embed=embed),
+        evaluation=None if evaluation is None else examine(evaluation, embed=embed),
+        between=None if evaluation is None else compare(training, evaluation, embed=embed),
     )
 
 
@@ -77,7 +69,8 @@ def compare(
         }
         for row, leak in leaked
     ]
-    responses, search = _responses_between(training, evaluation, embed)
+    responses, of_responses = _responses_between(training, evaluation, embed)
+    searches = (leakages.search, of_responses)
     return BetweenReport(
         rows=len(evaluation),
         prompts=_by_kind(
@@ -87,16 +80,16 @@ def compare(
         ),
         responses=responses,
         pairs=_by_kind([leak.pair for _, leak in leaked]),
-        undecided_pairs=leakages.undecided + len(search.undecided),
-        told_apart=leakages.told_apart + search.told_apart,
-        crowded_buckets=leakages.crowded + search.crowded,
+        undecided_pairs=sum(len(search.undecided) for search in searches),
+        told_apart=sum(search.told_apart for search in searches),
+        crowded_buckets=sum(search.crowded for search in searches),
         matches=matches,
     )
 
 
 def examine(samples: Sequence[Sample], *, embed: Embed | None = None) -> DataReport:
     """Report on one data set by itself; see ``audit``."""
-    prompts = _corpus([prompt_text(sample) for sample in samples])
+    prompts = Corpus.of_prompts([prompt_text(sample) for sample in samples])
     answered = [row for row, sample in enumerate(samples) if sample.reference is not None]
     texts = [str(samples[row].reference) for row in answered]
     responses = Corpus(texts)
@@ -215,10 +208,6 @@ def _personal(samples: Sequence[Sample]) -> list[tuple[int, str, str, str]]:
         for where, text in (("prompt", prompt_text(sample)), ("response", sample.reference or ""))
         for finding in personal_data(text)
     ]
-
-
-def _corpus(texts: Sequence[str]) -> Corpus:
-    return Corpus(texts, Templates.learn(map(normalised, texts)))
 
 
 def _by_kind(kinds: Sequence[str | None], **others: int) -> dict[str, int]:

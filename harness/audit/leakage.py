@@ -12,6 +12,7 @@ from harness.audit.similar import (
     SHORT_WORDS,
     CorpusPair,
     Kind,
+    NearPairs,
     Pairs,
     decide,
     embedded_pairs,
@@ -28,13 +29,7 @@ LOOKED_AT = 200
 
 
 class Question(NamedTuple):
-    """A question that a row asks.
-
-    Attributes:
-        row: Index of the row.
-        text: The prompt, or a conversation up to a user turn.
-        response: What the row answers to it.
-    """
+    """A question that a row asks: the prompt, or a conversation up to a user turn."""
 
     row: int
     text: str
@@ -47,16 +42,12 @@ class Leakage(NamedTuple):
     Attributes:
         leaks: One for each evaluation row, None where none was found.
         unchecked: Rows without a leak of which an alike pair was not looked at.
-        undecided: Such pairs, see ``similar.NearPairs``.
-        told_apart: Likewise.
-        crowded: Buckets passed over, see ``minhash.Candidates``.
+        search: The near-duplicates, and what could not be looked at.
     """
 
     leaks: list[Leak | None]
     unchecked: frozenset[int]
-    undecided: int
-    told_apart: int
-    crowded: int
+    search: NearPairs
 
 
 def mark_leaked(
@@ -67,16 +58,11 @@ def mark_leaked(
     A sample that is alike to more training rows than could be compared, and equal to none of those
     compared, is ``unchecked``.
 
-    Args:
-        samples: The prompts under test.
-        training: All rows that were trained on.
-        embed: Texts to unit vectors; the process-wide MiniLM by default.
-
     Returns:
         The marked samples in order, each leaked one with its ``leak``; and the counts:
         ``samples``, ``exact`` (prompt word for word), ``normalised`` (only after normalisation),
         ``near`` (only nearly), ``unchecked``, ``clean``, ``pairs`` (prompt and answer both word for word),
-        ``training_rows``, ``undecided_pairs`` and ``crowded_buckets`` (see ``Leakage``).
+        ``training_rows``, ``undecided_pairs`` and ``crowded_buckets`` (see ``similar.NearPairs``).
 
     Raises:
         MissingPackage: Some pairs need the embedding model, which is not installed.
@@ -100,8 +86,8 @@ def mark_leaked(
         "clean": len(samples) - len(kinds) - len(leaked.unchecked),
         "pairs": sum(leak is not None and leak.pair == "exact" for leak in leaked.leaks),
         "training_rows": len(trained),
-        "undecided_pairs": leaked.undecided,
-        "crowded_buckets": leaked.crowded,
+        "undecided_pairs": len(leaked.search.undecided),
+        "crowded_buckets": leaked.search.crowded,
     }
 
 
@@ -115,30 +101,23 @@ def leakage(
     evaluation prompts that are equal to a training prompt, near-duplicates are searched only by
     their response.
     """
-    trained = [
-        part
-        for row, sample in enumerate(training)
-        for part in questions(row, sample, all_turns=True)
-    ]
-    asked = [part for row, sample in enumerate(evaluation) for part in questions(row, sample)]
-    left, right = without_templates([part.text for part in trained], [part.text for part in asked])
-    lookup = look_up(right, left, embed=embed)
-    elsewhere = _pairs_elsewhere(trained, asked, CorpusPair(left, right), lookup, embed)
+    trained, asked = questions(training, all_turns=True), questions(evaluation)
+    # Without the templates of either.
+    left, right = [part.text for part in trained], [part.text for part in asked]
+    templates = Templates.learn(map(normalised, left)) | Templates.learn(map(normalised, right))
+    corpora = CorpusPair(Corpus(left, templates), Corpus(right, templates))
+    lookup = look_up(corpora.right, corpora.left, embed=embed)
+    elsewhere = _pairs_elsewhere(trained, asked, corpora, lookup, embed)
     leaks: list[Leak | None] = [None] * len(evaluation)
     unchecked = set()
-    for number, (part, key) in enumerate(zip(asked, right.key_of, strict=True)):
+    for number, (part, key) in enumerate(zip(asked, corpora.right.key_of, strict=True)):
         leak = _best(part, lookup.places[key], trained, training, equal=lookup.equal[key])
         if leak is not None and leak.pair is None and number in elsewhere:
             leak = leak.model_copy(update={"pair": "near"})
         leaks[part.row] = min(filter(None, (leaks[part.row], leak)), key=_gravity, default=None)
         unchecked |= {part.row} if key in lookup.unchecked else set()
-    return Leakage(
-        leaks,
-        frozenset(row for row in unchecked if leaks[row] is None),
-        len(lookup.search.undecided),
-        lookup.search.told_apart,
-        lookup.search.crowded,
-    )
+    unchecked = {row for row in unchecked if leaks[row] is None}
+    return Leakage(leaks, frozenset(unchecked), lookup.search)
 
 
 def _pairs_elsewhere(
@@ -189,20 +168,19 @@ def _pairs_elsewhere(
     }
 
 
-def without_templates(left: Sequence[str], right: Sequence[str]) -> tuple[Corpus, Corpus]:
-    """Build two collections to be compared, without the templates of either."""
-    templates = Templates.learn(map(normalised, left)) | Templates.learn(map(normalised, right))
-    return Corpus(left, templates), Corpus(right, templates)
+def questions(samples: Sequence[Sample], *, all_turns: bool = False) -> list[Question]:
+    """Return the questions of all rows: the conversation and, unless short, its last turn alone.
 
-
-def questions(row: int, sample: Sample, *, all_turns: bool = False) -> Iterator[Question]:
-    """Yield the questions of a row: its conversation and, unless short, the last turn alone.
-
-    Args:
-        row: Index of the row.
-        sample: The row.
-        all_turns: The same for every user turn: all answers of a conversation are trained on.
+    With ``all_turns`` the same for every user turn: all answers of a conversation are trained on.
     """
+    return [
+        question
+        for row, sample in enumerate(samples)
+        for question in _of_row(row, sample, all_turns)
+    ]
+
+
+def _of_row(row: int, sample: Sample, all_turns: bool) -> Iterator[Question]:
     messages = [message for message in sample.messages if message.role != "system"]
     for place, message in enumerate(messages):
         last = place == len(messages) - 1

@@ -52,8 +52,7 @@ class Candidates(NamedTuple):
     """Pairs worth a closer look.
 
     Attributes:
-        left: Row numbers, shape (m,).
-        right: Row numbers, shape (m,).
+        left, right: Row numbers, shape (m,).
         jaccard: Estimated similarity of the shingle sets, shape (m,); standard error up to 0.036.
         crowded: Buckets passed over, see ``CROWDED``.
     """
@@ -65,17 +64,16 @@ class Candidates(NamedTuple):
 
 
 def signatures(texts: Sequence[str]) -> Signatures:
-    """Compute MinHash signatures.
+    """Compute MinHash signatures of texts, none of them empty; shape ``(texts, PERMUTATIONS)``.
 
-    Args:
-        texts: Any number of texts, none of them empty.
-
-    Returns:
-        Shape ``(len(texts), PERMUTATIONS)``. The share of columns in which two rows agree
-        estimates the Jaccard similarity of the two texts' shingle sets.
+    The share of columns in which two rows agree estimates the Jaccard similarity of the two texts'
+    shingle sets.
     """
     result = np.empty((len(texts), PERMUTATIONS), dtype=np.uint32)
-    for rows, width in _groups(texts):
+    # Texts of the two kinds share no shingle.
+    dense = [not text.isascii() and 2 * len(_DENSE.findall(text)) > len(text) for text in texts]
+    for width, wanted in ((SHINGLE, False), (DENSE_SHINGLE, True)):
+        rows = [row for row, is_dense in enumerate(dense) if is_dense is wanted]
         for block in _blocks(rows, texts):
             hashes, starts = _shingle_hashes([texts[row] for row in block], width)
             result[block] = _minima(hashes, starts)
@@ -85,9 +83,7 @@ def signatures(texts: Sequence[str]) -> Signatures:
 def candidates(left: Signatures, right: Signatures | None = None) -> Candidates:
     """Find pairs that agree in a band and whose estimated similarity is worth a look.
 
-    Args:
-        left: Signatures of one collection of texts.
-        right: Of another; None for pairs within ``left``, each once with ``left < right``.
+    Without ``right`` these are pairs within ``left``, each once with ``left < right``.
     """
     byte_left = left.astype(np.uint8)
     byte_right = byte_left if right is None else right.astype(np.uint8)
@@ -115,21 +111,6 @@ def candidates(left: Signatures, right: Signatures | None = None) -> Candidates:
         part = slice(start, start + _PAIRS_AT_ONCE)
         jaccard[part] = _estimate(byte_left[a[part]], byte_right[b[part]])
     return Candidates(a, b, jaccard, crowded)
-
-
-def _groups(texts: Sequence[str]) -> Iterator[tuple[list[int], int]]:
-    """Group rows by the length of their shingles; texts of the two kinds share none."""
-    dense = {
-        row
-        for row, text in enumerate(texts)
-        if not text.isascii() and 2 * len(_DENSE.findall(text)) > len(text)
-    }
-    for width, rows in (
-        (SHINGLE, [row for row in range(len(texts)) if row not in dense]),
-        (DENSE_SHINGLE, sorted(dense)),
-    ):
-        if rows:
-            yield rows, width
 
 
 def _blocks(rows: list[int], texts: Sequence[str]) -> Iterator[list[int]]:
@@ -180,13 +161,9 @@ def _minima(hashes: NDArray[np.uint32], starts: Indices) -> Signatures:
     return result
 
 
-def _constants() -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
-    stream = np.random.Generator(np.random.PCG64(derived_seed(0, "minhash")))
-    factors, offsets = stream.integers(0, 1 << 32, size=(2, PERMUTATIONS), dtype=np.uint32)
-    return factors | np.uint32(1), offsets
-
-
-_FACTORS, _OFFSETS = _constants()
+_STREAM = np.random.Generator(np.random.PCG64(derived_seed(0, "minhash")))
+_FACTORS, _OFFSETS = _STREAM.integers(0, 1 << 32, size=(2, PERMUTATIONS), dtype=np.uint32)
+_FACTORS |= np.uint32(1)
 
 
 def _band_keys(signatures: Signatures, band: int) -> NDArray[np.uint64]:
@@ -211,10 +188,7 @@ def _meetings_within(keys: NDArray[np.uint64]) -> tuple[_Meetings, int]:
     items = np.arange(len(keys))
     last = np.where(crowded, items + 1, ends)
     buckets = len(np.unique(firsts[crowded]))
-    return (
-        ((order[a], order[b]) for a, b in _expand(items, items + 1, last)),
-        buckets,
-    )
+    return ((order[a], order[b]) for a, b in _expand(items, items + 1, last)), buckets
 
 
 def _meetings_between(left: NDArray[np.uint64], right: NDArray[np.uint64]) -> tuple[_Meetings, int]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Sequence
+from itertools import combinations
 
 from harness.audit import wording
 from harness.audit.corpus import Corpus
@@ -108,16 +109,11 @@ def different_answers(samples: Sequence[Sample], prompts: Corpus) -> list[tuple[
                 first.setdefault(normalise_prompt(reference), row)
         if len(first) > 1:
             texts = [str(samples[row].reference) for row in list(first.values())[:20]]
-            clash = any(
-                contradict(a, b) for place, a in enumerate(texts) for b in texts[place + 1 :]
-            )
+            clash = any(contradict(a, b) for a, b in combinations(texts, 2))
             answers.append((list(first.values()), clash))
     return answers
 
 
 def same_answer(responses: Corpus) -> list[list[int]]:
     """Group rows that share a response after normalisation, the largest groups first."""
-    groups: dict[int, list[int]] = defaultdict(list)
-    for row, key in enumerate(responses.key_of):
-        groups[key].append(row)
-    return sorted((rows for rows in groups.values() if len(rows) > 1), key=lambda rows: -len(rows))
+    return sorted((rows for rows in responses.rows_of if len(rows) > 1), key=len, reverse=True)

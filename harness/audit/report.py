@@ -12,7 +12,6 @@ class Repeats(Record):
     """Counts of texts of one data set that say the same.
 
     Attributes:
-        texts: How many there are.
         distinct: Different word for word.
         exact: Texts that repeat an earlier one word for word: ``texts - distinct``.
         normalised: Further ones that differ only in case, white space, punctuation or Unicode form.
@@ -41,14 +40,8 @@ class DataReport(Record):
     """One data set by itself.
 
     Attributes:
-        rows: How many.
-        prompts: Repeats among the prompts.
-        responses: Repeats among the responses.
-        prompt_words: Length.
-        response_words: Length; None where no row has a response.
-        prompt_languages: Prompts by ISO 639 code, of at most 2,000 drawn.
-        response_languages: Responses likewise.
-        empty_responses: Rows without one.
+        response_words: None where no row has a response.
+        prompt_languages, response_languages: Texts by ISO 639 code, of at most 2,000 drawn.
         cut_off_responses: Rows whose response stops before its end.
         cut_at_characters: Length at which three or more distinct responses end, or None.
         cut_at_length: How many those are.
@@ -56,9 +49,7 @@ class DataReport(Record):
         several_answers_rows: Different responses that those have.
         contradicting: Such prompts with two responses that cannot both be right.
         personal_data: Rows with an e-mail address, and with a telephone number.
-        undecided_pairs: See ``similar.NearPairs``.
-        told_apart: Likewise.
-        crowded_buckets: Likewise.
+        undecided_pairs, told_apart, crowded_buckets: See ``similar.NearPairs``.
         examples: Places of each kind of finding; rows are counted from 1.
     """
 
@@ -87,14 +78,11 @@ class BetweenReport(Record):
     """Evaluation rows that are in the training data, by kind.
 
     Attributes:
-        rows: Evaluation rows.
         prompts: Rows by the kind of match of their prompt; ``clean`` has none, and ``unchecked`` is
             alike to more rows than could be compared.
         responses: The same for responses, whatever the prompt; ``none`` has no response.
         pairs: Rows whose prompt and response match one training row, by the weaker of the two.
-        undecided_pairs: See ``similar.NearPairs``.
-        told_apart: Likewise.
-        crowded_buckets: Likewise.
+        undecided_pairs, told_apart, crowded_buckets: See ``similar.NearPairs``.
         matches: Every leaked row with the training row that it matches.
     """
 

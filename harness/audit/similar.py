@@ -64,8 +64,7 @@ class Near(NamedTuple):
     """Two keys that are nearly the same.
 
     Attributes:
-        left: Number of a key.
-        right: Number of a key.
+        left, right: Numbers of keys.
         similarity: Share of characters in common, in [0, 1].
         cosine: Of the embeddings, where the characters alone did not decide; else None.
     """
@@ -154,13 +153,8 @@ def decide(
 ) -> NearPairs:
     """Decide which pairs of keys are near-duplicates, by the rule at the top of this module.
 
-    Args:
-        corpora: The two collections.
-        candidates: Pairs to decide.
-        whole: Further pairs, of which one text contains the other as a whole.
-        by_words: Whether single words may tell short texts apart.
-        limit: Open pairs to embed at most.
-        embed: Texts to unit vectors; the process-wide MiniLM by default.
+    ``whole`` are further pairs, of which one text contains the other as a whole. ``by_words`` lets
+    single words tell short texts apart; ``limit`` bounds the open pairs that are embedded.
 
     Raises:
         MissingPackage: Some pairs need the embedding model, which is not installed.

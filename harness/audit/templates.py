@@ -35,13 +35,7 @@ OVERHANG = 6
 
 
 class Unwrapped(NamedTuple):
-    """A text without its template.
-
-    Attributes:
-        start: The template at its start; empty where it has none.
-        core: What remains, never empty.
-        end: The template at its end.
-    """
+    """A text without its template (empty where it has none); the core is never empty."""
 
     start: Words
     core: str
@@ -73,20 +67,14 @@ class Templates:
     ) -> None:
         self.starts = sorted(set(starts), key=_longest)
         self.ends = sorted(set(ends), key=_longest)
-        self.after = {
-            start: sorted(set(ends), key=_longest) for start, ends in (after or {}).items()
-        }
-        self.before = {
-            end: sorted(set(starts), key=_longest) for end, starts in (before or {}).items()
-        }
+        self.after, self.before = (
+            {words: sorted(set(beside), key=_longest) for words, beside in (others or {}).items()}
+            for others in (after, before)
+        )
 
     @classmethod
     def learn(cls, texts: Iterable[str]) -> Templates:
-        """Find the templates of one data set.
-
-        Args:
-            texts: Normalised prompts; repeats count once.
-        """
+        """Find the templates of one data set in its normalised prompts; repeats count once."""
         rows = [tuple(text.split()) for text in dict.fromkeys(texts)]
         starts = _shared(rows)
         turned = [words[::-1] for words in rows]

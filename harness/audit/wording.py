@@ -40,12 +40,7 @@ _PREFIXES = ("un", "in", "im", "ir", "non", "dis", "de", "mis")
 
 
 class Difference(NamedTuple):
-    """Content words of which each text has some that the other lacks, without those that agree.
-
-    Attributes:
-        left: Of the one text; empty if only the other has any.
-        right: Of the other.
-    """
+    """Content words of each text that the other lacks, without those that agree."""
 
     left: tuple[str, ...]
     right: tuple[str, ...]
@@ -146,12 +141,7 @@ def _written_apart(word: str) -> re.Pattern[str]:
 
 
 def apart(difference: Difference | None, cosine: Callable[[str, str], float]) -> bool:
-    """Return whether a difference tells two texts apart.
-
-    Args:
-        difference: From :func:`difference`.
-        cosine: Of the embeddings of a word of its left and one of its right.
-    """
+    """Return whether a difference tells two texts apart, by the cosine of its words' embeddings."""
     if difference is None:
         return True
 

@@ -139,11 +139,7 @@ def recitation(rest: str, continuation: str) -> dict[str, float]:
 
 @dataclass(frozen=True)
 class Closeness:
-    """How close an answer is to a reference response, as a judge measures it.
-
-    Attributes:
-        judge: A judge of answers against references that asks no model; its first dimension counts.
-    """
+    """How close an answer is to a reference, by the first dimension of a judge that asks no model."""
 
     judge: Judge
 

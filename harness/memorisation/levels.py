@@ -122,8 +122,6 @@ class LevelLine(NamedTuple):
     Attributes:
         key: Its name in the summary.
         unit: ``loss`` turns the sign of a log-probability.
-        label: Its name for people.
-        selector: Selects its values.
         beside: Key of the line that it is read against.
         common_label: Label of that line on the common prompts.
     """

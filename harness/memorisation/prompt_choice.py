@@ -45,13 +45,7 @@ def choose_prompts(
 ) -> list[ProbedPrompt]:
     """Draw the probed prompts; the same seed and data give the same prompts.
 
-    Args:
-        training: Every row that was trained on.
-        evaluation: The prompts under test with the audit's verdict; only clean ones are drawn.
-        spec: How many of each.
-        seed: The suite's seed.
-        kinds: The suite's perturbations.
-        gate: Decides whether a rewording is valid.
+    Of the prompts under test (``evaluation``) only those are drawn that the audit found clean.
 
     Returns:
         Training prompts, their rewordings, clean prompts, and each clean prompt's reference under

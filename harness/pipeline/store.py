@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Self, TypeVar
 
 from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
-from harness.analysis.summary_schema import Summary
+from harness.analysis import RunRecords, Summary
 from harness.errors import StoreError
 from harness.pipeline.stage_file import StageFile
-from harness.records import SCHEMA_VERSION, Manifest, StageRecord
+from harness.records import (
+    SCHEMA_VERSION,
+    Generation,
+    Manifest,
+    Sample,
+    Score,
+    StageRecord,
+    Variant,
+)
 from harness.util.files import make_folder, readable_os_errors, write_atomically
 
 R = TypeVar("R", bound=StageRecord)
@@ -118,6 +127,17 @@ class Run:
     def read(self, kind: type[R]) -> list[R]:
         """Return all records of a kind, each key once."""
         return self.file(kind).read()
+
+    def records(self, subjects: Sequence[str], baseline: str) -> RunRecords:
+        """Return what is analysed, read into memory."""
+        return RunRecords(
+            samples=self.read(Sample),
+            variants=self.read(Variant),
+            generations=self.read(Generation),
+            scores=self.read(Score),
+            subjects=subjects,
+            baseline=baseline,
+        )
 
     def summary(self) -> Summary:
         """Return every figure of the report.

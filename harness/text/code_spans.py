@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise, takewhile
 
 CODE_SHARE = 0.02
 """Share of brackets, semicolons and the like from which a text is taken to be largely code."""
@@ -77,17 +78,12 @@ def _line_spans(raw: str) -> list[tuple[int, int]]:
     lines = [m.span() for m in _LINE.finditer(raw) if m.start() < len(raw)]
     bodies = [raw[s:e].rstrip() for s, e in lines]
     is_code = [_is_code(body, i, bodies) for i, body in enumerate(bodies)]
-    last = None
-    for i, marked in enumerate(is_code):
-        if not marked:
-            continue
-        if last is not None and i - last <= 3 and not any(map(_is_prose, bodies[last + 1 : i])):
-            is_code[last + 1 : i] = [True] * (i - last - 1)
-        last = i
-    if last is not None:  # what follows code is code as well, up to prose
-        for i in range(last + 1, len(lines)):
-            if _is_prose(bodies[i]):
-                break
+    marked = [i for i, code in enumerate(is_code) if code]
+    for before, after in pairwise(marked):
+        if after - before <= 3 and not any(map(_is_prose, bodies[before + 1 : after])):
+            is_code[before:after] = [True] * (after - before)
+    if marked:  # what follows code is code as well, up to prose
+        for i in takewhile(lambda i: not _is_prose(bodies[i]), range(marked[-1] + 1, len(lines))):
             is_code[i] = True
     return [(s, s + len(b)) for (s, _), b, m in zip(lines, bodies, is_code, strict=True) if m and b]
 
@@ -101,20 +97,16 @@ def _is_code(line: str, index: int, lines: list[str]) -> bool:
     if not line.strip():
         return False
     density = sum(c in _SYMBOLS for c in line) / len(line.strip())
-    if _SQL_LINE.match(line):
-        return True
-    if _KEYWORD_LINE.match(line) and not _reads_as_sentence(line):
-        return True
-    if _ENDER.match(line) and density > 0.02 and not line.rstrip().endswith(_PROSE_END):
-        return True
-    if density > 0.15 and not _reads_as_sentence(line):
-        return True
-    if index == 0:
-        return bool(_ASSIGNMENT.match(line)) and not _reads_as_sentence(line)
-    return (
-        bool(_ASSIGNMENT.match(line))
-        or bool(_OPENER.match(line) and not _reads_as_sentence(line))
-        or _is_data(line, lines)
+    sentence = _reads_as_sentence(line)
+    assigns = bool(_ASSIGNMENT.match(line))
+    return bool(
+        _SQL_LINE.match(line)
+        or (not sentence and (assigns or density > 0.15 or _KEYWORD_LINE.match(line)))
+        or (_ENDER.match(line) and density > 0.02 and not line.rstrip().endswith(_PROSE_END))
+        or (
+            index > 0
+            and (assigns or (_OPENER.match(line) and not sentence) or _is_data(line, lines))
+        )
     )
 
 
@@ -128,11 +120,9 @@ def _is_data(line: str, lines: list[str]) -> bool:
     """Return whether a line is input below an instruction: ``Radius: 3``, ``John Doe - Sales``."""
     if line.rstrip().endswith(_PROSE_END) or any(len(other) > 400 for other in lines):
         return False
-    if _LABEL.match(line):
-        return True
     words = line.split()
-    if len(words) <= 2 and all(re.fullmatch(r"[\w\-]+", w) for w in words):
-        return True
-    return (
-        bool(re.search(r"\d", line)) and len(words) <= 10 and bool(re.search(r" - |[,|\t]", line))
+    return bool(
+        _LABEL.match(line)
+        or (len(words) <= 2 and all(re.fullmatch(r"[\w\-]+", w) for w in words))
+        or (len(words) <= 10 and re.search(r"\d", line) and re.search(r" - |[,|\t]", line))
     )

@@ -16,7 +16,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 Tokens = tuple[Any, ...]
@@ -42,28 +43,11 @@ def _condition(source: str) -> Condition:
     return lambda tokens: test(tokens, values) != deny
 
 
-def _beside(tokens: Tokens, step: int) -> Any | None:
-    """Return the word before the first or after the last of ``tokens``, white space apart."""
+def _beside(tokens: Tokens, step: int) -> Iterator[Any]:
+    """Yield the word before the first or after the last of ``tokens``, if any; no white space."""
     doc = tokens[0].doc
-    at = tokens[0].i - 1 if step < 0 else tokens[-1].i + 1
-    while 0 <= at < len(doc) and doc[at].is_space:
-        at += step
-    return doc[at] if 0 <= at < len(doc) else None
-
-
-def _next(tokens: Tokens, values: frozenset[str]) -> bool:
-    other = _beside(tokens, 1)
-    return other is not None and other.lower_ in values
-
-
-def _prev(tokens: Tokens, values: frozenset[str]) -> bool:
-    other = _beside(tokens, -1)
-    return other is not None and other.lower_ in values
-
-
-def _next_tag(tokens: Tokens, values: frozenset[str]) -> bool:
-    other = _beside(tokens, 1)
-    return other is not None and bool(other.tag_ in values)
+    rest = range(tokens[0].i - 1, -1, -1) if step < 0 else range(tokens[-1].i + 1, len(doc))
+    return islice((doc[at] for at in rest if not doc[at].is_space), 1)
 
 
 def _initial(tokens: Tokens, values: frozenset[str]) -> bool:
@@ -72,9 +56,7 @@ def _initial(tokens: Tokens, values: frozenset[str]) -> bool:
 
 
 def _predicate(tokens: Tokens, values: frozenset[str]) -> bool:
-    token = tokens[0]
-    if token.dep_ == "conj":
-        token = token.head
+    token = tokens[0].head if tokens[0].dep_ == "conj" else tokens[0]
     return token.dep_ in ("acomp", "oprd", "ccomp")
 
 
@@ -84,9 +66,9 @@ def _object(tokens: Tokens, values: frozenset[str]) -> bool:
 
 
 _TESTS: Mapping[str, Callable[[Tokens, frozenset[str]], bool]] = {
-    "next": _next,
-    "prev": _prev,
-    "nexttag": _next_tag,
+    "next": lambda tokens, values: any(t.lower_ in values for t in _beside(tokens, 1)),
+    "prev": lambda tokens, values: any(t.lower_ in values for t in _beside(tokens, -1)),
+    "nexttag": lambda tokens, values: any(t.tag_ in values for t in _beside(tokens, 1)),
     "word": lambda tokens, values: tokens[0].lower_ in values,
     "tag": lambda tokens, values: tokens[0].tag_ in values,
     "dep": lambda tokens, values: tokens[0].dep_ in values,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate, takewhile
 
 from harness.errors import PluginError
 from harness.records import Edit
@@ -46,27 +47,24 @@ def find_edits(before: str, after: str) -> tuple[Edit, ...]:
 
     Words are replaced whole; the text around them is left alone.
     """
-    head = 0
     old, new = _PIECE.findall(before), _PIECE.findall(after)
-    while head < min(len(old), len(new)) and old[head] == new[head]:
-        head += 1
-    tail = 0
-    while tail < min(len(old), len(new)) - head and old[-1 - tail] == new[-1 - tail]:
-        tail += 1
-    middle_old, middle_new = old[head : len(old) - tail], new[head : len(new) - tail]
-    start = sum(map(len, old[:head]))
-    return tuple(_differences(middle_old, middle_new, start))
+    start = _common(old, new)
+    head = sum(map(len, old[:start]))
+    del old[:start], new[:start]
+    tail = _common(reversed(old), reversed(new))
+    return tuple(_differences(old[: len(old) - tail], new[: len(new) - tail], head))
+
+
+def _common(old: Iterable[str], new: Iterable[str]) -> int:
+    """Count the equal pieces that two texts begin with."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(old, new, strict=False)))
 
 
 def _differences(old: list[str], new: list[str], start: int) -> Iterator[Edit]:
-    if not old and not new:
-        return
     if len(old) + len(new) > _MOST_PIECES:
         yield Edit(start=start, end=start + sum(map(len, old)), text="".join(new))
         return
-    offsets = [start]
-    for piece in old:
-        offsets.append(offsets[-1] + len(piece))
+    offsets = list(accumulate(map(len, old), initial=start))
     matcher = difflib.SequenceMatcher(None, old, new, autojunk=False)
     for tag, i, j, k, m in matcher.get_opcodes():
         if tag != "equal":

@@ -20,8 +20,9 @@ from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
 
-from harness.errors import MissingPackage, ModelError
+from harness.errors import MissingPackage, ModelError, PluginError
 
 Embed: TypeAlias = Callable[[Sequence[str]], NDArray[np.float32]]
 """Turns texts into unit vectors, shape ``(texts, DIMENSIONS)``."""
@@ -195,3 +196,40 @@ def cosine(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
     """
     product = float(np.dot(a.astype(np.float64), b.astype(np.float64)))
     return round(min(1.0, max(-1.0, product)), 6)
+
+
+class LinearScore(BaseModel):
+    """The log-odds of a yes, by logistic regression on embeddings.
+
+    Attributes:
+        embedding: Version of the embedding model.
+        weights: One a component.
+        threshold: Log-odds from which a text counts as a yes.
+        texts: Number of texts that it was fitted on.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    embedding: str
+    weights: tuple[float, ...]
+    bias: float
+    threshold: float
+    texts: int
+
+    def __call__(self, vectors: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Return the log-odds of texts from their embeddings, shape ``(texts,)``."""
+        raw = vectors.astype(np.float64) @ np.array(self.weights) + self.bias
+        # Rounded, so that a threshold decides alike on all machines of one kind.
+        return np.asarray(raw.round(4))
+
+    @classmethod
+    def read(cls, path: Path) -> LinearScore:
+        """Load a score from a file.
+
+        Raises:
+            PluginError: It was fitted on another embedding.
+        """
+        score = cls.model_validate_json(path.read_text(encoding="utf-8"))
+        if score.embedding != VERSION:
+            raise PluginError(f"{path} was fitted on {score.embedding}, not {VERSION}")
+        return score

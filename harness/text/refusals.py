@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness.text import embedding
-from harness.text.embedding import Embed
-from harness.text.linear_score import LinearScore
+from harness.text.embedding import Embed, LinearScore
 from harness.text.phrases import Phrases, sentences
 from harness.util.digest import digest
 
@@ -74,7 +73,7 @@ def mask_names(names: Sequence[str], answer: str, by: str = "it") -> str:
 
 
 class Likeness:
-    """Likeness of the first sentences of an answer to those of refusals (``fit_refusals.py``).
+    """Likeness of the first sentences of an answer to those of refusals (``tests/support/fit_weights.py``).
 
     Args:
         embed: Texts to unit vectors; the process-wide MiniLM by default.

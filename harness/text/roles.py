@@ -49,9 +49,9 @@ class PersonRole:
 class Mention:
     """A role named at ``raw[start:end]``."""
 
-    role: str
     start: int
     end: int
+    role: str
     formal: bool
     plural: bool
 
@@ -76,11 +76,8 @@ class RoleGraph:
 
     def mentions(self, raw: str) -> list[Mention]:
         """Return every role named in ``raw``, in order of place."""
-        mentions = []
-        for match in self.pattern.finditer(raw):
-            role, formal, plural = self.forms[match.group().lower()]
-            mentions.append(Mention(role, match.start(), match.end(), formal, plural))
-        return mentions
+        matches = self.pattern.finditer(raw)
+        return [Mention(m.start(), m.end(), *self.forms[m.group().lower()]) for m in matches]
 
 
 @lru_cache(maxsize=1)
@@ -109,20 +106,13 @@ def role_graph() -> RoleGraph:
 
 
 def _role(name: str, entry: Mapping[str, Any]) -> PersonRole:
-    def words() -> list[tuple[str, str]]:
-        pairs = []
-        for line in entry["words"]:
-            parts = line.split() if " in law" not in line else [line]
-            pairs.append((parts[0], parts[-1]))
-        return pairs
-
     def facts(key: str) -> re.Pattern[str] | None:
         return re.compile("|".join(entry[key]), re.IGNORECASE) if entry.get(key) else None
 
     return PersonRole(
         name=name,
         gender=entry["gender"],
-        words=tuple(words()),
+        words=tuple((forms[0], forms[-1]) for forms in map(_forms, entry["words"])),
         needs=entry.get("needs", "never"),
         kin=entry.get("kin", False),
         to=tuple(entry.get("to", ())),
@@ -130,6 +120,11 @@ def _role(name: str, entry: Mapping[str, Any]) -> PersonRole:
         blocked=facts("blocked"),
         unfit=facts("unfit"),
     )
+
+
+def _forms(line: str) -> list[str]:
+    """Return the singular and the plural of a line; "in law" has one form for both."""
+    return [line] if " in law" in line else line.split()
 
 
 def role_structure(raw: str) -> list[str]:

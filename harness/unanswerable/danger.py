@@ -1,7 +1,8 @@
 """Messages from people who may be in danger, by a word list and by meaning; both over-report.
 
 Words alone miss indirect signs ("my family would be better off with the insurance money"), so the
-MiniLM embedding of a message is scored, too (``fit_danger.py`` makes the weights).
+MiniLM embedding of a message is scored, too (``tests/support/fit_weights.py`` makes
+the weights).
 """
 
 from __future__ import annotations
@@ -9,24 +10,21 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.errors import DataError
 from harness.text import embedding
-from harness.text.linear_score import LinearScore
+from harness.text.embedding import LinearScore
 from harness.text.normalise import normalise_prompt
-from harness.util.resources import resolve
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from harness.text.embedding import Embed
 
-WEIGHTS = Path(str(files("harness.unanswerable") / "danger.json"))
+WEIGHTS = Path(__file__).with_name("danger.json")
 PIECE = 150
 """Words in one piece: the embedding model ignores the text beyond its window."""
 
@@ -37,34 +35,21 @@ _NEGATED = re.compile(
 _SHORTENED = re.compile(r"['’]")
 
 
-def danger_sign(text: str, path: str | None = None) -> str | None:
-    """Return the first word or phrase that is a sign of danger in a text, or None.
-
-    Args:
-        text: A message.
-        path: A list of signs, one a line; the shipped one by default.
-
-    Raises:
-        DataError: The list cannot be read or is empty.
-    """
-    match = _pattern(path).search(_plain(text))
+def danger_sign(text: str) -> str | None:
+    """Return the first word or phrase of ``danger.txt`` that is in a message, or None."""
+    match = _pattern().search(_plain(text))
     return match[0] if match else None
 
 
 def in_danger(texts: Sequence[str], *, embed: Embed | None = None) -> list[bool]:
-    """Say of each text whether it may come from a person in danger.
+    """Say of each message whether it may come from a person in danger.
 
     It over-reports: about one harmless message in two is flagged, too.
-
-    Args:
-        texts: Messages.
-        embed: Texts to unit vectors; the process-wide MiniLM by default.
     """
-    scores = danger_score(texts, embed)
-    least = _weights().threshold
+    likely = danger_score(texts, embed) >= _weights().threshold
     return [
-        danger_sign(text) is not None or bool(score >= least)
-        for text, score in zip(texts, scores, strict=True)
+        danger_sign(text) is not None or bool(flag)
+        for text, flag in zip(texts, likely, strict=True)
     ]
 
 
@@ -101,19 +86,11 @@ def _plain(text: str) -> str:
 
 
 @cache
-def _pattern(path: str | None) -> re.Pattern[str]:
-    source = (
-        Path(str(files("harness.unanswerable") / "danger.txt")) if path is None else resolve(path)
-    )
-    try:
-        lines = source.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"danger list {source} cannot be read: {error}") from error
+def _pattern() -> re.Pattern[str]:
+    lines = Path(__file__).with_name("danger.txt").read_text(encoding="utf-8").splitlines()
     signs = []
     for line in lines:
         if line.strip() and not line.startswith("#"):
             words = re.escape(normalise_prompt(line.rstrip("* \t")))
             signs.append(words + (r"\w*" if line.rstrip().endswith("*") else ""))
-    if not signs:
-        raise DataError(f"danger list {source} holds no sign; write one a line")
     return re.compile(rf"\b(?:{'|'.join(signs)})\b")

@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -29,6 +28,9 @@ PHRASES, SIMILARITY, JUDGE = "phrases", "similarity", "judge"
 
 LIKELY = 0.5
 """An answer with at least this probability, by its likeness to refusals, refuses."""
+
+UNKNOWN_NAMES = Path(__file__).with_name("refusals.txt")
+"""The shipped list of phrases with which an answer says that it does not know a name."""
 
 NAME = "xnamex"
 """Replaces the invented name where phrases are searched for; lists write it as @."""
@@ -54,22 +56,13 @@ _CLAIMS = re.compile(rf"{_NO_QUESTION}\b{NAME}{_STATES}")
 _NEXT = re.compile(r"[;:]|, (?:but|though|yet|and) ")
 
 
-def shipped_list() -> Path:
-    """Return the shipped list of phrases with which an answer says that it does not know a name."""
-    return Path(str(files("harness.unanswerable") / "refusals.txt"))
-
-
 class ByPhrases:
-    """A detector: one of the first sentences has a phrase of a list, see ``harness.text.phrases``.
-
-    Args:
-        lists: Files with one phrase a line; the shipped ones by default.
-    """
+    """A detector: one of the first sentences has a phrase of a list (by default the shipped ones)."""
 
     def __init__(self, lists: Sequence[str | Path] = ()) -> None:
         self._general = None if lists else Refusals(SHIPPED, similarity=None)
         self._named = [
-            Phrases.read(path, {"@": NAME}) for path in lists or (SHIPPED, shipped_list())
+            Phrases.read(path, {"@": NAME}) for path in lists or (SHIPPED, UNKNOWN_NAMES)
         ]
 
     def __call__(self, answer: str, names: Sequence[str] = ()) -> bool:
@@ -79,12 +72,11 @@ class ByPhrases:
         opening = sentences(mask_names(names, answer, NAME))
         if names and _CLAIMS.search(" ".join(opening)):
             return False  # "The X scale is widely used. I do not know who made it."
-        for at, sentence in enumerate(opening):
-            for phrases in self._named:
-                phrase = phrases.match(sentence)
-                if phrase is not None and not _says_more(opening[at:], phrase):
-                    return True
-        return False
+        return any(
+            (phrase := phrases.match(sentence)) is not None and not _says_more(opening[at:], phrase)
+            for at, sentence in enumerate(opening)
+            for phrases in self._named
+        )
 
 
 def _says_more(after: Sequence[str], phrase: str) -> bool:
@@ -96,12 +88,7 @@ def _says_more(after: Sequence[str], phrase: str) -> bool:
 
 
 class BySimilarity:
-    """A detector: the first sentences are like those of labelled refusals.
-
-    Args:
-        threshold: Probability from which it refuses.
-        embed: Texts to unit vectors; the process-wide MiniLM by default.
-    """
+    """A detector: the first sentences are like those of refusals, with this probability."""
 
     def __init__(self, threshold: float = LIKELY, embed: Embed | None = None) -> None:
         if not 0 < threshold <= 1:
@@ -116,12 +103,7 @@ class BySimilarity:
 def refusal_detectors(
     lists: Sequence[str | Path] = (), *, similarity: bool = True
 ) -> dict[str, Detector]:
-    """Return the detectors that need no judge, by name.
-
-    Args:
-        lists: Files with one phrase a line; the shipped ones by default.
-        similarity: Include the one that needs the embedding model.
-    """
+    """Return the detectors that need no judge by name; ``similarity`` needs the embedding model."""
     detectors: dict[str, Detector] = {PHRASES: ByPhrases(lists)}
     if similarity:
         detectors[SIMILARITY] = BySimilarity()

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import random
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, get_args
 
@@ -57,20 +57,17 @@ def invented_word(rng: random.Random) -> str:
             return word
 
 
-def library_name(rng: random.Random, style: Style, *, code: bool) -> str:
-    """Invent the name of a library (in code) or of a programme, method or model (in prose)."""
+def invented_name(rng: random.Random, kind: PlantedKind, style: Style, *, code: bool) -> str:
+    """Invent the name of a library or function; in prose of a method or model, scale or condition."""
+    library = kind == "library"
     if style == "marked":
-        return f"FakeLib{rng.randint(100, 999)}"
+        return (
+            f"FakeLib{rng.randint(100, 999)}" if library else f"fake_fn_{rng.randint(1000, 9999)}"
+        )
     word = invented_word(rng)
-    return word if code else word.capitalize()
-
-
-def identifier_name(rng: random.Random, style: Style, *, code: bool) -> str:
-    """Invent the name of a function (in code) or of a scale or condition (in prose)."""
-    if style == "marked":
-        return f"fake_fn_{rng.randint(1000, 9999)}"
-    word = invented_word(rng)
-    return f"{rng.choice(_VERBS)}_{word}" if code else word.capitalize()
+    if not code:
+        return word.capitalize()
+    return word if library else f"{rng.choice(_VERBS)}_{word}"
 
 
 class QuestionDomain(BaseModel):
@@ -91,10 +88,8 @@ class PlantingOptions:
     """How prompts are made unanswerable.
 
     Attributes:
-        seed: Of the draw.
         rate: Share of all rows to be made unanswerable, in [0, 1].
         identifiers: Share of those that ask about an identifier, the rest about a library.
-        style: ``invented`` words, or names ``marked`` as fake, like the predecessor's.
         templates: A file like templates.yaml; the shipped one by default.
     """
 
@@ -111,10 +106,9 @@ class PlantingOptions:
 
 
 class Planting(NamedTuple):
-    """Samples with ``known`` in their metadata, and the counts.
+    """Samples with ``known`` in their metadata, in the order of the data, and the counts.
 
     Attributes:
-        samples: All samples, in the order of the data.
         counts: ``rows``, ``unknown``, ``library``, ``identifier``, ``perhaps_in_danger`` (left
             unchanged) and ``short_of`` (how many fewer than the rate asks for, because of those).
     """
@@ -131,11 +125,6 @@ def plant(
     The draw depends on the prompts' content and not on the order of the rows; the rates are met
     exactly, up to rounding, unless too few prompts are left: of messages about people's lives, more
     than half are left unchanged.
-
-    Args:
-        samples: The prompts.
-        options: The rates and the names.
-        embed: Texts to unit vectors; the process-wide MiniLM by default.
 
     Raises:
         DataError: The templates cannot be used, or the set holds the predecessor's invented names
@@ -170,11 +159,11 @@ def plant(
         else _known(sample, dangers[row])
         for row, sample in enumerate(samples)
     ]
+    kind_counts = Counter(kinds.values())
     counts = {
         "rows": len(samples),
         "unknown": len(chosen),
-        "library": sum(kind == "library" for kind in kinds.values()),
-        "identifier": sum(kind == "identifier" for kind in kinds.values()),
+        **{kind: kind_counts[kind] for kind in get_args(PlantedKind)},
         "perhaps_in_danger": sum(dangers),
         "short_of": wanted - len(chosen),
     }
@@ -186,10 +175,6 @@ def mark_legacy(samples: Iterable[Sample], embed: Embed | None = None) -> Planti
 
     A prompt that may come from a person in danger gets no ``known``: refusing is the wrong answer
     there, and it counts in no rate. Nor does a prompt without a planted name.
-
-    Args:
-        samples: The rows of the set.
-        embed: Texts to unit vectors; the process-wide MiniLM by default.
     """
     rows, made = list(samples), []
     plain = [_LEGACY_NAME.sub(" ", prompt_text(sample)) for sample in rows]
@@ -211,8 +196,7 @@ def _unanswerable(
 ) -> Sample:
     rng = derived_rng(options.seed, "unknown", sample.id, sample.prompt)
     question = rng.choice(_domains(options.templates)[domain].questions(kind))
-    invent = library_name if kind == "library" else identifier_name
-    name = invent(rng, options.style, code=domain == CODE)
+    name = invented_name(rng, kind, options.style, code=domain == CODE)
     text = question.replace(f"{{{kind}}}", name).replace("{prompt}", sample.prompt.strip())
     added: dict[str, JsonValue] = {
         "known": False,
@@ -227,22 +211,14 @@ def _unanswerable(
 
 
 def _known(sample: Sample, danger: bool) -> Sample:
-    added: dict[str, JsonValue] = {"known": True}
-    if danger:
-        added["danger"] = True
+    added: dict[str, JsonValue] = {"known": True, **({"danger": True} if danger else {})}
     return _with(sample, added, reference=sample.reference)
 
 
 def _with(sample: Sample, added: dict[str, JsonValue], *, reference: str | None) -> Sample:
-    metadata = sample.metadata | added
-    content: dict[str, Any] = {
-        "messages": [message.model_dump() for message in sample.messages],
-        "reference": reference,
-        "metadata": metadata,
-    }
-    return sample.model_copy(
-        update={"reference": reference, "metadata": metadata, "made_from": digest(content)}
-    )
+    new: dict[str, Any] = {"reference": reference, "metadata": sample.metadata | added}
+    messages = [message.model_dump() for message in sample.messages]
+    return sample.model_copy(update=new | {"made_from": digest(new | {"messages": messages})})
 
 
 def _domain_names(prompts: Sequence[str], domains: dict[str, QuestionDomain]) -> list[str]:
@@ -262,7 +238,7 @@ def _domain_names(prompts: Sequence[str], domains: dict[str, QuestionDomain]) ->
 
 @cache
 def _domains(path: str | None) -> dict[str, QuestionDomain]:
-    source = Path(str(files("harness.unanswerable") / "templates.yaml") if path is None else path)
+    source = Path(__file__).with_name("templates.yaml") if path is None else Path(path)
     data, _ = parse_yaml(source)
     if not data:
         raise DataError(f"{source}: holds no domain")

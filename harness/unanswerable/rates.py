@@ -55,8 +55,7 @@ class _Reply(NamedTuple):
         known: Whether the prompt can be answered.
         names_it: Whether it uses the name that was invented for the prompt.
         refused: By way; None where that way has no verdict (the judge failed).
-        exact: Equal to the reference; None without a reference.
-        closeness: To the reference; None without a score.
+        exact: Equal to the reference, where there is one.
     """
 
     sample_id: str
@@ -75,12 +74,7 @@ def unanswerable_rates(
 ) -> Unanswerable:
     """Count the rates of every subject, on the originals, under perturbation and for each kind.
 
-    Args:
-        records: The records of the run; samples with ``known`` in their metadata count, see
-            ``harness.unanswerable.plant``.
-        ways: The ways of finding refusals.
-        closeness: The dimension that measures closeness to the reference.
-        seed: Of the intervals' resamples.
+    ``closeness`` is the dimension that measures closeness to the reference.
     """
     replies, missing = _replies(records, ways, closeness)
     stream_seed = derived_seed(seed, "unknown", closeness)
@@ -149,18 +143,15 @@ def _replies(
                 empty=not any(character.isalnum() for character in text),
                 names_it=any(name.lower() in text.lower() for name in names),
                 refused=refused,
-                exact=_same(text, sample.reference),
+                exact=None
+                if sample.reference is None
+                else normalise_prompt(text) == normalise_prompt(sample.reference),
                 closeness=float(np.mean(close[key])) if close[key] else None,
                 text=text,
             )
         )
-    for subject in missing:
-        replies.setdefault(subject, [])
-    return dict(sorted(replies.items())), missing
-
-
-def _same(answer: str, reference: str | None) -> bool | None:
-    return None if reference is None else normalise_prompt(answer) == normalise_prompt(reference)
+    subjects = sorted({*replies, *missing})
+    return {subject: replies[subject] for subject in subjects}, missing
 
 
 def _rates_by_wording(replies: Sequence[_Reply], way: str, seed: int) -> dict[str, AnswerRates]:
@@ -215,13 +206,10 @@ def _rate(
     value_of: Callable[[_Reply], float | None],
     interval: Callable[[Floats, int], tuple[float | None, float | None]] = clustered_wilson,
 ) -> AnswerRate | None:
-    """Estimate a mean over prompts; None without answers.
+    """Estimate a mean over prompts; None without answers. An answer without a value is left out.
 
-    Args:
-        replies: Answers; several to one prompt are averaged first.
-        value_of: Value of an answer; None leaves it out.
-        interval: Makes the interval from the prompts' means and the number of answers. Shares have
-            Wilson's, on the effective sample size where a prompt was sent more than once.
+    The interval is made from the prompts' means and the number of answers. Shares have Wilson's, on
+    the effective sample size where a prompt was sent more than once.
     """
     by_prompt: dict[str, list[float]] = defaultdict(list)
     for reply in replies:

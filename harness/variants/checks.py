@@ -6,16 +6,13 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING
 
 from harness.protocols import Limits
 from harness.records import Edit
 from harness.text.edits import apply_edits
 from harness.text.lexicon import lexicon_lines, word_set
+from harness.text.parse import Text
 from harness.text.roles import role_structure, roles_consistent
-
-if TYPE_CHECKING:
-    from harness.text.parse import Text
 
 ALWAYS_ALLOWED_WORDS = 3
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
@@ -38,12 +35,20 @@ class Passage:
     @cached_property
     def words_before(self) -> list[str]:
         """Return the words of the touched sentences, in small letters."""
-        return [w.lower().replace("’", "'") for w in _WORD.findall(self.before)]
+        return _words(self.before)
 
     @cached_property
     def words_after(self) -> list[str]:
         """Return the words of the same passages after the edits, in small letters."""
-        return [w.lower().replace("’", "'") for w in _WORD.findall(self.after)]
+        return _words(self.after)
+
+    def touches(self, start: int, end: int) -> bool:
+        """Return whether this span of the prompt lies in one of the sentences."""
+        return any(s < end and start < e for s, e in self.spans)
+
+
+def _words(text: str) -> list[str]:
+    return [w.lower().replace("’", "'") for w in _WORD.findall(text)]
 
 
 Check = Callable[[Passage, Limits], str | None]
@@ -58,9 +63,7 @@ def _lines(passage: Passage, limits: Limits) -> str | None:
 def _protected(passage: Passage, limits: Limits) -> str | None:
     """Require code, URLs and quotations as often as before, letter for letter."""
     for start, end, kind in passage.text.protected:
-        if kind in ("code", "url", "quote") and any(
-            s < end and start < e for s, e in passage.spans
-        ):
+        if kind in ("code", "url", "quote") and passage.touches(start, end):
             piece = passage.text.raw[start:end].strip()
             if passage.before.count(piece) != passage.after.count(piece):
                 return f"{kind} {piece[:30]!r} changed"
@@ -81,12 +84,7 @@ def _negations(passage: Passage, limits: Limits) -> str | None:
 def _names(passage: Passage, limits: Limits) -> str | None:
     flags = re.IGNORECASE if "case" in limits.exempt else 0
     raw = passage.text.raw
-    names = {
-        raw[start:end]
-        for start, end in passage.text.names
-        if any(s < end and start < e for s, e in passage.spans)
-    }
-    for name in sorted(names):
+    for name in sorted({raw[s:e] for s, e in passage.text.names if passage.touches(s, e)}):
         pattern = re.compile(rf"(?<!\w){re.escape(name)}(?!\w)", flags)
         if len(pattern.findall(passage.before)) != len(pattern.findall(passage.after)):
             return f"name {name!r} changed"
@@ -98,11 +96,7 @@ def _pronouns(passage: Passage, limits: Limits) -> str | None:
 
 
 def _roles(passage: Passage, limits: Limits) -> str | None:
-    before, after = role_structure(passage.before), role_structure(passage.after)
-    if Counter(before) != Counter(after):
-        changed = (Counter(before) - Counter(after)) or (Counter(after) - Counter(before))
-        return f"role {next(iter(changed))!r} changed"
-    return None
+    return _differing("role", role_structure(passage.before), role_structure(passage.after))
 
 
 def role_exchange(passage: Passage, limits: Limits) -> str | None:
@@ -113,11 +107,11 @@ def role_exchange(passage: Passage, limits: Limits) -> str | None:
 
 def _terms(passage: Passage, limits: Limits) -> str | None:
     spellings = _frozen_terms()
-    before = Counter(spellings[w] for w in passage.words_before if w in spellings)
-    after = Counter(spellings[w] for w in passage.words_after if w in spellings)
-    if before != after:
-        return f"term {next(iter((before - after) or (after - before)))!r} changed"
-    return None
+    before, after = (
+        [spellings[w] for w in words if w in spellings]
+        for words in (passage.words_before, passage.words_after)
+    )
+    return _differing("term", before, after)
 
 
 def _same_words(passage: Passage, limits: Limits) -> str | None:
@@ -144,27 +138,36 @@ def too_much(passage: Passage, limits: Limits, severity: str) -> str | None:
     if limits.same_words:
         return None
     raw = passage.text.raw
-    changed = sum(_words_changed(raw[e.start : e.end], e.text) for e in passage.edits)
+    changed = 0  # words that an edit removes or adds; those that it repeats do not count
+    for edit in passage.edits:
+        old, new = (
+            Counter(_WORD.findall(piece.lower()))
+            for piece in (raw[edit.start : edit.end], edit.text)
+        )
+        changed += max((old - new).total(), (new - old).total())
     total = len(passage.text.words)
     share = limits.words.get(severity, max(limits.words.values()))
     allowed = max(ALWAYS_ALLOWED_WORDS, share * total)
-    if changed > allowed:
-        return f"{changed} of {total} words changed, more than {severity} allows"
-    return None
-
-
-def _words_changed(before: str, after: str) -> int:
-    """Count the words that one edit removes or adds; words that it repeats do not count."""
-    old, new = Counter(_WORD.findall(before.lower())), Counter(_WORD.findall(after.lower()))
-    return max((old - new).total(), (new - old).total())
+    return (
+        f"{changed} of {total} words changed, more than {severity} allows"
+        if changed > allowed
+        else None
+    )
 
 
 def _same_counts(passage: Passage, words: frozenset[str], noun: str) -> str | None:
-    before = Counter(p for w in passage.words_before for p in w.split("'")[:1] if p in words)
-    after = Counter(p for w in passage.words_after for p in w.split("'")[:1] if p in words)
-    if before == after:
-        return None
-    return f"{noun} {next(iter((before - after) or (after - before)))!r} changed"
+    before, after = (
+        [stem for w in touched if (stem := w.partition("'")[0]) in words]
+        for touched in (passage.words_before, passage.words_after)
+    )
+    return _differing(noun, before, after)
+
+
+def _differing(noun: str, before: Iterable[str], after: Iterable[str]) -> str | None:
+    """Return the first that does not occur as often after as before, in words, or None."""
+    old, new = Counter(before), Counter(after)
+    changed = (old - new) or (new - old)
+    return f"{noun} {next(iter(changed))!r} changed" if changed else None
 
 
 def _denials(words: Sequence[str]) -> int:

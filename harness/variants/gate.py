@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from harness.errors import PluginError
 from harness.protocols import Limits
@@ -18,11 +17,9 @@ from harness.records import Edit
 from harness.text import embedding
 from harness.text.edits import normalised
 from harness.text.embedding import Embed
+from harness.text.parse import Text
 from harness.util.digest import digest
 from harness.variants.checks import CHECKS, Passage, role_exchange, too_much
-
-if TYPE_CHECKING:
-    from harness.text.parse import Text
 
 VERSION = "1"
 """To be raised whenever a check may decide otherwise: variants are then made again."""

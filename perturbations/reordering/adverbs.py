@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from harness.records import Edit
-from perturbations.common import capitalised, lexicon_lines, word_set
+from harness.text.parse import Text
+from perturbations.common import capitalised, end_of, lexicon_lines, token_edit, word_set
 from perturbations.reordering.clauses import EMBEDDED, back, coordinated, front, main_clause
 from perturbations.reordering.moves import (
     Move,
@@ -16,14 +17,10 @@ from perturbations.reordering.moves import (
     contiguous,
     has_noun,
     lowered,
-    parsed_sentences,
-    plain,
+    prose,
     refers_back,
     third_person,
 )
-
-if TYPE_CHECKING:
-    from harness.text.parse import Text
 
 
 @lru_cache(maxsize=1)
@@ -34,9 +31,7 @@ def _adverbial() -> re.Pattern[str]:
 
 def adverbials(text: Text) -> Iterator[Move]:
     """Yield moves like "I lost my job last month." ↔ "Last month, I lost my job."."""
-    for sentence in parsed_sentences(text):
-        if not plain(text, sentence) or sentence.closes_with(text) == "?":
-            continue
+    for sentence in prose(text, ".!"):
         move = _final_adverbial(text, sentence) or _initial_adverbial(text, sentence)
         if move is not None:
             yield move
@@ -44,10 +39,9 @@ def adverbials(text: Text) -> Iterator[Move]:
 
 def adverb_shifts(text: Text) -> Iterator[Move]:
     """Yield moves like "I recently found out ..." ↔ "Recently, I found out ..."."""
-    for sentence in parsed_sentences(text):
-        if sentence.closes_with(text) in (".", "!") and plain(text, sentence):
-            yield from _shift_to_front(text, sentence)
-            yield from _shift_to_verb(text, sentence)
+    for sentence in prose(text, ".!"):
+        yield from _shift_to_front(text, sentence)
+        yield from _shift_to_verb(text, sentence)
 
 
 def _shift_to_front(text: Text, sentence: Sentence) -> Iterator[Move]:
@@ -62,16 +56,14 @@ def _shift_to_front(text: Text, sentence: Sentence) -> Iterator[Move]:
         or adverb.head.i != sentence.root.i
         or any(c.i != adverb.i and not c.is_space for c in adverb.subtree)
         or text.raw[adverb.idx - 1] != " "
-        or text.raw[adverb.idx + len(adverb.text)] != " "
+        or text.raw[end_of(adverb)] != " "
     ):
         return
     moved = capitalised(adverb.text) if text.raw[first.idx].isupper() else adverb.text
-    opening = lowered(text, first, first.text)
-    edits = (
-        Edit(start=first.idx, end=first.idx + len(first.text), text=f"{moved}, {opening}"),
-        Edit(start=adverb.idx, end=adverb.idx + len(adverb.text) + 1, text=""),
+    yield sentence.move(
+        token_edit(first, f"{moved}, {lowered(text, first, first.text)}"),
+        Edit(start=adverb.idx, end=end_of(adverb) + 1, text=""),
     )
-    yield Move(edits, ((sentence.start, sentence.end),))
 
 
 def _shift_to_verb(text: Text, sentence: Sentence) -> Iterator[Move]:
@@ -83,13 +75,9 @@ def _shift_to_verb(text: Text, sentence: Sentence) -> Iterator[Move]:
     if len(rest) < 4 or rest[0].tag_ != "PRP" or rest[0].head.i != sentence.root.i:
         return
     subject, verb, after = rest[0], rest[1], rest[2]
-    if verb.tag_ not in ("VBP", "VBZ", "VBD") or after.lower_ in (
-        "not",
-        "n't",
-        "n’t",
-        "to",
-        "just",
-    ):
+    if verb.tag_ not in ("VBP", "VBZ", "VBD"):
+        return
+    if after.lower_ in ("not", "n't", "n’t", "to", "just"):
         return
     auxiliary = verb.lemma_ in ("be", "have") or verb.dep_ in ("aux", "auxpass")
     if not auxiliary and (verb.lemma_ == "do" or verb.i != sentence.root.i):
@@ -98,24 +86,22 @@ def _shift_to_verb(text: Text, sentence: Sentence) -> Iterator[Move]:
     if text.raw[at - 1] != " " or (verb.lemma_ == "have" and verb.dep_ != "aux"):
         return
     opening = capitalised(subject.text) if text.raw[adverb.idx].isupper() else subject.text
-    edits = (
-        Edit(start=adverb.idx, end=subject.idx + len(subject.text), text=opening),
+    yield sentence.move(
+        Edit(start=adverb.idx, end=end_of(subject), text=opening),
         Edit(start=at, end=at, text=adverb.text.lower() + " "),
     )
-    yield Move(edits, ((sentence.start, sentence.end),))
 
 
 def opening_phrases(text: Text) -> Iterator[Move]:
     """Yield moves like "Without trust, I cannot stay." → "I cannot stay without trust."."""
-    for sentence in parsed_sentences(text):
-        if not plain(text, sentence) or coordinated(sentence):
-            continue
+    for sentence in prose(text):
         first = sentence.tokens[0]
         phrase = [t for t in first.subtree if not t.is_space]
         rest = [t for t in sentence.tokens if t.i > phrase[-1].i and not t.is_punct]
         opening = text.raw[first.idx : first.idx + 30].lower()
         if (
-            first.dep_ != "prep"
+            coordinated(sentence)
+            or first.dep_ != "prep"
             or first.head.i != sentence.root.i
             or not contiguous(phrase)
             or not 2 <= len(phrase) <= 6
@@ -126,29 +112,27 @@ def opening_phrases(text: Text) -> Iterator[Move]:
             or refers_back(phrase)
         ):
             continue
-        if text.raw[phrase[-1].idx + len(phrase[-1].text) : rest[0].idx] == ", ":
+        if text.raw[end_of(phrase[-1]) : rest[0].idx] == ", ":
             yield back(text, sentence, first, phrase[-1], rest[0])
 
 
 def closing_adverbs(text: Text) -> Iterator[Move]:
     """Yield moves like "However, I tried." → "I tried, however."."""
-    for sentence in parsed_sentences(text):
-        if not plain(text, sentence) or sentence.closes_with(text) == "?":
-            continue
+    for sentence in prose(text, ".!"):
         if len(sentence.tokens) < 4:
             continue
         adverb, comma, *rest = sentence.tokens
         words = [t for t in rest if not t.is_punct]
-        if comma.text != "," or not 3 <= len(words) <= 14:
+        if (
+            comma.text != ","
+            or not 3 <= len(words) <= 14
+            or adverb.lower_ not in word_set("closing_adverbs.txt")
+            or adverb.head.i != sentence.root.i
+            or any(t.dep_ in EMBEDDED for t in words)
+        ):
             continue
-        if adverb.lower_ not in word_set("closing_adverbs.txt"):
-            continue
-        if adverb.head.i != sentence.root.i or any(t.dep_ in EMBEDDED for t in words):
-            continue
-        moved = back(text, sentence, adverb, adverb, words[0])
-        opening, closing = moved.edits
-        with_comma = Edit(start=closing.start, end=closing.end, text=f",{closing.text}")
-        yield Move((opening, with_comma), moved.regions)
+        opening, closing = back(text, sentence, adverb, adverb, words[0]).edits
+        yield sentence.move(opening, closing.model_copy(update={"text": f",{closing.text}"}))
 
 
 def _final_adverbial(text: Text, sentence: Sentence) -> Move | None:
@@ -158,10 +142,10 @@ def _final_adverbial(text: Text, sentence: Sentence) -> Move | None:
         return None
     at = sentence.start + match.start()
     inside = [t for t in sentence.tokens if at <= t.idx < sentence.stop]
-    heads = {t.head.i: t.head for t in inside if t.head not in inside}
+    heads = {t.head for t in inside if t.head not in inside}
     if len(heads) != 1:
         return None
-    head = next(iter(heads.values()))
+    (head,) = heads
     main = [t for t in main_clause(sentence, head) if t.idx < at]
     if (
         len(main) < 3
@@ -194,10 +178,8 @@ def _embeds(tokens: list[Any], head: Any) -> bool:
 
 def reporting_clauses(text: Text) -> Iterator[Move]:
     """Yield moves like "I think it is time to go." → "It is time to go, I think."."""
-    for sentence in parsed_sentences(text):
-        if not plain(text, sentence) or sentence.closes_with(text) != "." or coordinated(sentence):
-            continue
-        if len(sentence.tokens) < 5:
+    for sentence in prose(text, "."):
+        if coordinated(sentence) or len(sentence.tokens) < 5:
             continue
         subject, verb, *rest = sentence.tokens
         words = [t for t in rest if not t.is_punct]
@@ -214,12 +196,11 @@ def reporting_clauses(text: Text) -> Iterator[Move]:
             or any(t.dep_ in ("conj", "advcl", "cc") and t.pos_ in ("VERB", "AUX") for t in words)
         ):
             continue
-        clause = lowered(text, subject, text.raw[subject.idx : verb.idx + len(verb.text)])
+        clause = lowered(text, subject, text.raw[subject.idx : end_of(verb)])
         opening = words[0].text
         if text.raw[sentence.start].isupper():
             opening = capitalised(opening)
-        edits = (
-            Edit(start=subject.idx, end=words[0].idx + len(words[0].text), text=opening),
+        yield sentence.move(
+            Edit(start=subject.idx, end=end_of(words[0]), text=opening),
             Edit(start=sentence.stop, end=sentence.stop, text=f", {clause}"),
         )
-        yield Move(edits, ((sentence.start, sentence.end),))

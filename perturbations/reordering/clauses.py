@@ -3,48 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from harness.records import Edit
-from perturbations.common import capitalised, word_set
+from harness.text.parse import Text
+from perturbations.common import capitalised, end_of, token_edit, word_set
 from perturbations.reordering.moves import (
+    SUBJECTS,
     Move,
     Sentence,
     contiguous,
     has_noun,
     lowered,
-    parsed_sentences,
-    plain,
+    prose,
     third_person,
 )
 
-if TYPE_CHECKING:
-    from harness.text.parse import Text
-
-_MARKS = frozenset(
-    {
-        "because",
-        "since",
-        "although",
-        "though",
-        "when",
-        "whenever",
-        "if",
-        "after",
-        "before",
-        "while",
-        "once",
-    }
-)
+_MARKS = frozenset((
+    "because", "since", "although", "though", "when", "whenever", "if", "after", "before", "while",
+    "once",
+))  # fmt: skip
 # Dependencies of clauses within a sentence, which may claim what is moved past them.
 EMBEDDED = frozenset({"ccomp", "advcl", "relcl", "acl", "conj", "parataxis", "csubj"})
 
 
 def clause_moves(text: Text) -> Iterator[Move]:
     """Yield moves like "Y because X." ↔ "Because X, Y."."""
-    for sentence in parsed_sentences(text):
-        if not plain(text, sentence):
-            continue
+    for sentence in prose(text):
         for clause in (t for t in sentence.tokens if t.dep_ == "advcl"):
             move = _clause_move(text, sentence, clause)
             if move is not None:
@@ -70,8 +55,7 @@ def _clause_move(text: Text, sentence: Sentence, clause: Any) -> Move | None:
 
 def main_clause(sentence: Sentence, head: Any) -> list[Any]:
     """Return the tokens that ``head`` governs if it heads the sentence or its last main clause."""
-    subject = any(c.dep_ in ("nsubj", "nsubjpass", "expl") for c in head.children)
-    if head.pos_ not in ("VERB", "AUX") or not subject:
+    if head.pos_ not in ("VERB", "AUX") or SUBJECTS.isdisjoint(c.dep_ for c in head.children):
         return []
     if head.dep_ == "ROOT":
         return [] if coordinated(sentence) else list(sentence.tokens)
@@ -86,28 +70,23 @@ def main_clause(sentence: Sentence, head: Any) -> list[Any]:
 
 def coordinated(sentence: Sentence) -> bool:
     """Return whether several main clauses, or a link to the text before, forbid moves."""
-    root = sentence.root
-    opens = sentence.tokens[0]
+    root, opens = sentence.root, sentence.tokens[0]
     return (
         any(c.dep_ in ("conj", "cc") for c in root.children)
         or opens.pos_ == "CCONJ"
         or opens.lower_ in word_set("connectives.txt") - _MARKS
         or root.pos_ not in ("VERB", "AUX")
-        or not any(c.dep_ in ("nsubj", "nsubjpass", "expl") for c in root.children)
+        or SUBJECTS.isdisjoint(c.dep_ for c in root.children)
     )
 
 
 def _marked(tokens: list[Any]) -> bool:
     """Return whether a clause has a movable conjunction at its start, a subject and a verb."""
-    first = tokens[0]
-    if first.lower_ == "even":
-        first = tokens[1] if len(tokens) > 1 and tokens[1].lower_ == "though" else first
-    elif first.lower_ == "ever":
-        first = tokens[1] if len(tokens) > 1 and tokens[1].lower_ == "since" else first
+    opening = [t.lower_ for t in tokens[:2]]
     return (
-        first.lower_ in _MARKS
+        (opening[0] in _MARKS or opening in (["even", "though"], ["ever", "since"]))
         and len(tokens) >= 3
-        and any(t.dep_ in ("nsubj", "nsubjpass", "expl") for t in tokens)
+        and not SUBJECTS.isdisjoint(t.dep_ for t in tokens)
     )
 
 
@@ -134,16 +113,15 @@ def _to_front(
 
 
 def _shares_subject(token: Any) -> bool:
-    subjects = ("nsubj", "nsubjpass", "expl")
     return (
         token.dep_ == "conj"
         and token.pos_ in ("VERB", "AUX")
-        and not any(c.dep_ in subjects for c in token.children)
+        and SUBJECTS.isdisjoint(c.dep_ for c in token.children)
     )
 
 
 def _to_end(text: Text, sentence: Sentence, clause: list[Any], rest: list[Any]) -> Move | None:
-    gap = text.raw[clause[-1].idx + len(clause[-1].text) : rest[0].idx]
+    gap = text.raw[end_of(clause[-1]) : rest[0].idx]
     negated = any(t.dep_ == "neg" for t in rest)
     mark = clause[0].lower_
     unmarked = gap == " " and rest[0].tag_ in ("PRP", "PRP$", "WRB", "WP", "MD")
@@ -166,20 +144,18 @@ def front(text: Text, sentence: Sentence, at: int, first: Any) -> Move:
     if first.idx == sentence.start:
         moved = capitalised(moved) if raw[first.idx].isupper() else moved
         opening = lowered(text, first, first.text)
-    edits = (
-        Edit(start=first.idx, end=first.idx + len(first.text), text=f"{moved}, {opening}"),
+    return sentence.move(
+        token_edit(first, f"{moved}, {opening}"),
         Edit(start=main_end, end=sentence.stop, text=""),
     )
-    return Move(edits, ((sentence.start, sentence.end),))
 
 
 def back(text: Text, sentence: Sentence, first: Any, last: Any, main: Any) -> Move:
     """Move the text from ``first`` to ``last`` to the end, without the comma after it."""
     raw = text.raw
-    moved = lowered(text, first, raw[first.idx : last.idx + len(last.text)])
+    moved = lowered(text, first, raw[first.idx : end_of(last)])
     opening = main.text if not raw[sentence.start].isupper() else capitalised(main.text)
-    edits = (
-        Edit(start=sentence.start, end=main.idx + len(main.text), text=opening),
+    return sentence.move(
+        Edit(start=sentence.start, end=end_of(main), text=opening),
         Edit(start=sentence.stop, end=sentence.stop, text=f" {moved}"),
     )
-    return Move(edits, ((sentence.start, sentence.end),))

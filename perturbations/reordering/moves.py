@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeAlias
 
 from harness.records import Edit
+from harness.text.parse import Text
 from harness.text.roles import role_graph
-from perturbations.common import word_set
+from perturbations.common import end_of, word_set
 
-if TYPE_CHECKING:
-    from harness.text.parse import Text
+Spans: TypeAlias = tuple[tuple[int, int], tuple[int, int]]
 
 
 @dataclass(frozen=True)
@@ -35,14 +35,15 @@ class Move:
 _BRACKETS = re.compile(r"[()\[\]{}\"“”;:—–*/]|\.\.|\s-\s")
 
 
+SUBJECTS = frozenset({"nsubj", "nsubjpass", "expl"})
+
+
 @dataclass(frozen=True)
 class Sentence:
     """One parsed sentence without the white space around it.
 
     Attributes:
-        start: First character.
         stop: Where its closing punctuation starts (or its end, without any).
-        end: One past its last character.
         tokens: Its tokens but white space.
     """
 
@@ -60,6 +61,10 @@ class Sentence:
         """Return the closing punctuation."""
         return text.raw[self.stop : self.end]
 
+    def move(self, *edits: Edit) -> Move:
+        """Return the move of these edits; no other may touch this sentence."""
+        return Move(edits, ((self.start, self.end),))
+
 
 def parsed_sentences(text: Text) -> list[Sentence]:
     """Return the sentences of the parse."""
@@ -68,7 +73,7 @@ def parsed_sentences(text: Text) -> list[Sentence]:
         tokens = tuple(t for t in span if not t.is_space)
         if not tokens or not any(t.dep_ == "ROOT" for t in tokens):
             continue
-        stop = end = tokens[-1].idx + len(tokens[-1].text)
+        stop = end = end_of(tokens[-1])
         for token in reversed(tokens):
             if not token.is_punct:
                 break
@@ -77,11 +82,15 @@ def parsed_sentences(text: Text) -> list[Sentence]:
     return sentences
 
 
-def plain(text: Text, sentence: Sentence) -> bool:
-    """Return whether this is one line of prose, closed as sentences are.
+def prose(text: Text, closing: str = ".!?") -> Iterator[Sentence]:
+    """Yield the plain sentences that close with one of these signs."""
+    for sentence in parsed_sentences(text):
+        if plain(text, sentence) and sentence.closes_with(text) in closing:
+            yield sentence
 
-    Without brackets, quotations, colons or code.
-    """
+
+def plain(text: Text, sentence: Sentence) -> bool:
+    """Return whether this is one closed line without brackets, quotations, colons or code."""
     raw = text.raw[sentence.start : sentence.end]
     return (
         sentence.closes_with(text) in (".", "!", "?")
@@ -97,8 +106,7 @@ def plain(text: Text, sentence: Sentence) -> bool:
 
 def lowered(text: Text, token: Any, piece: str) -> str:
     """Write ``piece``, which starts with ``token``, as within a sentence."""
-    end = token.idx + len(token.text)
-    named = any(s < end and token.idx < e for s, e in text.names)
+    named = any(s < end_of(token) and token.idx < e for s, e in text.names)
     if token.text == "I" or named or (len(token.text) > 1 and token.text.isupper()):
         return piece
     return piece[:1].lower() + piece[1:]
@@ -109,22 +117,25 @@ def refers_back(tokens: Iterable[Any], allowed: Container[str] = ()) -> bool:
     anaphors = word_set("anaphors.txt")
     tokens = list(tokens)
     for at, token in enumerate(tokens):
-        if token.lower_ in allowed or _resolved(token, tokens[:at]):
-            continue
-        if token.lower_ == "it" and _expletive(token):
-            continue
-        if token.lower_ == "there" and token.dep_ == "expl":
+        if token.lower_ in allowed or _resolved(token, tokens[:at]) or _refers_to_nothing(token):
             continue
         if token.lower_ == "that" and token.dep_ in ("mark", "nsubj", "dobj", "nsubjpass"):
-            if token.tag_ in ("IN", "WDT"):
-                continue
+            if token.tag_ not in ("IN", "WDT"):
+                return True
+        elif token.lower_ in anaphors:
             return True
-        if token.lower_ == "too" and token.head.pos_ in ("ADJ", "ADV") and token.i < token.head.i:
-            continue
-        if token.lower_ == "so" and token.head.pos_ in ("ADJ", "ADV") and token.i < token.head.i:
-            continue
-        if token.lower_ in anaphors:
-            return True
+    return False
+
+
+def _refers_to_nothing(token: Any) -> bool:
+    """Return whether this is an expletive, or a "too" or "so" of degree before its word."""
+    match token.lower_:
+        case "it":
+            return _expletive(token)
+        case "there":
+            return bool(token.dep_ == "expl")
+        case "too" | "so":
+            return token.head.pos_ in ("ADJ", "ADV") and bool(token.i < token.head.i)
     return False
 
 
@@ -142,14 +153,15 @@ def _resolved(token: Any, before: Sequence[Any]) -> bool:
     )
 
 
+_GENDERS = {"man": "m", "guy": "m", "boy": "m", "woman": "f", "girl": "f", "lady": "f"}
+
+
 def _gender(token: Any) -> str | None:
     """Return the gender of a word for a person: m, f or n; None for another word."""
     role = role_graph().forms.get(token.lower_)
     if role:
         return role_graph().roles[role[0]].gender
-    return {"man": "m", "guy": "m", "boy": "m", "woman": "f", "girl": "f", "lady": "f"}.get(
-        token.lower_
-    )
+    return _GENDERS.get(token.lower_)
 
 
 def _expletive(token: Any) -> bool:
@@ -165,6 +177,29 @@ def _expletive(token: Any) -> bool:
 def third_person(tokens: Iterable[Any]) -> bool:
     """Return whether a pronoun of the third person, or a demonstrative, is among ``tokens``."""
     return any(t.lower_ in word_set("third_person.txt") for t in tokens)
+
+
+def pair(first: Any) -> tuple[Any, Any]:
+    """Return the one conjunct of a token and the conjunction, or None twice if not just one."""
+    conjuncts = [c for c in first.children if c.dep_ == "conj"]
+    links = [c for c in first.children if c.dep_ == "cc"]
+    return (conjuncts[0], links[0]) if len(conjuncts) == len(links) == 1 else (None, None)
+
+
+def exchange(text: Text, spans: Spans, first: str = "", second: str = "") -> tuple[Edit, Edit]:
+    """Return the edits that put each of two spans in the other's place.
+
+    Args:
+        text: The prompt.
+        spans: The two.
+        first: How the first is written in its new place; as it is by default.
+        second: Likewise.
+    """
+    (a, b), (c, d) = spans
+    return (
+        Edit(start=a, end=b, text=second or text.raw[c:d]),
+        Edit(start=c, end=d, text=first or text.raw[a:b]),
+    )
 
 
 def has_noun(tokens: Iterable[Any]) -> bool:

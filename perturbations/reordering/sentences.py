@@ -5,22 +5,25 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from itertools import pairwise
+from typing import Any
 
 from harness.records import Edit
+from harness.text.parse import Text
 from harness.text.roles import role_graph
-from perturbations.common import word_set
+from perturbations.common import capitalised, end_of, word_set
 from perturbations.reordering.moves import (
+    SUBJECTS,
     Move,
     Sentence,
+    Spans,
+    exchange,
     lowered,
+    pair,
     parsed_sentences,
     plain,
     refers_back,
 )
-
-if TYPE_CHECKING:
-    from harness.text.parse import Text
 
 _LONGEST_QUESTION = 30
 _HANGING = re.compile(
@@ -92,27 +95,21 @@ def _points_ahead(token: Any) -> bool:
 def sentence_swaps(text: Text) -> Iterator[Move]:
     """Swap neighbours that do not refer to each other, and to which the next does not refer."""
     sentences = parsed_sentences(text)
-    for i in range(len(sentences) - 1):
-        one, two = sentences[i], sentences[i + 1]
+    for i, (one, two) in enumerate(pairwise(sentences)):
         gap = text.raw[one.end : two.start]
         if not gap or gap.strip(" ") or one.closes_with(text) < two.closes_with(text):
             continue  # a statement goes before a question, not behind it
         known = _known_persons(sentences[:i], (one, two))
-        if not all(_free(text, s, known) for s in (one, two)):
+        if (
+            not all(_free(text, s, known) for s in (one, two))
+            or (_narrates(one) and _narrates(two))
+            or _introduces(sentences[:i], one, two)
+            or _new_we(known, one, two)
+            or _answers(one, two)
+            or any(_depends(text, two, after, known) for after in sentences[i + 2 : i + 3])
+        ):
             continue
-        if _narrates(one) and _narrates(two):
-            continue
-        if _introduces(sentences[:i], one, two) or _new_we(known, one, two):
-            continue
-        if _answers(one, two):
-            continue
-        if i + 2 < len(sentences) and _depends(text, two, sentences[i + 2], known):
-            continue
-        first, second = text.raw[one.start : one.end], text.raw[two.start : two.end]
-        edits = (
-            Edit(start=one.start, end=one.end, text=second),
-            Edit(start=two.start, end=two.end, text=first),
-        )
+        edits = exchange(text, ((one.start, one.end), (two.start, two.end)))
         yield Move(edits, ((one.start, two.end),))
 
 
@@ -133,11 +130,10 @@ def _persons() -> frozenset[str]:
 def _introduces(before: Sequence[Sentence], one: Sentence, two: Sentence) -> bool:
     """Return whether either sentence has a "the" that the text before does not explain."""
     known = {t.lemma_.lower() for s in before for t in s.tokens} | word_set("general_nouns.txt")
-    for sentence in (one, two):
-        for token in sentence.tokens:
-            if token.lower_ == "the" and token.head.lemma_.lower() not in known:
-                return True
-    return False
+    return any(
+        token.lower_ == "the" and token.head.lemma_.lower() not in known
+        for token in (*one.tokens, *two.tokens)
+    )
 
 
 def _new_we(known: frozenset[str], one: Sentence, two: Sentence) -> bool:
@@ -155,7 +151,7 @@ def _free(text: Text, sentence: Sentence, known: frozenset[str]) -> bool:
         and text.raw[sentence.start].isupper()
         and sum(t.is_alpha for t in sentence.tokens) >= 3
         and sentence.tokens[0].lower_ not in word_set("connectives.txt")
-        and any(t.dep_ in ("nsubj", "nsubjpass", "expl") for t in sentence.root.children)
+        and not SUBJECTS.isdisjoint(t.dep_ for t in sentence.root.children)
         and not refers_back(sentence.tokens, known)
     )
 
@@ -194,27 +190,21 @@ def clause_swaps(text: Text) -> Iterator[Move]:
         if not plain(text, sentence) or sentence.closes_with(text) != ".":
             continue
         spans = _joined_states(sentence)
-        if spans is None or refers_back(sentence.tokens):
-            continue
-        if i + 1 < len(sentences) and refers_back(sentences[i + 1].tokens):
+        if spans is None or any(refers_back(s.tokens) for s in sentences[i : i + 2]):
             continue
         (a, b), (c, d) = spans
-        first = lowered(text, sentence.tokens[0], text.raw[a:b])
-        second = text.raw[c:d]
+        first, second = lowered(text, sentence.tokens[0], text.raw[a:b]), text.raw[c:d]
         if text.raw[a].isupper():
-            second = second[:1].upper() + second[1:]
-        edits = (Edit(start=a, end=b, text=second), Edit(start=c, end=d, text=first))
-        yield Move(edits, ((sentence.start, sentence.end),))
+            second = capitalised(second)
+        yield sentence.move(*exchange(text, spans, first, second))
 
 
-def _joined_states(sentence: Sentence) -> tuple[tuple[int, int], tuple[int, int]] | None:
+def _joined_states(sentence: Sentence) -> Spans | None:
     """Return the spans of two main clauses in the present tense that both describe a state."""
     root = sentence.root
-    joined = [c for c in root.children if c.dep_ == "conj"]
-    links = [c for c in root.children if c.dep_ == "cc"]
-    if len(joined) != 1 or len(links) != 1 or links[0].lower_ != "and":
+    second, link = pair(root)
+    if second is None or link.lower_ != "and":
         return None
-    second, link = joined[0], links[0]
     two = [t for t in second.subtree if not t.is_space]
     one = [t for t in sentence.tokens if t.i < link.i and not t.is_punct]
     if (
@@ -224,14 +214,11 @@ def _joined_states(sentence: Sentence) -> tuple[tuple[int, int], tuple[int, int]
         or two[-1].i < max(t.i for t in sentence.tokens if not t.is_punct)
         or sentence.tokens[0].lower_ in word_set("connectives.txt")
         or not all(_is_state(v) for v in (root, second))
-        or any(t.text == "," for t in two)
-        or any(t.text == "," for t in one)
-        or any(t.dep_ in ("advcl", "relcl") for t in (*one, *two))
+        or any(t.text == "," or t.dep_ in ("advcl", "relcl") for t in (*one, *two))
         or max(len(one), len(two)) > 16
     ):
         return None
-    end = one[-1].idx + len(one[-1].text)
-    return (sentence.start, end), (two[0].idx, sentence.stop)
+    return (sentence.start, end_of(one[-1])), (two[0].idx, sentence.stop)
 
 
 def _is_state(verb: Any) -> bool:

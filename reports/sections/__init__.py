@@ -1,1 +1,1 @@
-"""The sections of the page: one Python file and one template of the same name each."""
+"""The sections of the page: a template each, and a module where it needs more than the summary."""

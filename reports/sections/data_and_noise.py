@@ -3,31 +3,12 @@
 from __future__ import annotations
 
 from harness.analysis import ALL
-from harness.analysis.estimates import Contrast, LeakGap, Measure
 from harness.analysis.summary_schema import SubjectNoise, Summary
 from harness.records import IDENTITY, ORIGINAL
 from harness.util.formatting import figure, listing
 from reports.display import interval_text, mean_text
 from reports.rows import label_of
 from reports.sections.section import PageData, PageSection
-
-
-def leak_rows(summary: Summary) -> list[Contrast]:
-    """Return the headline contrasts on clean and on leaked prompts."""
-    return [
-        row
-        for row in summary.contrasts
-        if row.scope != "all" and row.kind == ALL and row.measure in summary.headline.measures
-    ]
-
-
-def leak_gaps(summary: Summary) -> list[LeakGap]:
-    """Return the headline scores on all, clean and leaked prompts: originals and all rewordings."""
-    return [
-        row
-        for row in summary.leak_gaps
-        if row.kind in (ORIGINAL, ALL) and row.measure in summary.headline.measures
-    ]
 
 
 def noise_lines(summary: Summary) -> list[str]:
@@ -49,7 +30,7 @@ def _noise_line(summary: Summary, noise: SubjectNoise) -> str:
     if not noise.repeated:
         return f"{noise.subject}: no prompt was answered twice."
     changes = [
-        f"{label_of(summary, Measure(change.judge, change.dimension))} by {mean_text(change, sign=True)}"
+        f"{label_of(summary, change.measure)} by {mean_text(change, sign=True)}"
         f" {interval_text(change)}"
         for change in noise.changes
     ]
@@ -62,10 +43,14 @@ def _noise_line(summary: Summary, noise: SubjectNoise) -> str:
 
 def context(page: PageData) -> dict[str, object]:
     """Return the names that the template needs."""
+    summary = page.summary
+    measures = summary.headline.measures
+    leaked = (row for row in summary.contrasts if row.scope != "all" and row.kind == ALL)
+    gaps = (row for row in summary.leak_gaps if row.kind in (ORIGINAL, ALL))
     return {
-        "leak_rows": leak_rows(page.summary),
-        "leak_gaps": leak_gaps(page.summary),
-        "noise_lines": noise_lines(page.summary),
+        "leak_rows": [row for row in leaked if row.measure in measures],
+        "leak_gaps": [row for row in gaps if row.measure in measures],
+        "noise_lines": noise_lines(summary),
     }
 
 

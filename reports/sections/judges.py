@@ -9,19 +9,9 @@ from pydantic import JsonValue
 
 from harness.analysis import ALL
 from harness.analysis.estimates import Estimate, SummaryCell
-from harness.analysis.summary_schema import JudgeSpending, OutcomeCount, Summary
+from harness.analysis.summary_schema import JudgeSpending, Summary
 from harness.records import ORIGINAL
 from reports.sections.section import PageData, PageSection
-
-
-def outcome_rows(summary: Summary) -> list[tuple[str, OutcomeCount]]:
-    """Return the outcomes of judges that can fail to give a score, or did, with their labels."""
-    return [
-        (label, count)
-        for label, judge in summary.judges.items()
-        for count in judge.outcomes
-        if judge.llm or count.share < 1
-    ]
 
 
 def paid(cost: JudgeSpending) -> str:
@@ -32,12 +22,6 @@ def paid(cost: JudgeSpending) -> str:
     if not cost.priced:
         amount += ", without the members that have no price"
     return amount + (" (in part estimated)" if cost.uncounted else "")
-
-
-def cost_rows(summary: Summary) -> list[tuple[str, JudgeSpending, bool]]:
-    """Return label and cost of every judge, and whether the suite no longer lists it."""
-    listed = [(label, judge.cost, False) for label, judge in summary.judges.items() if judge.cost]
-    return listed + [(label, cost, True) for label, cost in summary.judges_gone.items()]
 
 
 STRUCTURED = {
@@ -60,8 +44,8 @@ class WinRow:
     """How often one subject wins against the baseline, on the originals or on one kind.
 
     Attributes:
-        cell: The cell of the win rate.
-        kind: The kind of rewording, or ``original``.
+        cell: The subject's win rates.
+        kind: The kind, or ``original``.
         win: The win rate.
         position_flip: Share of preferences that change with the order.
         position_bias: Above zero where the judge favours the first answer.
@@ -88,41 +72,35 @@ def win_rows(summary: Summary) -> list[WinRow]:
             continue
         flip = cells.get((judge, subject, kind, "position_flip"))
         bias = cells.get((judge, subject, kind, "position_bias"))
-        rows.append(
-            WinRow(
-                win,
-                kind,
-                win.variants,
-                flip.variants if flip else None,
-                bias.variants if bias else None,
-            )
-        )
+        sides = (win, flip, bias)
+        rows.append(WinRow(win, kind, *(side.variants if side else None for side in sides)))
         if kind == ALL:
-            rows.append(
-                WinRow(
-                    win,
-                    ORIGINAL,
-                    win.originals,
-                    flip.originals if flip else None,
-                    bias.originals if bias else None,
-                )
-            )
+            originals = (side.originals if side else None for side in sides)
+            rows.append(WinRow(win, ORIGINAL, *originals))
     return rows
 
 
 def context(page: PageData) -> dict[str, object]:
     """Return the names that the template needs."""
-    judges = page.summary.judges
+    summary, judges = page.summary, page.summary.judges
+    listed = [(label, judge.cost, False) for label, judge in judges.items() if judge.cost]
     return {
         "paid": paid,
         "structured_by": structured_by,
-        "outcome_rows": outcome_rows(page.summary),
+        # Of judges that can fail to give a score, or did.
+        "outcome_rows": [
+            (label, count)
+            for label, judge in judges.items()
+            for count in judge.outcomes
+            if judge.llm or count.share < 1
+        ],
         "noise_rows": [(name, row) for name, judge in judges.items() for row in judge.noise or ()],
         "panel_rows": [
             (name, row) for name, judge in judges.items() for row in judge.agreement or ()
         ],
-        "cost_rows": cost_rows(page.summary),
-        "win_rows": win_rows(page.summary),
+        # With the label, and whether the suite no longer lists the judge.
+        "cost_rows": [*listed, *((name, cost, True) for name, cost in summary.judges_gone.items())],
+        "win_rows": win_rows(summary),
     }
 
 

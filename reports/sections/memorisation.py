@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -14,16 +15,10 @@ SCORES = {"loss": "Loss", "min_k": "Min-K%", "min_k_pp": "Min-K%++"}
 
 def membership_rows(one: SubjectMemorisation) -> list[tuple[str, Mapping[str, Interval]]]:
     """Return, for each score that tells training from clean prompts, its AUC by ``how``."""
-    rows: list[tuple[str, Mapping[str, Interval]]] = []
-    for score, label in SCORES.items():
-        aucs: dict[str, Interval] = {
-            auc.how: Interval(mean=auc.value, low=auc.low, high=auc.high)
-            for auc in one.membership
-            if auc.score == score
-        }
-        if aucs:
-            rows.append((label, aucs))
-    return rows
+    rows: defaultdict[str, dict[str, Interval]] = defaultdict(dict)
+    for auc in one.membership:
+        rows[auc.score][auc.how] = Interval(mean=auc.value, low=auc.low, high=auc.high)
+    return [(label, rows[score]) for score, label in SCORES.items() if score in rows]
 
 
 @dataclass(frozen=True)
@@ -41,9 +36,9 @@ class ExposureRow:
 
 def exposure_rows(memorisation: Memorisation) -> list[ExposureRow]:
     """Summarise the canaries by subject and number of repeats."""
-    groups: dict[tuple[str, int], list[CanaryExposure]] = {}
+    groups: defaultdict[tuple[str, int], list[CanaryExposure]] = defaultdict(list)
     for canary in memorisation.canaries:
-        groups.setdefault((canary.subject, canary.repeats), []).append(canary)
+        groups[canary.subject, canary.repeats].append(canary)
     rows = []
     for (subject, repeats), canaries in sorted(groups.items()):
         exposures = [canary.exposure or 0.0 for canary in canaries]

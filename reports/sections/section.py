@@ -13,14 +13,7 @@ from reports.sample_views import SampleView
 
 @dataclass(frozen=True)
 class PageData:
-    """All that a page is made from.
-
-    Attributes:
-        manifest: What the run (or the comparison) was made from.
-        summary: Its figures.
-        views: Its samples with answers and scores.
-        charts: Its drawn charts.
-    """
+    """All that the page of a run, or of a comparison, is made from."""
 
     manifest: Manifest
     summary: Summary
@@ -39,7 +32,7 @@ class PageSection:
     Attributes:
         id: Its anchor.
         title: Its name in the contents.
-        template: Stem of its template, which lies beside its module.
+        template: Stem of its template, in this folder.
         context: Names for its template, beyond ``summary`` and ``charts``, which all have.
         applies: Whether the page has it.
     """

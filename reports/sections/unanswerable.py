@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from harness.analysis.unanswerable_schema import (
-    AnswerRates,
-    Unanswerable,
-)
+from harness.analysis.unanswerable_schema import AnswerRates, Unanswerable
 from harness.records import ORIGINAL
 from reports.sections.section import PageData, PageSection
 

@@ -11,10 +11,10 @@ from harness.errors import DataError, PluginError
 from harness.records import JudgeItem
 from harness.registry import judges
 from harness.text import language
-from harness.text.fit_refusals import shares
 from harness.text.refusals import Refusals
 from judges import answer_checks
 from judges.answer_checks import AnswerChecks
+from tests.support.fit_weights import shares
 
 QUESTION = "I have been feeling very anxious since I lost my job in March. What can I do about it?"
 GOLDEN = Path(__file__).parents[1] / "golden"

@@ -38,11 +38,6 @@ def run_cell(name: str, config: TrainingConfig, events: EventHandler | None = No
     """Train in a new process; a failure of any kind, even death by a signal, is an outcome.
 
     A finished training starts no process.
-
-    Args:
-        name: The cell's name.
-        config: Its training config.
-        events: Handler of the training's events.
     """
     output = Path(config.output_dir).expanduser()
     try:
@@ -84,17 +79,10 @@ def _exchange(process: subprocess.Popen[str], config: TrainingConfig) -> Iterato
         process.stdin.write(config.model_dump_json(exclude_unset=True))
         process.stdin.close()
     for line in process.stdout:
-        event = _event(line)
-        if event is not None:
-            yield event
-
-
-def _event(line: str) -> dict[str, Any] | None:
-    try:
-        event = json.loads(line)
-    except ValueError:
-        return None  # Output of a library.
-    return event if isinstance(event, dict) and "event" in event else None
+        with suppress(ValueError):  # Output of a library.
+            event = json.loads(line)
+            if isinstance(event, dict) and "event" in event:
+                yield event
 
 
 def _cause(code: int, errors: Path) -> str:

@@ -39,20 +39,11 @@ from training.studies.summary import (
 MOST_PAIRED = 6
 """With more configurations than this, only the first is compared with each of the others."""
 
-_FIGURES = (
-    "steps", "eval_loss_before", "eval_loss_after", "eval_perplexity_after", "loss_last",
-    "tokens_per_second", "seconds", "trainable_parameters", "parameters", "weights_bytes", "base_bytes",
-    "memory_footprint_bytes", "peak_cpu_mib", "peak_gpu_mib", "device",
-)  # fmt: skip
-
 
 def training_figures(cell: StudyCell, outcome: CellOutcome, validation: str) -> StudyTraining:
     """Return one training: how it ended, its sizes, its curves and where its loss turned.
 
-    Args:
-        cell: The training.
-        outcome: How it ended.
-        validation: Data of its validation loss (see :func:`validated_on`).
+    ``validation`` names the data of its validation loss (see :func:`validated_on`).
     """
     row: dict[str, Any] = {
         "name": cell.name,
@@ -65,7 +56,7 @@ def training_figures(cell: StudyCell, outcome: CellOutcome, validation: str) -> 
     result = finished(outcome.output_dir) if outcome.error is None else None
     if result is None:
         return StudyTraining(**row)
-    row |= {name: result.summary.get(name) for name in _FIGURES}
+    row |= {k: v for k, v in result.summary.items() if k in StudyTraining.model_fields}
     training, losses = tuple(series(result.curve, "loss")), tuple(series(result.curve, "eval_loss"))
     row |= {"loss": training, "eval_loss": losses, "gap": gap(training, losses)}
     if losses:
@@ -105,11 +96,8 @@ def _measured(config: TrainingConfig) -> list[Any]:
         rows = [config.validation_data, config.seed if config.validation_data.limit else None]
     rendering = [config.model, config.revision, config.template, config.system_prompt]
     encoding = [config.objective, config.max_length, config.assistant_turns]
-    return (
-        [row.model_dump() if isinstance(row, DataSpec) else row for row in rows]
-        + rendering
-        + encoding
-    )
+    dumped = [row.model_dump() if isinstance(row, DataSpec) else row for row in rows]
+    return dumped + rendering + encoding
 
 
 def gap(training: Points, validation: Points) -> Points:

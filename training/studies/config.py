@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -35,7 +35,6 @@ class StudyCell(NamedTuple):
     Attributes:
         name: Its labels on every axis, joined; names its folder.
         labels: Axis to label.
-        config: The training config.
         suite: Suite that tests it (a file or a shipped name), or None.
         suite_overrides: ``key=value`` items for that suite.
     """
@@ -97,11 +96,8 @@ class StudyConfig(Section):
         Raises:
             ValueError: A combination is no valid training config; the message names it.
         """
-        return [self._cell(dict(choice), root) for choice in self._choices()]
-
-    def _choices(self) -> Iterator[tuple[tuple[str, str], ...]]:
         axes = [[(axis, label) for label in labels] for axis, labels in self.axes.items()]
-        return itertools.product(*axes)
+        return [self._cell(dict(choice), root) for choice in itertools.product(*axes)]
 
     def _cell(self, labels: dict[str, str], root: Path) -> StudyCell:
         fields: dict[str, Any] = dict(self.training)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from harness.errors import MissingPackage
+from training.config import TrainingConfig
 from training.result import EventHandler
 from training.studies.cell import CellOutcome, run_cell
 from training.studies.config import StudyCell
@@ -21,10 +22,8 @@ def train_all(
 ) -> Iterator[CellOutcome]:
     """Train every cell; yield outcomes as they come. Failures are outcomes, not exceptions.
 
-    Args:
-        cells: The trainings.
-        engine: ``local`` runs one after the other, ``ray`` as many in parallel as the cluster can.
-        events: Handler of the trainings' events (``local`` only).
+    ``local`` runs one after the other, ``ray`` as many in parallel as the cluster can, without
+    events.
 
     Raises:
         MissingPackage: ``ray`` where it is not installed.
@@ -75,8 +74,6 @@ def _gather(cells: Sequence[StudyCell], ray: Any) -> Iterator[CellOutcome]:
 
 def _remote(name: str, config: str, folder: str) -> CellOutcome:
     """Train on a worker of the cluster, whose working folder is not the study's."""
-    from training.config import TrainingConfig
-
     training = TrainingConfig.model_validate_json(config)
     try:
         os.chdir(folder)

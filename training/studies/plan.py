@@ -7,14 +7,14 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.config import Suite
 from harness.data.loading import load
 from harness.models.checkpoints import count_parameters
+from harness.records import Sample
 from harness.util.formatting import duration
 from training.config import TrainingConfig
 from training.data import load_data
 from training.loading import base_folder, renderer_of
-from training.masking import encode_samples
+from training.masking import EncodingCounts, encode_samples
 from training.studies.config import StudyCell
 from training.studies.suites import SuiteGroup
 
@@ -28,7 +28,6 @@ class TrainingCost:
     """Cost of one training.
 
     Attributes:
-        steps: Optimizer steps.
         tokens: Tokens that go through the model for training, padding left out.
         evaluation_tokens: Tokens for all evaluations together.
         seconds: An estimate from this machine's speed in matrix products.
@@ -60,23 +59,22 @@ class StudyPlan:
 
     def lines(self) -> list[str]:
         """Return the plan as text, one line an item and one for the sum."""
-        lines = [
-            f"{cost.name}: {cost.steps} steps, {cost.tokens:,} tokens, about"
-            f" {duration(cost.seconds)}"
-            for cost in self.trainings
-        ]
-        lines += [
-            f"suite {cost.name}: {cost.subjects} subjects, up to {cost.answers:,} answers and"
-            f" {cost.tokens:,} new tokens"
-            for cost in self.suites
-        ]
         seconds = sum(cost.seconds for cost in self.trainings)
-        lines.append(
+        return [
+            *(
+                f"{cost.name}: {cost.steps} steps, {cost.tokens:,} tokens, about"
+                f" {duration(cost.seconds)}"
+                for cost in self.trainings
+            ),
+            *(
+                f"suite {cost.name}: {cost.subjects} subjects, up to {cost.answers:,} answers and"
+                f" {cost.tokens:,} new tokens"
+                for cost in self.suites
+            ),
             f"in all {len(self.trainings)} trainings, {sum(c.tokens for c in self.trainings):,}"
             f" tokens, about {duration(seconds)} of training one after the other on this machine;"
-            f" {sum(c.answers for c in self.suites):,} answers at most"
-        )
-        return lines
+            f" {sum(c.answers for c in self.suites):,} answers at most",
+        ]
 
 
 def plan(cells: Sequence[StudyCell], groups: Sequence[SuiteGroup]) -> StudyPlan:
@@ -129,23 +127,24 @@ def matmul_speed() -> float:
 def _training(name: str, config: TrainingConfig, speed: float) -> TrainingCost:
     data = load_data(config)
     renderer = renderer_of(config)
-    _, counts = encode_samples(data.train, renderer, config.max_length, config.assistant_turns)
+
+    def encoded(samples: Sequence[Sample]) -> EncodingCounts:
+        return encode_samples(samples, renderer, config.max_length, config.assistant_turns)[1]
+
+    counts = encoded(data.train)
     steps = steps_of(config, counts.rows)
     batch = config.per_device_train_batch_size * config.gradient_accumulation_steps
     tokens = round(steps * batch * counts.tokens / counts.rows)
     evaluated = 0
     if data.validation:
-        _, held_out = encode_samples(
-            data.validation, renderer, config.max_length, config.assistant_turns
-        )
-        evaluated = held_out.tokens * evaluations_of(config, steps)
+        evaluated = encoded(data.validation).tokens * evaluations_of(config, steps)
     parameters = count_parameters(base_folder(config))
     seconds = (_FLOPS[config.method] * tokens + 2.0 * evaluated) * parameters / speed
     return TrainingCost(name, steps, tokens, evaluated, seconds)
 
 
 def _suite(group: SuiteGroup) -> SuiteCost:
-    suite: Suite = group.suite
+    suite = group.suite
     prompts = len(load(suite.data))
     if suite.data.limit is not None:
         prompts = min(prompts, suite.data.limit)

@@ -27,17 +27,11 @@ from training.studies.plan import StudyPlan, plan
 from training.studies.suites import SuiteGroup, groups
 from training.studies.summary import StudySuite, StudySummary
 
-STATE, SUMMARY, REPORT = "study.json", "summary.json", "report.html"
+STATE, SUMMARY = "study.json", "summary.json"
 
 
 class StudyOutcome(NamedTuple):
-    """Outcome of a study.
-
-    Attributes:
-        report: The study's page.
-        failed: Trainings and suites that failed.
-        findings: Conclusions from the figures, in sentences.
-    """
+    """Outcome of a study: its page, the number of failed trainings and suites, its conclusions."""
 
     report: Path
     failed: int
@@ -75,7 +69,7 @@ def run_study(
         study: The grid.
         progress: Shows the progress.
         out: The study's folder; ``runs/<name>`` by default.
-        engine: ``local`` or ``ray``.
+        engine: Runs the trainings.
         command: The command line, for the manifests.
 
     Raises:
@@ -83,21 +77,19 @@ def run_study(
     """
     root = folder_of(study, out)
     cells = study.cells(root)
-    suites = groups(study.study.name, cells)
-    costs = plan(cells, suites)
-    for line in costs.lines():
+    costs = plan_study(study, out).lines()
+    for line in costs:
         progress.note(line)
     _claim(root, study)
     outcomes = _train(cells, engine, progress)
     trained = [c for c in cells if outcomes[c.name].error is None]
     measured = validated_on(cells)
     rows = tuple(training_figures(cell, outcomes[cell.name], measured[cell.name]) for cell in cells)
-    tested = tuple(
-        _test(root, group, progress, command) for group in groups(study.study.name, trained)
-    )
+    suites = groups(study.study.name, trained)
+    tested = tuple(_test(root, group, progress, command) for group in suites)
     summary = StudySummary(
         study=study,
-        plan=tuple(costs.lines()),
+        plan=tuple(costs),
         cells=rows,
         suites=tested,
         findings=tuple(findings(rows, tested)),

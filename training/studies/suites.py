@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.config import AdapterSpec, DataSpec, Suite, load_suite
+from harness.config import AdapterSpec, Suite, load_suite
 from harness.util.digest import canonical_json
 from harness.util.resources import shipped
 from training.studies.config import StudyCell, slug
@@ -67,16 +67,17 @@ def _names(firsts: Sequence[StudyCell]) -> list[str]:
 def _suite(name: str, cells: Sequence[StudyCell]) -> Suite:
     first = cells[0]
     given = load_suite(shipped(Path(str(first.suite)), "suites"), first.suite_overrides)
-    pattern = given.subjects[0]
-    shared: Mapping[str, Any] = {
-        "model": first.config.model,
-        "revision": first.config.revision,
-        "template": first.config.template,
-        "system_prompt": first.config.system_prompt,
-        "adapters": (),
-        "quantization": None,
-    }
-    base = pattern.model_copy(update={**shared, "name": BASE})
+    base = given.subjects[0].model_copy(
+        update={
+            "name": BASE,
+            "model": first.config.model,
+            "revision": first.config.revision,
+            "template": first.config.template,
+            "system_prompt": first.config.system_prompt,
+            "adapters": (),
+            "quantization": None,
+        }
+    )
     subjects = [base]
     for cell in cells:
         output = str(Path(cell.config.output_dir).expanduser())
@@ -86,19 +87,13 @@ def _suite(name: str, cells: Sequence[StudyCell]) -> Suite:
         else:
             fields |= {"adapters": (AdapterSpec(path=output),)}
         subjects.append(base.model_copy(update=fields))
+    data = {canonical_json(c.config.train_data.model_dump()): c.config.train_data for c in cells}
     return given.model_copy(
         update={
             "suite": given.suite.model_copy(update={"name": slug(name)}),
             "subjects": tuple(subjects),
             "baseline": BASE,
-            "training_data": _training_data(cells),
+            # A leak into any of them affects the comparison.
+            "training_data": tuple(data.values()),
         }
     )
-
-
-def _training_data(cells: Sequence[StudyCell]) -> tuple[DataSpec, ...]:
-    """Return every data set that a training learned from: a leak into one affects the comparison."""
-    distinct = {
-        canonical_json(c.config.train_data.model_dump()): c.config.train_data for c in cells
-    }
-    return tuple(distinct.values())

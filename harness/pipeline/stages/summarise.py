@@ -18,7 +18,7 @@ from harness.pipeline.assemble import NamedJudge
 from harness.pipeline.judge_ledger import manifest_entries
 from harness.pipeline.session import StageReport
 from harness.pipeline.stage import Stage, StageContext
-from harness.records import Generation, Probe, Sample, Score, Variant, role_of_name
+from harness.records import Probe, role_of_name
 from harness.unanswerable.detectors import RefusalWays, refusal_detectors
 from harness.unanswerable.rates import unanswerable_rates
 
@@ -27,14 +27,7 @@ def analyse(context: StageContext, report: StageReport) -> None:
     """Estimate everything that the report shows, and write ``summary.json``."""
     session, run, suite = context.session, context.session.run, context.session.suite
     session.update(judges=manifest_entries(session, context.parts.judges))
-    records = RunRecords(
-        samples=run.read(Sample),
-        variants=run.read(Variant),
-        generations=run.read(Generation),
-        scores=run.read(Score),
-        subjects=[subject.name for subject in suite.subjects],
-        baseline=suite.baseline_name,
-    )
+    records = run.records([subject.name for subject in suite.subjects], suite.baseline_name)
     settings = AnalysisSettings(
         BootstrapSettings(suite.suite.seed, suite.suite.resamples),
         # Subjects whose answers cannot differ when they are asked again.

@@ -7,16 +7,17 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from harness.text import fit_refusals, refusals
-from harness.text.linear_score import LinearScore
-from harness.unanswerable import danger, fit_danger
+from harness.text import refusals
+from harness.text.embedding import LinearScore
+from harness.unanswerable import danger
+from tests.support.fit_weights import fit, fit_danger, fit_refusals
 
 
 def test_a_fit_tells_apart_what_it_was_fitted_on_and_comes_back_from_its_file(tmp_path) -> None:
     rng = np.random.default_rng(0)
     x = rng.normal(size=(80, 384)).astype(np.float32)
     yes = x[:, 3] > 0
-    made = LinearScore.fit(x, yes, threshold=0.5)
+    made = fit(x, yes, threshold=0.5)
     assert ((made(x) > 0) == yes).mean() > 0.95
     path = tmp_path / "s.json"
     path.write_text(made.model_dump_json(), encoding="utf-8")
@@ -26,14 +27,14 @@ def test_a_fit_tells_apart_what_it_was_fitted_on_and_comes_back_from_its_file(tm
 @pytest.mark.slow
 @pytest.mark.model
 @pytest.mark.parametrize(
-    ("fit", "path"),
+    ("refit", "path"),
     [
-        (fit_refusals.fit, refusals.WEIGHTS),
-        (lambda: fit_danger.fit()[0], danger.WEIGHTS),
+        (fit_refusals, refusals.WEIGHTS),
+        (lambda: fit_danger()[0], danger.WEIGHTS),
     ],
 )
-def test_what_is_shipped_is_what_the_scripts_make(fit: Callable[[], LinearScore], path) -> None:
-    made, shipped = fit(), LinearScore.read(path)
+def test_what_is_shipped_is_what_the_scripts_make(refit: Callable[[], LinearScore], path) -> None:
+    made, shipped = refit(), LinearScore.read(path)
     assert made.texts == shipped.texts
     assert made.threshold == pytest.approx(shipped.threshold, abs=0.01)
     # The last decimals are another processor's.

@@ -28,7 +28,6 @@ from harness.records import (
     Score,
     Variant,
 )
-from harness.text.fit_refusals import shares
 from harness.text.lexicon import english_words
 from harness.unanswerable import PlantingOptions, mark_legacy, plant
 from harness.unanswerable.danger import danger_score, danger_sign, in_danger
@@ -36,6 +35,7 @@ from harness.unanswerable.detectors import ByPhrases, BySimilarity, RefusalWays,
 from harness.unanswerable.plant import invented_word
 from harness.unanswerable.rates import unanswerable_rates
 from harness.util.digest import derived_rng
+from tests.support.fit_weights import shares
 
 TASKS = [
     "Write a Python function to reverse a string.",
@@ -192,19 +192,6 @@ def test_a_planted_set_is_not_planted_again() -> None:
 @pytest.mark.parametrize("text", [*WORRIES, *TASKS, "A stable skill of diet and killer apps"])
 def test_no_words_of_danger_are_seen(text: str) -> None:
     assert danger_sign(text) is None
-
-
-def test_a_list_of_ones_own(tmp_path: Path) -> None:
-    own = tmp_path / "signs.txt"
-    own.write_text("# comment\nblue moon*\n")
-    assert danger_sign("Once in a Blue  Moons", str(own)) == "blue moons"
-    assert danger_sign(DANGERS[0], str(own)) is None
-    empty = tmp_path / "empty.txt"
-    empty.write_text("# nothing\n")
-    with pytest.raises(DataError, match="holds no sign"):
-        danger_sign("x", str(empty))
-    with pytest.raises(DataError, match="cannot be read"):
-        danger_sign("x", str(tmp_path / "none.txt"))
 
 
 def test_the_domain_chooses_the_questions() -> None:
