@@ -93,10 +93,7 @@ class PerturbationTraits:
 class DescribedPerturbation(Protocol):
     """A perturbation that declares its traits."""
 
-    @property
-    def traits(self) -> PerturbationTraits:
-        """Return the facts that the harness uses."""
-        ...
+    traits: PerturbationTraits
 
 
 @runtime_checkable
@@ -255,40 +252,28 @@ class JudgeTraits:
 class DescribedJudge(Protocol):
     """A judge that declares its traits."""
 
-    @property
-    def traits(self) -> JudgeTraits:
-        """Return facts that the harness uses."""
-        ...
+    traits: JudgeTraits
 
 
 @runtime_checkable
 class DeclaresLlm(Protocol):
-    """A judge that says by an attribute of its own that it is a language model."""
+    """A judge that says by an attribute of its own whether it is a language model."""
 
-    @property
-    def llm(self) -> bool:
-        """Return whether a language model judges."""
-        ...
+    llm: bool
 
 
 @runtime_checkable
 class DeclaresDurability(Protocol):
-    """A judge that knows late, or by an attribute of its own, whether judgements may be kept."""
+    """A judge that says itself whether judgements may be kept across runs; may load its model."""
 
-    @property
-    def durable(self) -> bool:
-        """Return whether judgements may be kept across runs; may load the judge's model."""
-        ...
+    durable: bool
 
 
 @runtime_checkable
 class DeclaresFingerprint(Protocol):
-    """A judge that knows late, or by an attribute of its own, which model judges."""
+    """A judge that says itself, by digests, which model judges; may load it."""
 
-    @property
-    def fingerprint(self) -> Mapping[str, str]:
-        """Return digests of the model that judges; may load it."""
-        ...
+    fingerprint: Mapping[str, str]
 
 
 class Spending(NamedTuple):
@@ -317,12 +302,12 @@ class Spending(NamedTuple):
 
 @runtime_checkable
 class MetersSpending(Protocol):
-    """A judge that counts for itself what it uses, calls without a judgement included."""
+    """A judge that counts what it used so far, calls without a judgement included.
 
-    @property
-    def spent(self) -> Spending:
-        """Return what was used so far; where ``seconds`` is 0, those of the judgements count."""
-        ...
+    Where ``seconds`` is 0, those of the judgements count.
+    """
+
+    spent: Spending
 
 
 class VerdictStore(Protocol):
@@ -348,9 +333,6 @@ class CachesMembers(Protocol):
 
 @runtime_checkable
 class ReportsStructure(Protocol):
-    """A judge that finds out how an endpoint can be held to JSON."""
+    """A judge that finds out how an endpoint can be held to JSON; None before it is known."""
 
-    @property
-    def level(self) -> str | None:
-        """Return the level of structured output; None before it is known."""
-        ...
+    level: str | None

@@ -43,7 +43,6 @@ _TEMPLATE = re.compile(
 _PARAGRAPH = re.compile(r"\n[ \t]*\n")
 _OWN_QUESTION = re.compile(r"(?:i|i['’](?:m|ve)|my|we|how do i|what should i)\b", re.IGNORECASE)
 
-
 _DESCRIPTIONS = {
     "empty": "No letter, digit or symbol: white space and punctuation at most",
     "degeneration": "The answer goes round in circles",
@@ -57,10 +56,9 @@ _DESCRIPTIONS = {
 
 def empty(item: JudgeItem) -> str | None:
     """Notice an answer without any letter, digit or symbol."""
-    for character in item.answer:
-        category = unicodedata.category(character)
-        if category[0] in "LN" or category in ("Sm", "Sc", "So"):
-            return None
+    categories = map(unicodedata.category, item.answer)
+    if any(kind[0] in "LN" or kind in ("Sm", "Sc", "So") for kind in categories):
+        return None
     return "no letter, digit or symbol"
 
 
@@ -129,11 +127,6 @@ def run_on(item: JudgeItem) -> str | None:
     return None
 
 
-def language_switch(item: JudgeItem) -> str | None:
-    """Notice a stretch of the answer in another language than the question."""
-    return language.switched(item.question, item.answer)
-
-
 class AnswerChecks:
     """Cheap truths about every answer: empty, degenerate, cut off, refused, run on and more.
 
@@ -150,13 +143,13 @@ class AnswerChecks:
         refusal_similarity: float | None = SIMILARITY,
         skip: Sequence[str] = (),
     ) -> None:
-        self._refusals = Refusals(refusals, refusal_similarity)
+        known = Refusals(refusals, refusal_similarity)
         checks: dict[str, Callable[[JudgeItem], str | None]] = {
             "empty": empty,
             "degeneration": degeneration,
             "truncated": truncated,
-            "refusal": self._refusal,
-            "language_switch": language_switch,
+            "refusal": lambda item: known.evidence(item.answer),
+            "language_switch": lambda item: language.switched(item.question, item.answer),
             "prompt_echo": prompt_echo,
             "run_on": run_on,
         }
@@ -176,9 +169,7 @@ class AnswerChecks:
             )
             for name in self._checks
         )
-        self.version = (
-            f"2, refusals {self._refusals.version}, py3langid {package_version('py3langid')}"
-        )
+        self.version = f"2, refusals {known.version}, py3langid {package_version('py3langid')}"
 
     def grade(self, items: Sequence[JudgeItem]) -> Iterator[Judgement]:
         """Grade every item on every check; the evidence is in ``reason``."""
@@ -186,11 +177,5 @@ class AnswerChecks:
             for name, check in self._checks.items():
                 evidence = check(item)
                 yield Judgement(
-                    item=index,
-                    dimension=name,
-                    value=float(evidence is not None),
-                    reason=evidence,
+                    item=index, dimension=name, value=float(evidence is not None), reason=evidence
                 )
-
-    def _refusal(self, item: JudgeItem) -> str | None:
-        return self._refusals.evidence(item.answer)

@@ -10,7 +10,7 @@ from harness.errors import PluginError
 from harness.judging.calibration import calibrate
 from harness.judging.calibration_records import Agreement, Calibration, read
 from harness.judging.derived import OVERALL
-from harness.judging.labels import AUTHOR, Split, read_labels
+from harness.judging.labels import AUTHOR, read_labels
 from harness.protocols import JudgeTraits, LearnedFrom
 from harness.records import Dimension, JudgeItem, Judgement
 from harness.stats.agreement import Coefficient
@@ -28,32 +28,22 @@ SHIPPED = Path(__file__).with_name("shipped")
 CHUNK = 32
 
 
-def fitted_folder() -> Path:
-    """Return the folder of judges that ``jostle calibrate LABELS --fit NAME`` made."""
+def _fitted_folder() -> Path:
     return cache_root() / "fitted"
 
 
-def save_path(name: str) -> Path:
-    """Return the file that a judge is saved to: a path as it is, a plain name in the folder."""
-    return resolve(name) if _is_path(name) else fitted_folder() / f"{name}{SUFFIX}"
+def _save_path(name: str) -> Path:
+    return resolve(name) if _is_path(name) else _fitted_folder() / f"{name}{SUFFIX}"
 
 
-def find(name: str) -> Path:
-    """Return the file of a fitted judge: a path, one fitted here, or a shipped one.
-
-    Raises:
-        PluginError: There is none.
-    """
-    if _is_path(name):
-        path = resolve(name)
+def _find(name: str) -> Path:
+    for path in (_save_path(name), SHIPPED / f"{name}{SUFFIX}"):
         if path.is_file():
             return path
+    if _is_path(name):
         raise PluginError(f"fitted judge {name}: no such file")
-    for folder in (fitted_folder(), SHIPPED):
-        if (folder / f"{name}{SUFFIX}").is_file():
-            return folder / f"{name}{SUFFIX}"
     raise PluginError(
-        f"no fitted judge named {name!r}.{did_you_mean(name, names())}"
+        f"no fitted judge named {name!r}.{did_you_mean(name, _names())}"
         f" jostle calibrate LABELS --fit {name} makes one"
     )
 
@@ -63,11 +53,9 @@ def beside(path: Path) -> Path:
     return path.with_suffix(".calibration.json")
 
 
-def names() -> list[str]:
-    """List the fitted judges that can be named without a path."""
-    return sorted(
-        {path.stem for folder in (fitted_folder(), SHIPPED) for path in folder.glob(f"*{SUFFIX}")}
-    )
+def _names() -> list[str]:
+    folders = (_fitted_folder(), SHIPPED)
+    return sorted({path.stem for folder in folders for path in folder.glob(f"*{SUFFIX}")})
 
 
 def _is_path(name: str) -> bool:
@@ -95,20 +83,20 @@ class Fitted:
     def __init__(
         self, model: str, dimensions: Sequence[str] | None = None, embed: Embed | None = None
     ) -> None:
-        path = find(model)
+        path = _find(model)
         self.model = FittedModel.load(path)
         self._embed = embed
         self._stored = beside(path)
-        known = [dimension.name for dimension in self.model.card.dimensions]
+        card = self.model.card
+        known = [dimension.name for dimension in card.dimensions]
         for name in dimensions or ():
             if name not in known:
                 raise ValueError(f"{model!r} has no dimension {name!r}.{did_you_mean(name, known)}")
         self._columns = [known.index(name) for name in dimensions or known]
         self.traits = JudgeTraits(
-            learned=True,
-            learned_from=LearnedFrom(self.model.card.labels_digest, self.model.card.split),
+            learned=True, learned_from=LearnedFrom(card.labels_digest, card.split)
         )
-        self._whole = f"{self.model.card.name} ({self.model.digest[:16]})"
+        self._whole = f"{card.name} ({self.model.digest[:16]})"
         # The mean of some dimensions is another measure than the mean of all.
         part = (
             "" if len(self._columns) == len(known) else f", {', '.join(sorted(dimensions or ()))}"
@@ -120,9 +108,9 @@ class Fitted:
                 low=fitted.low,
                 high=fitted.high,
                 description=f"Learned from {fitted.items} labels"
-                + (" of its authors" if self.model.card.authors_only else ""),
+                + (" of its authors" if card.authors_only else ""),
             )
-            for fitted in (self.model.card.dimensions[index] for index in self._columns)
+            for fitted in (card.dimensions[index] for index in self._columns)
         )
 
     @property
@@ -199,31 +187,27 @@ def fit_labels(
 ) -> tuple[Path, FittedModel, Calibration | None]:
     """Fit a judge, save it, and check it on what was held out (``jostle calibrate --fit``).
 
-    Fitted is on the split ``fit`` and checked on ``check``; where the file has no splits, all is
-    fitted on and only the cross-validated agreement is known.
+    It is fitted on the split ``fit`` and checked on ``check``; where the file has no splits, all is
+    fitted on and only the cross-validated agreement is known. The calibration is saved beside it.
 
     Args:
         source: The labels' file.
-        name: A plain name, or a path that ends in ``.safetensors``. The calibration is saved beside
-            the judge.
+        name: A plain name, or a path that ends in ``.safetensors``.
         embed: Texts to unit vectors; the process-wide MiniLM by default.
 
     Returns:
-        The judge's file, the model, and its calibration where there was something to check on;
-        without, the judge's cross-validation is in ``Fitted.calibrations``.
+        The judge's file, the model, and its calibration where there was something to check on.
 
     Raises:
         DataError: Labels that cannot be read or fitted.
     """
     labels = read_labels(source)
-    split: Split | None = "fit" if labels.part("fit").items else None
-    path = save_path(name)
-    model = fit(labels.part(split), path.stem, embed)
+    fitted_on, held_out = labels.part("fit"), labels.part("check")
+    path = _save_path(name)
+    model = fit(fitted_on if fitted_on.items else labels, path.stem, embed)
     model.save(path)
-    held_out = labels.part("check")
-    if split is None or not held_out.items:
+    if not fitted_on.items or not held_out.items:
         return path, model, None
-    judge = Fitted(str(path.resolve()), embed=embed)
-    calibration = calibrate(judge, held_out, name="fitted")
+    calibration = calibrate(Fitted(str(path.resolve()), embed=embed), held_out, name="fitted")
     write_atomically(beside(path), calibration.model_dump_json(indent=1) + "\n")
     return path, model, calibration

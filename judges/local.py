@@ -9,6 +9,7 @@ afterwards all the same.
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Literal, NamedTuple
@@ -32,7 +33,7 @@ from harness.text.refusals import Refusals
 from harness.util.digest import digest
 from judges.llm import prompts
 from judges.llm.rubric_file import Criterion, load_rubric, schema
-from judges.rubric import RubricCall, asks, judgements
+from judges.rubric import RubricCall, asks, failed, judgements
 
 Mode = Literal["weighted", "written"]
 
@@ -62,9 +63,9 @@ class Local:
         model: ``embedded:NAME``, a folder or a hub id; or a loaded model.
         mode: ``weighted`` for the probability-weighted score, ``written`` for JSON.
         dimensions: Only these of the rubric's dimensions; all by default.
-        dtype: As for subjects.
-        quantization: As for subjects.
-        revision: Of a hub id.
+        dtype: As for subjects, like ``quantization`` and ``revision``.
+        quantization: See there.
+        revision: See there.
         max_tokens: Of a written verdict.
         max_characters: Of one shown text; the middle of a longer one is left out.
         allow_self_judging: Let the model judge answers that came from its own base weights.
@@ -91,9 +92,7 @@ class Local:
     ) -> None:
         if mode not in ("weighted", "written"):
             raise ValueError(f"mode must be weighted or written, not {mode!r}")
-        self.rubric = load_rubric(rubric)
-        if dimensions is not None:
-            self.rubric = self.rubric.only(dimensions)
+        self.rubric = load_rubric(rubric, dimensions)
         self.traits = JudgeTraits(
             llm=True,
             named_model=model if isinstance(model, str) else None,
@@ -109,9 +108,7 @@ class Local:
         self._max_tokens = max_tokens
         self._max_characters = max_characters
         self._refusals = Refusals(similarity=None)
-        self.dimensions: Sequence[Dimension] = tuple(
-            self.rubric.dimension(criterion) for criterion in self.rubric.dimensions
-        )
+        self.dimensions: Sequence[Dimension] = self.rubric.graded
 
     @cached_property
     def model(self) -> Any:
@@ -169,42 +166,29 @@ class Local:
             Rating(index, criterion, self._prompt(self._score_messages(item, criterion)))
             for index, item in enumerate(items)
             for criterion in self.rubric.dimensions
-            if self._applies(item, criterion)
+            if prompts.shows_all(item, self.rubric.required(self.rubric.shown(criterion)))
         ]
-        places = [
-            (number, step)
-            for number, rating in enumerate(ratings)
-            for step in rating.criterion.steps
-        ]
+        places = [(rating, step) for rating in ratings for step in rating.criterion.steps]
         requests = [
-            Scored(
-                prompt=ratings[number].prompt,
-                continuation=_spelled(ratings[number].criterion, step),
-            )
-            for number, step in places
+            Scored(prompt=rating.prompt, continuation=_spelled(rating.criterion, step))
+            for rating, step in places
         ]
-        waiting: dict[int, dict[int, TokenLogprobs]] = {}
+        waiting: dict[tuple[int, str], dict[int, TokenLogprobs]] = defaultdict(dict)
         for index, logprobs in self.model.logprobs(requests):
-            number, step = places[index]
-            rating = ratings[number]
-            of_steps = waiting.setdefault(number, {})
-            of_steps[step] = logprobs
-            if len(of_steps) == len(rating.criterion.steps):
-                yield weigh(rating, waiting.pop(number))
-
-    def _applies(self, item: JudgeItem, criterion: Criterion) -> bool:
-        available = prompts.texts_of(item)
-        needed = self.rubric.required(self.rubric.shown(criterion))
-        return all(available[name] is not None for name in needed)
+            rating, step = places[index]
+            key = (rating.item, rating.criterion.name)
+            waiting[key][step] = logprobs
+            if len(waiting[key]) == len(rating.criterion.steps):
+                yield weigh(rating, waiting.pop(key))
 
     def _score_messages(self, item: JudgeItem, criterion: Criterion) -> tuple[Message, ...]:
         texts = prompts.shown_texts(item, self.rubric.shown(criterion))
         return prompts.score_messages(self.rubric, criterion, texts, self._max_characters)
 
     def _written(self, items: Sequence[JudgeItem]) -> Iterator[Judgement]:
-        groups: dict[tuple[str, ...], list[RubricCall]] = {}
+        groups: dict[tuple[str, ...], list[RubricCall]] = defaultdict(list)
         for ask in asks(self.rubric, items, self._max_characters):
-            groups.setdefault(tuple(c.name for c in ask.criteria), []).append(ask)
+            groups[tuple(c.name for c in ask.criteria)].append(ask)
         settings = GenerationSettings(max_new_tokens=self._max_tokens)
         for of_group in groups.values():
             requests = [
@@ -220,20 +204,11 @@ class Local:
             completion_tokens=completion.completion_tokens or 0,
             seconds=completion.seconds or 0.0,
         )
-        if completion.text is not None:
+        if completion.text is None:
+            yield from (failed(ask.item, one, completion.error) for one in ask.criteria)
+        else:
             yield from judgements(
                 ask, completion.text, cost, self._refusals, completion.finish_reason
-            )
-            return
-        error = completion.error
-        for criterion in ask.criteria:
-            yield Judgement(
-                item=ask.item,
-                dimension=criterion.name,
-                value=None,
-                status="error",
-                reason=f"{error.kind}: {error.message}" if error else "no answer",
-                transient=bool(error and error.transient),
             )
 
 
@@ -243,16 +218,9 @@ def weigh(rating: Rating, logprobs: Mapping[int, TokenLogprobs]) -> Judgement:
     Source: Liu et al. (2023), "G-Eval", section 2.3, with the probabilities normalised over the
     scale's steps.
     """
-    failed = next((given.error for given in logprobs.values() if given.error), None)
-    if failed is not None:
-        return Judgement(
-            item=rating.item,
-            dimension=rating.criterion.name,
-            value=None,
-            status="error",
-            reason=f"{failed.kind}: {failed.message}",
-            transient=failed.transient,
-        )
+    error = next((given.error for given in logprobs.values() if given.error), None)
+    if error is not None:
+        return failed(rating.item, rating.criterion, error)
     logs = {step: sum(given.logprobs) for step, given in logprobs.items()}
     best = max(logs.values())
     shares = {step: math.exp(value - best) for step, value in logs.items()}

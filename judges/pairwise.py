@@ -11,8 +11,8 @@ from harness.records import Cost, Dimension, JudgeItem, Judgement, Message, Need
 from harness.util.digest import derived_seed
 from judges.llm import parsing, prompts
 from judges.llm.endpoint_judge import EndpointJudge
-from judges.llm.rubric_file import RubricFile, Shown, load_rubric
-from judges.llm.structured_output import Level
+from judges.llm.rubric_file import RubricFile, load_rubric
+from judges.llm.structured_output import Level, response_format
 from judges.rubric import unparsed
 
 Order = Literal["first", "second"]
@@ -28,13 +28,12 @@ SCHEMA: dict[str, Any] = {
     "additionalProperties": False,
 }
 
-_OPPONENT: tuple[Need, ...] = ("opponent",)
 DIMENSIONS = (
     Dimension(
         name="win",
         low=0.0,
         high=1.0,
-        needs=_OPPONENT,
+        needs=("opponent",),
         description="1 preferred to the opponent's answer in both orders, 0 not, 0.5 a tie",
     ),
     Dimension(
@@ -42,7 +41,7 @@ DIMENSIONS = (
         low=0.0,
         high=1.0,
         higher_is_better=False,
-        needs=_OPPONENT,
+        needs=("opponent",),
         description="1 where the verdict changed with the order of the two answers",
     ),
     Dimension(
@@ -50,18 +49,14 @@ DIMENSIONS = (
         low=-1.0,
         high=1.0,
         higher_is_better=None,
-        needs=_OPPONENT,
+        needs=("opponent",),
         description="1 where the answer shown first was preferred both times, -1 the second",
     ),
 )
 
 
 class PairwiseCall(NamedTuple):
-    """One of the two calls about an item: where the judged answer stands.
-
-    Attributes:
-        shown: The texts as the model may quote them.
-    """
+    """One of the two calls about an item: where the judged answer stands."""
 
     item: int
     order: Order
@@ -89,16 +84,7 @@ class Pairwise(EndpointJudge):
 
     Args:
         rubric: The criteria: a shipped rubric by name, or a YAML file by its path.
-        temperature: Of the judge; null leaves it out.
-        max_tokens: Of the verdict with its reason.
-        max_characters: Of one shown text.
-        structured: As for the rubric judge.
-        allow_self_judging: Let an endpoint's model judge its own answers.
-        endpoint: As for the rubric judge: ``model``, ``base_url``, ``revision`` and so on.
-
-    Attributes:
-        client: The client, with what it used so far.
-        level: How the endpoint is held to JSON; None before it is known.
+        options: As for ``EndpointJudge``: how it asks, and its endpoint.
 
     Raises:
         ConfigError: The rubric cannot be read.
@@ -106,31 +92,9 @@ class Pairwise(EndpointJudge):
         ValueError: An option does not fit.
     """
 
-    def __init__(
-        self,
-        rubric: str,
-        temperature: float | None = 0.0,
-        max_tokens: int = 512,
-        max_characters: int = prompts.MAX_CHARACTERS,
-        structured: Level = "json_schema",
-        allow_self_judging: bool = False,
-        **endpoint: Any,
-    ) -> None:
-        super().__init__(
-            "pairwise ",
-            load_rubric(rubric),
-            {
-                "temperature": temperature,
-                "max_tokens": max_tokens,
-                "max_characters": max_characters,
-                "structured": structured,
-                "allow_self_judging": allow_self_judging,
-            },
-            endpoint,
-        )
-        self._show: tuple[Shown, ...] = tuple(
-            text for text in self.rubric.texts if text not in ("answer", "original_answer")
-        )
+    def __init__(self, rubric: str, **options: Any) -> None:
+        super().__init__("pairwise ", load_rubric(rubric), options)
+        self._show = [t for t in self.rubric.texts if t not in ("answer", "original_answer")]
         self._needs_reference = "reference" in self.rubric.required(self.rubric.show)
         needs: tuple[Need, ...] = ("opponent", *(("reference",) if self._needs_reference else ()))
         self.dimensions: Sequence[Dimension] = tuple(
@@ -149,14 +113,16 @@ class Pairwise(EndpointJudge):
             if item.opponent_answer is None or (self._needs_reference and item.reference is None):
                 continue
             if item.opponent_answer.strip() == item.answer.strip():
-                yield from _verdict(index, (0.5, 0.0, 0.0), "the two answers are the same")
+                yield from _verdict(index, (0.5, 0.0, 0.0), reason="the two answers are the same")
                 continue
             calls += self._calls(index, item)
         waiting: dict[int, dict[Order, PairwiseReading]] = {}
 
         def build(position: int, level: Level) -> ChatCall:
             call = calls[position]
-            return self._call(call.messages, level, SCHEMA, "preference", call.seed)
+            return self._call(
+                call.messages, response_format(level, SCHEMA, "preference"), call.seed
+            )
 
         # The two calls of a pair are asked next to each other: where a budget ends or an endpoint
         # goes away, no pair is half done but those under way.
@@ -183,8 +149,7 @@ class Pairwise(EndpointJudge):
             )
 
     def _read(self, call: PairwiseCall, result: ChatResult) -> PairwiseReading:
-        if result.error is not None:
-            error = result.error
+        if (error := result.error) is not None:
             reason = f"{error.kind}: {error.message}"
             return PairwiseReading(None, "error", reason, None, error.transient, result.cost)
         if result.text is None:
@@ -202,17 +167,15 @@ class Pairwise(EndpointJudge):
 def pair_messages(rubric: RubricFile, texts: Mapping[str, str], limit: int) -> tuple[Message, ...]:
     """Build the conversation that asks which of two answers is better."""
     criteria = "\n".join(f"- {c.name}: {c.description}" for c in rubric.dimensions)
-    form = json.dumps({"reason": "...", "winner": "..."})
-    guidance = f"\n\n{rubric.guidance.strip()}" if rubric.guidance.strip() else ""
-    system = (
-        f"You are {rubric.role}. You compare two answers to the same question and say which is"
-        f" better on the whole.\n\n{prompts.RULES} The order of the answers means nothing."
-        f"{guidance}\n\nLook at:\n{criteria}\n\nAnswer with one JSON object and nothing after it:"
+    return prompts.conversation(
+        rubric,
+        "You compare two answers to the same question and say which is better on the whole.\n\n"
+        f"{prompts.RULES} The order of the answers means nothing.",
+        f"Look at:\n{criteria}\n\nAnswer with one JSON object and nothing after it:"
         " first the reason in one or two sentences, then the winner: first, second or tie:\n"
-        f"{form}"
+        '{"reason": "...", "winner": "..."}',
+        f"{prompts.sections(texts, limit)}\n\nWhich answer is better? Answer as JSON.",
     )
-    user = f"{prompts.sections(texts, limit)}\n\nWhich answer is better? Answer as JSON."
-    return Message(role="system", content=system), Message(role="user", content=user)
 
 
 def combine(item: int, readings: Mapping[Order, PairwiseReading]) -> Iterator[Judgement]:
@@ -223,18 +186,15 @@ def combine(item: int, readings: Mapping[Order, PairwiseReading]) -> Iterator[Ju
     failed = next((reading for reading in (first, second) if reading.winner is None), None)
     if failed is not None:
         where = "first" if failed is first else "second"
-        for position, dimension in enumerate(DIMENSIONS):
-            yield Judgement(
-                item=item,
-                dimension=dimension.name,
-                value=None,
-                status=failed.status,
-                reason=f"shown {where}: {failed.reason}",
-                raw=raw,
-                order="both",
-                transient=first.transient or second.transient,
-                cost=None if position else cost,
-            )
+        yield from _verdict(
+            item,
+            (None, None, None),
+            cost,
+            status=failed.status,
+            reason=f"shown {where}: {failed.reason}",
+            raw=raw,
+            transient=first.transient or second.transient,
+        )
         return
     # From the judged answer's side: 1 preferred, -1 the opponent, 0 a tie.
     when_first = {"first": 1, "second": -1, "tie": 0}[str(first.winner)]
@@ -246,15 +206,11 @@ def combine(item: int, readings: Mapping[Order, PairwiseReading]) -> Iterator[Ju
         (when_first - when_second) / 2,
     )
     both = f"shown first: {first.reason} | shown second: {second.reason}"
-    yield from _verdict(item, values, first.reason if same else both, raw, cost)
+    yield from _verdict(item, values, cost, reason=first.reason if same else both, raw=raw)
 
 
 def _verdict(
-    item: int,
-    values: Sequence[float],
-    reason: str,
-    raw: str | None = None,
-    cost: Cost | None = None,
+    item: int, values: Sequence[float | None], cost: Cost | None = None, **common: Any
 ) -> Iterator[Judgement]:
     """Yield the values of ``DIMENSIONS``, in their order; the cost goes with the first."""
     for position, (dimension, value) in enumerate(zip(DIMENSIONS, values, strict=True)):
@@ -262,8 +218,7 @@ def _verdict(
             item=item,
             dimension=dimension.name,
             value=value,
-            reason=reason,
-            raw=raw,
             order="both",
             cost=None if position else cost,
+            **common,
         )

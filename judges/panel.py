@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property, reduce
 from typing import Any, Protocol
 
+from harness.endpoint import summed
 from harness.errors import PluginError
 from harness.judging.cached import Cached
 from harness.judging.derived import SPREAD, panel_raw, spread_of
@@ -100,11 +101,7 @@ class Panel:
         return reduce(Spending.plus, (meter.spent for meter in self._meters.values()), Spending())
 
     def keep_in(self, store_for: Callable[[Judge], VerdictStore | None]) -> None:
-        """Keep every member's own verdicts, so that none is paid for twice.
-
-        Args:
-            store_for: Where a member's verdicts may be kept; None for nowhere.
-        """
+        """Keep every member's own verdicts, so that none is paid for twice."""
         for label, member in self.members.items():
             if isinstance(member, CachesMembers):
                 member.keep_in(store_for)
@@ -130,13 +127,7 @@ class Panel:
 
 
 class _Sheet:
-    """What the members said of one chunk of items.
-
-    Args:
-        labels: The members.
-        shared: The dimensions that they share.
-        start: Index of the chunk's first item.
-    """
+    """What the members said of one chunk of items, which begins at ``start``."""
 
     def __init__(self, labels: Iterable[str], shared: Mapping[str, Dimension], start: int) -> None:
         self._labels = list(labels)
@@ -146,7 +137,6 @@ class _Sheet:
         self._costs: dict[int, list[Cost]] = {}
 
     def enter(self, label: str, judgement: Judgement) -> None:
-        """Note one member's verdict."""
         if judgement.cost is not None:  # paid for, be the dimension shared or not
             self._costs.setdefault(judgement.item, []).append(judgement.cost)
         if judgement.dimension in self._shared:
@@ -154,11 +144,7 @@ class _Sheet:
             self._given.setdefault(key, {})[label] = judgement
 
     def results(self, only_decided: bool = False) -> Iterator[Judgement]:
-        """Yield the panel's verdicts.
-
-        Args:
-            only_decided: Leave out what a member that was not asked yet could still decide.
-        """
+        """Yield the panel's verdicts, without those that a member not asked yet could still decide."""
         for (index, name), verdicts in self._given.items():
             failed = any(verdict.value is None for verdict in verdicts.values())
             if only_decided and not failed and len(verdicts) < len(self._labels):
@@ -179,7 +165,7 @@ class _Sheet:
                 "item": self._start + index,
                 "dimension": name,
                 "raw": raw,
-                "cost": _total(self._costs.pop(index, ())),
+                "cost": summed(costs) if (costs := self._costs.pop(index, None)) else None,
             }
             if missing:
                 failed = verdicts.get(missing[0])
@@ -192,12 +178,9 @@ class _Sheet:
                 )
                 continue
             numbers = [value for value in values.values() if value is not None]
-            mean = round(sum(numbers) / len(numbers), 6)
-            spread = round(max(numbers) - min(numbers), 6)
-            values_in_words = ", ".join(
-                f"{label} {value:g}" for label, value in zip(values, numbers, strict=True)
-            )
-            yield Judgement(value=spread if position else mean, reason=values_in_words, **common)
+            mean, spread = sum(numbers) / len(numbers), max(numbers) - min(numbers)
+            in_words = ", ".join(f"{label} {value:g}" for label, value in values.items())
+            yield Judgement(value=round(spread if position else mean, 6), reason=in_words, **common)
 
 
 def _entry(entry: Any) -> tuple[str, dict[str, Any]]:
@@ -218,35 +201,18 @@ def _twice(one: str, other: str) -> PluginError:
     )
 
 
+def _scale(dimension: Dimension) -> tuple[str, float, float, bool | None]:
+    return dimension.name, dimension.low, dimension.high, dimension.higher_is_better
+
+
 def _shared(members: Sequence[Judge]) -> dict[str, Dimension]:
     first, *others = members
     shared: dict[str, Dimension] = {}
     for dimension in first.dimensions:
-        same = [
-            next((d for d in member.dimensions if d.name == dimension.name), None)
-            for member in others
-        ]
-        if all(
-            d
-            and (d.low, d.high, d.higher_is_better)
-            == (dimension.low, dimension.high, dimension.higher_is_better)
-            for d in same
-        ):
-            needs = dict.fromkeys(
-                need for d in (dimension, *same) if d is not None for need in d.needs
-            )
+        alike = [d for m in others for d in m.dimensions if _scale(d) == _scale(dimension)]
+        if len(alike) == len(others):
+            needs = dict.fromkeys(need for d in (dimension, *alike) for need in d.needs)
             shared[dimension.name] = dimension.model_copy(update={"needs": tuple(needs)})
     if not shared:
         raise PluginError("the members of the panel share no dimension on the same scale")
     return shared
-
-
-def _total(costs: Sequence[Cost]) -> Cost | None:
-    if not costs:
-        return None
-    return Cost(
-        prompt_tokens=sum(cost.prompt_tokens for cost in costs),
-        completion_tokens=sum(cost.completion_tokens for cost in costs),
-        money=sum(cost.money for cost in costs),
-        seconds=sum(cost.seconds for cost in costs),
-    )

@@ -7,11 +7,14 @@ from rapidfuzz (bit-parallel C++) instead of a table filled in Python.
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from importlib.metadata import version as package_version
 
 from harness.records import Dimension, JudgeItem, Judgement
+
+ROUGE_L = "rouge_l"
+"""The judge and its dimension; the probes measure closeness to a training response by it."""
 
 TEXTS_KEPT = 4096
 WORDS_KEPT = 500_000
@@ -23,17 +26,7 @@ class _CachedStemmer:
     def __init__(self) -> None:
         from nltk.stem import porter
 
-        self._stem = porter.PorterStemmer().stem
-        self._known: dict[str, str] = {}
-
-    def stem(self, word: str) -> str:
-        """Stem one lower-case word."""
-        known = self._known.get(word)
-        if known is None:
-            if len(self._known) >= WORDS_KEPT:
-                self._known.clear()
-            known = self._known[word] = self._stem(word)
-        return known
+        self.stem = lru_cache(maxsize=WORDS_KEPT)(porter.PorterStemmer().stem)
 
 
 class TokenIds:
@@ -47,7 +40,7 @@ class TokenIds:
 
     def __init__(self, stemmer: bool = True) -> None:
         self._stemmer = _CachedStemmer() if stemmer else None
-        self._texts: OrderedDict[str, list[int]] = OrderedDict()
+        self._encode = lru_cache(maxsize=TEXTS_KEPT)(self._numbered)
         self._numbers: dict[str, int] = {}
         self._lock = threading.Lock()
 
@@ -56,25 +49,17 @@ class TokenIds:
         with self._lock:
             if len(self._numbers) >= WORDS_KEPT:  # a new numbering: the old lists are void
                 self._numbers.clear()
-                self._texts.clear()
+                self._encode.cache_clear()
             return self._encode(a), self._encode(b)
 
-    def _encode(self, text: str) -> list[int]:
-        known = self._texts.get(text)
-        if known is not None:
-            self._texts.move_to_end(text)
-            return known
+    def _numbered(self, text: str) -> list[int]:
         from rouge_score import tokenize
 
         numbers = self._numbers
-        encoded = [
+        return [
             numbers.setdefault(token, len(numbers))
             for token in tokenize.tokenize(text, self._stemmer)
         ]
-        self._texts[text] = encoded
-        if len(self._texts) > TEXTS_KEPT:
-            self._texts.popitem(last=False)
-        return encoded
 
 
 def rouge_l_f(reference: Sequence[int], answer: Sequence[int]) -> float:
@@ -109,7 +94,7 @@ class RougeL:
         )
         self.dimensions: Sequence[Dimension] = (
             Dimension(
-                name="rouge_l",
+                name=ROUGE_L,
                 low=0.0,
                 high=1.0,
                 needs=("reference",),
@@ -128,8 +113,5 @@ class RougeL:
         """Grade every item that has a reference."""
         for index, item in enumerate(items):
             if item.reference is not None:
-                yield Judgement(
-                    item=index,
-                    dimension="rouge_l",
-                    value=self.score(item.reference, item.answer),
-                )
+                score = self.score(item.reference, item.answer)
+                yield Judgement(item=index, dimension=ROUGE_L, value=score)

@@ -5,25 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from harness.endpoint import ChatCall, ChatResult
-from harness.records import Cost, Dimension, JudgeItem, Judgement, Message
+from harness.endpoint import ChatCall
+from harness.records import Cost, Dimension, Failure, JudgeItem, Judgement, Message
 from harness.text.refusals import Refusals
 from harness.util.digest import derived_seed
 from judges.llm import parsing, prompts
 from judges.llm.endpoint_judge import EndpointJudge
 from judges.llm.rubric_file import Criterion, RubricFile, load_rubric, schema
-from judges.llm.structured_output import Level
+from judges.llm.structured_output import Level, response_format
 
 UNPARSED = "no valid verdict in the answer"
 """Why there is no value, where a text holds none."""
 
 
 class RubricCall(NamedTuple):
-    """One call: the dimensions of one item that show the same texts.
-
-    Attributes:
-        shown: The texts as the model may quote them.
-    """
+    """One call: the dimensions of one item that show the same texts; ``shown``: as it may quote them."""
 
     item: int
     criteria: tuple[Criterion, ...]
@@ -38,9 +34,8 @@ def asks(
     """Plan the calls about the items; dimensions whose needs an item lacks are left out."""
     calls = []
     for index, item in enumerate(items):
-        available = prompts.texts_of(item)
         for show, criteria in rubric.groups:
-            if any(available[name] is None for name in rubric.required(show)):
+            if not prompts.shows_all(item, rubric.required(show)):
                 continue
             texts = prompts.shown_texts(item, show)
             messages = prompts.rubric_messages(rubric, criteria, texts, limit)
@@ -80,18 +75,7 @@ class Rubric(EndpointJudge):
     Args:
         rubric: A shipped rubric by name, or a YAML file of your own by its path.
         dimensions: Only these of its dimensions; all by default.
-        temperature: Of the judge; null leaves it out, for models that refuse the field.
-        max_tokens: Of the verdict with its reasons.
-        max_characters: Of one shown text; the middle of a longer one is left out.
-        structured: Start at this level: ``json_schema``, ``json_object_schema`` (llama.cpp's way),
-            ``json_object`` or ``text``.
-        allow_self_judging: Let an endpoint's model judge its own answers.
-        endpoint: ``model``, ``base_url``, ``revision``, ``api_key_env``, ``concurrency``,
-            ``timeout_s``, ``max_retries``, ``prices``, ``budget``; see ``EndpointSettings``.
-
-    Attributes:
-        client: The client, with what it used so far.
-        level: How the endpoint is held to JSON; None before it is known.
+        options: As for ``EndpointJudge``: how it asks, and its endpoint.
 
     Raises:
         ConfigError: The rubric cannot be read.
@@ -100,32 +84,10 @@ class Rubric(EndpointJudge):
     """
 
     def __init__(
-        self,
-        rubric: str,
-        dimensions: Sequence[str] | None = None,
-        temperature: float | None = 0.0,
-        max_tokens: int = 512,
-        max_characters: int = prompts.MAX_CHARACTERS,
-        structured: Level = "json_schema",
-        allow_self_judging: bool = False,
-        **endpoint: Any,
+        self, rubric: str, dimensions: Sequence[str] | None = None, **options: Any
     ) -> None:
-        written = load_rubric(rubric)
-        super().__init__(
-            "",
-            written if dimensions is None else written.only(dimensions),
-            {
-                "temperature": temperature,
-                "max_tokens": max_tokens,
-                "max_characters": max_characters,
-                "structured": structured,
-                "allow_self_judging": allow_self_judging,
-            },
-            endpoint,
-        )
-        self.dimensions: Sequence[Dimension] = tuple(
-            self.rubric.dimension(criterion) for criterion in self.rubric.dimensions
-        )
+        super().__init__("", load_rubric(rubric, dimensions), options)
+        self.dimensions: Sequence[Dimension] = self.rubric.graded
 
     def grade(self, items: Sequence[JudgeItem]) -> Iterator[Judgement]:
         """Grade every item on every dimension it has the needs for, as answers come in.
@@ -138,32 +100,35 @@ class Rubric(EndpointJudge):
 
         def call(index: int, level: Level) -> ChatCall:
             ask = todo[index]
-            seed = derived_seed(ask.seed, "judge") % 2**31
-            return self._call(ask.messages, level, schema(ask.criteria), self.rubric.name, seed)
+            form = response_format(level, schema(ask.criteria), self.rubric.name)
+            return self._call(ask.messages, form, derived_seed(ask.seed, "judge") % 2**31)
 
         for index, result in self._chat.chat(len(todo), call):
-            yield from self._read(todo[index], result)
+            ask, text, cost = todo[index], result.text, result.cost
+            if text is not None:
+                yield from judgements(ask, text, cost, self._refusals, result.finish_reason)
+                continue
+            for position, criterion in enumerate(ask.criteria):
+                yield failed(
+                    ask.item, criterion, result.error, result.refusal, None if position else cost
+                )
 
-    def _read(self, ask: RubricCall, result: ChatResult) -> Iterator[Judgement]:
-        if result.text is not None:
-            yield from judgements(
-                ask, result.text, result.cost, self._refusals, result.finish_reason
-            )
-        else:
-            yield from failed(ask.item, [c.name for c in ask.criteria], result)
 
-
-def failed(item: int, dimensions: Sequence[str], result: ChatResult) -> Iterator[Judgement]:
-    """Yield judgements for a call that brought no text; the first has the cost."""
-    error = result.error
-    for position, dimension in enumerate(dimensions):
-        yield Judgement(
-            item=item,
-            dimension=dimension,
-            value=None,
-            status="error" if error else "refused",
-            reason=f"{error.kind}: {error.message}" if error else result.refusal,
-            raw=None if error else result.refusal,
-            transient=error.transient if error else False,
-            cost=None if position else result.cost,
-        )
+def failed(
+    item: int,
+    criterion: Criterion,
+    error: Failure | None,
+    refusal: str | None = None,
+    cost: Cost | None = None,
+) -> Judgement:
+    """Return the judgement of a call that brought no text, but an error or a refusal."""
+    return Judgement(
+        item=item,
+        dimension=criterion.name,
+        value=None,
+        status="error" if error else "refused",
+        reason=f"{error.kind}: {error.message}" if error else refusal,
+        raw=None if error else refusal,
+        transient=bool(error and error.transient),
+        cost=cost,
+    )

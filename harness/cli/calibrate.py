@@ -12,7 +12,7 @@ import click
 if TYPE_CHECKING:
     from harness.config import JudgesFile
     from harness.judging.calibration_records import Agreement, Calibration
-    from harness.judging.labels import Labels
+    from harness.judging.labels import Labels, Split
     from harness.pipeline.assemble import NamedJudge
     from harness.pipeline.cache import Cache
     from harness.records import JudgeItem, Judgement
@@ -32,7 +32,7 @@ BAR = 30
 )
 @click.option("--fit", "fit_name", metavar="NAME", help="Fit a judge to the labels and save it.")
 @click.option("--split", type=click.Choice(["fit", "check"]), help="Use only this part of LABELS.")
-def command(labels: str, judge_entry: str | None, fit_name: str | None, split: str | None) -> int:
+def command(labels: str, judge_entry: str | None, fit_name: str | None, split: Split | None) -> int:
     """Measure a judge against LABELS (JSONL: pointwise scores or preferences, with annotators).
 
     Prints rank correlations, weighted kappa and accuracy with bootstrap intervals, and stores them
@@ -60,8 +60,7 @@ def command(labels: str, judge_entry: str | None, fit_name: str | None, split: s
     chosen = _chosen(judge_entry)
     for plugin in chosen.plugins:
         load_plugin_file(Path(plugin))
-    read = read_labels(labels)
-    part = read.part("check" if split == "check" else "fit") if split else read
+    part = read_labels(labels).part(split)
     with closing(Cache()) as cache:
         for named in build_judges(chosen.judges):
             calibration = _check(named, part, cache, reporter())
@@ -180,7 +179,8 @@ def _print(calibration: Calibration) -> None:
             f"  {row.dimension}: Spearman {row.spearman}, Kendall tau-b {row.kendall}, weighted"
             f" kappa {row.kappa}, accuracy {row.accuracy} ({row.items} items)"
         )
-        _beside(row)
+        if beside := list(_beside(row)):
+            click.echo(f"    {'; '.join(beside)}")
         _chart(row)
     for pair in calibration.preferences:
         swap = f", same in both orders {pair.swap_consistency}" if pair.swap_consistency else ""
@@ -191,15 +191,12 @@ def _print(calibration: Calibration) -> None:
     click.echo(f"  {summary(calibration.compared)}")
 
 
-def _beside(row: Agreement) -> None:
-    """Print how far people agree with each other, and what length alone does to both."""
-    lines = []
+def _beside(row: Agreement) -> Iterator[str]:
+    """Yield how far people agree with each other, and what length alone does to both."""
     if row.people_alpha is not None:
-        lines.append(f"people among themselves: Krippendorff's alpha {row.people_alpha:.2f}")
+        yield f"people among themselves: Krippendorff's alpha {row.people_alpha:.2f}"
     if row.length_rho is not None and row.people_length_rho is not None:
-        lines.append(
+        yield (
             f"with the answer's length: judge rho {row.length_rho:+.2f}, labels"
             f" {row.people_length_rho:+.2f}"
         )
-    if lines:
-        click.echo(f"    {'; '.join(lines)}")

@@ -27,9 +27,6 @@ from harness.util.resources import resolve
 
 overrides_argument = click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")
 
-CLOSENESS = "rouge_l"
-"""The judge by which the probes measure how close an answer is to a response of the training data."""
-
 
 def launch_command() -> str:
     """Return the command line as it was typed, for the manifest."""
@@ -42,11 +39,7 @@ def run_folder(suite: Suite, out: Path | None) -> Path:
 
 
 def suite_of_run(run_dir: Path, sections: Mapping[str, Any] = MappingProxyType({})) -> Suite:
-    """Load the suite that a run was made with.
-
-    Args:
-        run_dir: The run folder.
-        sections: Sections that replace those of the suite.
+    """Load the suite that a run was made with; ``sections`` replace those of the suite.
 
     Raises:
         DataError: The folder holds a comparison, which has no suite.
@@ -67,11 +60,7 @@ def suite_of_run(run_dir: Path, sections: Mapping[str, Any] = MappingProxyType({
 
 
 def refuse_overwriting(targets: Iterable[Path], sources: Iterable[str]) -> None:
-    """Stop before a command writes over what it reads.
-
-    Args:
-        targets: Files to be written.
-        sources: Data sets as the user named them; those of the hub are no files of ours.
+    """Stop before a command writes over a data set that it reads.
 
     Raises:
         StoreError: A target is a source, also under another name (a link, another spelling).
@@ -105,26 +94,19 @@ def open_context(
 ) -> Iterator[StageContext]:
     """Build the plug-ins of a suite and open its run folder for this process.
 
-    Args:
-        suite: The suite.
-        folder: The run folder, new or to be resumed.
-        command: The command line, for the manifest; empty keeps the one that made the run.
-        retry_failed: Try permanent failures again, too.
-
-    Yields:
-        What the stages work with; all that was opened is closed when the block ends.
+    ``command`` and ``retry_failed`` are those of ``Launch``. All is closed when the block ends.
 
     Raises:
         JostleError: An unknown plug-in or option, or a folder that cannot be used.
     """
     from harness.cli.show import reporter
-    from harness.models.subjects import open_subjects
+    from judges.rouge import ROUGE_L
     from reports.html import render
 
-    parts = assemble(suite, closeness=CLOSENESS)
+    parts = assemble(suite, closeness=ROUGE_L)
     launch = Launch(reporter(), command=command, retry_failed=retry_failed)
     with open_session(folder, suite, launch) as session:
-        yield StageContext(session, parts, render, open_subjects)
+        yield StageContext(session, parts, render)
 
 
 def print_outcome(run: Run, outcome: Outcome) -> int:

@@ -31,11 +31,7 @@ def command(run_dir: Path, judges_file: Path | None, retry_failed: bool) -> int:
 
 
 def _judges_of(path: Path) -> dict[str, Any]:
-    """Read a file of judges: the sections of a suite that it replaces.
-
-    Raises:
-        ConfigError: One line with file, line and field.
-    """
+    """Read a file of judges: the sections of a suite that it replaces."""
     from harness.config import JudgesFile
     from harness.errors import ConfigError
     from harness.util.yaml_config import load_yaml, parse_yaml

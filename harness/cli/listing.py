@@ -39,11 +39,8 @@ def _headers(folder: str) -> list[tuple[str, str]]:
     root = configs_root() / folder
     rows = []
     for path in sorted(root.rglob("*.yaml")):
-        comments = [
-            line.lstrip("# ").rstrip()
-            for line in path.read_text(encoding="utf-8").splitlines()[:3]
-            if line.startswith("#")
-        ]
+        header = path.read_text(encoding="utf-8").splitlines()[:3]
+        comments = [line.lstrip("# ").rstrip() for line in header if line.startswith("#")]
         line = comments[1] if len(comments) > 1 else ""
         rows.append((str(path.relative_to(root).with_suffix("")), line))
     return rows

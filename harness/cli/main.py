@@ -6,6 +6,7 @@ import importlib
 import os
 import sys
 from importlib.metadata import version
+from typing import cast
 
 import click
 
@@ -40,9 +41,7 @@ class _Lazy(click.Group):
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         if name not in _COMMANDS:
             return None
-        module = importlib.import_module(f"harness.cli.{name}")
-        command: click.Command = module.command
-        return command
+        return cast(click.Command, importlib.import_module(f"harness.cli.{name}").command)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -70,7 +69,7 @@ def cli() -> None:
 
 
 def main() -> None:
-    """Entry point of the ``jostle`` command."""
+    """Run the ``jostle`` command and leave with its exit code."""
     # The tokenizers' own threads and our worker threads would fight over the cores.
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     try:

@@ -38,6 +38,7 @@ def command(
     The spread comes from --pilot (the folder of a run) or from --sd, in the units of the measure.
     With --effect it also says how many prompts are needed to see that with 80 % probability.
     """
+    from harness.audit import mark_leaked
     from harness.config import load_suite
     from harness.data.loading import load, select
     from harness.errors import ConfigError
@@ -52,8 +53,6 @@ def command(
         load_plugin_file(Path(path))
     rows, training = load(loaded.data), []
     if loaded.data.only == "clean" or loaded.probes is not None:
-        from harness.audit import mark_leaked
-
         training = [row for spec in loaded.training_data for row in load(spec)]
         rows, _ = mark_leaked(rows, training)
     chosen, _ = select(rows, loaded.data, loaded.suite.seed)
@@ -67,19 +66,16 @@ def command(
         raise ConfigError(
             "a plan needs the spread of the differences: give --pilot RUN (a smaller run) or --sd"
         )
-    characters = sum(len(s.prompt) for s in chosen) / max(len(chosen), 1)
     _print_power(planning.power(spreads, count, effect=effect), effect)
-    llm = {j.label: declared_traits(judges.get(j.name)).llm for j in loaded.judges}
-    _print_cost(
-        planning.run_cost(
-            loaded,
-            prompts=count,
-            characters=characters,
-            llm_judges=llm,
-            pilot=summary,
-            probes=_probe_workload(loaded, training, chosen),
-        )
+    cost = planning.run_cost(
+        loaded,
+        prompts=count,
+        characters=sum(len(s.prompt) for s in chosen) / max(len(chosen), 1),
+        llm_judges={j.label: declared_traits(judges.get(j.name)).llm for j in loaded.judges},
+        pilot=summary,
+        probes=_probe_workload(loaded, training, chosen),
     )
+    _print_cost(cost)
     return 0
 
 

@@ -46,7 +46,7 @@ class Bars:
     @contextmanager
     def stage(self, title: str, total: int) -> Iterator[progress.Task]:
         """Show one bar, which stays when it is done."""
-        columns = (
+        with Progress(
             TextColumn("{task.description:<22}"),
             BarColumn(),
             MofNCompleteColumn(),
@@ -54,8 +54,8 @@ class Bars:
             TimeElapsedColumn(),
             TextColumn("left"),
             TimeRemainingColumn(),
-        )
-        with Progress(*columns, console=self._console) as bars:
+            console=self._console,
+        ) as bars:
             yield _Bar(bars, bars.add_task(title, total=total))
 
     def note(self, text: str) -> None:

@@ -22,8 +22,7 @@ class Cached:
     Args:
         judge: Who grades.
         store: Where verdicts are kept.
-        source: Digest of a foreign plug-in (``Registry.foreign_digest``), which can change under
-            the same version and share it with others.
+        source: ``Registry.foreign_digest``: foreign code can change under the same version.
     """
 
     def __init__(self, judge: Judge, store: VerdictStore, source: str = "") -> None:
@@ -34,13 +33,13 @@ class Cached:
     def grade(self, items: Sequence[JudgeItem]) -> Iterator[Judgement]:
         """Grade every item: first what is kept, at no cost, then what has to be asked."""
         who = [self._judge.version, self._source]
-        keys: dict[tuple[int, str], str] = {}
-        for index, item in enumerate(items):
-            shown = item.model_dump(mode="json")
-            for dimension in self._judge.dimensions:
-                if _applies(dimension, item):
-                    key = digest(["verdict", *who, dimension.name, shown])
-                    keys[index, dimension.name] = key
+        keys = {
+            (index, dimension.name): digest(["verdict", *who, dimension.name, shown])
+            for index, item in enumerate(items)
+            for shown in [item.model_dump(mode="json")]
+            for dimension in self._judge.dimensions
+            if _applies(dimension, item)
+        }
         stored = self._store.get(keys.values())
         for (index, _), key in keys.items():
             if stored.get(key, NOTHING) != NOTHING:

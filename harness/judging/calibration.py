@@ -6,6 +6,7 @@ version (which holds rubric, model and settings), and ``calibration_report`` say
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -45,7 +46,7 @@ def calibrate(
         judge: The judge to check.
         labels: The items to grade.
         name: The judge's registered name.
-        code: Digest of a foreign plug-in's code.
+        code: As for ``Calibration``.
         grade: Grades in the judge's stead (with a cache, a meter or a progress bar).
 
     Raises:
@@ -70,7 +71,7 @@ def calibrate(
         split=labels.split,
         annotators=tuple(labels.annotators),
         items=len(labels.items),
-        label_count=labels.count,
+        label_count=len(labels.rows),
         outcomes=dict(grading.outcomes),
         dimensions=agreements,
         preferences=pairs,
@@ -101,16 +102,14 @@ def _agreements(grading: LabelGrading) -> list[Agreement]:
         )
     items = [item.judge_item(item.first.answer or "") for item in labels.items]
     values = grading.scores(items, list(compared))
-    agreements = [
-        _agreement(dimension, [dimension], values[name], grading)
-        for name, dimension in compared.items()
-    ]
+    agreements = [_agreement(d, [d], values[name], grading) for name, d in compared.items()]
     parts = overall_parts(dimensions)
     if parts and OVERALL not in compared and all(part.name in compared for part in parts):
+        of_parts = [values[part.name] for part in parts]
         means = {
-            index: float(np.mean([values[part.name][index] for part in parts]))
+            index: float(np.mean([scores[index] for scores in of_parts]))
             for index in range(len(items))
-            if all(index in values[part.name] for part in parts)
+            if all(index in scores for scores in of_parts)
         }
         mean = parts[0].model_copy(update={"name": OVERALL})
         agreements.append(_agreement(mean, parts, means, grading))
@@ -128,11 +127,10 @@ def _agreement(
     origin = grading.labels.origin(names)
     rows: list[tuple[LabelledItem, float, float]] = []
     for index, value in sorted(values.items()):
-        item = grading.labels.items[index].of(origin.basis)
-        scores = [item.score(name) for name in names] if item is not None else [None]
-        known = [score for score in scores if score is not None]
-        if item is not None and len(known) == len(scores):
-            rows.append((item, value, float(np.mean(known))))
+        if (item := grading.labels.items[index].of(origin.basis)) is not None:
+            known = [score for name in names if (score := item.score(name)) is not None]
+            if len(known) == len(names):
+                rows.append((item, value, float(np.mean(known))))
     grading.require(
         len(rows), f"the judge scored {{}} items on {dimension.name!r} that are labelled"
     )
@@ -153,9 +151,7 @@ def _agreement(
         accuracy=estimate(lambda a, b: accuracy(a, b, steps), judged, people, questions)
         if steps
         else undefined,
-        people_alpha=_people_alpha([item for item, *_ in rows], names[0])
-        if len(names) == 1
-        else None,
+        people_alpha=None if len(parts) > 1 else _people_alpha([i for i, *_ in rows], names[0]),
         length_rho=_rho(judged, lengths),
         people_length_rho=_rho(people, lengths),
         reliability=_reliability(judged, people, steps),
@@ -179,21 +175,8 @@ def _steps(
 
 def _people_alpha(items: Sequence[LabelledItem], dimension: str) -> float | None:
     names = sorted({row.annotator for item in items for row in item.rows})
-    ratings = [
-        [
-            next(
-                (
-                    row.labels[dimension]
-                    for row in item.rows
-                    if row.annotator == name and row.labels and dimension in row.labels
-                ),
-                None,
-            )
-            for item in items
-        ]
-        for name in names
-    ]
-    return alpha(ratings, "ordinal")
+    labels = [{row.annotator: (row.labels or {}).get(dimension) for row in i.rows} for i in items]
+    return alpha([[of_item.get(name) for of_item in labels] for name in names], "ordinal")
 
 
 def _rho(a: Sequence[float], b: Sequence[float]) -> float | None:
@@ -222,10 +205,10 @@ def _reliability(
 
 
 def _kinds(rows: Sequence[tuple[LabelledItem, float, float]]) -> dict[str, KindMeans]:
-    groups: dict[str, list[tuple[float, float]]] = {}
+    groups: dict[str, list[tuple[float, float]]] = defaultdict(list)
     for item, value, score in rows:
         if item.first.kind:
-            groups.setdefault(item.first.kind, []).append((value, score))
+            groups[item.first.kind].append((value, score))
     return {
         name: KindMeans(
             items=len(pairs),

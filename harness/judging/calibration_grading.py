@@ -16,12 +16,7 @@ FLIP, BIAS = "position_flip", "position_bias"
 
 
 class LabelGrading:
-    """Grades labelled items with one judge.
-
-    Args:
-        dimensions: What the judge measures.
-        grade: The judge's own ``grade``, or what does it in the judge's stead.
-        labels: The items.
+    """Grades labelled items with one judge, or with what does it in the judge's stead.
 
     Attributes:
         outcomes: Judgements by status.
@@ -53,14 +48,10 @@ class LabelGrading:
         return scores
 
     def require(self, count: int, what: str) -> None:
-        """Raise where too few items can be compared.
-
-        Args:
-            count: Items that can be compared.
-            what: The words for them, with ``{}`` in place of their number.
+        """Refuse fewer items than ``MIN_ITEMS``; ``what`` has ``{}`` in place of their number.
 
         Raises:
-            DataError: They are fewer than ``MIN_ITEMS``.
+            DataError: They are too few.
         """
         if count < MIN_ITEMS:
             raise DataError(
@@ -70,7 +61,6 @@ class LabelGrading:
 
     @property
     def _ended(self) -> str:
-        """Say ``3 scored, 37 unparsed; most often: no valid verdict in the answer``."""
         counts = ", ".join(f"{count} {status}" for status, count in self.outcomes.items())
         if not self._reasons:
             return counts or "it gave no verdict at all"

@@ -79,13 +79,7 @@ def _differences(grading: LabelGrading) -> dict[str, dict[int, float]]:
     }
     return {
         name: {
-            pair: 0.5
-            * (
-                1
-                + float(
-                    np.sign(signs[name] * scores[2 * pair] - signs[name] * scores[2 * pair + 1])
-                )
-            )
+            pair: (1 + float(np.sign(signs[name] * (scores[2 * pair] - scores[2 * pair + 1])))) / 2
             for pair in range(len(grading.labels.items))
             if 2 * pair in scores and 2 * pair + 1 in scores
         }
@@ -96,6 +90,6 @@ def _differences(grading: LabelGrading) -> dict[str, dict[int, float]]:
 def _consistency(flips: Mapping[int, float], labels: Labels) -> Coefficient | None:
     if not flips:
         return None
-    same = [1 - flips[index] for index in sorted(flips)]
+    same = [1 - flip for _, flip in sorted(flips.items())]
     clusters = [labels.items[index].first.question for index in sorted(flips)]
     return estimate(lambda a, _: float(a.mean()), same, same, clusters)

@@ -174,9 +174,8 @@ class Calibration(_Frozen):
 
     Attributes:
         judge: Its registered name.
-        code: Digest of a foreign plug-in (name, options, code); empty for ours.
-        split: Which part of the file was used.
-        items: Items in that part.
+        code: ``Registry.foreign_digest``; empty for ours.
+        items: Items in the split.
         outcomes: Judgements by status, so that what could not be judged is seen.
     """
 
@@ -208,40 +207,26 @@ class Calibration(_Frozen):
         )
 
 
-class CheckedAgreement(Agreement):
-    """The best check of one dimension against scores.
-
-    Attributes:
-        labels: The labels' file.
-        split: Which part of it was used.
-    """
-
+class _Checked(_Frozen):
     labels: str
     split: str | None
 
 
-class CheckedPreference(Preference):
-    """The best check of one dimension against preferences.
+class CheckedAgreement(_Checked, Agreement):
+    """The best check of one dimension against scores, with the labels' file and split."""
 
-    Attributes:
-        labels: The labels' file.
-        split: Which part of it was used.
-    """
 
-    labels: str
-    split: str | None
+class CheckedPreference(_Checked, Preference):
+    """The best check of one dimension against preferences, with the labels' file and split."""
 
 
 class CalibrationReport(_Frozen):
     """How far a judge was checked: of each dimension, its best check.
 
     Attributes:
-        summary: One line for the judge.
         trusted: Every dimension is trusted.
         authors_only: All labels are those of the judge's authors.
         by_dimension: A sentence each.
-        dimensions: Agreement with scores.
-        preferences: Agreement with preferences.
         sources: The checks that these come from, without their dimensions and preferences.
     """
 

@@ -23,20 +23,11 @@ _Check = tuple[Calibration, ComparedT]
 class BringsCalibrations(Protocol):
     """A judge that brings results of checks with it, as one learned from labels does."""
 
-    @property
-    def calibrations(self) -> Sequence[Calibration]:
-        """Return how far it was checked before it was installed."""
-        ...
+    calibrations: Sequence[Calibration]
 
 
 def calibration_of(judge: Judge, name: str, code: str = "") -> CalibrationReport | None:
-    """Return how far a judge was checked: here by ``jostle calibrate``, or before it came here.
-
-    Args:
-        judge: The judge.
-        name: Its registered name.
-        code: Digest of a foreign plug-in (``Registry.foreign_digest``).
-    """
+    """Return how far a judge was checked: here by ``jostle calibrate``, or before it came here."""
     brought = judge.calibrations if isinstance(judge, BringsCalibrations) else ()
     return report([*lookup(name, judge.version, code), *brought])
 
@@ -100,12 +91,10 @@ def report(calibrations: Iterable[Calibration]) -> CalibrationReport | None:
 
 
 def _best(checks: Iterable[_Check[ComparedT]]) -> list[_Check[ComparedT]]:
-    best: dict[str, _Check[ComparedT]] = {}
+    by_dimension: dict[str, list[_Check[ComparedT]]] = {}
     for check in checks:
-        known = best.get(check[1].dimension)
-        if known is None or _rank(check) > _rank(known):
-            best[check[1].dimension] = check
-    return list(best.values())
+        by_dimension.setdefault(check[1].dimension, []).append(check)
+    return [max(of_dimension, key=_rank) for of_dimension in by_dimension.values()]
 
 
 def _rank(check: tuple[Calibration, Compared]) -> tuple[bool, bool, int]:

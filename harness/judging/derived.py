@@ -56,7 +56,7 @@ def panel_agreement(raws: Iterable[str], level: str = "interval") -> float | Non
     """Return Krippendorff's alpha among a panel's members on one dimension.
 
     Args:
-        raws: ``Score.raw`` of the panel's scores on that dimension, as ``panel_raw`` wrote them.
+        raws: What ``panel_raw`` wrote for its scores.
         level: ``ordinal`` or ``interval``.
     """
     rows = [json.loads(raw) for raw in raws]

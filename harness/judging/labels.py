@@ -20,7 +20,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
@@ -84,10 +83,6 @@ class Label(BaseModel):
         """Return whether its annotator did not make the labelled set."""
         return not self.annotator.startswith(AUTHOR)
 
-    def names(self, dimensions: Sequence[str] | None) -> bool:
-        """Return whether it labels one of these dimensions; a preference where None."""
-        return dimensions is None or any(name in (self.labels or {}) for name in dimensions)
-
     @model_validator(mode="after")
     def _one_kind(self) -> Label:
         pointwise = self.answer is not None and bool(self.labels)
@@ -100,7 +95,7 @@ class Label(BaseModel):
 class LabelledItem(BaseModel):
     """An item with the labels that its annotators gave it."""
 
-    model_config = ConfigDict(frozen=True, ignored_types=(cached_property,))
+    model_config = ConfigDict(frozen=True)
 
     rows: tuple[Label, ...]
 
@@ -128,9 +123,8 @@ class LabelledItem(BaseModel):
 
     def preference(self) -> float:
         """Return 1 where the annotators prefer answer a, 0 for b, 0.5 for a tie."""
-        mean = sum({"a": 1.0, "b": 0.0, "tie": 0.5}[str(row.preferred)] for row in self.rows)
-        mean /= len(self.rows)
-        return 1.0 if mean > 0.5 else 0.0 if mean < 0.5 else 0.5
+        balance = sum({"a": 1, "b": -1, "tie": 0}[str(row.preferred)] for row in self.rows)
+        return 1.0 if balance > 0 else 0.0 if balance < 0 else 0.5
 
     def judge_item(self, answer: str, opponent: str | None = None) -> JudgeItem:
         """Return the item as a judge is shown it."""
@@ -147,13 +141,7 @@ class LabelledItem(BaseModel):
 
 
 class Labels(BaseModel):
-    """A file of labels, by item, or one split of it.
-
-    Attributes:
-        digest: Of the whole file.
-        source: The file, as the user named it.
-        split: The part that these are; None for all.
-    """
+    """A file of labels, by item, or one split of it; ``digest`` is of the whole file."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -163,42 +151,42 @@ class Labels(BaseModel):
     split: Split | None = None
 
     @property
+    def rows(self) -> list[Label]:
+        """Return the rows of all items."""
+        return [row for item in self.items for row in item.rows]
+
+    @property
     def annotators(self) -> list[str]:
         """Return all annotators, sorted."""
-        return sorted({row.annotator for item in self.items for row in item.rows})
+        return sorted({row.annotator for row in self.rows})
 
     @property
     def authors_only(self) -> bool:
         """Return whether all labels come from those who made the set."""
-        return not any(row.independent for item in self.items for row in item.rows)
+        return not any(row.independent for row in self.rows)
 
     def origin(self, dimensions: Sequence[str] | None = None) -> Origin:
         """Return whose labels count on these dimensions (together); on preferences where None."""
-        rows = [row for item in self.items for row in item.rows if row.names(dimensions)]
-        people = [row for row in rows if row.independent]
-        whole = [
-            item
-            for item in self.items
-            if (by_people := item.of("people")) is not None
-            and all(by_people.score(name) is not None for name in dimensions or ())
+        rows = [
+            row
+            for row in self.rows
+            if dimensions is None or not (row.labels or {}).keys().isdisjoint(dimensions)
         ]
-        basis: Basis = "people" if len(whole) >= MIN_ITEMS else "authors"
+        people = [row for row in rows if row.independent]
+        by_people = [item for whole in self.items if (item := whole.of("people")) is not None]
+        whole = sum(
+            all(item.score(name) is not None for name in dimensions or ()) for item in by_people
+        )
+        basis: Basis = "people" if whole >= MIN_ITEMS else "authors"
         counted = people if basis == "people" else rows
         return Origin(
             basis, len({row.annotator for row in counted}), len(people), len(rows) - len(people)
         )
 
     @property
-    def count(self) -> int:
-        """Return the number of labels: rows of the file."""
-        return sum(len(item.rows) for item in self.items)
-
-    @property
     def dimensions(self) -> list[str]:
         """Return the dimensions that pointwise labels name, sorted."""
-        return sorted(
-            {name for item in self.items for row in item.rows for name in row.labels or {}}
-        )
+        return sorted({name for row in self.rows for name in row.labels or {}})
 
     def part(self, split: Split | None) -> Labels:
         """Return the items of one split; all for None."""
@@ -245,7 +233,7 @@ def read_labels(path: str) -> Labels:
         raise DataError(f"{path}: mixes pointwise and pairwise labels; use two files")
     return Labels(
         items=labelled,
-        digest=digest([row.model_dump(mode="json") for item in labelled for row in item.rows]),
+        digest=digest([row.model_dump(mode="json") for rows in items.values() for row in rows]),
         source=path,
     )
 
@@ -257,9 +245,8 @@ def _row(line: str, where: str) -> Label:
         raise DataError(f"{where}: not valid JSON: {error}") from None
     for field, text in _texts_in(value):
         if any("\ud800" <= character <= "\udfff" for character in text):
-            raise DataError(
-                f"{where}: field {field!r}: holds half of a surrogate pair, which is no text"
-            )
+            problem = "holds half of a surrogate pair, which is no text"
+            raise DataError(f"{where}: field {field!r}: {problem}")
     try:
         return Label.model_validate(value)
     except ValidationError as error:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from collections.abc import Callable, Mapping
 
 from harness.errors import PluginError
 from harness.judging.traits import declared_traits, leaves, traits_of
@@ -13,30 +12,15 @@ _SAME_MODEL = (("weights",), ("provider", "model"))
 """Fields of a fingerprint that make two models the same base weights."""
 
 
-class Subject(Protocol):
-    """The fields of a suite's subject that are read here."""
-
-    @property
-    def name(self) -> str:
-        """Return its name in the suite."""
-
-    @property
-    def model(self) -> str:
-        """Return the model as the suite names it."""
-
-
 def check_self_judging(
     label: str, judge: Judge, subjects: Mapping[str, Mapping[str, str]]
 ) -> str | None:
     """Refuse a judge that shares base weights with a subject, unless the suite allows it.
 
-    Args:
-        label: The judge's name in the suite.
-        judge: Any judge; one without a fingerprint (or members with one) shares nothing.
-        subjects: By name, the fingerprint of each subject's model.
+    A judge without a fingerprint (or members with one) shares nothing.
 
     Returns:
-        The warning that the report must show where it is allowed; None where nothing is shared.
+        The warning for the report; None where nothing is shared.
 
     Raises:
         PluginError: It shares the weights and ``allow_self_judging`` is not set.
@@ -49,8 +33,8 @@ def check_self_judging(
     return _check(label, judge, shared)
 
 
-def check_named(label: str, judge: Judge, subjects: Sequence[Subject]) -> None:
-    """Refuse, by names alone, a local judge that names the very model of a subject.
+def check_named(label: str, judge: Judge, models: Mapping[str, str]) -> None:
+    """Refuse, by names alone, a local judge that names the very model of a subject (by its name).
 
     Loads nothing, so that the refusal comes before a run has spent anything; what goes by another
     name is noticed by ``check_self_judging`` once the subjects were loaded.
@@ -61,13 +45,12 @@ def check_named(label: str, judge: Judge, subjects: Sequence[Subject]) -> None:
 
     def shared(leaf: Judge) -> list[str]:
         named = declared_traits(leaf).named_model
-        return [subject.name for subject in subjects if named and subject.model == named]
+        return [name for name, model in models.items() if named and model == named]
 
     _check(label, judge, shared)
 
 
 def _check(label: str, judge: Judge, shared: Callable[[Judge], list[str]]) -> str | None:
-    """Return a warning, or None; ``shared`` names the subjects that one judge would judge itself."""
     by_leaf = [(declared_traits(leaf).allow_self_judging, shared(leaf)) for leaf in leaves(judge)]
     subjects = ", ".join(sorted({name for _, names in by_leaf for name in names}))
     if any(names and not allowed for allowed, names in by_leaf):

@@ -29,8 +29,6 @@ class JudgeInfo:
 
     Attributes:
         label: The name under which its scores are stored.
-        dimensions: What it measures.
-        llm: A language model judges.
         learned: It was learned from people's labels.
         panel: It is a panel, whose scores hold those of its members.
         repeats: How often it graded every answer.
@@ -86,10 +84,7 @@ def shown_texts(judge: Judge) -> frozenset[str]:
 
     By what its dimensions need and by what it shows where an item has it; of all members of a panel.
     """
-    texts: set[str] = set()
-    for leaf in leaves(judge):
-        texts.update(declared_traits(leaf).shows)
-        for dimension in leaf.dimensions:
-            for need in dimension.needs:
-                texts.update(_TEXTS_OF_NEED.get(need, ()))
+    texts = {text for leaf in leaves(judge) for text in declared_traits(leaf).shows}
+    needs = {need for leaf in leaves(judge) for each in leaf.dimensions for need in each.needs}
+    texts.update(text for need in needs for text in _TEXTS_OF_NEED.get(need, ()))
     return frozenset(texts - {"question", "answer"})

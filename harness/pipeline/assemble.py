@@ -20,8 +20,7 @@ class NamedJudge:
     Attributes:
         label: Marks its scores.
         name: Its registered name.
-        source: Digest of name, options and code where the plug-in is not ours: an edited judge
-            judges again, and another one of the same file and version is not taken for it.
+        source: Where the plug-in is not ours, ``Registry.foreign_digest``: an edited judge judges again.
     """
 
     label: str
@@ -37,8 +36,6 @@ class Parts:
 
     Attributes:
         kinds: Perturbations, one entry a severity.
-        gate: Decides which of their candidates count.
-        judges: In the order of the suite.
         closeness: Measures how close one text is to another, for the probes: a judge with one
             dimension that needs a reference.
     """
@@ -52,9 +49,7 @@ class Parts:
 def assemble(suite: Suite, *, closeness: str) -> Parts:
     """Load the plug-in files and build everything that the suite names.
 
-    Args:
-        suite: The suite.
-        closeness: Registered name of the judge that measures closeness for the probes.
+    ``closeness`` is the registered name of the judge that measures closeness for the probes.
 
     Raises:
         PluginError: Unknown name or option, or a plug-in file that fails on import.

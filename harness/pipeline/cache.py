@@ -48,13 +48,9 @@ class Cache:
             if self._connection is None:
                 break
             part = wanted[start : start + _CHUNK]
-            marks = ",".join("?" * len(part))
+            query = f"SELECT key, value FROM entries WHERE key IN ({','.join('?' * len(part))})"
             try:
-                values.update(
-                    self._connection.execute(
-                        f"SELECT key, value FROM entries WHERE key IN ({marks})", part
-                    )
-                )
+                values.update(self._connection.execute(query, part))
             except sqlite3.Error as error:
                 self._give_up(str(error))
         return values
@@ -65,9 +61,8 @@ class Cache:
             return
         try:
             with self._connection:
-                self._connection.executemany(
-                    "INSERT OR IGNORE INTO entries VALUES (?, ?)", entries.items()
-                )
+                insert = "INSERT OR IGNORE INTO entries VALUES (?, ?)"
+                self._connection.executemany(insert, entries.items())
         except sqlite3.Error as error:
             self._give_up(str(error))
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
+from functools import cache
 from typing import Any
 
 from harness.judging.metered import Metered, is_priced
@@ -25,8 +26,7 @@ WITHIN_RUN = "members.sqlite"
 def ledger_entry(session: Session, label: str, meter: Metered) -> Iterator[Callable[[], None]]:
     """Add to the manifest what the meter counts within the block, however the block ends.
 
-    Yields:
-        To be called now and then, so that the ledger on disk keeps up.
+    Yields what is to be called now and then, so that the ledger on disk keeps up.
     """
     begun = meter.spent
     before = session.manifest.judges.get(label, {}).get("cost") or {}
@@ -63,8 +63,14 @@ def manifest_entries(session: Session, judges: Sequence[NamedJudge]) -> dict[str
     before = session.manifest.judges
     entries: dict[str, Any] = {}
     for named in judges:
-        entry = _entry(named)
         known = before.get(named.label, {})
+        entry = {
+            "version": named.judge.version,
+            "repeats": named.repeats,
+            "llm": declared_traits(named.judge).llm,
+            "structured": _structured(named.judge),
+            "dimensions": [each.model_dump(mode="json") for each in named.judge.dimensions],
+        }
         if entry["structured"] is None and known.get("version") == entry["version"]:
             entry["structured"] = known.get("structured")  # this time nothing had to be asked
         entries[named.label] = entry | {"cost": known.get("cost")}
@@ -76,16 +82,6 @@ def manifest_entries(session: Session, judges: Sequence[NamedJudge]) -> dict[str
     return entries | gone
 
 
-def _entry(named: NamedJudge) -> dict[str, Any]:
-    return {
-        "version": named.judge.version,
-        "repeats": named.repeats,
-        "llm": declared_traits(named.judge).llm,
-        "structured": _structured(named.judge),
-        "dimensions": [dimension.model_dump(mode="json") for dimension in named.judge.dimensions],
-    }
-
-
 def _structured(judge: Judge) -> Any:
     """Return how an endpoint was held to JSON, as far as that is known; of a panel, by member."""
     members = declared_traits(judge).members
@@ -95,22 +91,11 @@ def _structured(judge: Judge) -> Any:
     return {label: level for label, level in known.items() if level} or None
 
 
-class MemberStores:
-    """Stores for a panel's members: across runs where verdicts may be kept, else within the run."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
-        self._within_run: Cache | None = None
-
-    def of(self, member: Judge) -> VerdictStore:
-        """Return the store for a member."""
-        if traits_of(member).durable:
-            return self._session.cache
-        if self._within_run is None:
-            self._within_run = Cache(self._session.run.root / WITHIN_RUN)
-        return self._within_run
-
-    def close(self) -> None:
-        """Close what was opened here."""
-        if self._within_run is not None:
-            self._within_run.close()
+@contextmanager
+def member_stores(session: Session) -> Iterator[Callable[[Judge], VerdictStore]]:
+    """Yield the store for a panel's member: across runs where verdicts may be kept, else in the run."""
+    with ExitStack() as opened:
+        within_run = cache(
+            lambda: opened.enter_context(closing(Cache(session.run.root / WITHIN_RUN)))
+        )
+        yield lambda member: session.cache if traits_of(member).durable else within_run()

@@ -7,11 +7,11 @@ cannot be known is left open and not guessed: each figure says where it comes fr
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
 
 from harness.analysis import ALL, Summary
-from harness.analysis.estimates import Contrast, Estimate
 from harness.analysis.summary_schema import JudgeSpending
 from harness.config import JudgeSpec, Suite
 from harness.errors import DataError
@@ -28,20 +28,9 @@ QUESTIONS = {
 }
 """What a plan asks of each estimand, by name."""
 
-_ESTIMATES: dict[str, Callable[[Contrast], Estimate | None]] = {
-    "gain_originals": lambda row: row.gain_originals,
-    "gain_variants": lambda row: row.gain_variants,
-    "did": lambda row: row.did,
-}
 
-
-@dataclass(frozen=True)
-class DifferenceSpread:
-    """Standard deviation of one estimand's per-prompt differences.
-
-    Attributes:
-        source: ``pilot`` with its number of prompts, or ``stated``.
-    """
+class DifferenceSpread(NamedTuple):
+    """Standard deviation of one estimand's per-prompt differences, and where it is from."""
 
     estimand: str
     sd: float
@@ -77,11 +66,10 @@ class JudgeCost:
 
 @dataclass(frozen=True)
 class ProbeCost:
-    """What the probes ask of all subjects together, at most.
+    """What the probes ask of all subjects together, at most; ``workload`` is of one subject.
 
     Attributes:
-        workload: Of one subject.
-        completion_tokens: Written by all of them, if every answer takes all the tokens it may.
+        completion_tokens: Written, if every answer takes all the tokens it may.
         seconds: Of writing, by the pilot's speed; None without a pilot. Rating is not in it.
     """
 
@@ -97,8 +85,6 @@ class RunCost:
     """What a suite costs at a number of prompts.
 
     Attributes:
-        prompts: Source prompts.
-        variants: For each prompt, the original included.
         answers: By all subjects together.
         prompt_tokens: Read by the subjects; estimated.
         completion_tokens: Written by the subjects: measured in the pilot, else the most they may.
@@ -107,14 +93,13 @@ class RunCost:
     """
 
     prompts: int
-    variants: int
     answers: int
     prompt_tokens: int
     completion_tokens: int
     seconds: float | None
     judges: list[JudgeCost]
-    notes: list[str] = field(default_factory=list)
-    probes: ProbeCost | None = None
+    notes: list[str]
+    probes: ProbeCost | None
 
 
 def spreads_of_pilot(pilot: Summary) -> list[DifferenceSpread]:
@@ -130,10 +115,11 @@ def spreads_of_pilot(pilot: Summary) -> list[DifferenceSpread]:
         and row.kind == ALL
         and row.scope == pilot.headline.scope
     ]
+    estimates = [(row.gain_originals, row.gain_variants, row.did) for row in rows]
     spreads = []
-    for name, estimate_of in _ESTIMATES.items():
-        estimates = [estimate for row in rows if (estimate := estimate_of(row)) is not None]
-        deviations = [(e.se * math.sqrt(e.n), e.n) for e in estimates if e.se is not None]
+    for position, name in enumerate(QUESTIONS):
+        known = [of_row[position] for of_row in estimates]
+        deviations = [(e.se * math.sqrt(e.n), e.n) for e in known if e and e.se is not None]
         if deviations:
             sd, n = max(deviations)
             spreads.append(DifferenceSpread(name, sd, f"pilot of {n} prompts"))
@@ -156,13 +142,9 @@ def stated_spreads(sd: float) -> list[DifferenceSpread]:
 
 
 def power(
-    spreads: Sequence[DifferenceSpread],
-    prompts: int,
-    *,
-    effect: float | None,
-    share: float = 0.8,
+    spreads: Sequence[DifferenceSpread], prompts: int, *, effect: float | None
 ) -> list[Power]:
-    """Work out what ``prompts`` show with probability ``share``, and how many ``effect`` needs.
+    """Work out what ``prompts`` show with probability 0.8, and how many ``effect`` needs.
 
     The test is the two-sided paired t test at 5 % without correction; the report's sign-flip test
     has the same power to within simulation error from about 20 prompts on.
@@ -176,17 +158,11 @@ def power(
         Power(
             spread=s,
             prompts=prompts,
-            detectable=minimum_detectable_effect(s.sd, prompts, share),
-            needed=None if effect is None else required_prompts(effect, s.sd, share),
+            detectable=minimum_detectable_effect(s.sd, prompts),
+            needed=None if effect is None else required_prompts(effect, s.sd),
         )
         for s in spreads
     ]
-
-
-def variants_of(suite: Suite) -> int:
-    """Count the variants of a prompt, the original included, if every kind applies."""
-    kinds = sum(len(p.severities) for p in suite.perturbations) * suite.suite.variants_per_kind
-    return 1 + max(kinds, suite.suite.variants_per_prompt)
 
 
 def run_cost(
@@ -208,7 +184,8 @@ def run_cost(
         pilot: Summary of a run like it; its own token counts, times and prices are taken.
         probes: What the probes ask of each subject, where the suite has them.
     """
-    variants = variants_of(suite)
+    kinds = sum(len(p.severities) for p in suite.perturbations) * suite.suite.variants_per_kind
+    variants = 1 + max(kinds, suite.suite.variants_per_prompt)
     asked = prompts * variants * suite.suite.repeats
     answers = asked * len(suite.subjects)
     notes = [f"{variants} requests a prompt: the original and {variants - 1} variants"]
@@ -222,7 +199,6 @@ def run_cost(
         notes.append("answer lengths and times are the pilot's")
     return RunCost(
         prompts=prompts,
-        variants=variants,
         answers=answers,
         prompt_tokens=round(answers * characters / CHARACTERS_PER_TOKEN),
         completion_tokens=written,
@@ -236,10 +212,7 @@ def run_cost(
     )
 
 
-@dataclass(frozen=True)
-class _MeanAnswer:
-    """An answer of a pilot, on average over its subjects."""
-
+class _MeanAnswer(NamedTuple):
     tokens: float
     seconds: float
 
@@ -270,8 +243,8 @@ def _probe_cost(suite: Suite, probes: ProbeWorkload, measured: _MeanAnswer | Non
 
 def _judge_cost(spec: JudgeSpec, answers: int, llm: bool, pilot: Summary | None) -> JudgeCost:
     judged = answers * spec.repeats
-    piloted = None if pilot is None else pilot.judges.get(spec.label)
-    if not llm or pilot is None or piloted is None or not piloted.cost or not piloted.judgements:
+    piloted = pilot.judges.get(spec.label) if pilot and llm else None
+    if pilot is None or piloted is None or not piloted.cost or not piloted.judgements:
         return JudgeCost(spec.label, llm, judged)
     spent = piloted.cost
     answered = sum(row.answers - row.failed for row in pilot.answers)

@@ -53,8 +53,9 @@ def run(context: StageContext) -> Outcome:
         JostleError: Bad input, or a machine's refusal; finished work is kept for a resume.
     """
     context.session.update(warnings=())  # every stage gives its own again
+    models = {subject.name: subject.model for subject in context.session.suite.subjects}
     for named in context.parts.judges:  # what names alone can show, before anything is spent
-        check_named(named.label, named.judge, context.session.suite.subjects)
+        check_named(named.label, named.judge, models)
     return finish(context, STAGES)
 
 
@@ -70,9 +71,7 @@ def finish(context: StageContext, stages: Sequence[Stage]) -> Outcome:
     probes = summary.memorisation.failures if summary.memorisation else ()
     return Outcome(
         failed_answers=sum(row.failed for row in summary.answers),
-        failed_scores=sum(
-            row.unparsed + row.refused + row.error for row in summary.judges.values()
-        ),
+        failed_scores=sum(j.unparsed + j.refused + j.error for j in summary.judges.values()),
         failed_probes=sum(row.count for row in probes),
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -24,17 +25,11 @@ class StageReport:
 
     Attributes:
         interrupted: The stage did not come to its end the last time, or never ran.
-        made_from: Digest of what its records were made from.
-        counts: How its items ended.
     """
 
-    interrupted: bool = True
+    interrupted: bool
     made_from: str = ""
-    counts: dict[str, int] = field(default_factory=dict)
-
-    def count(self, what: str, n: int = 1) -> None:
-        """Add ``n`` to a counter."""
-        self.counts[what] = self.counts.get(what, 0) + n
+    counts: Counter[str] = field(default_factory=Counter)
 
 
 @dataclass(frozen=True)
@@ -42,7 +37,6 @@ class Launch:
     """How a process was started.
 
     Attributes:
-        progress: Shows how far it is.
         command: The command line, for the manifest; empty keeps the one of the run.
         retry_failed: Try permanent failures again, too.
         cache: File of the cross-run cache; the user's own if None.
@@ -101,28 +95,19 @@ class Session:
         begun = time.monotonic()
         last = self.manifest.stages.get(name)
         report = StageReport(interrupted=last is None or last.status == "running")
-        self._set_stage(name, StageState(status="running"))
+        self.update(stages={**self.manifest.stages, name: StageState(status="running")})
         yield report
-        self._set_stage(
-            name,
-            StageState(
-                status="complete",
-                made_from=report.made_from,
-                counts=report.counts,
-                seconds=round(time.monotonic() - begun, 3),
-            ),
+        state = StageState(
+            status="complete",
+            made_from=report.made_from,
+            counts=dict(report.counts),
+            seconds=round(time.monotonic() - begun, 3),
         )
+        self.update(stages={**self.manifest.stages, name: state})
 
     def finish(self) -> None:
         """Turn the manifest's status ``complete``: the last thing a run does."""
-        self.update(
-            status="complete",
-            finished=_now(),
-            hardware=hardware(),
-        )
-
-    def _set_stage(self, name: str, state: StageState) -> None:
-        self.update(stages={**self.manifest.stages, name: state})
+        self.update(status="complete", finished=_now(), hardware=hardware())
 
 
 def _now() -> str:
@@ -131,10 +116,7 @@ def _now() -> str:
 
 @contextmanager
 def open_session(root: Path, suite: Suite, launch: Launch) -> Iterator[Session]:
-    """Open a run folder, new or to be resumed, for this process alone.
-
-    Yields:
-        The session; the lock on the folder and the cache are let go when the block ends.
+    """Open a run folder, new or to be resumed, for this process alone, until the block ends.
 
     Raises:
         StoreError: The folder cannot be made, or another process works on it.

@@ -8,7 +8,7 @@ and the command line follow from the list.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,9 +17,11 @@ from harness.config import SubjectSpec
 from harness.models.subjects import OpenSubjects, open_subjects
 from harness.pipeline.assemble import Parts
 from harness.pipeline.session import Session, StageReport
-from harness.records import StageRecord
+from harness.pipeline.stage_file import StageFile
+from harness.records import Failure, Generation, Probe, StageRecord
 
 R = TypeVar("R", bound=StageRecord)
+AnswerT = TypeVar("AnswerT", Generation, Probe)
 OpenModel = Callable[[Sequence[SubjectSpec]], OpenSubjects]
 
 
@@ -28,8 +30,6 @@ class StageContext:
     """What every stage works with.
 
     Attributes:
-        session: The run, its suite, cache, progress and manifest.
-        parts: The plug-ins of the suite.
         render: Writes the report of a run folder and returns its path.
         open_model: Loads a group of subjects that share base weights.
     """
@@ -48,11 +48,31 @@ class StageContext:
         """Return what an earlier stage handed on, or what the run's file holds."""
         if kind in self._handed_on:
             return self._handed_on[kind]
-        return list(self.session.run.read(kind))
+        return self.session.run.read(kind)
 
 
-def _always(_: Session) -> bool:
-    return True
+def keep_current(
+    session: Session,
+    file: StageFile[AnswerT],
+    subjects: Collection[str],
+    made_from: Mapping[tuple[Hashable, ...], str],
+    failure_of: Callable[[AnswerT], Failure | None],
+) -> set[tuple[Hashable, ...]]:
+    """Keep what some subjects gave where it is up to date, and return its keys.
+
+    Records of the suite's other subjects stay as they are; all others are set aside.
+    """
+    others = {spec.name for spec in session.suite.subjects}.difference(subjects)
+
+    def stays(record: AnswerT) -> bool:
+        if record.subject in others:
+            return True
+        failure = failure_of(record)
+        if failure is not None and (failure.transient or session.retry_failed):
+            return False
+        return made_from.get(record.key) == record.made_from
+
+    return {record.key for record in file.keep(stays) if record.subject not in others}
 
 
 @dataclass(frozen=True)
@@ -61,10 +81,10 @@ class Stage:
 
     Attributes:
         name: Names its state in the manifest.
-        run: Does the work. Fills in the report, which goes into the manifest at the end.
+        run: Does the work, and fills in the report.
         applies: Whether a run has this stage at all.
     """
 
     name: str
     run: Callable[[StageContext, StageReport], None]
-    applies: Callable[[Session], bool] = _always
+    applies: Callable[[Session], bool] = lambda _: True

@@ -8,7 +8,7 @@ that grows past ``SHARD_ROWS`` goes on in numbered shards.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -47,10 +47,7 @@ class StageFile(Generic[R]):
         Raises:
             StoreError: A line in the middle is damaged.
         """
-        records: dict[Hashable, R] = {}
-        for record in self._lines():
-            records[record.key] = record
-        return list(records.values())
+        return list({record.key: record for record in self._lines()}.values())
 
     def keep(self, wanted: Callable[[R], bool], *, set_aside: bool = True) -> list[R]:
         """Keep the wanted records; move the others to ``stale/`` (or drop them) and mend a torn end.
@@ -58,16 +55,13 @@ class StageFile(Generic[R]):
         Args:
             wanted: Whether a record is current and need not be made again.
             set_aside: Move what is not wanted to ``stale/`` instead of dropping it.
-
-        Returns:
-            The records kept, which stay in the file.
         """
         self.close()
         records = self.read()
         kept = [record for record in records if wanted(record)]
         shards = self.shards()
-        clean = not shards or (len(kept) == self._count_lines() and not self._torn(shards[-1]))
-        if not clean:
+        lines = sum(_line_count(path) for path in shards)
+        if shards and (len(kept) != lines or shards[-1].read_bytes()[-1:] not in (b"\n", b"")):
             if set_aside:
                 kept_keys = {record.key for record in kept}
                 self._set_aside(r for r in records if r.key not in kept_keys)
@@ -135,13 +129,6 @@ class StageFile(Generic[R]):
                         f" ({problem}); delete that line to have it made again"
                     ) from None
 
-    def _count_lines(self) -> int:
-        return sum(_line_count(path) for path in self.shards())
-
-    def _torn(self, path: Path) -> bool:
-        data = path.read_bytes()
-        return bool(data) and not data.endswith(b"\n")
-
     def _set_aside(self, records: Iterable[R]) -> None:
         lines = [record.model_dump_json() + "\n" for record in records]
         if lines:
@@ -155,13 +142,11 @@ class StageFile(Generic[R]):
         # New shard i holds rows of old shards i and later only, so replacing in ascending order
         # never loses a row if the process dies half-way; a row twice is read once.
         old = self.shards()
-        parts = [
-            records[start : start + self._shard_rows]
-            for start in range(0, len(records), self._shard_rows)
-        ]
-        for shard, part in enumerate(parts):
+        starts = range(0, len(records), self._shard_rows)
+        for shard, start in enumerate(starts):
+            part = records[start : start + self._shard_rows]
             write_atomically(self._path(shard), "".join(r.model_dump_json() + "\n" for r in part))
-        for path in reversed(old[len(parts) :]):
+        for path in reversed(old[len(starts) :]):
             with readable_os_errors(path, "be removed"):
                 path.unlink()
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Self, TypeVar
 
 from filelock import FileLock, Timeout
 from pydantic import ValidationError
@@ -33,6 +32,7 @@ class Run:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self._manifest_path = root / "manifest.json"
         self._lock = FileLock(root / ".lock", timeout=0)
 
     @classmethod
@@ -71,17 +71,8 @@ class Run:
                 ) from None
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._lock.release()
-
-    @property
-    def _manifest_path(self) -> Path:
-        return self.root / "manifest.json"
 
     @property
     def figures(self) -> Path:
@@ -103,11 +94,19 @@ class Run:
         Raises:
             StoreError: It is damaged, or of another schema version.
         """
-        raw = self._read_json(self._manifest_path)
+        path = self._manifest_path
+        try:
+            raw = json.loads(self._read(path))
+        except json.JSONDecodeError as error:
+            raise StoreError(
+                f"{path}:{error.lineno}: damaged ({error.msg}); delete it and run again"
+            ) from None
+        if not isinstance(raw, dict):
+            raise StoreError(f"{path}: damaged (not a JSON object); delete it and run again")
         version = raw.get("schema_version")
         if version != SCHEMA_VERSION:
             raise StoreError(
-                f"{self._manifest_path}: schema version {version!r}, this Jostle reads"
+                f"{path}: schema version {version!r}, this Jostle reads"
                 f" {SCHEMA_VERSION}; use the version that made the run, or make it again"
             )
         try:
@@ -115,7 +114,7 @@ class Run:
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
             field = ".".join(map(str, first["loc"]))
-            raise StoreError(f"{self._manifest_path}: {field}: {first['msg']}") from None
+            raise StoreError(f"{path}: {field}: {first['msg']}") from None
 
     def write_manifest(self, manifest: Manifest) -> None:
         """Replace the manifest atomically."""
@@ -125,17 +124,17 @@ class Run:
         """Return the stage file that holds records of this kind."""
         return StageFile(self.root, kind)
 
-    def read(self, kind: type[R]) -> Iterator[R]:
-        """Yield all records of a kind, each key once."""
-        yield from self.file(kind).read()
+    def read(self, kind: type[R]) -> list[R]:
+        """Return all records of a kind, each key once."""
+        return self.file(kind).read()
 
     def records(self, subjects: Sequence[str], baseline: str) -> RunRecords:
         """Return what is analysed, read into memory."""
         return RunRecords(
-            samples=list(self.read(Sample)),
-            variants=list(self.read(Variant)),
-            generations=list(self.read(Generation)),
-            scores=list(self.read(Score)),
+            samples=self.read(Sample),
+            variants=self.read(Variant),
+            generations=self.read(Generation),
+            scores=self.read(Score),
             subjects=subjects,
             baseline=baseline,
         )
@@ -158,14 +157,3 @@ class Run:
             raise StoreError(f"{path}: missing; run jostle run with this run's suite to make it")
         with readable_os_errors(path, "be read"):
             return path.read_text(encoding="utf-8")
-
-    def _read_json(self, path: Path) -> dict[str, Any]:
-        try:
-            raw = json.loads(self._read(path))
-        except json.JSONDecodeError as error:
-            raise StoreError(
-                f"{path}:{error.lineno}: damaged ({error.msg}); delete it and run again"
-            ) from None
-        if not isinstance(raw, dict):
-            raise StoreError(f"{path}: damaged (not a JSON object); delete it and run again")
-        return raw

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -15,17 +15,18 @@ from harness.util.digest import digest
 from harness.util.secrets import first_fault
 from judges.llm import prompts
 from judges.llm.rubric_file import RubricFile
-from judges.llm.structured_output import Level, StructuredChat, response_format
+from judges.llm.structured_output import Level, StructuredChat
 
 
 class PromptSettings(BaseModel):
     """How a judge asks, as a suite gives it.
 
     Attributes:
-        temperature: Of the judge; None leaves it out, for models that refuse the field.
-        max_tokens: Of a verdict with its reasons.
-        max_characters: Of one shown text.
-        structured: The level to start at.
+        temperature: Null leaves it out, for models that refuse the field.
+        max_tokens: Of the verdict with its reasons.
+        max_characters: Of one shown text; the middle of a longer one is left out.
+        structured: Start at this level: ``json_schema``, ``json_object_schema`` (llama.cpp's way),
+            ``json_object`` or ``text``.
         allow_self_judging: Let an endpoint's model judge its own answers.
     """
 
@@ -45,11 +46,8 @@ class EndpointJudge:
     Args:
         kind: Begins the version, where it is not the rubric judge.
         rubric: What is judged.
-        prompt_settings: The fields of ``PromptSettings``.
-        endpoint: The fields of ``EndpointSettings``.
-
-    Attributes:
-        client: The client, with what it used so far.
+        options: How it asks, see ``PromptSettings``; the others are those of its endpoint
+            (``model``, ``base_url``, ``revision``, ``prices`` and so on, see ``EndpointSettings``).
 
     Raises:
         EndpointError: The endpoint needs a key and none is set.
@@ -58,15 +56,11 @@ class EndpointJudge:
 
     traits = JudgeTraits(llm=True)
 
-    def __init__(
-        self,
-        kind: str,
-        rubric: RubricFile,
-        prompt_settings: Mapping[str, Any],
-        endpoint: Mapping[str, Any],
-    ) -> None:
+    def __init__(self, kind: str, rubric: RubricFile, options: Mapping[str, Any]) -> None:
+        endpoint = dict(options)
+        prompting = {n: endpoint.pop(n) for n in PromptSettings.model_fields if n in endpoint}
         try:
-            self._prompt_settings = PromptSettings.model_validate(dict(prompt_settings))
+            self._prompt_settings = PromptSettings.model_validate(prompting)
         except ValidationError as error:
             raise ValueError(first_fault(error, list(PromptSettings.model_fields))) from None
         settings = endpoint_settings(endpoint)
@@ -110,18 +104,13 @@ class EndpointJudge:
         )
 
     def _call(
-        self,
-        messages: Sequence[Message],
-        level: Level,
-        schema: dict[str, Any],
-        name: str,
-        seed: int,
+        self, messages: tuple[Message, ...], response_format: dict[str, Any] | None, seed: int
     ) -> ChatCall:
         return ChatCall(
-            messages=tuple(messages),
+            messages=messages,
             max_tokens=self._prompt_settings.max_tokens,
             temperature=self._prompt_settings.temperature,
             # Some servers know no seed: it is sent only where it can matter.
             seed=seed if self._prompt_settings.temperature else None,
-            response_format=response_format(level, schema, name),
+            response_format=response_format,
         )

@@ -39,42 +39,31 @@ class Scan(NamedTuple):
 
 
 class Quotable:
-    """What a model was shown, and may quote.
-
-    Args:
-        texts: As it was shown them.
-    """
+    """What a model was shown, and may quote."""
 
     def __init__(self, texts: Sequence[str]) -> None:
         self.texts = texts
-        self._known = [_known(text) for text in texts]
+        self._parts = [_quotable(text) for text in texts]
 
     def holds(self, text: str, candidate: JsonObject) -> bool:
         """Return whether an object of ``text`` is a quotation: in its characters or in its value."""
         literal = text[candidate.start : candidate.end]
         return any(literal in text for text in self.texts) or any(
-            candidate.value in known.objects for known in self._known
+            candidate.value in objects for objects, _ in self._parts
         )
 
     def holds_line(self, text: str, match: re.Match[str]) -> bool:
         """Return whether the line of a match in ``text`` is a quotation."""
         end = text.find("\n", match.end())
         line = text[match.start() : end if end >= 0 else None].strip()
-        return any(line in known.lines for known in self._known)
+        return any(line in lines for _, lines in self._parts)
 
 
-class _Known(NamedTuple):
-    """What one shown text holds that may be quoted."""
-
-    objects: list[dict[str, Any]]
-    lines: frozenset[str]
-
-
+# Once a text: a hostile one takes long, and is shown in several calls.
 @lru_cache(maxsize=128)
-def _known(text: str) -> _Known:
-    """Scanned once a text: a hostile one takes long, and is shown in several calls."""
+def _quotable(text: str) -> tuple[list[dict[str, Any]], frozenset[str]]:
     lines = frozenset(line.strip() for line in text.splitlines())
-    return _Known([o.value for o in scan(text).objects], lines)
+    return [one.value for one in scan(text).objects], lines
 
 
 def scan(text: str) -> Scan:

@@ -44,12 +44,8 @@ class ParsedVerdict(NamedTuple):
 def own_turn(text: str, shown: Sequence[str] = ()) -> str:
     """Return the model's own answer: without thoughts, and up to the next turn it invents.
 
-    Delimiters within a JSON object are quoted and end nothing.
-
-    Args:
-        text: What the model wrote.
-        shown: The texts it was shown. A template's delimiter out of them that comes before any
-            object of the model's own is a quotation too.
+    Delimiters within a JSON object are quoted and end nothing; nor does a template's delimiter out
+    of the texts shown that comes before any object of the model's own.
     """
     return _own_turn(text, Quotable(shown))
 
@@ -103,9 +99,6 @@ def verdicts(
         shown: The texts that the model was shown: objects and lines out of them are quotations,
             unless the model writes nothing else.
         finish_reason: With ``length``, an object that is not closed leaves everything unparsed.
-
-    Returns:
-        A verdict for each dimension that has a valid one.
     """
     only = next(iter(scales)) if len(scales) == 1 else None
     names = [*scales, *(["score"] if only else [])]
@@ -130,12 +123,7 @@ def choice(
 ) -> tuple[str, str] | None:
     """Return the last choice: a field of a JSON object, or else a line such as ``Winner: first``.
 
-    Args:
-        text: What the model wrote.
-        field: The field's name.
-        allowed: What may be chosen.
-        shown: As for ``verdicts``.
-        finish_reason: As for ``verdicts``.
+    The other arguments are those of ``verdicts``.
 
     Returns:
         The choice and its reason, or None where the last choice is not a valid one.
@@ -248,14 +236,12 @@ def _lines(
     for name in scales:
         label = r"[\s_-]?".join(re.escape(part) for part in name.split("_"))
         labels[name] = rf"(?:{label}|score|rating)" if len(scales) == 1 else label
-    parsed = {}
-    for name, value in _last_lines(text, labels, shown).items():
-        match = _SCORE.match(value)
-        if match is not None:
-            score = whole_number(f"{match[1]}/{match[2]}" if match[2] else match[1], scales[name])
-            if score is not None:
-                parsed[name] = ParsedVerdict(score, "")
-    return parsed
+    return {
+        name: verdict
+        for name, value in _last_lines(text, labels, shown).items()
+        if (match := _SCORE.match(value))
+        and (verdict := _verdict("/".join(filter(None, match.groups())), scales[name]))
+    }
 
 
 def _last_lines(text: str, labels: Mapping[str, str], shown: Quotable) -> dict[str, str]:
@@ -264,11 +250,6 @@ def _last_lines(text: str, labels: Mapping[str, str], shown: Quotable) -> dict[s
     The last line, whatever it says: an earlier one may be a forged one that the model repeats in
     its own words. Nor can a text whose lines stand for every possible verdict void a bare one:
     where there is nothing else, each label once, nothing is quoted.
-
-    Args:
-        text: What the model wrote.
-        labels: Patterns by name.
-        shown: Lines out of it are quotations.
     """
     places = {
         name: list(

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 
 from harness.records import JudgeItem, Message
 from harness.util.digest import digest
+from harness.util.formatting import plural
 from judges.llm.rubric_file import Criterion, RubricFile, Shown
 
 PROMPT_VERSION = 2
@@ -62,6 +63,12 @@ def texts_of(item: JudgeItem) -> dict[Shown, str | None]:
     }
 
 
+def shows_all(item: JudgeItem, needed: Sequence[Shown]) -> bool:
+    """Return whether an item has all these texts."""
+    texts = texts_of(item)
+    return all(texts[name] is not None for name in needed)
+
+
 def shown_texts(item: JudgeItem, show: Sequence[Shown]) -> dict[str, str]:
     """Return the texts of an item that a judge is shown, by name; earlier turns go with the question."""
     texts = texts_of(item)
@@ -105,11 +112,10 @@ def sections(texts: Mapping[str, str], limit: int = MAX_CHARACTERS) -> str:
 
 def scales(criteria: Sequence[Criterion]) -> str:
     """Write the dimensions with the meaning of every step."""
-    blocks = []
-    for criterion in criteria:
-        steps = "\n".join(f"  {step}: {criterion.scale[step]}" for step in criterion.steps)
-        blocks.append(f"{criterion.name}: {criterion.description}\n{steps}")
-    return "\n\n".join(blocks)
+    return "\n\n".join(
+        "\n".join([f"{c.name}: {c.description}", *(f"  {s}: {c.scale[s]}" for s in c.steps)])
+        for c in criteria
+    )
 
 
 def verdict_form(criteria: Sequence[Criterion]) -> str:
@@ -122,6 +128,13 @@ def verdict_form(criteria: Sequence[Criterion]) -> str:
     )
 
 
+def conversation(rubric: RubricFile, task: str, form: str, request: str) -> tuple[Message, ...]:
+    """Build a conversation: role, task, the rubric's guidance and the form of the answer; the texts."""
+    guidance = f"\n\n{rubric.guidance.strip()}" if rubric.guidance.strip() else ""
+    system = f"You are {rubric.role}. {task}{guidance}\n\n{form}"
+    return Message(role="system", content=system), Message(role="user", content=request)
+
+
 def rubric_messages(
     rubric: RubricFile,
     criteria: Sequence[Criterion],
@@ -129,29 +142,22 @@ def rubric_messages(
     limit: int = MAX_CHARACTERS,
 ) -> tuple[Message, ...]:
     """Build the conversation that asks for a verdict on some dimensions."""
-    guidance = f"\n\n{rubric.guidance.strip()}" if rubric.guidance.strip() else ""
-    system = (
-        f"You are {rubric.role}. You grade an answer on {len(criteria)}"
-        f" dimension{'s' if len(criteria) > 1 else ''}.\n\n{RULES}{guidance}\n\n"
-        f"{scales(criteria)}\n\n{verdict_form(criteria)}"
+    return conversation(
+        rubric,
+        f"You grade an answer on {plural(len(criteria), 'dimension')}.\n\n{RULES}",
+        f"{scales(criteria)}\n\n{verdict_form(criteria)}",
+        f"{sections(texts, limit)}\n\nGive your verdict now, as JSON.",
     )
-    user = f"{sections(texts, limit)}\n\nGive your verdict now, as JSON."
-    return Message(role="system", content=system), Message(role="user", content=user)
 
 
 def score_messages(
-    rubric: RubricFile,
-    criterion: Criterion,
-    texts: Mapping[str, str],
-    limit: int = MAX_CHARACTERS,
+    rubric: RubricFile, criterion: Criterion, texts: Mapping[str, str], limit: int = MAX_CHARACTERS
 ) -> tuple[Message, ...]:
     """Build the conversation that asks for one dimension's score as a bare number."""
-    guidance = f"\n\n{rubric.guidance.strip()}" if rubric.guidance.strip() else ""
-    system = (
-        f"You are {rubric.role}. You grade an answer.\n\n{RULES}{guidance}\n\n{scales([criterion])}"
-    )
-    user = (
+    return conversation(
+        rubric,
+        f"You grade an answer.\n\n{RULES}",
+        scales([criterion]),
         f"{sections(texts, limit)}\n\nGrade {criterion.name} from {criterion.steps[0]} to"
-        f" {criterion.steps[-1]}. Answer with the number alone."
+        f" {criterion.steps[-1]}. Answer with the number alone.",
     )
-    return Message(role="system", content=system), Message(role="user", content=user)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -85,9 +84,9 @@ class RubricFile(_Strict):
     @model_validator(mode="after")
     def _consistent(self) -> RubricFile:
         names = [criterion.name for criterion in self.dimensions]
-        twice = next((name for name in names if names.count(name) > 1), None)
-        if twice:
-            raise ValueError(f"dimension {twice!r} is defined twice")
+        for criterion in self.dimensions:
+            if names.count(criterion.name) > 1:
+                raise ValueError(f"dimension {criterion.name!r} is defined twice")
         for criterion in self.dimensions:
             if "answer" not in self.shown(criterion):
                 raise ValueError(f"dimension {criterion.name!r} does not show the answer it grades")
@@ -119,8 +118,12 @@ class RubricFile(_Strict):
         """Return name, version and content digest."""
         return f"{self.name} v{self.version} ({digest(self.model_dump(mode='json'))[:8]})"
 
-    def dimension(self, criterion: Criterion) -> Dimension:
-        """Return the dimension of a criterion, as the harness needs it."""
+    @property
+    def graded(self) -> tuple[Dimension, ...]:
+        """Return the dimensions as the harness needs them."""
+        return tuple(self._dimension(criterion) for criterion in self.dimensions)
+
+    def _dimension(self, criterion: Criterion) -> Dimension:
         needed = self.required(self.shown(criterion))
         needs = dict.fromkeys(_NEEDS[text] for text in needed if text in _NEEDS)
         return Dimension(
@@ -132,12 +135,7 @@ class RubricFile(_Strict):
             description=criterion.description,
         )
 
-    def only(self, names: Sequence[str]) -> RubricFile:
-        """Return the rubric with these dimensions alone.
-
-        Raises:
-            ValueError: No dimension of that name, or no list of names.
-        """
+    def _only(self, names: Sequence[str]) -> RubricFile:
         listed = isinstance(names, Sequence) and not isinstance(names, str) and names
         if not listed or not all(isinstance(name, str) for name in names):
             raise ValueError(
@@ -158,11 +156,16 @@ def shipped() -> list[str]:
     return sorted(path.stem for path in (configs_root() / "rubrics").glob("*.yaml"))
 
 
-def load_rubric(name: str) -> RubricFile:
+def load_rubric(name: str, dimensions: Sequence[str] | None = None) -> RubricFile:
     """Read a rubric: a shipped one by name, or a YAML file by its path.
+
+    Args:
+        name: Name or path.
+        dimensions: Only these of its dimensions; all by default.
 
     Raises:
         ConfigError: No such rubric, or its file has a mistake (file, line, field).
+        ValueError: No dimension of that name, or no list of names.
     """
     if not isinstance(name, str):
         raise ConfigError(
@@ -170,23 +173,20 @@ def load_rubric(name: str) -> RubricFile:
             f" a YAML file, not {name!r}"
         )
     if name.endswith((".yaml", ".yml")) or "/" in name:
-        return load_yaml(resolve(name), [], RubricFile)
-    path = Path(configs_root()) / "rubrics" / f"{name}.yaml"
-    if not path.is_file():
+        path = resolve(name)
+    elif not (path := configs_root() / "rubrics" / f"{name}.yaml").is_file():
         raise ConfigError(
             f"no rubric named {name!r}.{did_you_mean(name, shipped())} A file of your own is named"
             " by its path, e.g. ./mine.yaml"
         )
-    return load_yaml(path, [], RubricFile)
+    rubric = load_yaml(path, [], RubricFile)
+    return rubric if dimensions is None else rubric._only(dimensions)
 
 
 def schema(criteria: Sequence[Criterion], longest_reason: int | None = None) -> dict[str, Any]:
     """Build the JSON schema of a verdict: for each dimension the reason first, then the score.
 
-    Args:
-        criteria: The dimensions asked for.
-        longest_reason: Characters of a reason; None leaves it open (not every endpoint knows
-            ``maxLength``).
+    ``longest_reason`` is in characters; None leaves it open (not every endpoint knows ``maxLength``).
     """
     reason = {"type": "string"} | ({"maxLength": longest_reason} if longest_reason else {})
     return {

@@ -86,20 +86,14 @@ class FittedModel(BaseModel):
     def predict(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
         """Scores of shape ``(items, dimensions)``, clipped to each scale, to 4 decimals."""
         raw = features @ self.weights.T.astype(np.float64) + self.bias.astype(np.float64)
-        low = [dimension.low for dimension in self.card.dimensions]
-        high = [dimension.high for dimension in self.card.dimensions]
+        low, high = zip(*((each.low, each.high) for each in self.card.dimensions), strict=True)
         return np.asarray(np.clip(raw, low, high).round(4))
 
     @property
     def digest(self) -> str:
         """Return the digest of the weights and of what they were made from."""
-        return digest(
-            [
-                self.card.model_dump(mode="json", by_alias=True),
-                self.weights.tolist(),
-                self.bias.tolist(),
-            ]
-        )
+        card = self.card.model_dump(mode="json", by_alias=True)
+        return digest([card, self.weights.tolist(), self.bias.tolist()])
 
     def save(self, path: Path) -> None:
         """Write one safetensors file, the card in its header; never a pickle."""
@@ -140,17 +134,8 @@ class FittedModel(BaseModel):
         return cls(card=card, weights=weights, bias=bias)
 
 
-def fit(
-    labels: Labels,
-    name: str,
-    embed: Embed | None = None,
-) -> FittedModel:
-    """Fit one ridge regression a dimension; folds and penalty by question.
-
-    Args:
-        labels: Pointwise labels, already cut to the split to fit on.
-        name: Of the judge.
-        embed: Texts to unit vectors; the process-wide MiniLM by default.
+def fit(labels: Labels, name: str, embed: Embed | None = None) -> FittedModel:
+    """Fit one ridge regression a dimension to pointwise labels; folds and penalty by question.
 
     Raises:
         DataError: Preferences instead of scores, too few items, or a dimension without variation.
@@ -177,8 +162,7 @@ def fit(
                 f"{labels.source}: {dimension!r} has {len(rows)} labels with {len(np.unique(y))} different"
                 f" values; at least {MIN_ITEMS} labels that differ are needed"
             )
-        questions = [asked[row] for row in rows]
-        training = TrainingItems(table[rows], y, questions)
+        training = TrainingItems(table[rows], y, [asked[row] for row in rows])
         line = fit_line(training)
         pays = bool((line(twice[rows]) - line(training.x)).mean() > 0)
         if pays:
@@ -194,7 +178,9 @@ def fit(
                 strength=line.strength,
                 said_twice=pays,
                 length=line.length,
-                cross_validated=estimate(spearman, list(held_out(training)), list(y), questions),
+                cross_validated=estimate(
+                    spearman, list(held_out(training)), list(y), training.groups
+                ),
                 items=len(rows),
             )
         )

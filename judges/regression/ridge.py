@@ -31,11 +31,9 @@ _ANSWER_SCALE, _PRODUCT_SCALE, _FIGURE_SCALE = 27.0, 216.0, 20.0
 
 
 class TrainingItems(NamedTuple):
-    """What one dimension is fitted on.
+    """What one dimension is fitted on: features ``x`` of shape ``(items, WIDTH)`` and labels ``y``.
 
     Attributes:
-        x: Features of the items, shape ``(items, WIDTH)``.
-        y: Their labels.
         groups: Their questions: no fold holds part of one.
         twice: Features of the answers said twice, where they are fitted on, too.
     """
@@ -56,12 +54,7 @@ class TrainingItems(NamedTuple):
 
 
 class Line(NamedTuple):
-    """A linear prediction, ``x @ weights + bias``.
-
-    Attributes:
-        strength: The ridge penalty it was fitted with.
-        length: What was subtracted for each unit of the logarithm of the words.
-    """
+    """A linear prediction, ``x @ weights + bias``; the other fields as in ``FittedDimension``."""
 
     weights: NDArray[np.float64]
     bias: float

@@ -14,6 +14,7 @@ from harness.pipeline.session import Launch, open_session
 from harness.pipeline.stage import StageContext
 from harness.util.files import make_folder, readable_os_errors, write_json
 from harness.util.progress import Progress
+from judges.rouge import ROUGE_L
 from reports.html import render
 from training.result import finished
 from training.studies.cell import CellOutcome
@@ -25,9 +26,6 @@ from training.studies.page import write_page
 from training.studies.plan import StudyPlan, plan
 from training.studies.suites import SuiteGroup, groups
 from training.studies.summary import StudySuite, StudySummary
-
-CLOSENESS = "rouge_l"
-"""The judge by which the probes measure how close an answer is to a response of the training data."""
 
 STATE, SUMMARY = "study.json", "summary.json"
 
@@ -149,7 +147,7 @@ def _test(root: Path, group: SuiteGroup, progress: Progress, command: str) -> St
     folder = root / "suites" / group.name
     progress.note(f"suite {group.name}: {', '.join(group.cells)}")
     try:
-        parts = assemble(group.suite, closeness=CLOSENESS)
+        parts = assemble(group.suite, closeness=ROUGE_L)
         with open_session(folder, group.suite, Launch(progress, command)) as session:
             harness_runner.run(StageContext(session, parts, render))
         return suite_figures(folder, group)

@@ -12,7 +12,7 @@ from harness.config import SubjectSpec, Suite
 from harness.models.provenance import mismatches
 from harness.models.subjects import OpenSubjects
 from harness.pipeline.session import Session, StageReport
-from harness.pipeline.stage import Stage, StageContext
+from harness.pipeline.stage import Stage, StageContext, keep_current
 from harness.pipeline.stage_file import StageFile
 from harness.records import IDENTITY, Completion, Generation, Request, Variant, key_fields
 from harness.util.digest import derived_seed, digest
@@ -70,14 +70,16 @@ def generate(context: StageContext, report: StageReport) -> None:
                 session.update(models=models)
                 requests = list(_requests(suite, subjects, group, variants))
                 digests += [request.made_from for request in requests]
-                done = _keep_current(session, file, group, requests)
+                wanted = {request.key: request.made_from for request in requests}
+                names = [spec.name for spec in group]
+                done = keep_current(session, file, names, wanted, lambda g: g.completion.error)
                 task.advance(len(done))
-                report.count("already_there", len(done))
+                report.counts["already_there"] += len(done)
                 todo = [request for request in requests if request.key not in done]
                 _answer(session, subjects, todo, file, task, report)
     for generation in session.run.read(Generation):
         failure = generation.completion.error
-        report.count(f"failed_{failure.kind}" if failure else "answered")
+        report.counts[f"failed_{failure.kind}" if failure else "answered"] += 1
     report.made_from = digest(sorted(digests))
 
 
@@ -95,48 +97,17 @@ def _mismatches(
         rendering = subjects.renderer(spec.name).fingerprint
         # An endpoint has no weights to show.
         base = subjects.fingerprint(spec.name).get("weights")
-        for part in spec.adapters:
+        for path, weights in (*((part.path, base) for part in spec.adapters), (spec.model, None)):
             yield from mismatches(
-                Path(part.path).expanduser(),
-                base_weights_sha256=base,
+                Path(path).expanduser(),
+                base_weights_sha256=weights,
                 rendering=rendering,
                 training_data=training_data,
             )
-        whole = Path(spec.model).expanduser()
-        yield from mismatches(whole, rendering=rendering, training_data=training_data)
-
-
-def _keep_current(
-    session: Session,
-    file: StageFile[Generation],
-    group: Sequence[SubjectSpec],
-    requests: Sequence[AnswerRequest],
-) -> set[tuple[Hashable, ...]]:
-    """Keep this group's answers that are up to date; records of other groups are not touched.
-
-    Returns:
-        The keys of the answers kept.
-    """
-    names = {spec.name for spec in group}
-    others = {spec.name for spec in session.suite.subjects} - names
-    digests = {request.key: request.made_from for request in requests}
-
-    def is_current(record: Generation) -> bool:
-        if record.subject in others:
-            return True
-        failure = record.completion.error
-        if failure is not None and (failure.transient or session.retry_failed):
-            return False
-        return digests.get(record.key) == record.made_from
-
-    return {record.key for record in file.keep(is_current) if record.subject not in others}
 
 
 def _requests(
-    suite: Suite,
-    subjects: OpenSubjects,
-    group: Iterable[SubjectSpec],
-    variants: Sequence[Variant],
+    suite: Suite, subjects: OpenSubjects, group: Iterable[SubjectSpec], variants: Sequence[Variant]
 ) -> Iterator[AnswerRequest]:
     for spec in group:
         renderer = subjects.renderer(spec.name)
@@ -185,7 +156,7 @@ def _answer(
             completion = Completion.model_validate_json(value)
             file.append(*(wanted.record(completion) for wanted in same))
             task.advance(len(same))
-            report.count("from_cache", len(same))
+            report.counts["from_cache"] += len(same)
     for batch, cached in ((list(shared.values()), subjects.durable), (unshared, False)):
         if not batch:
             continue
@@ -195,8 +166,8 @@ def _answer(
             if cached and completion.error is None:
                 session.cache.put({same[0].made_from: completion.model_dump_json()})
             task.advance(len(same))
-            report.count("asked")
-            report.count("shared", len(same) - 1)
+            report.counts["asked"] += 1
+            report.counts["shared"] += len(same) - 1
 
 
 STAGE = Stage("generations", generate)

@@ -11,7 +11,7 @@ from harness.judging.metered import Metered
 from harness.judging.self_judging import check_self_judging
 from harness.judging.traits import shown_texts, traits_of
 from harness.pipeline.assemble import NamedJudge
-from harness.pipeline.judge_ledger import MemberStores, ledger_entry
+from harness.pipeline.judge_ledger import ledger_entry, member_stores
 from harness.pipeline.session import Session, StageReport
 from harness.pipeline.stage import Stage, StageContext
 from harness.pipeline.stage_file import StageFile
@@ -35,7 +35,7 @@ from harness.util.progress import Task
 
 @dataclass(frozen=True)
 class Expected:
-    """One score that is wanted: the item that it is given for, or why there can be none."""
+    """A score that is wanted, and the item that it is given for; without, the score says why."""
 
     score: Score
     dimension: Dimension
@@ -44,8 +44,6 @@ class Expected:
 
 @dataclass(frozen=True)
 class _Lookup:
-    """Looks up what belongs to an answer."""
-
     samples: Mapping[str, Sample]
     variants: Mapping[VariantKey, Variant]
     answers: Mapping[tuple[Hashable, ...], Generation]
@@ -74,7 +72,7 @@ def judge(context: StageContext, report: StageReport) -> None:
         warning = check_self_judging(named.label, named.judge, session.manifest.models)
         if warning is not None:
             session.warn(warning)
-    generations = list(run.read(Generation))
+    generations = run.read(Generation)
     lookup = _Lookup(
         samples={sample.id: sample for sample in run.read(Sample)},
         variants={variant.variant_key: variant for variant in run.read(Variant)},
@@ -97,7 +95,7 @@ def judge(context: StageContext, report: StageReport) -> None:
             )
         )
         done = {score.key for score in scores}
-        report.count("already_there", len(done))
+        report.counts["already_there"] += len(done)
         for named in judges:
             expected = wanted[named.label]
             todo = [e for e in expected if e.score.key not in done]
@@ -105,22 +103,20 @@ def judge(context: StageContext, report: StageReport) -> None:
                 task.advance(len(expected) - len(todo))
                 _grade(session, named, todo, file, task, report)
     for score in run.read(Score):
-        report.count(score.status)
+        report.counts[score.status] += 1
     report.made_from = digest(sorted(digests.values()))
 
 
 def _expected(named: NamedJudge, generation: Generation, lookup: _Lookup) -> Iterator[Expected]:
-    variant = lookup.variants[generation.variant_key]
-    sample = lookup.samples[generation.sample_id]
-    is_original = variant.perturbation == ORIGINAL
-    texts = shown_texts(named.judge)
+    version, texts = named.judge.version, shown_texts(named.judge)
     for dimension in named.judge.dimensions:
-        if "reference" in dimension.needs and sample.reference is None:
-            continue
-        if "original_answer" in dimension.needs and is_original:
-            continue
         compares = "opponent" in dimension.needs
-        if compares and generation.subject == lookup.baseline:
+        absent = {
+            "reference": lookup.samples[generation.sample_id].reference is None,
+            "original_answer": generation.variant_key.perturbation == ORIGINAL,
+            "opponent": generation.subject == lookup.baseline,
+        }
+        if any(absent.get(need) for need in dimension.needs):
             continue
         missing = _missing_answer(generation, dimension, lookup)
         for repeat in range(named.repeats):
@@ -133,7 +129,7 @@ def _expected(named: NamedJudge, generation: Generation, lookup: _Lookup) -> Ite
                     **key_fields(generation.variant_key),
                     judge=named.label,
                     dimension=dimension.name,
-                    version=named.judge.version,
+                    version=version,
                     subject=generation.subject,
                     repeat=generation.repeat,
                     judge_repeat=repeat,
@@ -143,9 +139,7 @@ def _expected(named: NamedJudge, generation: Generation, lookup: _Lookup) -> Ite
                     status="error",
                     reason=missing,
                     transient=bool(missing),
-                    made_from=digest(
-                        [named.judge.version, named.source, dimension.name, repeat, shown]
-                    ),
+                    made_from=digest([version, named.source, dimension.name, repeat, shown]),
                 ),
                 dimension,
                 item,
@@ -217,18 +211,18 @@ def _grade(
             # It was paid for by the run that asked.
             file.append(_scored(expected, judgement.model_copy(update={"cost": None})))
             task.advance()
-            report.count("from_cache")
+            report.counts["from_cache"] += 1
         else:
             rows[_row(expected)].append(expected)
     calls = _calls(rows.values())
     with (
         ledger_entry(session, named.label, meter) as update_ledger,
-        closing(MemberStores(session)) as stores,
+        member_stores(session) as store_for,
         # Closed before the ledger is: what is cancelled under way is charged all the same.
         closing(meter.grade([call[0].item for call in calls if call[0].item])) as grading,
     ):
         if isinstance(named.judge, CachesMembers):
-            named.judge.keep_in(stores.of)
+            named.judge.keep_in(store_for)
         for judgement in grading:
             update_ledger()
             call = calls[judgement.item]
@@ -241,8 +235,8 @@ def _grade(
             if matched and judgement.status == "scored" and durable:
                 session.cache.put({matched[0].score.made_from: judgement.model_dump_json()})
             task.advance(len(matched))
-            report.count("judged", min(1, len(matched)))
-            report.count("shared", max(0, len(matched) - 1))
+            report.counts["judged"] += min(1, len(matched))
+            report.counts["shared"] += max(0, len(matched) - 1)
     for expected in (left for call in calls for left in call):
         lost = {"reason": "the judge returned nothing for this item", "transient": True}
         file.append(expected.score.model_copy(update=lost))

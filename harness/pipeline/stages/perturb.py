@@ -49,8 +49,7 @@ def perturb(context: StageContext, report: StageReport) -> None:
             variants.extend(marked)
             task.advance()
     file.close()
-    for variant in variants:
-        report.count(variant.status)
+    report.counts.update(variant.status for variant in variants)
     report.made_from = digest(sorted(digests.items()))
     order = {sample.id: index for index, sample in enumerate(samples)}
     context.hand_on(Variant, sorted(variants, key=lambda variant: order[variant.sample_id]))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
@@ -23,7 +23,7 @@ from harness.memorisation.prompt_choice import ProbedPrompt, choose_prompts
 from harness.memorisation.training_responses import TrainingResponses
 from harness.models.subjects import OpenSubjects
 from harness.pipeline.session import Session, StageReport
-from harness.pipeline.stage import Stage, StageContext
+from harness.pipeline.stage import Stage, StageContext, keep_current
 from harness.pipeline.stage_file import StageFile
 from harness.records import Completion, Probe, Request, Sample, Scored, TokenLogprobs
 from harness.util.digest import digest
@@ -36,14 +36,7 @@ _OF_THE_BASE = ("model", "revision", "dtype", "quantization")
 
 @dataclass(frozen=True)
 class _ProbeMaterial:
-    """The texts that every subject is probed with.
-
-    Attributes:
-        prompts: The drawn prompts.
-        canaries: The planted secrets.
-        training: The training rows that answers are compared with.
-        closeness: Measures how close an answer is to the training response.
-    """
+    """What every subject is probed with, and what its answers are compared with."""
 
     prompts: Sequence[ProbedPrompt]
     canaries: Sequence[Canary]
@@ -60,20 +53,21 @@ def probe(context: StageContext, report: StageReport) -> None:
     session = context.session
     _warn_of_other_bases(session)
     material = _material(context)
-    current: dict[tuple[str | int, ...], str] = {}
+    current: dict[tuple[Hashable, ...], str] = {}
     with closing(session.run.file(Probe)) as file:
         for group in session.suite.subjects_by_base():
             with closing(context.open_model(group)) as subjects:
                 requests = list(_requests(session, subjects, group, material))
                 current |= {r.record.key: r.record.made_from for r in requests}
-                done = _finished(session, file, group, current)
+                names = [one.name for one in group]
+                done = keep_current(session, file, names, current, lambda record: record.error)
                 with session.progress.stage("probe", len(requests)) as task:
                     task.advance(len(done))
-                    report.count("already_there", len(done))
+                    report.counts["already_there"] += len(done)
                     todo = [r for r in requests if r.record.key not in done]
                     _ask(session, subjects, todo, material, file, task)
         for record in file.keep(lambda record: current.get(record.key) == record.made_from):
-            report.count(_ending(record))
+            report.counts[_ending(record)] += 1
     prompts = material.prompts
     for name in ("training", "clean"):
         report.counts[name] = sum((p.group, p.form) == (name, "original") for p in prompts)
@@ -100,7 +94,7 @@ def _material(context: StageContext) -> _ProbeMaterial:
     suite, spec = session.suite, session.suite.probes
     assert spec is not None
     rows = [row for data in suite.training_data for row in load(data)]
-    canaries = _canaries(session, rows)
+    canaries = _canaries(session, spec.canaries, rows)
     planted = {canary.prompt for canary in canaries}
     prompts = choose_prompts(
         [row for row in rows if row.prompt not in planted],
@@ -115,30 +109,25 @@ def _material(context: StageContext) -> _ProbeMaterial:
     )
 
 
-def _canaries(session: Session, rows: Sequence[Sample]) -> Sequence[Canary]:
+def _canaries(session: Session, key: str | None, rows: Sequence[Sample]) -> Sequence[Canary]:
     """Read the planted canaries; warn where the training data do not hold them as planted."""
-    spec = session.suite.probes
-    if spec is None or spec.canaries is None:
+    if key is None:
         return ()
-    canaries = read_canary_key(spec.canaries).canaries
+    canaries = read_canary_key(key).canaries
     trained = [(s.prompt, s.reference) for s in rows]
     for canary in canaries:
         count = trained.count((canary.prompt, canary.response()))
         if count != canary.repeats:
             session.warn(
-                f"{spec.canaries}: {canary.id} should be in the training data {canary.repeats}"
+                f"{key}: {canary.id} should be in the training data {canary.repeats}"
                 f" times, but is there {count} times; name the file that --plant wrote"
             )
     return canaries
 
 
 def _requests(
-    session: Session,
-    subjects: OpenSubjects,
-    group: Sequence[SubjectSpec],
-    material: _ProbeMaterial,
+    session: Session, subjects: OpenSubjects, group: Sequence[SubjectSpec], material: _ProbeMaterial
 ) -> Iterator[ProbeRequest]:
-    """Yield all probes of the subjects that share one load."""
     spec = session.suite.probes
     assert spec is not None
     for one in group:
@@ -153,25 +142,6 @@ def _requests(
         probes = PromptProbes(subject, spec, material.training.content)
         yield from probes.requests(material.prompts)
         yield from canary_requests(material.canaries, spec, subject, session.suite.suite.seed)
-
-
-def _finished(
-    session: Session,
-    file: StageFile[Probe],
-    group: Sequence[SubjectSpec],
-    current: dict[tuple[str | int, ...], str],
-) -> set[tuple[str | int, ...]]:
-    """Keep the current records of a group in the file, set others aside, and return their keys."""
-    names = {one.name for one in group}
-
-    def stays(record: Probe) -> bool:
-        if record.subject not in names:
-            return True
-        if record.error is not None and (record.error.transient or session.retry_failed):
-            return False
-        return current.get(record.key) == record.made_from
-
-    return {record.key for record in file.keep(stays) if record.subject in names}
 
 
 def _ask(
@@ -198,23 +168,22 @@ def _ask(
     requests = [r for r in requests if r.request is not None]
     cached = session.cache.get(r.content for r in requests) if subjects.durable else {}
 
-    for kind, reply_type, send in (
+    ways: Sequence[tuple[type, Any, Any]] = (
         (Scored, TokenLogprobs, subjects.model.logprobs),
         (Request, Completion, subjects.model.complete),
-    ):
+    )
+    for kind, reply_type, send in ways:
         of_kind = [r for r in requests if isinstance(r.request, kind)]
         for request in of_kind:
             if request.content in cached:
                 write_reply(request, reply_type.model_validate_json(cached[request.content]))
         missing = [r for r in of_kind if r.content not in cached]
-        for index, reply in _replies(send, missing):
+        if not missing:
+            continue
+        for index, reply in send([r.request for r in missing]):
             write_reply(missing[index], reply)
             if subjects.durable and reply.error is None:
                 session.cache.put({missing[index].content: reply.model_dump_json()})
-
-
-def _replies(send: Any, requests: Sequence[ProbeRequest]) -> Iterable[tuple[int, Any]]:
-    return send([r.request for r in requests]) if requests else ()
 
 
 def _ending(record: Probe) -> str:

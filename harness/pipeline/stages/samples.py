@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import Any
 
 from harness.audit import mark_leaked
@@ -22,6 +23,7 @@ def collect(context: StageContext, report: StageReport) -> None:
     session, suite = context.session, context.session.suite
     samples = load(suite.data)
     manifest: dict[str, Any] = {"evaluation": data_digest(suite.data, samples)}
+    audit: dict[str, Any] = {}
     if suite.training_data:
         training = [load(spec) for spec in suite.training_data]
         manifest["training"] = [
@@ -29,7 +31,6 @@ def collect(context: StageContext, report: StageReport) -> None:
             for spec, rows in zip(suite.training_data, training, strict=True)
         ]
         samples, audit = mark_leaked(samples, (row for rows in training for row in rows))
-        session.update(audit=audit)
         if audit["unchecked"]:
             session.warn(
                 f"{audit['unchecked']} of {len(samples)} test prompts are alike to more training"
@@ -40,8 +41,7 @@ def collect(context: StageContext, report: StageReport) -> None:
                 f"{audit['crowded_buckets']} groups of training prompts share so much wording that"
                 " the leak check passed them over: near-duplicates among them can be missing"
             )
-    else:
-        session.update(audit={})
+    session.update(audit=audit)
     chosen, left_out = select(samples, suite.data, suite.suite.seed)
     if not chosen:
         why = ", ".join(f"{rule}: {n}" for rule, n in left_out.items())
@@ -54,15 +54,13 @@ def collect(context: StageContext, report: StageReport) -> None:
         for sample in chosen
     ]
     session.update(data={**manifest, "asked": len(chosen), "left_out": left_out})
-    file = session.run.file(Sample)
     wanted = {sample.id: sample for sample in chosen}
-    stored = {sample.id for sample in file.keep(lambda sample: wanted.get(sample.id) == sample)}
-    missing = [sample for sample in chosen if sample.id not in stored]
-    if missing:
-        file.append(*missing)
-    file.close()
+    with closing(session.run.file(Sample)) as file:
+        stored = {sample.id for sample in file.keep(lambda sample: wanted.get(sample.id) == sample)}
+        if missing := [sample for sample in chosen if sample.id not in stored]:
+            file.append(*missing)
     report.made_from = digest(sorted((sample.id, sample.made_from) for sample in chosen))
-    report.counts = {"samples": len(chosen), **left_out}
+    report.counts.update({"samples": len(chosen), **left_out})
     context.hand_on(Sample, chosen)
 
 

@@ -10,7 +10,6 @@ from harness.analysis.estimates import Measure
 from harness.analysis.memorisation_schema import Memorisation
 from harness.analysis.summary_schema import JudgeSpending
 from harness.analysis.unanswerable_schema import Unanswerable
-from harness.config import Suite
 from harness.judging.calibration_report import calibration_of
 from harness.judging.traits import JudgeInfo, declared_traits
 from harness.memorisation.copying import Closeness
@@ -31,7 +30,13 @@ def analyse(context: StageContext, report: StageReport) -> None:
     records = run.records([subject.name for subject in suite.subjects], suite.baseline_name)
     settings = AnalysisSettings(
         BootstrapSettings(suite.suite.seed, suite.suite.resamples),
-        deterministic=_deterministic(suite),
+        # Subjects whose answers cannot differ when they are asked again.
+        deterministic=[
+            subject.name
+            for subject in suite.subjects
+            if (subject.dtype, subject.quantization) == ("float32", None)
+            and subject.generation.temperature == 0
+        ],
         warnings=session.manifest.warnings,
     )
     judges = [judge_info(named) for named in context.parts.judges]
@@ -76,17 +81,6 @@ def memorisation_of(context: StageContext) -> Memorisation | None:
     )
 
 
-def _deterministic(suite: Suite) -> list[str]:
-    """Return the subjects whose answers cannot differ when they are asked again."""
-    return [
-        subject.name
-        for subject in suite.subjects
-        if subject.dtype == "float32"
-        and subject.quantization is None
-        and subject.generation.temperature == 0
-    ]
-
-
 def _unanswerable_of(
     context: StageContext, records: RunRecords, judges: Sequence[JudgeInfo]
 ) -> Unanswerable | None:
@@ -112,12 +106,7 @@ def _unanswerable_of(
 
 
 def _with_ledger(summary: Summary, ledger: Mapping[str, Mapping[str, Any]]) -> Summary:
-    """Add what the judges used and how their endpoints were held to JSON.
-
-    Args:
-        summary: The run's figures.
-        ledger: What the manifest says of the judges.
-    """
+    """Add what the judges used and how their endpoints were held to JSON, as the manifest has it."""
     spending = {
         label: JudgeSpending(**entry["cost"])
         for label, entry in ledger.items()

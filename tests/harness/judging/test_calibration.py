@@ -63,7 +63,7 @@ def test_pointwise(tmp_path: Path) -> None:
     ]
     path = write(tmp_path / "labels.jsonl", rows)
     labels = read_labels(path)
-    assert (len(labels.items), labels.count, labels.annotators) == (60, 120, ["ann", "bob"])
+    assert (len(labels.items), len(labels.rows), labels.annotators) == (60, 120, ["ann", "bob"])
     values: dict[str, float | None] = {rows[n]["answer"]: 1 + n % 5 for n in range(60)}
     values[rows[59]["answer"]] = None
     found = calibrate(Told(values), labels, name="told")

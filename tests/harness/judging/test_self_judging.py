@@ -26,17 +26,17 @@ def nested(leaf: Any) -> Any:
 @pytest.mark.parametrize("wrap", [lambda leaf: leaf, nested])
 def test_a_shared_model_is_found_however_deep(wrap: Any) -> None:
     same = {"fingerprint": {"weights": "w"}, "named_model": "m"}
-    subject = SimpleNamespace(name="base", model="m")
+    models = {"base": "m"}
     with pytest.raises(PluginError, match="same base weights as base"):
         check_self_judging("j", wrap(judge(**same)), SUBJECTS)
     with pytest.raises(PluginError, match="same base weights as base"):
-        check_named("j", wrap(judge(**same)), [subject])
+        check_named("j", wrap(judge(**same)), models)
     allowed = judge(**same, allow_self_judging=True)
     assert "judges itself" in (check_self_judging("j", wrap(allowed), SUBJECTS) or "")
-    check_named("j", wrap(allowed), [subject])
+    check_named("j", wrap(allowed), models)
     other = judge(fingerprint={"weights": "x"})
     assert check_self_judging("j", wrap(other), SUBJECTS) is None
-    check_named("j", wrap(other), [SimpleNamespace(name="base", model=None)])
+    check_named("j", wrap(other), {})
 
 
 def test_an_attribute_of_the_judge_itself_will_do() -> None:
@@ -61,4 +61,4 @@ def test_names_are_checked_without_loading_anything() -> None:
             raise AssertionError("loaded")
 
     late: Any = Late()
-    check_named("j", late, [SimpleNamespace(name="base", model="m")])
+    check_named("j", late, {"base": "m"})

@@ -85,7 +85,9 @@ def test_costs_by_hand() -> None:
     found = planning.run_cost(
         SUITE, prompts=10, characters=200.0, llm_judges={"rubric": True, "rouge_l": False}
     )
-    assert found.variants == 5  # original, and four because the suite wants at least four
+    assert found.notes[0].startswith(
+        "5 requests a prompt"
+    )  # original, and four because the suite wants at least four
     assert found.answers == 10 * 5 * 3 * 2
     assert found.prompt_tokens == 300 * 50
     assert found.completion_tokens == 150 * 50 + 150 * 100
