@@ -40,8 +40,6 @@ SMALL_ON_PURPOSE = frozenset(
     {
         "harness.errors",  # the contract of what a command may say
         "harness.text.wordlists",  # a table
-        "harness.pipeline.stages.perturb",  # one file a stage, however little it does
-        "harness.pipeline.stages.render",
         *(
             f"harness.util.{name}"  # each one idea that several packages use
             for name in ("digest", "formatting", "progress", "resources", "secrets", "suggestions")
@@ -331,15 +329,15 @@ def test_no_name_is_defined_twice() -> None:
 
 
 def test_no_room_is_too_small() -> None:
-    # One idea a module, and not less: plug-ins, faces, commands, sections of the page and shipped
-    # tables stand alone.
+    # One idea a module, and not less: plug-ins, faces, commands, stages, sections of the page and
+    # shipped tables stand alone.
     plugins = {target.partition(":")[0] for target in shipped_plugins().values()}
     small = [
         f"{path.relative_to(ROOT)}: {lines} lines"
         for name, (path, _) in trees().items()
         if (lines := len(path.read_text(encoding="utf-8").splitlines())) <= SMALL_ROOM
         if path.stem not in ("__init__", "__main__") and name not in plugins
-        if not name.startswith(("harness.cli.", "reports.sections."))
+        if not name.startswith(("harness.cli.", "harness.pipeline.stages.", "reports.sections."))
         if name not in SMALL_ON_PURPOSE
     ]
     assert small == []

@@ -1,4 +1,4 @@
-"""Third stage: every subject answers every variant."""
+"""Stage ``generations``: every subject answers every variant."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fourth stage: every judge grades every answer, blind."""
+"""Stage ``scores``: every judge grades every answer, blind."""
 
 from __future__ import annotations
 

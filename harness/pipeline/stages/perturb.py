@@ -1,4 +1,4 @@
-"""Second stage: the variants of every sample, one block a sample, each block written whole."""
+"""Stage ``variants``: the variants of every sample, one block a sample, each block written whole."""
 
 from __future__ import annotations
 

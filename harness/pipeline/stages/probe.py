@@ -1,4 +1,4 @@
-"""The stage of the probes: every subject rates, continues and answers; finished probes stay."""
+"""Stage ``probes``: every subject rates, continues and answers; finished probes stay."""
 
 from __future__ import annotations
 

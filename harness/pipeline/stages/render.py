@@ -1,4 +1,4 @@
-"""Last stage: the report of a run, from its records and its summary."""
+"""Stage ``report``: the page of a run, from its records and its summary."""
 
 from __future__ import annotations
 

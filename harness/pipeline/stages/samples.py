@@ -1,4 +1,4 @@
-"""First stage: the prompts under test, with the audit's verdict on each."""
+"""Stage ``samples``: the prompts under test, with the audit's verdict on each."""
 
 from __future__ import annotations
 

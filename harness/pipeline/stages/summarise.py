@@ -1,4 +1,4 @@
-"""Sixth stage: every figure of the report, from the records of the stages before it."""
+"""Stage ``summary``: every figure of the report, from the records of the stages before it."""
 
 from __future__ import annotations
 
