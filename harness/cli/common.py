@@ -100,13 +100,14 @@ def open_context(
         JostleError: An unknown plug-in or option, or a folder that cannot be used.
     """
     from harness.cli.show import reporter
+    from harness.models.subjects import open_subjects
     from judges.rouge import ROUGE_L
     from reports.html import render
 
     parts = assemble(suite, closeness=ROUGE_L)
     launch = Launch(reporter(), command=command, retry_failed=retry_failed)
     with open_session(folder, suite, launch) as session:
-        yield StageContext(session, parts, render)
+        yield StageContext(session, parts, render, open_subjects)
 
 
 def print_outcome(run: Run, outcome: Outcome) -> int:
