@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from harness.config import SubjectSpec
-from harness.models.subjects import OpenSubjects, open_subjects
+from harness.models.subjects import OpenSubjects
 from harness.pipeline.assemble import Parts
 from harness.pipeline.session import Session, StageReport
 from harness.pipeline.stage_file import StageFile
@@ -37,7 +37,7 @@ class StageContext:
     session: Session
     parts: Parts
     render: Callable[[Path], Path]
-    open_model: OpenModel = open_subjects
+    open_model: OpenModel
     _handed_on: dict[type[StageRecord], Sequence[Any]] = field(default_factory=dict)
 
     def hand_on(self, kind: type[R], records: Iterable[R]) -> None:

@@ -213,6 +213,7 @@ def probe_suite(
         probes: The suite's probes section.
     """
     from harness.config import Suite
+    from harness.models.subjects import open_subjects
     from harness.pipeline import runner
     from harness.pipeline.assemble import assemble
     from harness.pipeline.session import Launch, open_session
@@ -233,7 +234,8 @@ def probe_suite(
     )
     parts = assemble(suite, closeness="rouge_l")
     with open_session(folder, suite, Launch(Silent(), cache=work / "cache.sqlite")) as session:
-        memorisation, _ = runner.probe_alone(StageContext(session, parts, lambda path: path))
+        context = StageContext(session, parts, lambda path: path, open_subjects)
+        memorisation, _ = runner.probe_alone(context)
         return memorisation.model_dump(mode="json")
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from harness.errors import ConfigError, JostleError
+from harness.models.subjects import open_subjects
 from harness.pipeline import runner as harness_runner
 from harness.pipeline.assemble import assemble
 from harness.pipeline.session import Launch, open_session
@@ -149,7 +150,7 @@ def _test(root: Path, group: SuiteGroup, progress: Progress, command: str) -> St
     try:
         parts = assemble(group.suite, closeness=ROUGE_L)
         with open_session(folder, group.suite, Launch(progress, command)) as session:
-            harness_runner.run(StageContext(session, parts, render))
+            harness_runner.run(StageContext(session, parts, render, open_subjects))
         return suite_figures(folder, group)
     except JostleError as error:
         progress.note(f"suite {group.name}: failed: {error}")
