@@ -8,7 +8,7 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from harness.records import GenerationSettings, Severity
+from harness.records import SEVERITIES, GenerationSettings, Severity
 from harness.registry import FIRST_OPTION
 from harness.util.digest import canonical_json
 from harness.util.secrets import refuse_secrets
@@ -18,7 +18,6 @@ __all__ = ["DataSpec", "PluginSpec", "SubjectSpec", "Suite", "load_suite", "load
 
 Dtype = Literal["auto", "float32", "bfloat16", "float16"]
 Quantization = Literal["4bit", "8bit"]
-SEVERITIES: tuple[Severity, ...] = ("light", "medium", "heavy")
 
 
 class Section(BaseModel):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
 from harness.errors import PluginError
 from harness.records import (
+    SEVERITIES,
     Completion,
     Dimension,
     Edit,
@@ -16,6 +17,7 @@ from harness.records import (
     Judgement,
     Request,
     Scored,
+    Severity,
     TokenLogprobs,
 )
 
@@ -78,6 +80,8 @@ class PerturbationTraits:
         last_resort: It applies nearly everywhere and says least: it fills up a prompt's variants
             only when no other kind is left.
         packages: Distributions whose installed versions decide its proposals as well.
+        severities: Those that differ. A kind with one says so: another is refused.
+        danger: Severities at which it may change a sentence of somebody in danger; none by default.
     """
 
     description: str = ""
@@ -87,6 +91,8 @@ class PerturbationTraits:
     same_text: bool = False
     last_resort: bool = False
     packages: tuple[str, ...] = ()
+    severities: tuple[Severity, ...] = SEVERITIES
+    danger: frozenset[Severity] = frozenset()
 
 
 @runtime_checkable

@@ -18,6 +18,7 @@ ORIGINAL = "original"
 IDENTITY = "identity"
 
 Severity = Literal["none", "light", "medium", "heavy"]
+SEVERITIES: tuple[Severity, ...] = ("light", "medium", "heavy")
 VariantStatus = Literal["valid", "unchanged", "inapplicable", "rejected"]
 ScoreStatus = Literal["scored", "unparsed", "refused", "error"]
 FinishReason = Literal["stop", "length", "content_filter", "error"]

@@ -38,10 +38,9 @@ from harness.analysis.scopes import Scope
 from harness.analysis.series import Series
 from harness.analysis.table import ALL, Table
 from harness.analysis.test_family import Quantity, Test, number
-from harness.records import IDENTITY, Severity
+from harness.records import IDENTITY, SEVERITIES
 from harness.stats.closed_forms import Floats, expected_worst, fieller
 
-SEVERITIES: tuple[Severity, ...] = ("light", "medium", "heavy")
 WORST_SHARE = 0.9
 MAX_K = 10
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError
@@ -97,17 +97,36 @@ def make_kind(
         severity: How strong.
 
     Raises:
-        PluginError: Unknown name or options.
+        PluginError: Unknown name or options, or a severity that the kind does not tell apart.
     """
     options = dict(options or {})
-    severity = options.pop("severity", severity)
-    plugin = perturbations.create(name, options, severity=severity)
+    asked = options.pop("severity", None)
+    plugin = perturbations.create(name, options, severity=asked or severity)
     traits = perturbation_traits_of(plugin)
     label = traits.label or name
+    severity = _effective_severity(label, traits.severities, asked, severity)
     source = perturbations.foreign_digest(name)
     packages = [_installed(package) for package in (_PARSER, *traits.packages)]
     fingerprint = digest([label, options, severity, traits.version, source, packages])
     return Kind(label, severity, plugin, fingerprint)
+
+
+def _effective_severity(
+    label: str, known: Sequence[Severity], asked: Severity | None, default: Severity
+) -> Severity:
+    """Return the severity that records carry.
+
+    Raises:
+        PluginError: The user asks for one that this kind does not tell apart.
+    """
+    if asked is None:
+        return default if default in known else known[0]
+    if asked not in known:
+        raise PluginError(
+            f"perturbation {label!r} has {'one severity' if len(known) == 1 else 'the severities'}"
+            f" {', '.join(known)}: {asked!r} is none of them; leave severity out"
+        )
+    return asked
 
 
 def _installed(distribution: str) -> str:

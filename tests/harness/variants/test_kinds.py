@@ -7,6 +7,7 @@ import random
 import pytest
 
 import tests.perturbations.kinds
+from harness.errors import PluginError
 from harness.protocols import Limits, PerturbationTraits
 from harness.registry import Registry, perturbations
 from harness.text.parse import Text
@@ -81,3 +82,22 @@ def test_a_foreign_plugin_is_told_apart_by_name_options_and_file() -> None:
     digests = {registry.foreign_digest(name) for name in registry.names()}
     assert len(digests | {registry.foreign_digest("one", {"share": 1})}) == 4
     assert "" not in digests
+
+
+class OneSeverity:
+    """A kind that tells no severities apart."""
+
+    traits = PerturbationTraits(description="d", version="1", severities=("medium",))
+
+    def __call__(self, text: Text, rng: random.Random) -> str | None:
+        return None
+
+
+def test_a_kind_with_one_severity_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    registry: Registry[object] = Registry("perturbation", "tests.none")
+    registry.register("one")(OneSeverity)
+    monkeypatch.setattr(kinds, "perturbations", registry)
+    assert make_kind("one").severity == "medium"
+    assert make_kind("one", severity="heavy").severity == "medium"
+    with pytest.raises(PluginError, match="one severity medium: 'heavy' is none of them"):
+        make_kind("one", {"severity": "heavy"})
