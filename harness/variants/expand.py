@@ -17,7 +17,7 @@ from harness.errors import JostleError, PluginError
 from harness.protocols import ProposesMany
 from harness.records import IDENTITY, ORIGINAL, Edit, Sample, Variant, VariantStatus
 from harness.text.edits import apply_edits, find_edits, normalised
-from harness.text.parse import Text, parse
+from harness.text.parse import Text, find_danger, parse
 from harness.util.digest import derived_rng, digest
 from harness.variants.checks import Passage
 from harness.variants.gate import Gate
@@ -59,6 +59,7 @@ def expand(
     for start in range(0, len(samples), CHUNK):
         chunk = samples[start : start + CHUNK]
         texts = parse([sample.prompt for sample in chunk])
+        find_danger(dict.fromkeys(texts))
         prompts = [
             _Prompt(sample, text, seed, {text.raw})
             for sample, text in zip(chunk, texts, strict=True)
@@ -135,9 +136,15 @@ class _Slot:
     def ok(self) -> bool:
         return self.status == "valid"
 
+    @property
+    def text(self) -> Text:
+        """Return the prompt as this kind sees it: few may change a sentence of danger."""
+        text = self.prompt.text
+        return text.without_danger if self.kind.severity in self.kind.traits.danger else text
+
     def propose(self, gate: Gate) -> Passage | None:
         """Return the next candidate that passes the explicit checks, or None once settled without."""
-        text = self.prompt.text
+        text = self.text
         if self.kind.traits.same_text:
             self.status, self.raw = "valid", text.raw
             return None
@@ -258,7 +265,7 @@ def _propose_together(slots: Sequence[_Slot]) -> None:
     for group in groups.values():
         plugin = group[0].kind.plugin
         assert isinstance(plugin, ProposesMany)
-        answers = plugin.many([(slot.prompt.text, slot.rng()) for slot in group])
+        answers = plugin.many([(slot.text, slot.rng()) for slot in group])
         for slot, answer in zip(group, answers, strict=True):
             slot.proposed = [answer]
 
