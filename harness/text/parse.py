@@ -191,7 +191,7 @@ def parse(texts: Sequence[str]) -> list[Text]:
 
 def find_danger(texts: Iterable[Text]) -> None:
     """Look for sentences of danger in many texts at once, which is cheaper than text by text."""
-    unknown = [text for text in texts if "in_danger" not in text.__dict__]
+    unknown = [text for text in dict.fromkeys(texts) if "in_danger" not in text.__dict__]
     flags = flag_sentences([text.raw[s:e] for text in unknown for s, e in text.sentences])
     at = 0
     for text in unknown:
