@@ -35,7 +35,10 @@ class Compose:
     """
 
     traits = PerturbationTraits(
-        description="several rewordings in turn", version="2", severities=("medium", "heavy")
+        description="several rewordings in turn",
+        version="2",
+        severities=("medium", "heavy"),
+        example="{steps: [synonym, typo]}",
     )
 
     def __init__(self, steps: Sequence[Step], severity: Level = "medium") -> None:
@@ -51,6 +54,7 @@ class Compose:
             version=digest([Compose.traits.version, [kind.fingerprint for kind in self.steps]]),
             limits=_together([kind.traits.limits for kind in self.steps]),
             danger=_danger(self.steps),
+            one_story=any(kind.traits.one_story for kind in self.steps),
         )
 
     def __call__(self, text: Text, rng: random.Random) -> str | None:

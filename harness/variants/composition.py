@@ -53,7 +53,10 @@ class Chain:
         part = self.part
         stream = (*part.stream, *part.turn.stream, "step", index, part.candidate)
         return SlotPart(
-            UserTurn(part.turn.index, self.text, stream=()), self.steps[index], part.seed, stream
+            UserTurn(part.turn.index, self.text, company=part.turn.company),
+            self.steps[index],
+            part.seed,
+            stream,
         )
 
     def take(self, step: SlotPart) -> None:
