@@ -185,6 +185,8 @@ class Variant(_OfVariant):
         filler: Added only to reach the wanted number of variants.
         similarity: Cosine of MiniLM embeddings to the original, where the gate measured it; of
             several changed turns the least.
+        danger: Set on the original: the prompt holds a sentence that may come from somebody in
+            danger, which few kinds may touch.
     """
 
     FILE: ClassVar = "variants"
@@ -197,6 +199,7 @@ class Variant(_OfVariant):
     reason: str | None = None
     filler: bool = False
     similarity: float | None = None
+    danger: bool = False
     made_from: str = ""
 
     @property

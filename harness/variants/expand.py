@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from harness.records import IDENTITY, Sample, Turns, Variant
-from harness.text.parse import parse
+from harness.text.parse import find_danger, parse
 from harness.variants.gate import Gate
 from harness.variants.kinds import Kind, make_kind
 from harness.variants.slots import CANDIDATES, SHORTFALL, PromptInWork, Slot, UserTurn, resolve
@@ -88,21 +88,26 @@ def expand(
 def prepare(samples: Sequence[Sample], seed: int, turns: Turns) -> list[PromptInWork]:
     """Parse the turns of all samples that may change, in one pass."""
     places = [sample.user_turns if turns == "all" else sample.user_turns[-1:] for sample in samples]
-    texts = iter(
-        parse(
-            [
-                sample.messages[i].content
-                for sample, indices in zip(samples, places, strict=True)
-                for i in indices
-            ]
-        )
+    parsed = parse(
+        [
+            sample.messages[i].content
+            for sample, indices in zip(samples, places, strict=True)
+            for i in indices
+        ]
     )
+    find_danger(parsed)
+    texts = iter(parsed)
     return [
         PromptInWork(
             sample,
             [
                 # The last turn's random stream is the same whatever stands before it.
-                UserTurn(i, next(texts), () if i == len(sample.messages) - 1 else ("turn", i))
+                UserTurn(
+                    i,
+                    next(texts),
+                    stream=() if i == len(sample.messages) - 1 else ("turn", i),
+                    company=len(indices) > 1,
+                )
                 for i in indices
             ],
             seed,

@@ -29,11 +29,19 @@ Proposal: TypeAlias = Sequence[Edit] | str | None
 
 @dataclass(eq=False)
 class UserTurn:
-    """A turn that may be changed: its place in the conversation, and its texts that variants have."""
+    """A turn that may be changed.
+
+    Attributes:
+        index: Its place in the conversation.
+        stream: Names its random streams beside others'.
+        company: Other turns may change, too.
+        taken: Its texts that variants have.
+    """
 
     index: int
     text: Text
-    stream: tuple[str | int, ...]
+    stream: tuple[str | int, ...] = ()
+    company: bool = False
     taken: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -50,6 +58,11 @@ class PromptInWork:
     slots: list[Slot] = field(default_factory=list)
 
     @property
+    def in_danger(self) -> bool:
+        """Return whether a turn that may be changed holds a sentence of danger."""
+        return any(turn.text.danger for turn in self.turns)
+
+    @property
     def valid(self) -> int:
         """Count the valid variants that changed something."""
         return sum(s.status == "valid" and s.kind.name != IDENTITY for s in self.slots)
@@ -61,6 +74,7 @@ class PromptInWork:
             sample_id=self.sample.id,
             perturbation=ORIGINAL,
             messages=self.sample.messages,
+            danger=self.in_danger,
             made_from=digest([content]),
         )
         if len(self.turns) > 1:
@@ -163,11 +177,20 @@ class SlotPart:
     similarity: float | None = None
     proposed: list[Proposal | PluginError] = field(default_factory=list)
 
+    @property
+    def text(self) -> Text:
+        """Return the turn as this kind sees it: few may change a sentence of danger."""
+        free = self.kind.severity in self.kind.traits.danger
+        return self.turn.text.without_danger if free else self.turn.text
+
     def propose(self, gate: Gate) -> Passage | None:
         """Return the next candidate that passes the explicit checks, or None once settled without."""
-        text = self.turn.text
+        text = self.text
         if self.kind.traits.same_text:
             self.status, self.raw = "valid", text.raw
+            return None
+        if self.kind.traits.one_story and self.turn.company:
+            self.status, self.reason = "inapplicable", "would have to change every turn alike"
             return None
         while self.candidate < CANDIDATES:
             edits = self._next_edits(text)
@@ -228,8 +251,20 @@ class SlotPart:
     def _settle_empty(self) -> None:
         if self.reason is None:
             self.status, self.reason = "inapplicable", "does not apply to this prompt"
+            if self._held_back():
+                self.reason = "danger: applies only to sentences of danger and those beside them"
         else:
             self.status = "rejected"
+
+    def _held_back(self) -> bool:
+        """Return whether the kind would have something to propose but for sentences of danger."""
+        text = self.text
+        if not text.danger or isinstance(self.kind.plugin, ProposesMany):
+            return False
+        try:
+            return self.kind.plugin(text.without_danger, self.rng()) is not None
+        except Exception:  # as above; the reason is of no consequence for the variant
+            return False
 
 
 def resolve(slots: Sequence[Slot], gate: Gate) -> None:
@@ -261,6 +296,6 @@ def _propose_together(parts: Sequence[SlotPart]) -> None:
     for group in groups.values():
         plugin = group[0].kind.plugin
         assert isinstance(plugin, ProposesMany)
-        answers = plugin.many([(part.turn.text, part.rng()) for part in group])
+        answers = plugin.many([(part.text, part.rng()) for part in group])
         for part, answer in zip(group, answers, strict=True):
             part.proposed = [answer]
