@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,10 @@ from harness.config import Suite
 from harness.errors import DataError, PluginError
 from harness.pipeline.assemble import assemble
 from harness.pipeline.store import Run
-from harness.records import Completion, Failure, Request, Search, Variant
+from harness.protocols import Limits, PerturbationTraits
+from harness.records import Completion, Edit, Failure, Request, Sample, Search, Variant
+from harness.registry import perturbation
+from harness.text import Text
 from harness.text.edits import apply_edits
 from tests.pipeline import contents, make_suite, run_suite, scripted, write_data
 
@@ -22,6 +26,43 @@ PROMPTS = (
     "I am glad that the weather is nice in the evening.",
 )
 GOOD = "Talk to them about it:"
+
+SWAPS = {
+    "sad": ("unhappy", "down"),
+    "friend": ("buddy",),
+    "sometimes": ("occasionally",),
+    "cry": ("weep",),
+    "angry": ("furious", "cross"),
+    "scared": ("terrified", "afraid"),
+    "meeting": ("talk",),
+    "glad": ("happy",),
+    "evening": ("night",),
+}
+
+
+@perturbation("swaps_for_search")
+class SwapsForSearch:
+    """Swaps words of a fixed list: the search must not hang on a lexicon that grows."""
+
+    traits = PerturbationTraits(
+        version="1",
+        limits=Limits(
+            words={"light": 0.9, "medium": 0.9, "heavy": 0.9}, exempt=frozenset({"roles", "terms"})
+        ),
+    )
+
+    def __init__(self, severity: str = "medium") -> None:
+        self.share = {"light": 0.2, "medium": 0.5, "heavy": 1.0}[severity]
+
+    def __call__(self, text: Text, rng: random.Random) -> list[Edit] | None:
+        sites = [span for span in text.words if text.raw[span.start : span.end].lower() in SWAPS]
+        edits = [
+            Edit(start=start, end=end, text=rng.choice(SWAPS[text.raw[start:end].lower()]))
+            for start, end in sites
+            if rng.random() < self.share
+        ]
+        return edits or None
+
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -45,19 +86,13 @@ def fails_on(*words: str, tuned_only: bool = True) -> Any:
 
 def searched(folder: Path, search: Any = None, **changes: Any) -> Suite:
     write_data(folder, PROMPTS)
-    kind = {"synonym": {"severity": "heavy", "search": search or {"budget": 40}}}
+    kind = {"swaps_for_search": {"severity": "heavy", "search": search or {"budget": 40}}}
     return make_suite(folder, perturbations=[kind], **changes)
 
 
 def searches(root: Path) -> dict[tuple[str, str], Search]:
-    samples = {s.id: s.prompt for s in Run.open(root).read(_sample())}
+    samples = {s.id: s.prompt for s in Run.open(root).read(Sample)}
     return {(samples[s.sample_id], s.subject): s for s in Run.open(root).read(Search)}
-
-
-def _sample() -> Any:
-    from harness.records import Sample
-
-    return Sample
 
 
 def test_it_finds_the_one_word_that_hurts(tmp_path: Path) -> None:
@@ -96,7 +131,8 @@ def test_it_combines_edits_that_hurt_more_together(tmp_path: Path) -> None:
         if "sad" in (text := apply_edits(PROMPTS[0], trial.edits)) and len(trial.edits) == 1
     )
     word = next(w for w in other.lower().split() if w not in PROMPTS[0].lower().split())
-    run_suite(tmp_path / "both", searched(tmp_path), scripted(fails_on("unhappy", word)))
+    both = scripted(fails_on("unhappy", word))
+    run_suite(tmp_path / "both", searched(tmp_path), both, cache=tmp_path / "both.sqlite")
     worst = searches(tmp_path / "both")[PROMPTS[0], "tuned"].worst
     assert worst is not None
     text = apply_edits(PROMPTS[0], worst.edits).lower()
@@ -116,7 +152,7 @@ def test_a_small_budget_is_kept_and_said(tmp_path: Path) -> None:
 def test_every_candidate_went_through_the_gate_and_none_is_a_variant(tmp_path: Path) -> None:
     run_suite(tmp_path / "run", searched(tmp_path), scripted(fails_on("unhappy")))
     assert {v.perturbation for v in Run.open(tmp_path / "run").read(Variant)} <= {
-        "original", "synonym", "shortfall",
+        "original", "swaps_for_search", "shortfall",
     }  # fmt: skip
     plain = searched(tmp_path)
     bare = plain.model_copy(
@@ -168,7 +204,7 @@ def test_batches_and_company_change_nothing(tmp_path: Path, batch: int) -> None:
     alone = tmp_path / "alone"
     alone.mkdir()
     write_data(alone, PROMPTS[:1])
-    kind = {"synonym": {"severity": "heavy", "search": {"budget": 40}}}
+    kind = {"swaps_for_search": {"severity": "heavy", "search": {"budget": 40}}}
     run_suite(alone / "run", make_suite(alone, perturbations=[kind]), scripted(fails_on("unhappy")))
     assert searches(alone / "run")[PROMPTS[0], "tuned"].trials == record.trials
 
