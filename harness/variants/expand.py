@@ -13,9 +13,10 @@ from dataclasses import dataclass
 
 from harness.records import IDENTITY, Sample, Turns, Variant
 from harness.text.parse import find_danger, parse
+from harness.variants.composition import resolve
 from harness.variants.gate import Gate
 from harness.variants.kinds import Kind, make_kind
-from harness.variants.slots import CANDIDATES, SHORTFALL, PromptInWork, Slot, UserTurn, resolve
+from harness.variants.slots import CANDIDATES, SHORTFALL, PromptInWork, Slot, UserTurn
 
 __all__ = ["CANDIDATES", "SHORTFALL", "Expansion", "Kind", "expand", "make_kind", "prepare"]
 
@@ -102,7 +103,12 @@ def prepare(samples: Sequence[Sample], seed: int, turns: Turns) -> list[PromptIn
             sample,
             [
                 # The last turn's random stream is the same whatever stands before it.
-                UserTurn(i, next(texts), () if i == len(sample.messages) - 1 else ("turn", i))
+                UserTurn(
+                    i,
+                    next(texts),
+                    stream=() if i == len(sample.messages) - 1 else ("turn", i),
+                    company=len(indices) > 1,
+                )
                 for i in indices
             ],
             seed,
