@@ -88,8 +88,8 @@ class Voice:
             )
         edits = [*starts.values(), *drops]
         homophones = list(_homophones(text))
-        heard = rng.sample(homophones, round(self.amount.homophone * len(homophones)))
-        slips = [*repeated, *heard]
+        homophone_edits = rng.sample(homophones, round(self.amount.homophone * len(homophones)))
+        slips = [*repeated, *homophone_edits]
         taken = {e.start for e in edits}
         edits += (e for e in _apart(slips) if e.start not in taken)
         return sorted(edits, key=lambda e: e.start) or None
