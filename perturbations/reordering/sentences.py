@@ -54,7 +54,7 @@ def question_first(text: Text) -> Iterator[Move]:
         or gap.strip()
         or ("\n" in gap and at + 1 < len(sentences))
         or not gap
-        or not all(_told(text, s) for s in sentences[:at])
+        or not all(_is_story(text, s) for s in sentences[:at])
         or first.closes_with(text) == "?"
         or not _stands_alone(text, question)
         or _shares_the(sentences[:at], question)
@@ -71,15 +71,17 @@ def question_first(text: Text) -> Iterator[Move]:
 
 def _seeks(text: Text, sentence: Sentence) -> bool:
     """Return whether a sentence asks for something: a question, or "I need some advice."."""
-    return sentence.closes_with(text) == "?" or _said(text, sentence) in word_set("appeals.txt")
+    return sentence.closes_with(text) == "?" or _plain_words(text, sentence) in word_set(
+        "appeals.txt"
+    )
 
 
-def _said(text: Text, sentence: Sentence) -> str:
+def _plain_words(text: Text, sentence: Sentence) -> str:
     """Return the words of a sentence in small letters, as the lists have them."""
     return text.raw[sentence.start : sentence.stop].lower().replace("’", "'")
 
 
-def _told(text: Text, sentence: Sentence) -> bool:
+def _is_story(text: Text, sentence: Sentence) -> bool:
     """Return whether this is a statement with a verb, as a story has it."""
     return (
         sentence.closes_with(text)[:1] in (".", "!", "?", "…", ")")
@@ -94,7 +96,7 @@ def _stands_alone(text: Text, question: Sentence) -> bool:
         plain(text, question) and raw[0].isupper() and len(question.tokens) <= _LONGEST_QUESTION
     ):
         return False
-    if _said(text, question) in word_set("open_questions.txt") | word_set("appeals.txt"):
+    if _plain_words(text, question) in word_set("open_questions.txt") | word_set("appeals.txt"):
         return True
     words = [t for t in question.tokens if not t.is_punct]
     return (
@@ -121,7 +123,7 @@ def _has_content(words: Sequence[Any]) -> bool:
 
 def _shares_the(before: Sequence[Sentence], question: Sentence) -> bool:
     """Return whether "the" in a question, or a bare plural, rests on what the story says."""
-    told = {t.lemma_.lower() for s in before for t in s.tokens}
+    mentioned = {t.lemma_.lower() for s in before for t in s.tokens}
     for token in question.tokens:
         if token.lower_ != "the":
             continue
@@ -130,7 +132,7 @@ def _shares_the(before: Sequence[Sentence], question: Sentence) -> bool:
             c.tag_ in ("JJS", "RBS") for c in noun.subtree
         )
         general = noun.lemma_.lower() in word_set("general_nouns.txt")
-        if noun.lemma_.lower() in told or not (explained or general):
+        if noun.lemma_.lower() in mentioned or not (explained or general):
             return True
     return False
 
