@@ -72,7 +72,9 @@ class Dialect:
         marks = word_set("american_marks.txt" if direction == "us-uk" else "british_marks.txt")
         if not technical(text):
             marks |= _OUTSIDE_CODE[direction]
-        if stays_behind(text, edits, spelling(direction), marks) or not all(english_at(text, e) for e in edits):
+        if stays_behind(text, edits, spelling(direction), marks) or not all(
+            english_at(text, e) for e in edits
+        ):
             return None
         return edits
 

@@ -12,10 +12,7 @@ from perturbations.common import lexicon_lines, word_set
 
 _AROUND = 100
 # Frequent words that no other language in Latin letters writes so.
-_ENGLISH = frozenset(
-    "the and of is are was were to for with that this these it my you your he she they their what"
-    " how which who from not be have has i we our by on at or an any each can".split()
-)
+_ENGLISH = word_set("english_words.txt")
 
 
 def tied(raw: str) -> bool:
@@ -76,7 +73,7 @@ def stays_behind(
 
 def _in_name(text: Text, at: int) -> bool:
     """Return whether the word at this place is capitalised, and so is one beside it."""
-    capitals = [text.raw[s:s+1].isupper() for s, _ in text.words[max(0, at - 1) : at + 2]]
+    capitals = [text.raw[s : s + 1].isupper() for s, _ in text.words[max(0, at - 1) : at + 2]]
     return sum(capitals) >= 2 and text.raw[text.words[at].start].isupper()
 
 

@@ -86,5 +86,7 @@ def pronoun_edits(text: Text) -> list[Edit]:
                 other = "her" if possessive else "hers"
         else:
             other = _OTHER[word]
-        edits.append(Edit(start=match.start(), end=match.end(), text=match_case(match.group(), other)))
+        edits.append(
+            Edit(start=match.start(), end=match.end(), text=match_case(match.group(), other))
+        )
     return edits

@@ -31,10 +31,11 @@ class Role:
         version="2",
         limits=Limits(
             floor=0.55,
-            words={"light": 0.3, "medium": 0.3, "heavy": 0.3},
+            words={"medium": 0.45},
             exempt=frozenset({"roles", "exchange", "pronouns"}),
         ),
         severities=("medium",),
+        one_story=True,
     )
 
     def __init__(self, across: bool = False) -> None:
