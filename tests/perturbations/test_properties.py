@@ -94,7 +94,9 @@ def _long(raw: str) -> Text:
     return _PARSED.setdefault(raw, Text(raw))
 
 
-@pytest.mark.parametrize("kind", ["synonym", "reorder", "typo", "dialect", "surface", "filler"])
+@pytest.mark.parametrize(
+    "kind", ["synonym", "reorder", "typo", "dialect", "surface", "filler", "register"]
+)
 def test_code_and_data_below_an_instruction_stay(kind: str) -> None:
     for seed in range(5):
         after = reworded(made(kind, severity="heavy"), TASK, seed)
