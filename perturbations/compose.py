@@ -29,7 +29,9 @@ class Compose:
         severity: For the steps that do not give one of their own.
     """
 
-    traits = PerturbationTraits(description="several rewordings in turn", version="1")
+    traits = PerturbationTraits(
+        description="several rewordings in turn", version="1", example="{steps: [synonym, typo]}"
+    )
 
     def __init__(self, steps: Sequence[Step], severity: Level = "medium") -> None:
         check_level(severity)
@@ -42,6 +44,7 @@ class Compose:
             label="+".join(name for name, _ in named),
             version=digest([Compose.traits.version, [kind.fingerprint for kind in self.kinds]]),
             limits=_together([kind.traits.limits for kind in self.kinds]),
+            one_story=any(kind.traits.one_story for kind in self.kinds),
         )
 
     def __call__(self, text: Text, rng: random.Random) -> str | None:

@@ -102,7 +102,12 @@ def prepare(samples: Sequence[Sample], seed: int, turns: Turns) -> list[PromptIn
             sample,
             [
                 # The last turn's random stream is the same whatever stands before it.
-                UserTurn(i, next(texts), () if i == len(sample.messages) - 1 else ("turn", i))
+                UserTurn(
+                    i,
+                    next(texts),
+                    stream=() if i == len(sample.messages) - 1 else ("turn", i),
+                    company=len(indices) > 1,
+                )
                 for i in indices
             ],
             seed,

@@ -101,7 +101,11 @@ def make_kind(
     """
     options = dict(options or {})
     asked = options.pop("severity", None)
-    plugin = perturbations.create(name, options, severity=asked or severity)
+    try:
+        plugin = perturbations.create(name, options, severity=asked or severity)
+    except PluginError as error:
+        example = "" if options else _example_of(name)
+        raise PluginError(f"{error}{example}") from error
     traits = perturbation_traits_of(plugin)
     label = traits.label or name
     severity = _effective_severity(label, traits.severities, asked, severity)
@@ -109,6 +113,17 @@ def make_kind(
     packages = [_installed(package) for package in (_PARSER, *traits.packages)]
     fingerprint = digest([label, options, severity, traits.version, source, packages])
     return Kind(label, severity, plugin, fingerprint)
+
+
+def _example_of(name: str) -> str:
+    """Say how a kind is given the options that it needs; empty where it needs none."""
+    try:
+        example = perturbation_traits_of(perturbations.get(name)).example
+    except PluginError:
+        return ""
+    return example and (
+        f"; in a suite: - {name}: {example}; on the command line: -k '{name}={example}'"
+    )
 
 
 def _effective_severity(

@@ -29,11 +29,19 @@ Proposal: TypeAlias = Sequence[Edit] | str | None
 
 @dataclass(eq=False)
 class UserTurn:
-    """A turn that may be changed: its place in the conversation, and its texts that variants have."""
+    """A turn that may be changed.
+
+    Attributes:
+        index: Its place in the conversation.
+        stream: Names its random streams beside others'.
+        company: Other turns may change, too.
+        taken: Its texts that variants have.
+    """
 
     index: int
     text: Text
-    stream: tuple[str | int, ...]
+    stream: tuple[str | int, ...] = ()
+    company: bool = False
     taken: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -180,6 +188,9 @@ class SlotPart:
         text = self.text
         if self.kind.traits.same_text:
             self.status, self.raw = "valid", text.raw
+            return None
+        if self.kind.traits.one_story and self.turn.company:
+            self.status, self.reason = "inapplicable", "would have to change every turn alike"
             return None
         while self.candidate < CANDIDATES:
             edits = self._next_edits(text)
