@@ -60,7 +60,10 @@ def assemble(suite: Suite, *, closeness: str) -> Parts:
         load_plugin_file(Path(path))
     return Parts(
         kinds=build_kinds(suite.perturbations),
-        gate=Gate(similarity=suite.suite.similarity_gate),
+        gate=Gate(
+            similarity=suite.suite.similarity_gate,
+            acceptability=suite.suite.acceptability_gate,
+        ),
         judges=build_judges(suite.judges),
         closeness=judges.create(closeness),
     )

@@ -20,16 +20,102 @@ Features = Mapping[str, float]
 
 _NEAR = 3
 _OPERATORS = frozenset(
-    "only just even if unless when until before after because although though while since so"
-    " then every each all any some most many few both either neither always often usually".split()
+    [
+        "only",
+        "just",
+        "even",
+        "if",
+        "unless",
+        "when",
+        "until",
+        "before",
+        "after",
+        "because",
+        "although",
+        "though",
+        "while",
+        "since",
+        "so",
+        "then",
+        "every",
+        "each",
+        "all",
+        "any",
+        "some",
+        "most",
+        "many",
+        "few",
+        "both",
+        "either",
+        "neither",
+        "always",
+        "often",
+        "usually",
+    ]
 )
 _TIME = frozenset(
-    "then after before first next finally later now once until since already yet again still"
-    " today yesterday tomorrow tonight ago when while".split()
+    [
+        "then",
+        "after",
+        "before",
+        "first",
+        "next",
+        "finally",
+        "later",
+        "now",
+        "once",
+        "until",
+        "since",
+        "already",
+        "yet",
+        "again",
+        "still",
+        "today",
+        "yesterday",
+        "tomorrow",
+        "tonight",
+        "ago",
+        "when",
+        "while",
+    ]
 )
 _POINTING = frozenset(
-    "this that these those it its they them their theirs he him his she her hers one ones such so"
-    " there then same other others another both either neither too also yours mine ours".split()
+    [
+        "this",
+        "that",
+        "these",
+        "those",
+        "it",
+        "its",
+        "they",
+        "them",
+        "their",
+        "theirs",
+        "he",
+        "him",
+        "his",
+        "she",
+        "her",
+        "hers",
+        "one",
+        "ones",
+        "such",
+        "so",
+        "there",
+        "then",
+        "same",
+        "other",
+        "others",
+        "another",
+        "both",
+        "either",
+        "neither",
+        "too",
+        "also",
+        "yours",
+        "mine",
+        "ours",
+    ]
 )
 _CONTENT = ("NOUN", "VERB", "ADJ", "ADV", "PROPN")
 _ODD = re.compile(
@@ -118,7 +204,9 @@ def touched(passage: Passage, alignment: Alignment) -> Features:
     }
     for pos in ("NOUN", "VERB", "ADJ", "ADV", "ADP", "PRON", "AUX", "SCONJ", "PART"):
         values[f"removed_{pos}"] = float(any(w.pos == pos for w in gone))
-        values[f"pos_{pos}"] = float(sum(w.pos == pos for w in come) - sum(w.pos == pos for w in gone))
+        values[f"pos_{pos}"] = float(
+            sum(w.pos == pos for w in come) - sum(w.pos == pos for w in gone)
+        )
     pairs = _replacements(alignment)
     values["replaced_tag_changed"] = _log(sum(one.tag != two.tag for one, two in pairs))
     values["replaced_pos_changed"] = _log(sum(one.pos != two.pos for one, two in pairs))
@@ -163,11 +251,12 @@ def scope(passage: Passage, alignment: Alignment) -> Features:
         values[f"{name}_scope_changed"] = _log(differing)
         values[f"{name}s"] = _log(sum(w.lower in listed for w in before))
         values[f"{name}_over_edit"] = float(
-            any(before[at].lower in listed and _reaches(at, before, changed) for at in range(len(before)))
+            any(
+                before[at].lower in listed and _reaches(at, before, changed)
+                for at in range(len(before))
+            )
         )
-        values[f"{name}_edited"] = float(
-            any(before[at].lower in listed for at in changed)
-        )
+        values[f"{name}_edited"] = float(any(before[at].lower in listed for at in changed))
     values["time_words"] = _log(sum(w.lower in _TIME for w in before))
     return values
 
@@ -209,7 +298,9 @@ def reference(passage: Passage, alignment: Alignment) -> Features:
         word = before[b]
         if word.lower in _POINTING and (word.pos in ("PRON", "DET", "ADV", "ADJ")):
             nouns_before = {i for i in range(b) if before[i].pos in ("NOUN", "PROPN", "VERB")}
-            nouns_after = {i for i, j in image.items() if j < a and before[i].pos in ("NOUN", "PROPN", "VERB")}
+            nouns_after = {
+                i for i, j in image.items() if j < a and before[i].pos in ("NOUN", "PROPN", "VERB")
+            }
             lost = len(nouns_before - nouns_after)
             ahead += lost > 0
             behind += len(nouns_after - nouns_before) > 0
@@ -219,7 +310,9 @@ def reference(passage: Passage, alignment: Alignment) -> Features:
         "pronoun_ahead": _log(ahead),
         "pronoun_behind": _log(behind),
         "pointing_opening": _log(sum(w.lower in _POINTING for w in opening)),
-        "moved_to_front": float(moved_first and not passage.text.raw[: passage.spans[0][0]].strip()),
+        "moved_to_front": float(
+            moved_first and not passage.text.raw[: passage.spans[0][0]].strip()
+        ),
         "moved_distance": _log(max((abs(a - b) for b, a in alignment.moved), default=0)),
     }
 
@@ -229,7 +322,7 @@ def coordination(passage: Passage, alignment: Alignment) -> Features:
     before, after = alignment.before, alignment.after
     image = alignment.image
     unlike = verbs = sizes = 0.0
-    for b, a in alignment.moved:
+    for b, _a in alignment.moved:
         word = before[b]
         if word.dep == "conj" and word.head != b:
             head = before[word.head]
@@ -256,26 +349,19 @@ def _children(at: int, words: Sequence[Word]) -> int:
 def _arguments(words: Sequence[Word], _: None) -> Counter[tuple[str, str, str]]:
     """Count (verb, relation, argument) of core relations."""
     core = ("nsubj", "nsubjpass", "dobj", "pobj", "acomp", "attr", "xcomp", "ccomp", "neg", "amod")
-    return Counter(
-        (words[w.head].lemma, w.dep, w.lemma) for w in words if w.dep in core
-    )
+    return Counter((words[w.head].lemma, w.dep, w.lemma) for w in words if w.dep in core)
 
 
 def surface(passage: Passage, alignment: Alignment) -> Features:
     """Count oddities of capitals, punctuation and articles that are new."""
     before, after = passage.before, passage.after
-    values = {
+    return {
         "odd": _log(max(0, len(_ODD.findall(after)) - len(_ODD.findall(before)))),
         "articles": float(len(_AN.findall(after)) > len(_AN.findall(before))),
-        "lower_starts": float(
-            sum(a[:1].islower() and b[:1].isupper() for b, a in passage.pairs)
-        ),
+        "lower_starts": float(sum(a[:1].islower() and b[:1].isupper() for b, a in passage.pairs)),
         "commas": float(after.count(",") - before.count(",")),
-        "signs": float(
-            len(re.findall(r"[.!?]", after)) - len(re.findall(r"[.!?]", before))
-        ),
+        "signs": float(len(re.findall(r"[.!?]", after)) - len(re.findall(r"[.!?]", before))),
     }
-    return values
 
 
 def prompt(passage: Passage, alignment: Alignment) -> Features:
