@@ -84,17 +84,17 @@ class Filler:
         """Propose edits, or None where the prompt has no place for a filler."""
         if not text.sentences or not is_english(text.raw):
             return None
-        own = own_sentences(text)
-        if not own:
+        talk = own_sentences(text)
+        if not talk:
             return None
-        personal = _is_personal(text, own)
+        personal = _is_personal(text, talk)
         proposed: list[Edit | None] = [
-            _start(text, own, personal, rng),
-            _please(text, own),
-            _thanks(text, own, rng),
+            _start(text, talk, personal, rng),
+            _please(text, talk),
+            _thanks(text, talk, rng),
         ]
         if personal:
-            proposed += _hesitations(text, own, rng)
+            proposed += _hesitations(text, talk, rng)
         places = _apart(edit for edit in proposed if edit is not None)
         chosen = rng.sample(places, min(self.count, len(places)))
         return sorted(chosen, key=lambda e: e.start) or None
@@ -107,17 +107,17 @@ def _phrases(part: str) -> tuple[str, ...]:
     return tuple(phrase for name, phrase in entries if name == part)
 
 
-def _is_personal(text: Text, own: Sequence[Span]) -> bool:
+def _is_personal(text: Text, talk: Sequence[Span]) -> bool:
     """Return whether somebody tells of themselves, without an instruction."""
-    pieces = [text.raw[s.start : s.end] for s in own]
-    told = sum(bool(_FIRST_PERSON.search(piece)) for piece in pieces)
-    instructed = any(instruction_verb(text, s) not in (None, "help", "tell", "give") for s in own)
-    return told >= 2 and told >= len(own) / 2 and not instructed
+    pieces = [text.raw[s.start : s.end] for s in talk]
+    first_person = sum(bool(_FIRST_PERSON.search(piece)) for piece in pieces)
+    instructed = any(instruction_verb(text, s) not in (None, "help", "tell", "give") for s in talk)
+    return first_person >= 2 and first_person >= len(talk) / 2 and not instructed
 
 
-def _start(text: Text, own: Sequence[Span], personal: bool, rng: random.Random) -> Edit | None:
+def _start(text: Text, talk: Sequence[Span], personal: bool, rng: random.Random) -> Edit | None:
     """Greet, announce a question, or hesitate before the first word."""
-    first = own[0]
+    first = talk[0]
     opening = text.raw[first.start : first.end]
     if len(opening.split()) < _SHORTEST or text.raw[: first.start].strip():
         return None
@@ -144,11 +144,11 @@ def _has_verb(text: Text, sentence: Span) -> bool:
     return span is not None and any(t.pos_ in ("VERB", "AUX") for t in span)
 
 
-def _please(text: Text, own: Sequence[Span]) -> Edit | None:
+def _please(text: Text, talk: Sequence[Span]) -> Edit | None:
     """Say "please" in the first instruction or plea."""
     if re.search(r"\b(?:please|pls|plz|kindly)\b", text.raw, re.IGNORECASE):
         return None
-    for sentence in own:
+    for sentence in talk:
         opening = text.raw[sentence.start : sentence.end]
         asked = _ASKED_OF_YOU.match(opening)
         if asked:
@@ -177,32 +177,32 @@ def _prefixed(text: Text, sentence: Span, phrase: str) -> Edit | None:
     return Edit(start=start, end=start + 1, text=f"{phrase} {first}")
 
 
-def _hesitations(text: Text, own: Sequence[Span], rng: random.Random) -> Iterator[Edit | None]:
+def _hesitations(text: Text, talk: Sequence[Span], rng: random.Random) -> Iterator[Edit | None]:
     """Yield at most one hesitation of each sort, not in the first sentence."""
     candid = [
         s
-        for before, s in pairwise(own)
+        for before, s in pairwise(talk)
         if _CANDID.match(text.raw, s.start)
         and text.raw[s.start : s.end].endswith(".")
         and not _CANDID.match(text.raw, before.start)
     ]
     if candid and not re.search(r"\bhonest|\btruth|\bfrank", text.raw, re.IGNORECASE):
         yield _prefixed(text, rng.choice(candid), rng.choice(_phrases("candour")))
-    asked = [s for s in own if text.raw[s.start : s.end].endswith("?")]
-    if asked and asked[0] != own[0] and _INFORMAL.search(text.raw):
-        before = own[own.index(asked[0]) - 1]
-        told = text.raw[before.start : before.end].endswith(".")
+    asked = [s for s in talk if text.raw[s.start : s.end].endswith("?")]
+    if asked and asked[0] != talk[0] and _INFORMAL.search(text.raw):
+        before = talk[talk.index(asked[0]) - 1]
+        is_statement = text.raw[before.start : before.end].endswith(".")
         joined = not re.search(r"[\r\n]", text.raw[before.end : asked[0].start])
-        if told and joined and _QUESTION.match(text.raw, asked[0].start):
+        if is_statement and joined and _QUESTION.match(text.raw, asked[0].start):
             yield _prefixed(text, asked[0], rng.choice(_phrases("question")))
 
 
-def _thanks(text: Text, own: Sequence[Span], rng: random.Random) -> Edit | None:
+def _thanks(text: Text, talk: Sequence[Span], rng: random.Random) -> Edit | None:
     """Thank for an answer, where the prompt ends with the writer's own request."""
     last = text.sentences[-1]
     closing = text.raw[last.start : last.end]
     end = len(text.raw.rstrip())
-    if last != own[-1] or last.end != end or closing[-1] not in ".?!":
+    if last != talk[-1] or last.end != end or closing[-1] not in ".?!":
         return None
     if text.is_protected(end - 1, end) or _THANKED.search(text.raw):
         return None
@@ -213,7 +213,7 @@ def _thanks(text: Text, own: Sequence[Span], rng: random.Random) -> Edit | None:
     ):
         return None
     phrase = rng.choice(_phrases("thanks"))
-    return _inserted(end, " " + (phrase.lower() if text.raw[own[0].start].islower() else phrase))
+    return _inserted(end, " " + (phrase.lower() if text.raw[talk[0].start].islower() else phrase))
 
 
 def _apart(edits: Iterator[Edit] | Sequence[Edit]) -> list[Edit]:

@@ -124,8 +124,8 @@ def own_sentences(text: Text) -> list[Span]:
     A sentence that the parser carries on into data ends where the data starts.
     """
     data = data_spans(text)
-    own = (_before_data(text.raw, s, data) for s in text.sentences)
-    return [s for s in own if s and not _is_heading(text, s)]
+    talk = (_before_data(text.raw, s, data) for s in text.sentences)
+    return [s for s in talk if s and not _is_heading(text, s)]
 
 
 def _before_data(raw: str, sentence: Span, data: Sequence[Span]) -> Span | None:

@@ -200,7 +200,7 @@ def test_every_package_says_what_is_in_it() -> None:
 # Objects of other people's libraries, which promise nothing; and fields chosen by name of records
 # of our own. A plug-in is never asked this way: its traits are typed (harness/protocols.py).
 FOREIGN_ATTRIBUTES: dict[str, set[str]] = {
-    "harness.models.adapters": {"layer"},
+    "harness.models.adapter_files": {"layer"},
     "harness.models.checkpoints": {"torch"},
     "harness.models.digests": {"tokenizer"},
     "harness.models.hf": {"config", "loaded.tokenizer"},

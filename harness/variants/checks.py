@@ -164,8 +164,22 @@ def _danger(passage: Passage, limits: Limits) -> str | None:
     return None
 
 
+def _apart(passage: Passage, limits: Limits) -> str | None:
+    """Require that a step of a composition leaves alone what an earlier step changed."""
+    if not passage.text.edited:
+        return None
+    for edit in passage.smallest_edits:
+        if any(edit.start < end and start < edit.end for start, end in passage.text.edited) or any(
+            edit.start == edit.end and start <= edit.start <= end
+            for start, end in passage.text.edited
+        ):
+            return "changes what an earlier step changed, or the words beside it"
+    return None
+
+
 CHECKS: Mapping[str, Check] = {
     "danger": _danger,
+    "apart": _apart,
     "lines": _lines,
     "protected": _protected,
     "numbers": _numbers,

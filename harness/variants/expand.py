@@ -13,9 +13,10 @@ from dataclasses import dataclass
 
 from harness.records import IDENTITY, Sample, Turns, Variant
 from harness.text.parse import find_danger, parse
+from harness.variants.composition import resolve
 from harness.variants.gate import Gate
 from harness.variants.kinds import Kind, make_kind
-from harness.variants.slots import CANDIDATES, SHORTFALL, PromptInWork, Slot, UserTurn, resolve
+from harness.variants.slots import CANDIDATES, SHORTFALL, PromptInWork, Slot, UserTurn
 
 __all__ = ["CANDIDATES", "SHORTFALL", "Expansion", "Kind", "expand", "make_kind", "prepare"]
 

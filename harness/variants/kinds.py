@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed_version
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from harness.errors import PluginError
 from harness.protocols import (
@@ -48,6 +48,16 @@ class Kind:
     def traits(self) -> PerturbationTraits:
         """Return what the plug-in declares, with defaults for the rest."""
         return perturbation_traits_of(self.plugin)
+
+
+@runtime_checkable
+class AppliesInTurn(Protocol):
+    """A perturbation made of several kinds, each of which works on what those before have made.
+
+    The harness puts every step through the gate by itself, then the whole.
+    """
+
+    steps: Sequence[Kind]
 
 
 def perturbation_traits_of(plugin: object) -> PerturbationTraits:

@@ -271,9 +271,9 @@ class SlotPart:
             return False
 
 
-def resolve(slots: Sequence[Slot], gate: Gate) -> None:
-    """Settle all slots, round by round, so that each round embeds one batch."""
-    pending = [part for slot in slots for part in slot.parts]
+def settle(parts: Sequence[SlotPart], gate: Gate) -> None:
+    """Settle all parts, round by round, so that each round embeds one batch."""
+    pending = list(parts)
     while pending:
         _propose_together(pending)
         proposed: list[tuple[SlotPart, Passage]] = []
