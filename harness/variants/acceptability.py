@@ -106,29 +106,24 @@ def accept(
 ) -> list[Acceptance]:
     """Score candidates, each with its kind, and hold them to the thresholds.
 
-    Several kinds in one candidate, named ``a+b``, are scored as each of those that were read: the
-    lowest counts, and none may fall below its threshold. Each distinct text is parsed once.
+    Compositions, named ``a+b``, count as one kind, ``+``; their steps went through the gate each by
+    itself. Each distinct text is parsed once.
     """
     model = model or shipped()
-    parts = [[k for k in kind.split("+") if k in model.kinds] for _, kind in passages]
+    kinds = ["+" if "+" in kind else kind for _, kind in passages]
     texts = dict.fromkeys(
-        passage.after for (passage, _), kinds in zip(passages, parts, strict=True) if kinds
+        passage.after
+        for (passage, _), kind in zip(passages, kinds, strict=True)
+        if kind in model.kinds
     )
     docs = dict(zip(texts, nlp().pipe(map(parsable, texts), batch_size=64), strict=True))
     outcomes = []
-    for (passage, _), kinds in zip(passages, parts, strict=True):
-        if not kinds:
+    for (passage, _), kind in zip(passages, kinds, strict=True):
+        if kind not in model.kinds:
             outcomes.append(Acceptance(None, None))
             continue
-        values = features(passage, align(passage, docs[passage.after]))
-        outcomes.append(_held({kind: model.score(values, kind) for kind in kinds}, model))
-    return outcomes
-
-
-def _held(scores: Mapping[str, float], model: AcceptabilityModel) -> Acceptance:
-    reason = None
-    for kind, score in scores.items():
+        score = model.score(features(passage, align(passage, docs[passage.after])), kind)
         least = model.thresholds.get(kind, 0.0)
-        if score < least:
-            reason = f"acceptability: {score:.2f} is below {least:.2f}"
-    return Acceptance(min(scores.values()), reason)
+        fails = f"acceptability: {score:.2f} is below {least:.2f}" if score < least else None
+        outcomes.append(Acceptance(score, fails))
+    return outcomes

@@ -219,7 +219,7 @@ def touched(passage: Passage, alignment: Alignment) -> Features:
 
 def _replacements(alignment: Alignment) -> list[tuple[Word, Word]]:
     """Pair the head of what each edit takes away with the head of what it puts in."""
-    pairs = []
+    pairs: list[tuple[Word, Word]] = []
     removed, added = set(alignment.removed), set(alignment.added)
     for olds, news in alignment.sites:
         one = _heads([at for at in olds if at in removed], alignment.before)

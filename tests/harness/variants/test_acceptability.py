@@ -101,8 +101,9 @@ def test_kinds_that_nobody_read_get_no_score() -> None:
     assert outcome == (None, None)
 
 
-def test_several_kinds_in_one_are_held_to_each_of_them() -> None:
-    (outcome,) = accept([(BAD, "foreign+two+one")], model({"one": 0.5}))
+def test_compositions_are_one_kind() -> None:
+    read = model({"+": 0.5}).model_copy(update={"kinds": ("+", "one")})
+    (outcome,) = accept([(BAD, "foreign+one")], read)
     assert outcome.reason == "acceptability: 0.12 is below 0.50"
 
 
