@@ -162,8 +162,7 @@ def kept_order(text: Text) -> Iterator[Mistake]:
         start, end = verb.idx, end_of(subject)
         if text.raw[end_of(verb) : subject.idx] != " " or text.is_protected(start, end):
             continue
-        if verb.lower_ in ("can", "should", "could", "would", "am", "are", "is"):
-            if tokens[3].pos_ in ("VERB", "AUX", "ADJ", "ADV"):
-                yield Mistake(
-                    "order", (Edit(start=start, end=end, text=f"{subject.text} {verb.text}"),)
-                )
+        inverted = verb.lower_ in ("can", "should", "could", "would", "am", "are", "is")
+        if inverted and tokens[3].pos_ in ("VERB", "AUX", "ADJ", "ADV"):
+            kept = f"{subject.text} {verb.text}"
+            yield Mistake("order", (Edit(start=start, end=end, text=kept),))

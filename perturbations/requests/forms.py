@@ -120,8 +120,8 @@ def _from_polite(match: re.Match[str], body: str, closing: str) -> Iterator[str]
         return
     if match["modal"].lower() == "would" and not match["please"] and not _FOR_ME.search(said):
         return  # "How would you …" aside, "Would you choose A?" asks for an opinion
-    if re.search(r"\bplease$", said):
-        return
+    if re.search(r"\bplease$|^\w+ (?:me |us )?any\b", said):
+        return  # "Can you give any tips?" also asks whether there are some
     short = len(body.split()) < 3  # "Help me." is curt
     yield from (f.format(body) for f in frames("bare") if not (short and f.startswith("{")))
 

@@ -37,7 +37,7 @@ def dropped_that(text: Text) -> Iterator[Change]:
 def added_that(text: Text) -> Iterator[Change]:
     """Yield changes that put "that" before a clause which follows its verb at once."""
     for clause in text.doc:
-        if clause.dep_ != "ccomp" or clause.tag_ not in ("VBZ", "VBP", "VBD", "VB", "VBN", "VBG"):
+        if clause.dep_ != "ccomp" or not _finite_clause(clause):
             continue
         if any(t.dep_ == "mark" or t.lower_ in _ASKS for t in clause.children):
             continue
@@ -53,6 +53,14 @@ def added_that(text: Text) -> Iterator[Change]:
             continue  # "who do you think he is" takes no "that"
         edit = Edit(start=first.idx, end=first.idx, text="that ")
         yield Change(clause.head.idx, end_of(first), (edit,))
+
+
+def _finite_clause(verb: Any) -> bool:
+    """Return whether a clause has a finite verb: "I feel it getting worse" has none."""
+    finite = ("VBZ", "VBP", "VBD", "MD")
+    return verb.tag_ in finite or any(
+        t.dep_ in ("aux", "auxpass") and t.tag_ in finite for t in verb.children
+    )
 
 
 def _takes_clause(verb: Any, opener: Any) -> bool:

@@ -96,7 +96,7 @@ def closing_thanks(text: Text) -> Iterator[Change]:
     else:
         part = "story" if raw[end - 1] == "?" and len(text.sentences) >= 3 else ""
     for phrase in _courtesies(part) if part else ():
-        yield Change(end, end, (Edit(start=end, end=end, text=" " + phrase),))
+        yield Change(end - 1, end, (Edit(start=end, end=end, text=" " + phrase),))
 
 
 def _reworded(text: Text, sentence: Sentence, words: str) -> Change | None:
