@@ -8,7 +8,7 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from harness.records import SEVERITIES, GenerationSettings, Severity
+from harness.records import SEVERITIES, GenerationSettings, Severity, Turns
 from harness.registry import FIRST_OPTION
 from harness.util.digest import canonical_json
 from harness.util.secrets import refuse_secrets
@@ -211,6 +211,7 @@ class SuiteSection(Section):
         variants_per_prompt: At least this many variants a prompt; filler replicates make up for
             what is missing.
         repeats: Answers to every variant (for sampling at a temperature above 0).
+        turns: Perturb the ``last`` user turn of a conversation, or ``all`` of them.
         similarity_gate: Hold variants to their kind's similarity floor (MiniLM).
         resamples: Bootstrap and permutation resamples.
     """
@@ -220,6 +221,7 @@ class SuiteSection(Section):
     variants_per_kind: int = Field(default=1, ge=1, le=20)
     variants_per_prompt: int = Field(default=5, ge=1, le=20)
     repeats: int = Field(default=1, ge=1)
+    turns: Turns = "last"
     similarity_gate: bool = True
     resamples: int = Field(default=10_000, ge=200)
 

@@ -81,6 +81,10 @@ class PerturbationTraits:
             only when no other kind is left.
         packages: Distributions whose installed versions decide its proposals as well.
         severities: Those that differ. A kind with one says so: another is refused.
+        one_story: It changes who or what the user speaks of, so that all turns of a conversation
+            would have to change alike: it leaves alone those of which several may change.
+        example: Where it cannot be built without options, some that will do, as YAML in one line
+            (``{steps: [synonym, typo]}``): a user who gives none is shown them.
         danger: Severities at which it may change a sentence of somebody in danger; none by default.
     """
 
@@ -93,6 +97,8 @@ class PerturbationTraits:
     packages: tuple[str, ...] = ()
     severities: tuple[Severity, ...] = SEVERITIES
     danger: frozenset[Severity] = frozenset()
+    one_story: bool = False
+    example: str = ""
 
 
 @runtime_checkable

@@ -7,7 +7,7 @@ that records left over from other inputs are seen as stale and are never mixed i
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from typing import Any, ClassVar, Literal, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
@@ -20,6 +20,9 @@ IDENTITY = "identity"
 Severity = Literal["none", "light", "medium", "heavy"]
 SEVERITIES: tuple[Severity, ...] = ("light", "medium", "heavy")
 VariantStatus = Literal["valid", "unchanged", "inapplicable", "rejected"]
+Turns = Literal["last", "all"]
+"""The user turns of a conversation that are perturbed."""
+
 ScoreStatus = Literal["scored", "unparsed", "refused", "error"]
 FinishReason = Literal["stop", "length", "content_filter", "error"]
 
@@ -105,16 +108,29 @@ class Sample(StageRecord):
         """Return the last user turn: what gets perturbed."""
         return self.messages[-1].content
 
+    @property
+    def user_turns(self) -> tuple[int, ...]:
+        """Return where in ``messages`` the user speaks; the last of them is the prompt."""
+        earlier = (i for i, message in enumerate(self.messages[:-1]) if message.role == "user")
+        return (*earlier, len(self.messages) - 1)
+
     def with_prompt(self, text: str) -> tuple[Message, ...]:
         """Return the conversation with its last user turn replaced by ``text``."""
         return (*self.messages[:-1], Message(role="user", content=text))
+
+    def with_turns(self, texts: Mapping[int, str]) -> tuple[Message, ...]:
+        """Return the conversation with the turns at these places replaced by their ``texts``."""
+        return tuple(
+            Message(role=message.role, content=texts[i]) if i in texts else message
+            for i, message in enumerate(self.messages)
+        )
 
 
 class Edit(Record):
     """One replacement by character span.
 
     Attributes:
-        start: First character replaced, counted in code points of the original prompt.
+        start: First character replaced, counted in code points of the original turn.
         end: One past the last character replaced; equal to ``start`` for an insertion.
         text: What replaces them.
     """
@@ -158,22 +174,32 @@ class Variant(_OfVariant):
     The original is a variant named ``original`` with severity ``none``.
 
     Attributes:
-        messages: The conversation with the perturbed last turn.
-        edits: What was changed, by span in the original prompt; applying them rebuilds the text.
+        messages: The conversation with the perturbed turns.
+        edits: What was changed in the last turn, by span in the original prompt; applying them
+            rebuilds the text.
+        earlier_edits: The same for earlier user turns, by their place in ``messages``, where the
+            suite says ``turns: all``.
+        untouched: User turns that stay as they are though others changed, by their place, and why.
         status: ``valid``, or why there is no such variant.
         reason: One line for every status but ``valid``.
         filler: Added only to reach the wanted number of variants.
-        similarity: Cosine of MiniLM embeddings to the original, where the gate measured it.
+        similarity: Cosine of MiniLM embeddings to the original, where the gate measured it; of
+            several changed turns the least.
+        danger: Set on the original: the prompt holds a sentence that may come from somebody in
+            danger, which few kinds may touch.
     """
 
     FILE: ClassVar = "variants"
 
     messages: tuple[Message, ...] = ()
     edits: tuple[Edit, ...] = ()
+    earlier_edits: dict[int, tuple[Edit, ...]] = {}
+    untouched: dict[int, str] = {}
     status: VariantStatus = "valid"
     reason: str | None = None
     filler: bool = False
     similarity: float | None = None
+    danger: bool = False
     made_from: str = ""
 
     @property
@@ -185,6 +211,12 @@ class Variant(_OfVariant):
     def prompt(self) -> str:
         """Return the text that is asked."""
         return self.messages[-1].content
+
+    @property
+    def edits_by_turn(self) -> dict[int, tuple[Edit, ...]]:
+        """Return the edits of every changed turn, by its place in ``messages``."""
+        last = {len(self.messages) - 1: self.edits} if self.edits else {}
+        return self.earlier_edits | last
 
 
 class Failure(Record):

@@ -17,6 +17,7 @@ from typing import Any, Generic, TypeVar, cast
 
 from harness.errors import PluginError
 from harness.util.digest import digest, file_digest
+from harness.util.formatting import listing
 from harness.util.suggestions import did_you_mean
 
 FIRST_OPTION = ""
@@ -109,6 +110,8 @@ class Registry(Generic[T]):
                     f"{did_you_mean(option, [p for p in parameters if p not in given])}"
                 )
         offered = {k: v for k, v in given.items() if k in parameters}
+        if missing := [p for p in _required(parameters) if p not in options and p not in offered]:
+            raise PluginError(f"{self.noun} {name!r} needs {listing(missing)}")
         try:
             return cast(T, plugin(**{**offered, **options}))
         except (TypeError, ValueError) as error:
@@ -161,6 +164,16 @@ class Registry(Generic[T]):
             self._add(point.name, point.value)
             if point.dist is not None and point.dist.name == OWN_DISTRIBUTION:
                 self._shipped.add(point.name)
+
+
+def _required(parameters: Mapping[str, inspect.Parameter]) -> list[str]:
+    """Return the options without which a plug-in cannot be built."""
+    variadic = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    return [
+        name
+        for name, p in parameters.items()
+        if p.default is inspect.Parameter.empty and p.kind not in variadic
+    ]
 
 
 perturbations: Registry[Any] = Registry("perturbation", "jostle.perturbations")

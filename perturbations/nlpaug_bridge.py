@@ -60,6 +60,7 @@ class Nlpaug:
         version="1",
         limits=Limits(floor=0.7),
         packages=("nlpaug",),
+        example="{augmenter: KeyboardAug}",
     )
 
     def __init__(self, augmenter: str, severity: Level = "medium", **options: Any) -> None:

@@ -59,6 +59,7 @@ class Paraphrase:
             words={"light": 0.6, "medium": 1.5, "heavy": 2.0},
             exempt=frozenset({"pronouns"}),
         ),
+        example='{model: NAME, base_url: "http://127.0.0.1:8000/v1"}',
     )
 
     def __init__(
@@ -70,9 +71,7 @@ class Paraphrase:
     ) -> None:
         check_level(severity)
         if ask is None and "model" not in endpoint:
-            raise ValueError(
-                "paraphrase needs an endpoint: give model, and base_url if not OpenAI's"
-            )
+            raise ValueError("it needs an endpoint: give model, and base_url if not OpenAI's")
         self._how = _HOW[severity]
         self._ask = ask or _endpoint(endpoint, temperature)
         public = {k: endpoint[k] for k in ("model", "base_url", "revision") if k in endpoint}

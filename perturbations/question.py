@@ -15,7 +15,7 @@ from perturbations.requests.request_sentences import request_sentences
 _TRIES = 6
 
 
-class Question:
+class QuestionForm:
     """Statement ↔ request ↔ direct question: "What should I do?" ↔ "Tell me what I should do.".
 
     One sentence changes, the one that asks; nothing that stands around it. Rhetorical questions,

@@ -12,13 +12,16 @@ from perturbations.common import Level, check_level
 from perturbations.reordering.adverbs import (
     adverb_shifts,
     adverbials,
-    closing_adverbs,
-    opening_phrases,
+    comments,
     reporting_clauses,
 )
 from perturbations.reordering.clauses import clause_moves
-from perturbations.reordering.coordination import action_swaps, list_swaps, pair_swaps
+from perturbations.reordering.confirm import confirmed
+from perturbations.reordering.coordination import between_swaps, list_swaps, pair_swaps, verb_swaps
+from perturbations.reordering.courtesy import please_moves
 from perturbations.reordering.moves import Move
+from perturbations.reordering.phrases import phrase_moves, place_moves
+from perturbations.reordering.purposes import purpose_moves, purpose_questions
 from perturbations.reordering.sentences import clause_swaps, question_first, sentence_swaps
 
 COUNTS: Mapping[Level, int] = {"light": 1, "medium": 2, "heavy": 5}
@@ -27,12 +30,17 @@ _FINDERS: tuple[Callable[[Text], Iterator[Move]], ...] = (
     clause_moves,
     adverbials,
     adverb_shifts,
-    closing_adverbs,
-    opening_phrases,
+    comments,
     reporting_clauses,
+    purpose_moves,
+    purpose_questions,
+    phrase_moves,
+    place_moves,
+    please_moves,
     pair_swaps,
+    verb_swaps,
     list_swaps,
-    action_swaps,
+    between_swaps,
     question_first,
     sentence_swaps,
     clause_swaps,
@@ -51,7 +59,7 @@ class Reorder:
 
     traits = PerturbationTraits(
         description="the same words in another order",
-        version="1",
+        version="2",
         limits=Limits(floor=0.75, same_words=True),
     )
 
@@ -65,6 +73,8 @@ class Reorder:
         rng.shuffle(moves)
         chosen: list[Move] = []
         for move in moves:
-            if len(chosen) < self.count and all(move.apart(other) for other in chosen):
+            if len(chosen) == self.count:
+                break
+            if all(move.apart(other) for other in chosen) and confirmed(text, move):
                 chosen.append(move)
         return [edit for move in chosen for edit in move.edits] or None

@@ -35,6 +35,7 @@ class Role:
             words={"light": 0.25, "medium": 0.3, "heavy": 0.4},
             exempt=frozenset({"roles", "exchange"}),
         ),
+        one_story=True,
     )
 
     def __init__(self, severity: Level = "medium", across: bool = False) -> None:

@@ -52,12 +52,19 @@ def replace(text: Text, site: Site, option: Replacement) -> list[Edit]:
     """Return the edits that put ``option`` in the place of ``site``, with article and case."""
     first = site.tokens[0]
     if site.entry.pos == "PHRASE":
-        words = match_case(first.text, " ".join(option.words).replace(" '", "'"))
+        words = match_case(first.text, _joined(option.words, [t.text for t in site.tokens]))
         edits = [Edit(start=first.idx, end=site.end, text=words)]
     else:
         edits = _inflected_edits(text, site, option)
     article = article_edit(text.raw, first.idx, edits[0].text)
     return [article, *edits] if article else edits
+
+
+def _joined(words: Sequence[str], source: Sequence[str]) -> str:
+    """Join the words of a phrase; "I" is written as the source writes it."""
+    small = "i" in source
+    joined = " ".join("i" if small and word == "I" else word for word in words)
+    return joined.replace(" '", "'").replace(" ,", ",")
 
 
 def _inflected_edits(text: Text, site: Site, option: Replacement) -> list[Edit]:

@@ -47,6 +47,7 @@ class Surface:
 
     traits = PerturbationTraits(
         description="case, punctuation, white space, contractions",
+        danger=frozenset({"light"}),
         version="1",
         limits=Limits(
             floor=0.7,

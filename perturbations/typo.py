@@ -35,6 +35,7 @@ class Typo:
 
     traits = PerturbationTraits(
         description="slips of the keyboard",
+        danger=frozenset({"light"}),
         version="1",
         limits=Limits(
             floor=0.5,

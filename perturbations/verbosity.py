@@ -12,7 +12,7 @@ from harness.records import Edit
 from harness.text.parse import Text
 from perturbations.common import Level, check_level
 from perturbations.requests.request_sentences import own_words
-from perturbations.wordiness.changes import Change, phrase_changes
+from perturbations.wordiness.changes import WordingChange, phrase_changes
 from perturbations.wordiness.clauses_with_that import added_that, dropped_that
 from perturbations.wordiness.courtesies import (
     closing_thanks,
@@ -25,7 +25,7 @@ from perturbations.wordiness.courtesies import (
 Direction = Literal["shorter", "longer", "either"]
 COUNTS: Mapping[Level, int] = {"light": 1, "medium": 2, "heavy": 5}
 
-_FINDERS: Mapping[str, tuple[Callable[[Text], Iterator[Change]], ...]] = {
+_FINDERS: Mapping[str, tuple[Callable[[Text], Iterator[WordingChange]], ...]] = {
     "shorter": (
         lambda text: phrase_changes(text, "shorter.tsv"),
         dropped_that,
@@ -78,7 +78,7 @@ class Verbosity:
                 return sorted(edits, key=lambda e: (e.start, e.end))
         return None
 
-    def _chosen(self, text: Text, direction: str, rng: random.Random) -> list[Change]:
+    def _chosen(self, text: Text, direction: str, rng: random.Random) -> list[WordingChange]:
         """Draw changes that do not touch each other, of as many sorts as there are."""
         end = own_words(text)
         sorts = [
@@ -90,7 +90,7 @@ class Verbosity:
         drawn = [
             changes[i] for i in range(max(map(len, sorts))) for changes in sorts if i < len(changes)
         ]
-        chosen: list[Change] = []
+        chosen: list[WordingChange] = []
         for change in drawn:
             if len(chosen) == self.count:
                 break

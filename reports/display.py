@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from markupsafe import Markup, escape
 
 from harness.analysis.estimates import Estimate, Interval, MissingScores
-from harness.records import Dimension, Edit
+from harness.records import Dimension, Edit, Sample, Variant
 from harness.util.formatting import MINUS, decimals, figure
 
 MISSING_SHOWN = 0.10
@@ -47,6 +47,14 @@ def highlighted(original: str, edits: Sequence[Edit]) -> tuple[Markup, Markup]:
         at = edit.end
     rest = escape(visible(original[at:]))
     return before + rest, after + rest
+
+
+def highlighted_conversation(sample: Sample, variant: Variant) -> tuple[Markup, Markup]:
+    """Return the changed turns before and after, as HTML; several stand below each other."""
+    changed = variant.edits_by_turn or {len(sample.messages) - 1: ()}
+    pairs = [highlighted(sample.messages[i].content, e) for i, e in sorted(changed.items())]
+    gap = Markup("\n\n⋯\n\n")
+    return gap.join(before for before, _ in pairs), gap.join(after for _, after in pairs)
 
 
 def _tag(name: str, text: str) -> Markup:

@@ -137,6 +137,7 @@ def _variant(
         "filler": variant.filler,
         "similarity": variant.similarity,
         "text": visible(variant.prompt),
+        "turns": {i: visible(variant.messages[i].content) for i in variant.earlier_edits},
         "answers": [_answer(answered.answers[s], measures) for s in subjects],
     }
 

@@ -200,7 +200,7 @@ def test_every_package_says_what_is_in_it() -> None:
 # Objects of other people's libraries, which promise nothing; and fields chosen by name of records
 # of our own. A plug-in is never asked this way: its traits are typed (harness/protocols.py).
 FOREIGN_ATTRIBUTES: dict[str, set[str]] = {
-    "harness.models.adapters": {"layer"},
+    "harness.models.adapter_files": {"layer"},
     "harness.models.checkpoints": {"torch"},
     "harness.models.digests": {"tokenizer"},
     "harness.models.hf": {"config", "loaded.tokenizer"},
@@ -230,8 +230,9 @@ def shipped_plugins() -> dict[str, str]:
 
 
 # Names that the engine means by themselves: `identity` is asked by the harness itself, a message has
-# a `role`, a model can be `local`, and `nlpaug` is a package whose version is recorded.
-ENGINE_WORDS = {"identity", "role", "local", "nlpaug"}
+# a `role`, a column of data may be called `question`, a model can be `local`, and `nlpaug` is a
+# package whose version is recorded.
+ENGINE_WORDS = {"identity", "role", "local", "nlpaug", "question"}
 
 
 def test_the_engine_names_no_plugin() -> None:

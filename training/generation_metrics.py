@@ -39,7 +39,8 @@ class GenerationScorer:
         loaded = LoadedBase(
             model, renderer.tokenizer, str(parameter.device), str(parameter.dtype)[6:]
         )
-        self._model = HFModel(loaded, "in training", adapters={})
+        # No adapter is attached here, so no second load of the base is ever asked for.
+        self._model = HFModel(loaded, "in training", adapters={}, reload=lambda: loaded)
         limits = GenerationSettings(max_new_tokens=settings.max_new_tokens)
         self._requests = [
             Request(prompt=renderer.prompt(s.messages), messages=s.messages, settings=limits)

@@ -256,6 +256,10 @@ class Summary(Record):
     prompts: int = Field(description="Source prompts by content.")
     samples: int = Field(description="Samples by id.")
     kinds: tuple[KindCount, ...] = Field(description="Variants by kind.")
+    prompts_in_danger: int = Field(
+        default=0,
+        description="Prompts that hold a sentence of danger, which few kinds of rewording touch.",
+    )
     judges: dict[str, JudgeSummary] = Field(description="By label.")
     measures: tuple[MeasureScale, ...] = Field(description="Every measure's scale.")
     headline: Headline = Field(description="What the finding rests on.")

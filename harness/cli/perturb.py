@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import click
+import yaml
+from pydantic import ValidationError
 
 from harness.cli.options import collected
+from harness.config import PerturbationSpec
+from harness.errors import ConfigError
+from harness.records import Turns
 from harness.util.files import make_folder
 
 DEFAULT_KINDS = ("synonym", "reorder", "typo", "role", "dialect")
@@ -23,6 +29,7 @@ class PerturbOptions:
     seed: int
     per_kind: int
     per_prompt: int
+    turns: Turns
     no_similarity: bool
     plugins: tuple[str, ...]
     out: Path
@@ -31,12 +38,23 @@ class PerturbOptions:
 @click.command(short_help="Variants only, to look at.")
 @click.argument("data")
 @click.option(
-    "-k", "--kind", "kinds", multiple=True, help="A perturbation, or NAME=severity. Repeat."
+    "-k",
+    "--kind",
+    "kinds",
+    multiple=True,
+    help="A perturbation: NAME, NAME=SEVERITY, or NAME={OPTIONS} in YAML. Repeat.",
 )
 @click.option("-n", "--limit", type=click.IntRange(min=1), help="Use this many prompts.")
 @click.option("--seed", default=0, show_default=True)
 @click.option("--per-kind", default=1, show_default=True, help="Replicates of each kind.")
 @click.option("--per-prompt", default=1, show_default=True, help="At least so many variants.")
+@click.option(
+    "--turns",
+    type=click.Choice(["last", "all"]),
+    default="last",
+    show_default=True,
+    help="User turns of a conversation to reword.",
+)
 @click.option("--no-similarity", is_flag=True, help="Leave the similarity floor (MiniLM) out.")
 @click.option(
     "--plugin", "plugins", multiple=True, help="A Python file with perturbations. Repeat."
@@ -50,38 +68,33 @@ def command(options: PerturbOptions) -> int:
 
     Writes variants.jsonl and variants.html (differences highlighted) and prints a table: per kind
     how many prompts it applies to, accepted, rejected by reason, edits and similarity.
-    """
+
+    \b
+    -k synonym                                one kind, as often as you like
+    -k typo=heavy,light                       at these severities
+    -k 'compose={steps: [synonym, typo]}'     with options, as in a suite
+    """  # noqa: D301 (click's mark)
     from harness.cli.show import reporter
-    from harness.config import DataSpec, PerturbationSpec
+    from harness.config import DataSpec
     from harness.data.loading import load, select
     from harness.pipeline.assemble import build_kinds
     from harness.pipeline.stage_file import StageFile
     from harness.records import ORIGINAL, Variant
     from harness.registry import load_plugin_file
-    from harness.variants.expand import expand
+    from harness.variants.expand import Expansion
     from harness.variants.gate import Gate
     from harness.variants.preview import format_table, table, write_page
 
     for plugin in options.plugins:
         load_plugin_file(Path(plugin))
-    specs = []
-    for item in options.kinds or DEFAULT_KINDS:
-        name, _, severities = item.partition("=")
-        given = {"severity": severities.split(",")} if severities else {}
-        specs.append(PerturbationSpec(name=name, options=given))
-    kinds = build_kinds(specs)
+    kinds = build_kinds(kind_specs(options.kinds or DEFAULT_KINDS))
     spec = DataSpec(path=options.data, limit=options.limit)
     samples = select(load(spec), spec, options.seed).samples
     variants: list[Variant] = []
     with reporter().stage("perturb", len(samples)) as task:
-        for variant in expand(
-            samples,
-            kinds,
-            seed=options.seed,
-            variants_per_kind=options.per_kind,
-            variants_per_prompt=options.per_prompt,
-            gate=Gate(similarity=not options.no_similarity),
-        ):
+        gate = Gate(similarity=not options.no_similarity)
+        expansion = Expansion(options.seed, options.per_kind, options.per_prompt, options.turns)
+        for variant in expansion.variants(samples, kinds, gate):
             variants.append(variant)
             if variant.perturbation == ORIGINAL:
                 task.advance()
@@ -91,6 +104,35 @@ def command(options: PerturbOptions) -> int:
     file.append(*variants)
     file.close()
     click.echo(format_table(table(variants)))
+    if in_danger := sum(variant.danger for variant in variants):
+        click.echo(f"{in_danger} prompts hold a sentence of danger, which few kinds touch")
     page = write_page(options.out / "variants.html", samples, variants)
     click.echo(f"{page}: {len(variants) - len(samples)} records of {len(samples)} prompts")
     return 0
+
+
+def kind_specs(items: Sequence[str]) -> list[PerturbationSpec]:
+    """Read what was given as ``-k``: a name, with severities or options in YAML behind ``=``.
+
+    Raises:
+        ConfigError: Options that are no YAML mapping, or an unknown severity.
+    """
+    return [_kind_spec(item) for item in items]
+
+
+def _kind_spec(item: str) -> PerturbationSpec:
+    name, equals, rest = item.partition("=")
+    options: object = {}
+    try:
+        if rest.lstrip().startswith("{"):
+            options = yaml.safe_load(rest)
+        elif equals:
+            options = {"severity": [part.strip() for part in rest.split(",")]}
+        return PerturbationSpec.model_validate({"name": name, "options": options})
+    except yaml.YAMLError:
+        problem = f"not YAML; quote the whole for the shell: -k '{name}={{option: value}}'"
+    except ValidationError as error:
+        problem = error.errors(include_url=False)[0]["msg"].removeprefix("Value error, ")
+        if ":" in rest and not rest.lstrip().startswith("{"):
+            problem += f"; options go in braces: -k '{name}={{option: value}}'"
+    raise ConfigError(f"-k {item}: {problem}")

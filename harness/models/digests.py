@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import StoreError
+from harness.models.adapter_files import changes_base
 from harness.util.digest import digest, file_digest
 from harness.util.files import make_folder, write_atomically
 from harness.util.resources import cache_root
@@ -55,6 +56,8 @@ def adapter_digest(folder: Path) -> str:
     """Digest an adapter's tensors and the settings that decide what they do."""
     config = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
     decisive = {key: value for key, value in config.items() if key not in _ADAPTER_NOTES}
+    if changes_base(config):  # PiSSA and others start by moving the base's weights
+        decisive["init_lora_weights"] = config.get("init_lora_weights")
     if isinstance(decisive.get("target_modules"), list):
         decisive["target_modules"] = sorted(decisive["target_modules"])
     return digest([decisive, cached_digest(folder / "adapter_model.safetensors")])

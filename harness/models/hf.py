@@ -12,13 +12,13 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from harness.config import Dtype, Quantization
 from harness.errors import ModelError
-from harness.models.adapters import Adapters, Mixtures
+from harness.models.adapters import PROBE, Adapters, Mixtures
 from harness.models.batching import Batch, BatchRow, cost, plan, process, release_memory
 from harness.models.checkpoints import LoadedBase, load_base, locate
 from harness.models.constrained import Grammar
@@ -36,7 +36,7 @@ this is twenty times what is needed. Of 1,024 positions 4 had a gap under 1e-2, 
 of 64 tokens in forty should come under it and be decoded twice.
 """
 
-_VERSION = "1"  # Part of the fingerprint: raise it when the same request is answered otherwise.
+_VERSION = "2"  # Part of the fingerprint: raise it when the same request is answered otherwise.
 # Positions and rows of a batch. 16 to 32 rows keep a CPU busy; more long prompts at once only leave
 # its caches.
 _CPU_BUDGET, _GPU_BUDGET = 4_096, 65_536
@@ -64,6 +64,7 @@ class HFModel:
         weights: str,
         *,
         adapters: Mixtures,
+        reload: Callable[[], LoadedBase],
         quantization: Quantization | None = None,
     ) -> None:
         """Use :meth:`load`."""
@@ -90,11 +91,13 @@ class HFModel:
             "decoding": _VERSION,
         }
         self._grammars: dict[str, Grammar] = {}
-        self._adapters = Adapters(loaded.model, adapters)
+        self._adapters = Adapters(
+            loaded.model, adapters, reload=lambda: reload().model, probe=self._probe
+        )
         self.warnings = tuple(
             f"adapter {name!r} changes nothing: with it the logits of a probe text are exactly the"
             " base model's (was it trained, and is it the right folder?)"
-            for name in self._adapters.inactive(self.tokenizer, self.device)
+            for name in self._adapters.inactive()
         )
 
     @classmethod
@@ -126,10 +129,14 @@ class HFModel:
             MissingPackage: An optional package is needed; the line has the command.
         """
         folder = locate(model, revision)
+        load = partial(
+            load_base, folder, model, dtype=dtype, quantization=quantization, device=device
+        )
         return cls(
-            load_base(folder, model, dtype=dtype, quantization=quantization, device=device),
+            load(),
             weights_digest(folder),
             adapters=adapters or {},
+            reload=load,
             quantization=quantization,
         )
 
@@ -213,6 +220,14 @@ class HFModel:
                     failed = TokenLogprobs(error=_memory(row))
                     rated = ratings[i] if ratings is not None else [failed] * len(indices)
                     yield from zip(indices, rated, strict=True)
+
+    def _probe(self, net: Any) -> Any:
+        """Return the logits of a probe text, shape (1, tokens, vocabulary)."""
+        import torch
+
+        ids = torch.tensor([self.tokenizer(PROBE)["input_ids"]], device=self.device)
+        with torch.inference_mode():
+            return net(input_ids=ids).logits
 
     def _complete(
         self, rows: Sequence[BatchRow], requests: Sequence[Request], grammar: Grammar | None

@@ -12,7 +12,8 @@ from typing import Any
 
 from harness.config import Dtype, Quantization
 from harness.errors import MissingPackage, ModelError
-from harness.models.adapters import Mixtures, mixtures, read_config, read_shapes
+from harness.models.adapter_files import read_config, read_shapes
+from harness.models.adapters import Mixtures, mixtures
 from harness.models.checkpoints import check_safetensors, load_tokenizer, locate, pick_dtype
 from harness.models.digests import adapter_digest, config_digest, tokenizer_digest, weights_digest
 from harness.models.libraries import first_line

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from harness.config import JudgeSpec, PerturbationSpec, Suite
+from harness.errors import PluginError
 from harness.protocols import Judge
 from harness.registry import judges, load_plugin_file
 from harness.variants.gate import Gate
@@ -68,9 +70,9 @@ def build_kinds(specs: Sequence[PerturbationSpec]) -> list[Kind]:
     """Build one kind for each perturbation and severity.
 
     Raises:
-        PluginError: Unknown name or option.
+        PluginError: Unknown name or option, or two kinds whose records nothing would tell apart.
     """
-    return [
+    kinds = [
         # A plain function takes no options: it gets the severity only where the user names one.
         make_kind(
             spec.name,
@@ -79,6 +81,13 @@ def build_kinds(specs: Sequence[PerturbationSpec]) -> list[Kind]:
         for spec in specs
         for severity in spec.severities
     ]
+    counts = Counter((kind.name, kind.severity) for kind in kinds)
+    for (name, severity), count in counts.items():
+        if count > 1:
+            raise PluginError(
+                f"perturbation {name!r} is named {count} times at severity {severity}"
+            )
+    return kinds
 
 
 def build_judges(specs: Sequence[JudgeSpec]) -> list[NamedJudge]:

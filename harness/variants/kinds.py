@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed_version
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from harness.errors import PluginError
 from harness.protocols import (
@@ -48,6 +48,16 @@ class Kind:
     def traits(self) -> PerturbationTraits:
         """Return what the plug-in declares, with defaults for the rest."""
         return perturbation_traits_of(self.plugin)
+
+
+@runtime_checkable
+class AppliesInTurn(Protocol):
+    """A perturbation made of several kinds, each of which works on what those before have made.
+
+    The harness puts every step through the gate by itself, then the whole.
+    """
+
+    steps: Sequence[Kind]
 
 
 def perturbation_traits_of(plugin: object) -> PerturbationTraits:
@@ -101,7 +111,11 @@ def make_kind(
     """
     options = dict(options or {})
     asked = options.pop("severity", None)
-    plugin = perturbations.create(name, options, severity=asked or severity)
+    try:
+        plugin = perturbations.create(name, options, severity=asked or severity)
+    except PluginError as error:
+        example = "" if options else _example_of(name)
+        raise PluginError(f"{error}{example}") from error
     traits = perturbation_traits_of(plugin)
     label = traits.label or name
     severity = _effective_severity(label, traits.severities, asked, severity)
@@ -109,6 +123,17 @@ def make_kind(
     packages = [_installed(package) for package in (_PARSER, *traits.packages)]
     fingerprint = digest([label, options, severity, traits.version, source, packages])
     return Kind(label, severity, plugin, fingerprint)
+
+
+def _example_of(name: str) -> str:
+    """Say how a kind is given the options that it needs; empty where it needs none."""
+    try:
+        example = perturbation_traits_of(perturbations.get(name)).example
+    except PluginError:
+        return ""
+    return example and (
+        f"; in a suite: - {name}: {example}; on the command line: -k '{name}={example}'"
+    )
 
 
 def _effective_severity(

@@ -11,8 +11,9 @@ from pathlib import Path
 from jinja2 import Environment
 from markupsafe import Markup, escape
 
-from harness.records import IDENTITY, ORIGINAL, Sample, Variant
-from harness.variants.expand import SHORTFALL
+from harness.records import IDENTITY, ORIGINAL, Edit, Sample, Variant
+from harness.util.formatting import plural
+from harness.variants.slots import SHORTFALL
 
 _NOT_KINDS = (ORIGINAL, SHORTFALL)
 
@@ -59,7 +60,10 @@ def _row(name: str, group: Sequence[Variant]) -> KindRow:
     accepted = [v for v in group if v.status == "valid"]
     cosines = sorted(v.similarity for v in accepted if v.similarity is not None)
     reasons = Counter(
-        (v.reason or "").partition(":")[0] for v in group if v.status in ("rejected", "unchanged")
+        check
+        for v in group
+        if (check := (v.reason or "").partition(":")[0])
+        and (v.status in ("rejected", "unchanged") or check == "danger")
     )
     return KindRow(
         name=name,
@@ -67,10 +71,14 @@ def _row(name: str, group: Sequence[Variant]) -> KindRow:
         applicable=sum(v.status != "inapplicable" for v in group),
         accepted=len(accepted),
         reasons=tuple(reasons.most_common()),
-        edits=sum(len(v.edits) for v in accepted) / len(accepted) if accepted else 0.0,
+        edits=sum(map(_edit_count, accepted)) / len(accepted) if accepted else 0.0,
         similarity=sum(cosines) / len(cosines) if cosines else None,
         lowest=cosines[int(0.05 * (len(cosines) - 1))] if cosines else None,
     )
+
+
+def _edit_count(variant: Variant) -> int:
+    return sum(map(len, variant.edits_by_turn.values()))
 
 
 def format_table(rows: Sequence[KindRow]) -> str:
@@ -100,10 +108,10 @@ def _cells(row: KindRow) -> tuple[str, ...]:
     )
 
 
-def highlighted(raw: str, variant: Variant) -> Markup:
-    """Return ``raw`` with the variant's edits as ``<del>`` and ``<ins>``, as HTML."""
+def highlighted(raw: str, edits: Sequence[Edit]) -> Markup:
+    """Return ``raw`` with edits as ``<del>`` and ``<ins>``, as HTML."""
     page, at = Markup(), 0
-    for edit in sorted(variant.edits, key=lambda e: (e.start, e.end)):
+    for edit in sorted(edits, key=lambda e: (e.start, e.end)):
         page += escape(raw[at : edit.start])
         if edit.end > edit.start:
             page += Markup("<del>{}</del>").format(raw[edit.start : edit.end])
@@ -111,6 +119,29 @@ def highlighted(raw: str, variant: Variant) -> Markup:
             page += Markup("<ins>{}</ins>").format(edit.text)
         at = edit.end
     return page + escape(raw[at:])
+
+
+def highlighted_turns(sample: Sample, variant: Variant) -> list[tuple[str, Markup]]:
+    """Return the turns that a variant changed, each with its name and its edits marked.
+
+    The last turn alone has no name; where nothing changed it is shown as it stands.
+    """
+    last = len(sample.messages) - 1
+    changed = variant.edits_by_turn or {last: ()}
+    return [
+        (
+            "" if set(changed) == {last} else turn_name(sample, i),
+            highlighted(sample.messages[i].content, edits),
+        )
+        for i, edits in sorted(changed.items())
+    ]
+
+
+def turn_name(sample: Sample, index: int) -> str:
+    """Return ``user, turn 2``, counted over the turns of that role."""
+    role = sample.messages[index].role
+    number = sum(message.role == role for message in sample.messages[: index + 1])
+    return f"{role}, turn {number}"
 
 
 def write_page(path: Path, samples: Sequence[Sample], variants: Sequence[Variant]) -> Path:
@@ -131,7 +162,8 @@ def write_page(path: Path, samples: Sequence[Sample], variants: Sequence[Variant
         header=_PAGE_HEADER,
         rows=[_cells(row) for row in table(variants)],
         notes=_notes,
-        highlighted=highlighted,
+        highlighted_turns=highlighted_turns,
+        turn_name=turn_name,
     )
     path.write_text(html, encoding="utf-8")
     return path
@@ -145,4 +177,6 @@ def _notes(variant: Variant) -> str:
         notes.append("fills up")
     if variant.similarity is not None:
         notes.append(f"cosine {variant.similarity:.2f}")
+    if variant.untouched:
+        notes.append(f"{plural(len(variant.untouched), 'turn')} left as before")
     return ", ".join(notes)

@@ -10,15 +10,13 @@ from typing import Any
 from harness.records import Edit
 from harness.text.parse import Text
 from perturbations.common import capitalised, end_of, lexicon_lines, token_edit, word_set
-from perturbations.reordering.clauses import EMBEDDED, back, coordinated, front, main_clause
+from perturbations.reordering.clauses import EMBEDDED, back, coordinated, front, last_main
+from perturbations.reordering.evidence import denied
 from perturbations.reordering.moves import (
     Move,
     Sentence,
-    contiguous,
-    has_noun,
     lowered,
     prose,
-    refers_back,
     third_person,
 )
 
@@ -46,7 +44,7 @@ def adverb_shifts(text: Text) -> Iterator[Move]:
 
 def _shift_to_front(text: Text, sentence: Sentence) -> Iterator[Move]:
     first, *rest = sentence.tokens
-    if first.dep_ not in ("nsubj", "nsubjpass") or first.tag_ != "PRP" or len(rest) < 3:
+    if first.dep_ not in ("nsubj", "nsubjpass") or first.tag_ != "PRP" or len(rest) < 4:
         return
     adverb = rest[0] if rest[0].pos_ == "ADV" else rest[1]
     before_verb = rest[0].i == adverb.i or rest[0].lemma_ in ("be", "have")
@@ -55,6 +53,8 @@ def _shift_to_front(text: Text, sentence: Sentence) -> Iterator[Move]:
         or not before_verb
         or adverb.head.i != sentence.root.i
         or any(c.i != adverb.i and not c.is_space for c in adverb.subtree)
+        or (first.i != sentence.root.i and first.head.i != sentence.root.i)
+        or _contrasts(sentence, adverb)
         or text.raw[adverb.idx - 1] != " "
         or text.raw[end_of(adverb)] != " "
     ):
@@ -69,6 +69,8 @@ def _shift_to_front(text: Text, sentence: Sentence) -> Iterator[Move]:
 def _shift_to_verb(text: Text, sentence: Sentence) -> Iterator[Move]:
     adverb, *rest = sentence.tokens
     if adverb.lower_ not in word_set("movable_adverbs.txt") or adverb.lower_ == "honestly":
+        return
+    if _contrasts(sentence, adverb):
         return
     if rest and rest[0].text == ",":
         rest = rest[1:]
@@ -92,47 +94,60 @@ def _shift_to_verb(text: Text, sentence: Sentence) -> Iterator[Move]:
     )
 
 
-def opening_phrases(text: Text) -> Iterator[Move]:
-    """Yield moves like "Without trust, I cannot stay." → "I cannot stay without trust."."""
-    for sentence in prose(text):
-        first = sentence.tokens[0]
-        phrase = [t for t in first.subtree if not t.is_space]
-        rest = [t for t in sentence.tokens if t.i > phrase[-1].i and not t.is_punct]
-        opening = text.raw[first.idx : first.idx + 30].lower()
-        if (
-            coordinated(sentence)
-            or first.dep_ != "prep"
-            or first.head.i != sentence.root.i
-            or not contiguous(phrase)
-            or not 2 <= len(phrase) <= 6
-            or not 3 <= len(rest) <= 15
-            or any(opening.startswith(p) for p in word_set("set_phrases.txt"))
-            or any(t.dep_ in EMBEDDED or t.dep_ == "xcomp" for t in sentence.tokens)
-            or (third_person(rest) and has_noun(phrase))
-            or refers_back(phrase)
-        ):
-            continue
-        if text.raw[end_of(phrase[-1]) : rest[0].idx] == ", ":
-            yield back(text, sentence, first, phrase[-1], rest[0])
+def _contrasts(sentence: Sentence, adverb: Any) -> bool:
+    """Return whether an adverb at the front may reach over, or stand against, a further clause."""
+    joined = [c for c in sentence.root.children if c.dep_ in ("conj", "parataxis")]
+    apart = adverb.lower_ in word_set("point_adverbs.txt") and all(
+        any(c.dep_ in ("nsubj", "nsubjpass") for c in verb.children) for verb in joined
+    )
+    return (
+        (bool(joined) and not apart)
+        or denied([t for t in sentence.tokens if not joined or t.i < joined[0].left_edge.i])
+        or any(t.lower_ in ("then", "other", "others", "but", "while") for t in sentence.tokens)
+        or sum(t.lower_ in word_set("movable_adverbs.txt") for t in sentence.tokens) > 1
+    )
 
 
-def closing_adverbs(text: Text) -> Iterator[Move]:
-    """Yield moves like "However, I tried." → "I tried, however."."""
+@lru_cache(maxsize=1)
+def _comment() -> re.Pattern[str]:
+    """Return the pattern of comments that stand at either end of a sentence, with a comma."""
+    listed = "|".join(re.escape(p) for p in sorted(word_set("comments.txt"), key=len, reverse=True))
+    return re.compile(rf"(?:{listed})(?!\w)", re.IGNORECASE)
+
+
+def comments(text: Text) -> Iterator[Move]:
+    """Yield moves like "Unfortunately, I failed." ↔ "I failed, unfortunately."."""
     for sentence in prose(text, ".!"):
-        if len(sentence.tokens) < 4:
+        raw = text.raw[sentence.start : sentence.stop]
+        words = [t for t in sentence.tokens if not t.is_punct]
+        if raw.count(",") != 1 or not 4 <= len(words) <= 16 or _joined(sentence):
             continue
-        adverb, comma, *rest = sentence.tokens
-        words = [t for t in rest if not t.is_punct]
-        if (
-            comma.text != ","
-            or not 3 <= len(words) <= 14
-            or adverb.lower_ not in word_set("closing_adverbs.txt")
-            or adverb.head.i != sentence.root.i
-            or any(t.dep_ in EMBEDDED for t in words)
-        ):
+        match = _comment().match(raw)
+        if match and raw[match.end() : match.end() + 2] == ", ":
+            end = sentence.start + match.end()
+            inside = [t for t in sentence.tokens if t.idx < end]
+            rest = [t for t in sentence.tokens if t.idx > end and not t.is_punct]
+            if rest[0].pos_ in ("PRON", "DET", "NOUN", "PROPN") and rest[0].dep_ != "dobj":
+                opening, closing = back(text, sentence, inside[0], inside[-1], rest[0]).edits
+                closing = closing.model_copy(update={"text": f",{closing.text}"})
+                yield sentence.move(opening, closing, moved=inside)
             continue
-        opening, closing = back(text, sentence, adverb, adverb, words[0]).edits
-        yield sentence.move(opening, closing.model_copy(update={"text": f",{closing.text}"}))
+        start = raw.rindex(",") + 2
+        match = _comment().fullmatch(raw, start)
+        if match:
+            inside = [t for t in sentence.tokens if t.idx >= sentence.start + start]
+            move = front(text, sentence, sentence.start + start, sentence.tokens[0])
+            yield sentence.move(*move.edits, moved=inside)
+
+
+def _joined(sentence: Sentence) -> bool:
+    """Return whether a sentence has several main clauses, or links to the one before."""
+    root = sentence.root
+    return (
+        any(c.dep_ in ("conj", "parataxis") and c.pos_ in ("VERB", "AUX") for c in root.children)
+        or sentence.tokens[0].pos_ == "CCONJ"
+        or any(t.dep_ in ("advcl", "relcl") for t in sentence.tokens)
+    )
 
 
 def _final_adverbial(text: Text, sentence: Sentence) -> Move | None:
@@ -146,10 +161,20 @@ def _final_adverbial(text: Text, sentence: Sentence) -> Move | None:
     if len(heads) != 1:
         return None
     (head,) = heads
-    main = [t for t in main_clause(sentence, head) if t.idx < at]
+    if head.i == sentence.root.i and not coordinated(sentence):
+        main = [t for t in sentence.tokens if t.idx < at]
+    else:
+        main = [t for t in last_main(sentence, head) if t.idx < at]
     if (
         len(main) < 3
+        or not text.raw[sentence.start].isalpha()
+        or main[0].tag_ in ("WRB", "WP", "WDT", "MD", "VB")
         or main[-1].lower_ in word_set("focus.txt")
+        or main[-1].pos_ in ("ADV", "ADP", "AUX")
+        or denied(sentence.tokens)
+        or third_person(inside)
+        or any(t.text == "," for t in main)
+        or _adverbial().search(text.raw[main[0].idx : at]) is not None
         or main[-1].is_punct
         or any(t.lower_ == "just" for t in main)  # "I just met him a month ago": only a month ago
         or _embeds(main, head)
@@ -167,6 +192,12 @@ def _initial_adverbial(text: Text, sentence: Sentence) -> Move | None:
     inside = [t for t in sentence.tokens if t.idx < end]
     rest = [t for t in sentence.tokens if t.idx > end and not t.is_punct]
     if len(rest) < 3 or rest[0].pos_ == "CCONJ" or len(raw) > 160 or _embeds(rest, sentence.root):
+        return None
+    if denied(rest) or raw.count(",") > 1 or rest[-1].pos_ in ("ADV", "ADP", "AUX", "PRON"):
+        return None
+    if rest[0].dep_ not in ("nsubj", "nsubjpass", "det", "poss") or third_person(inside):
+        return None
+    if _adverbial().search(text.raw[end : sentence.stop]) is not None:
         return None
     return back(text, sentence, inside[0], inside[-1], rest[0])
 
@@ -187,7 +218,9 @@ def reporting_clauses(text: Text) -> Iterator[Move]:
             verb.i != sentence.root.i
             or subject.tag_ != "PRP"
             or verb.lower_ not in word_set("reporting_verbs.txt")
-            or not 4 <= len(words) <= 18
+            or not 4 <= len(words) <= 14
+            or denied(words)
+            or any(t.text == "," for t in sentence.tokens)
             or words[0].head.i == verb.i
             or words[0].dep_ == "mark"
             or words[0].text == "I" != subject.text

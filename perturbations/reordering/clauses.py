@@ -8,6 +8,7 @@ from typing import Any
 from harness.records import Edit
 from harness.text.parse import Text
 from perturbations.common import capitalised, end_of, token_edit, word_set
+from perturbations.reordering.evidence import denied
 from perturbations.reordering.moves import (
     SUBJECTS,
     Move,
@@ -24,6 +25,8 @@ _MARKS = frozenset((
     "once",
 ))  # fmt: skip
 # Dependencies of clauses within a sentence, which may claim what is moved past them.
+_LIGHT = frozenset({"start", "begin", "tend", "have", "get", "seem", "feel", "become"})
+_LONGEST = 14  # words of a clause that is moved
 EMBEDDED = frozenset({"ccomp", "advcl", "relcl", "acl", "conj", "parataxis", "csubj"})
 
 
@@ -42,9 +45,12 @@ def _clause_move(text: Text, sentence: Sentence, clause: Any) -> Move | None:
     head = clause.head
     if not contiguous(tokens) or not _marked(tokens) or any(t.text == "," for t in tokens):
         return None
-    main = main_clause(sentence, head)
+    if head.i == sentence.root.i and _free_main(sentence):
+        main = list(sentence.tokens)
+    else:
+        main = last_main(sentence, head)
     rest = [t for t in main if t not in tokens and not t.is_punct]
-    if not rest or any(t.dep_ in EMBEDDED for t in rest if t is not clause and t.i != head.i):
+    if len(rest) < 2 or len(tokens) > _LONGEST or _embeds(rest, clause, head):
         return None
     if tokens[0].i > rest[-1].i:
         return _to_front(text, sentence, tokens, rest, head)
@@ -53,19 +59,42 @@ def _clause_move(text: Text, sentence: Sentence, clause: Any) -> Move | None:
     return None
 
 
-def main_clause(sentence: Sentence, head: Any) -> list[Any]:
-    """Return the tokens that ``head`` governs if it heads the sentence or its last main clause."""
-    if head.pos_ not in ("VERB", "AUX") or SUBJECTS.isdisjoint(c.dep_ for c in head.children):
-        return []
-    if head.dep_ == "ROOT":
-        return [] if coordinated(sentence) else list(sentence.tokens)
-    joined = head.dep_ == "conj" and head.head.dep_ == "ROOT"
-    if not joined or any(c.dep_ in ("conj", "cc") for c in head.children):
-        return []
+def last_main(sentence: Sentence, head: Any) -> list[Any]:
+    """Return the tokens of the last of two main clauses, ", and I smoke when ...", if it is whole."""
     clause = [t for t in head.subtree if not t.is_space]
-    before = clause[0].nbor(-1) if clause[0].i else clause[0]
-    ends = clause[-1].i >= max(t.i for t in sentence.tokens if not t.is_punct)
-    return clause if ends and before.dep_ == "cc" and contiguous(clause) else []
+    if (
+        head.dep_ != "conj"
+        or head.head.i != sentence.root.i
+        or SUBJECTS.isdisjoint(c.dep_ for c in head.children)
+        or any(c.dep_ in ("conj", "cc") for c in head.children)
+        or not contiguous(clause)
+        or clause[0].i < 3
+        or clause[-1].i < max(t.i for t in sentence.tokens if not t.is_punct)
+    ):
+        return []
+    link = clause[0].nbor(-1)
+    comma = link.lower_ in ("and", "but") and link.nbor(-1).text == ","
+    return [t for t in clause if not t.is_punct] if comma else []
+
+
+def _embeds(rest: list[Any], clause: Any, head: Any) -> bool:
+    """Return whether the main clause holds a further one that may claim what is moved."""
+    return any(t.dep_ in EMBEDDED for t in rest if t.i not in (clause.i, head.i)) or any(
+        t.pos_ in ("SCONJ", "CCONJ") and t.dep_ in ("mark", "cc") and t.head.pos_ == "VERB"
+        for t in rest
+    )
+
+
+def _free_main(sentence: Sentence) -> bool:
+    """Return whether the sentence has one main clause, with a subject or as a request."""
+    if not coordinated(sentence):
+        return True
+    root, opens = sentence.root, sentence.tokens[0]
+    return (
+        opens.i == root.i
+        and root.tag_ == "VB"
+        and not any(c.dep_ in ("conj", "cc") for c in root.children)
+    )
 
 
 def coordinated(sentence: Sentence) -> bool:
@@ -95,12 +124,20 @@ def _to_front(
 ) -> Move | None:
     mark = clause[0].lower_
     causal = mark in ("because", "since")
-    negated = any(t.dep_ == "neg" for t in rest)
+    asks = sentence.closes_with(text) == "?"
+    sentential = {c.lemma_.lower() for c in head.subtree if c.i < clause[0].i}
     if (
         rest[-1].lower_ in word_set("focus.txt")
-        or any(t.lower_ in ("only", "just") for t in rest)
-        or head.lemma_.lower() in word_set("clause_takers.txt")
-        or (causal and (negated or sentence.closes_with(text) == "?"))
+        or not sentential.isdisjoint(("only", "just", "even", "always", "never", "still"))
+        or (mark in ("if", "when") and _takes_clause(head, sentential))
+        or (denied(rest) and (causal or mark in ("before", "after", "once", "while")))
+        or (causal and asks)
+        or (
+            mark in ("when", "while", "after", "before", "once")
+            and _set_against(clause, rest, head)
+        )
+        or rest[0].lower_ in ("then", "so", "and", "but", "or")
+        or (rest[-1].pos_ in ("ADP", "PRON", "AUX") and rest[-1].lower_ not in _OBJECTS)
         or (third_person(clause) and has_noun(rest))
         or (head.lemma_ == "be" and not any(c.dep_ in ("acomp", "attr") for c in head.children))
         or (rest[0].tag_ in ("WDT", "WP", "WRB") and (causal or mark in ("although", "though")))
@@ -110,6 +147,25 @@ def _to_front(
     ):
         return None
     return front(text, sentence, clause[0].idx, rest[0])
+
+
+_OBJECTS = frozenset({"me", "you", "him", "her", "us", "them", "myself", "yourself"})
+
+
+def _set_against(clause: list[Any], rest: list[Any], head: Any) -> bool:
+    """Return whether a "when" or "while" may set against, or report what broke in on the scene."""
+    progressive = any(c.dep_ == "aux" and c.lower_ in ("was", "were", "had") for c in head.children)
+    should = any(t.lower_ in ("should", "could", "would", "supposed", "actually") for t in clause)
+    return denied(clause) or should or progressive or head.lower_ in ("was", "were", "had")
+
+
+def _takes_clause(head: Any, lemmas: set[str]) -> bool:
+    """Return whether an "if" or "when" may be what a verb or adjective asks for: "know if ..."."""
+    filled = any(c.dep_ in ("dobj", "prep") for c in head.children)
+    takers = lemmas & word_set("clause_takers.txt")
+    return bool(takers) and not (
+        filled and head.lemma_.lower() in ("think", "love", "miss", "like")
+    )
 
 
 def _shares_subject(token: Any) -> bool:
@@ -122,18 +178,30 @@ def _shares_subject(token: Any) -> bool:
 
 def _to_end(text: Text, sentence: Sentence, clause: list[Any], rest: list[Any]) -> Move | None:
     gap = text.raw[end_of(clause[-1]) : rest[0].idx]
-    negated = any(t.dep_ == "neg" for t in rest)
+    negated = denied(rest)
     mark = clause[0].lower_
     unmarked = gap == " " and rest[0].tag_ in ("PRP", "PRP$", "WRB", "WP", "MD")
     if (
         (gap.strip() != "," and not unmarked)
         or (third_person(rest) and has_noun(clause))
-        or rest[0].lower_ in ("then", "so")
-        or (mark in ("because", "since") and negated)
+        or rest[0].lower_ in ("then", "so", "what", "please", "maybe", "perhaps")
+        or any(t.lower_ in ("then", "so", "just", "only", "still", "even", "too") for t in rest)
+        or any(t.dep_ == "xcomp" and t.head.lemma_ not in _LIGHT for t in rest)
+        or (negated and mark != "if")
+        or any(t.text == "," for t in sentence.tokens if t.i > rest[0].i)
+        or rest[-1].pos_ in ("ADP", "AUX")
+        or _takes_up(clause, rest)
+        or mark == "since"
         or (mark in ("although", "though", "even") and sentence.closes_with(text) == "?")
     ):
         return None
     return back(text, sentence, clause[0], clause[-1], rest[0])
+
+
+def _takes_up(clause: list[Any], rest: list[Any]) -> bool:
+    """Return whether the main clause names again, with "the", what the clause names."""
+    named = {t.lemma_.lower() for t in clause if t.pos_ == "NOUN"}
+    return any(t.lower_ in ("the", "that") and t.head.lemma_.lower() in named for t in rest)
 
 
 def front(text: Text, sentence: Sentence, at: int, first: Any) -> Move:

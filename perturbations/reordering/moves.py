@@ -22,10 +22,16 @@ class Move:
     Attributes:
         edits: What it does.
         regions: Spans that no other move may touch.
+        exchanged: The two words, in small letters, that head what a swap exchanges.
+        moved: Words, in small letters, that may depend on another word after the move.
+        whole_sentences: Whether sentences change places, whole.
     """
 
     edits: tuple[Edit, ...]
     regions: tuple[tuple[int, int], ...]
+    exchanged: tuple[str, str] | None = None
+    moved: frozenset[str] = frozenset()
+    whole_sentences: bool = False
 
     def apart(self, other: Move) -> bool:
         """Return whether the two touch nothing in common."""
@@ -61,9 +67,15 @@ class Sentence:
         """Return the closing punctuation."""
         return text.raw[self.stop : self.end]
 
-    def move(self, *edits: Edit) -> Move:
-        """Return the move of these edits; no other may touch this sentence."""
-        return Move(edits, ((self.start, self.end),))
+    def move(self, *edits: Edit, moved: Iterable[Any] = ()) -> Move:
+        """Return the move of these edits; no other may touch this sentence.
+
+        Args:
+            edits: What it does.
+            moved: The tokens that may depend on another word after it.
+        """
+        words = frozenset(t.lower_ for t in moved)
+        return Move(edits, ((self.start, self.end),), moved=words)
 
 
 def parsed_sentences(text: Text) -> list[Sentence]:
@@ -85,15 +97,44 @@ def parsed_sentences(text: Text) -> list[Sentence]:
 def prose(text: Text, closing: str = ".!?") -> Iterator[Sentence]:
     """Yield the plain sentences that close with one of these signs."""
     for sentence in parsed_sentences(text):
-        if plain(text, sentence) and sentence.closes_with(text) in closing:
+        if plain(text, sentence, closing):
             yield sentence
 
 
-def plain(text: Text, sentence: Sentence) -> bool:
-    """Return whether this is one closed line without brackets, quotations, colons or code."""
+def requests(text: Text) -> Iterator[Sentence]:
+    """Yield one-line sentences that end with a full stop, question mark, or the line itself.
+
+    Unlike ``prose`` these may hold code and quotations: what is moved takes them along whole.
+    """
+    raw = text.raw
+    for sentence in parsed_sentences(text):
+        inside = raw[sentence.start : sentence.end]
+        closing = sentence.closes_with(text)
+        if (
+            (closing in (".", "!", "?") or _line_ends(text, sentence))
+            and len(sentence.tokens) > 3
+            and raw[sentence.start].isalpha()
+            and not any(c in inside for c in "\n\r:;()[]{}<>|")
+            and not any(
+                p.kind == "code" and p.start < sentence.end and sentence.start < p.end
+                for p in text.protected
+            )
+        ):
+            yield sentence
+
+
+def _line_ends(text: Text, sentence: Sentence) -> bool:
+    """Return whether a sentence without closing punctuation ends where its line does."""
+    after = text.raw[sentence.end :].lstrip(" \t")
+    return sentence.stop == sentence.end and after[:1] in ("", "\n", "\r")
+
+
+def plain(text: Text, sentence: Sentence, closing: str = ".!?") -> bool:
+    """Return whether this is one whole line without brackets, quotations, colons or code."""
     raw = text.raw[sentence.start : sentence.end]
+    sign = sentence.closes_with(text)
     return (
-        sentence.closes_with(text) in (".", "!", "?")
+        ((len(sign) == 1 and sign in closing) or _line_ends(text, sentence))
         and not _BRACKETS.search(raw)
         and "\n" not in raw
         and "\r" not in raw

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
 from harness.records import Edit
 from harness.text.parse import Text
-from harness.text.roles import role_graph
 from perturbations.common import capitalised, end_of, word_set
+from perturbations.reordering.evidence import denied, technical
 from perturbations.reordering.moves import (
-    SUBJECTS,
     Move,
     Sentence,
     Spans,
@@ -25,55 +23,118 @@ from perturbations.reordering.moves import (
     refers_back,
 )
 
-_LONGEST_QUESTION = 30
+_LONGEST_QUESTION = 25
+_LONGEST_STORY = 20
 _HANGING = re.compile(
     r"\b(?:stop|quit|start|handle|cope|continue|do so|am|is|are|do|does|did|can|should|would|have)\?$",
     re.IGNORECASE,
 )
-_PRONOUNS = (
-    frozenset(("he", "him", "his", "himself")),
-    frozenset(("we", "us", "our", "ours", "ourselves")),
-    frozenset(("she", "her", "hers", "herself")),
+_GREETING = re.compile(
+    r"(?:hi|hello|hey|dear|good (?:morning|evening|afternoon))(?: there| all| everyone)?(?!\w)",
+    re.IGNORECASE,
 )
-_GREETING = re.compile(r"(?:hi|hello|hey|dear|good (?:morning|evening))\b", re.IGNORECASE)
 
 
 def question_first(text: Text) -> Iterator[Move]:
     """Move the last question to the front, where it can be understood there."""
     sentences = parsed_sentences(text)
-    if len(sentences) < 2 or _GREETING.match(text.raw.lstrip()):
+    if sentences and _GREETING.fullmatch(text.raw[sentences[0].start : sentences[0].stop]):
+        sentences = sentences[1:]  # the question then follows "Hello."
+    if not 2 <= len(sentences) <= _LONGEST_STORY:
         return
-    at = max((i for i, s in enumerate(sentences) if s.closes_with(text) == "?"), default=0)
+    if _GREETING.match(text.raw[sentences[0].start :]):
+        return
+    at = max((i for i, s in enumerate(sentences) if _seeks(text, s)), default=0)
     first, question, before = sentences[0], sentences[at], sentences[at - 1]
     raw = text.raw
     gap = raw[before.end : question.start]
     if (
         at == 0
+        or at + 2 < len(sentences)
+        or gap.strip()
+        or ("\n" in gap and at + 1 < len(sentences))
         or not gap
+        or not all(_is_story(text, s) for s in sentences[:at])
+        or first.closes_with(text) == "?"
         or not _stands_alone(text, question)
+        or _shares_the(sentences[:at], question)
         or any(refers_back(s.tokens) for s in sentences[at + 1 :])
-        or before.closes_with(text)[-1:] not in (".", "!", "?")
-        or any(p.start <= first.start < p.end and p.kind == "code" for p in text.protected)
     ):
         return
     edits = (
         Edit(start=first.start, end=first.start, text=raw[question.start : question.end] + gap),
         Edit(start=before.end, end=question.end, text=""),
     )
-    yield Move(edits, ((first.start, first.start + 1), (before.end - 1, question.end)))
+    regions = (first.start, first.start + 1), (before.end - 1, question.end)
+    yield Move(edits, regions, whole_sentences=True)
+
+
+def _seeks(text: Text, sentence: Sentence) -> bool:
+    """Return whether a sentence asks for something: a question, or "I need some advice."."""
+    return sentence.closes_with(text) == "?" or _plain_words(text, sentence) in word_set(
+        "appeals.txt"
+    )
+
+
+def _plain_words(text: Text, sentence: Sentence) -> str:
+    """Return the words of a sentence in small letters, as the lists have them."""
+    return text.raw[sentence.start : sentence.stop].lower().replace("’", "'")
+
+
+def _is_story(text: Text, sentence: Sentence) -> bool:
+    """Return whether this is a statement with a verb, as a story has it."""
+    return (
+        sentence.closes_with(text)[:1] in (".", "!", "?", "…", ")")
+        and not any(c in text.raw[sentence.start : sentence.end] for c in "{}[]|=<>")
+        and any(t.tag_ in ("VBP", "VBZ", "VBD", "MD", "VB", "VBN", "VBG") for t in sentence.tokens)
+    )
 
 
 def _stands_alone(text: Text, question: Sentence) -> bool:
     raw = text.raw[question.start : question.end]
+    if not (
+        plain(text, question) and raw[0].isupper() and len(question.tokens) <= _LONGEST_QUESTION
+    ):
+        return False
+    if _plain_words(text, question) in word_set("open_questions.txt") | word_set("appeals.txt"):
+        return True
+    words = [t for t in question.tokens if not t.is_punct]
     return (
-        plain(text, question)
-        and 3 <= sum(t.is_alpha for t in question.tokens) <= _LONGEST_QUESTION
-        and not refers_back([t for t in question.tokens if not _points_ahead(t)])
-        and question.tokens[0].lower_ not in word_set("connectives.txt")
+        len(words) >= 5
+        and not refers_back(words)
+        and not any(t.lower_ in word_set("needs_story.txt") for t in words)
+        and words[0].lower_ not in word_set("connectives.txt")
+        and not any(t.lower_ == "that" and t.dep_ != "mark" for t in words)
         and _asks(question)
-        and (raw.startswith("What") or not _HANGING.search(raw))
-        and raw[0].isupper()
+        and _has_content(words)
+        and not _HANGING.search(raw)
     )
+
+
+def _has_content(words: Sequence[Any]) -> bool:
+    """Return whether a question names what it is about: a verb with its object, or two nouns."""
+    nouns = [t for t in words if t.pos_ in ("NOUN", "PROPN") and t.dep_ != "npadvmod"]
+    return (
+        len(nouns) >= 2
+        or any(t.dep_ in ("dobj", "pobj") for t in nouns)
+        or any(t.dep_ in ("acomp", "xcomp", "pcomp") for t in words if t.pos_ in ("ADJ", "VERB"))
+    )
+
+
+def _shares_the(before: Sequence[Sentence], question: Sentence) -> bool:
+    """Return whether "the" in a question, or a bare plural, rests on what the story says."""
+    mentioned = {t.lemma_.lower() for s in before for t in s.tokens}
+    for token in question.tokens:
+        if token.lower_ != "the":
+            continue
+        noun = token.head
+        explained = any(c.dep_ in ("prep", "relcl", "acl") for c in noun.children) or any(
+            c.tag_ in ("JJS", "RBS") for c in noun.subtree
+        )
+        general = noun.lemma_.lower() in word_set("general_nouns.txt")
+        if noun.lemma_.lower() in mentioned or not (explained or general):
+            return True
+    return False
 
 
 def _asks(sentence: Sentence) -> bool:
@@ -83,103 +144,63 @@ def _asks(sentence: Sentence) -> bool:
         first.tag_ in ("WRB", "WP", "WDT", "MD")
         or first.lower_ == "any"
         or first.lemma_.lower() in ("be", "do", "have")
-        or (first.pos_ == "ADP" and sentence.tokens[1].tag_ in ("WP", "WDT"))
     )
-
-
-def _points_ahead(token: Any) -> bool:
-    """Return whether this is "this" for the whole story, as in "Is this normal?"."""
-    return token.lower_ == "this" and token.dep_ in ("nsubj", "dobj", "pobj")
 
 
 def sentence_swaps(text: Text) -> Iterator[Move]:
-    """Swap neighbours that do not refer to each other, and to which the next does not refer."""
+    """Swap two states of the speaker that say nothing about each other: "I am shy. I live alone."."""
     sentences = parsed_sentences(text)
     for i, (one, two) in enumerate(pairwise(sentences)):
         gap = text.raw[one.end : two.start]
-        if not gap or gap.strip(" ") or one.closes_with(text) < two.closes_with(text):
-            continue  # a statement goes before a question, not behind it
-        known = _known_persons(sentences[:i], (one, two))
+        after = sentences[i + 2 : i + 3]
         if (
-            not all(_free(text, s, known) for s in (one, two))
-            or (_narrates(one) and _narrates(two))
-            or _introduces(sentences[:i], one, two)
-            or _new_we(known, one, two)
-            or _answers(one, two)
-            or any(_depends(text, two, after, known) for after in sentences[i + 2 : i + 3])
+            gap
+            and not gap.strip(" ")
+            and all(_states(text, s) for s in (one, two))
+            and not _share_words(one, two)
+            and not any(_depends(text, s) for s in after)
         ):
-            continue
-        edits = exchange(text, ((one.start, one.end), (two.start, two.end)))
-        yield Move(edits, ((one.start, two.end),))
+            edits = exchange(text, ((one.start, one.end), (two.start, two.end)))
+            yield Move(edits, ((one.start, two.end),), whole_sentences=True)
 
 
-def _known_persons(before: Sequence[Sentence], pair: Sequence[Sentence]) -> frozenset[str]:
-    """Return pronouns with one possible person, mentioned before the pair."""
-    if any(t.lower_ in _persons() or t.pos_ == "PROPN" for s in pair for t in s.tokens):
-        return frozenset()
-    mentioned = {t.lower_ for s in (*before, pair[0]) for t in s.tokens}
-    return frozenset(p for group in _PRONOUNS if group & mentioned for p in group)
-
-
-@lru_cache(maxsize=1)
-def _persons() -> frozenset[str]:
-    """Return the nouns to which a pronoun for a person may refer."""
-    return word_set("people.txt") | frozenset(role_graph().forms)
-
-
-def _introduces(before: Sequence[Sentence], one: Sentence, two: Sentence) -> bool:
-    """Return whether either sentence has a "the" that the text before does not explain."""
-    known = {t.lemma_.lower() for s in before for t in s.tokens} | word_set("general_nouns.txt")
-    return any(
-        token.lower_ == "the" and token.head.lemma_.lower() not in known
-        for token in (*one.tokens, *two.tokens)
-    )
-
-
-def _new_we(known: frozenset[str], one: Sentence, two: Sentence) -> bool:
-    """Return whether the second sentence has a "we" that only the first explains."""
-    ours = _PRONOUNS[1]
-    mentioned = {t.lower_ for t in one.tokens} | known
-    return not ours & mentioned and any(t.lower_ in ours for t in two.tokens)
-
-
-def _free(text: Text, sentence: Sentence, known: frozenset[str]) -> bool:
-    """Return whether a statement or question needs no other sentence to be understood."""
+def _states(text: Text, sentence: Sentence) -> bool:
+    """Return whether a sentence is a short, plain statement "I ..." about a lasting state."""
+    first, words = sentence.tokens[0], [t for t in sentence.tokens if not t.is_punct]
     return (
         plain(text, sentence)
-        and sentence.closes_with(text) in (".", "?")
+        and sentence.closes_with(text) == "."
         and text.raw[sentence.start].isupper()
-        and sum(t.is_alpha for t in sentence.tokens) >= 3
-        and sentence.tokens[0].lower_ not in word_set("connectives.txt")
-        and not SUBJECTS.isdisjoint(t.dep_ for t in sentence.root.children)
-        and not refers_back(sentence.tokens, known)
+        and 3 <= len(words) <= 14
+        and first.lower_ in ("i", "my")
+        and _is_state(sentence.root)
+        and not refers_back(words)
+        and not any(t.lower_ in word_set("ties.txt") for t in words)
+        and not any(t.lower_ == "the" for t in words)
+        and not any(
+            t.dep_ in ("ccomp", "advcl", "relcl", "conj") and t.pos_ in ("VERB", "AUX")
+            for t in words
+        )
     )
 
 
-def _narrates(sentence: Sentence) -> bool:
-    """Return whether a sentence narrates: the order of past events says when they happened."""
-    return any(t.tag_ == "VBD" for t in sentence.tokens)
+def _share_words(one: Sentence, two: Sentence) -> bool:
+    """Return whether two sentences name one thing, so that the second goes on from the first."""
+    named = [
+        {t.lemma_.lower() for t in s.tokens if t.pos_ in ("NOUN", "PROPN", "ADJ")}
+        for s in (one, two)
+    ]
+    return not named[0].isdisjoint(named[1])
 
 
-def _answers(one: Sentence, two: Sentence) -> bool:
-    """Return whether the second sentence depends on a condition in the first."""
-    case = any(t.lower_ in ("if", "when", "whenever") for t in one.tokens)
-    return case and any(t.lower_ in ("just", "usually", "then", "always") for t in two.tokens)
-
-
-def _depends(text: Text, second: Sentence, following: Sentence, known: frozenset[str]) -> bool:
-    """Return whether the sentence after the pair may refer to the second of the two."""
-    apart = "\n" in text.raw[second.end : following.start]
-    persons = set(known)
-    if not any(t.lower_ in _persons() or t.pos_ == "PROPN" for t in second.tokens):
-        persons |= {p for group in _PRONOUNS for p in group}
-    if not any(t.tag_ == "NNS" or t.lower_ in _persons() for t in second.tokens):
-        persons |= {"they", "them", "their"}
-    fragment = not any(t.pos_ in ("VERB", "AUX") for t in following.tokens)  # "Over and over."
+def _depends(text: Text, following: Sentence) -> bool:
+    """Return whether the sentence after a pair may refer to the second of the two."""
+    words = [t for t in following.tokens if not t.is_punct]
     return (
-        fragment
-        or refers_back(following.tokens, persons)
-        or (not apart and following.tokens[0].lower_ in word_set("connectives.txt"))
+        not any(t.pos_ in ("VERB", "AUX") for t in words)
+        or refers_back(words)
+        or any(t.lower_ in word_set("ties.txt") for t in words[:2])
+        or words[0].lower_ in word_set("connectives.txt")
     )
 
 
@@ -196,7 +217,8 @@ def clause_swaps(text: Text) -> Iterator[Move]:
         first, second = lowered(text, sentence.tokens[0], text.raw[a:b]), text.raw[c:d]
         if text.raw[a].isupper():
             second = capitalised(second)
-        yield sentence.move(*exchange(text, spans, first, second))
+        if not technical(text.raw[sentence.start : sentence.end]):
+            yield sentence.move(*exchange(text, spans, first, second))
 
 
 def _joined_states(sentence: Sentence) -> Spans | None:
@@ -214,6 +236,10 @@ def _joined_states(sentence: Sentence) -> Spans | None:
         or two[-1].i < max(t.i for t in sentence.tokens if not t.is_punct)
         or sentence.tokens[0].lower_ in word_set("connectives.txt")
         or not all(_is_state(v) for v in (root, second))
+        or one[0].lower_ not in ("i", "my")
+        or two[0].lower_ not in ("i", "my")
+        or denied((*one, *two))
+        or any(t.lower_ in word_set("ties.txt") for t in (*one, *two))
         or any(t.text == "," or t.dep_ in ("advcl", "relcl") for t in (*one, *two))
         or max(len(one), len(two)) > 16
     ):

@@ -87,7 +87,7 @@ def rewordings(text: Text, sentence: Sentence) -> list[Rewording]:
 
 def _forms(text: Text, tokens: tuple[Any, ...], raw: str, closing: str) -> Iterator[str]:
     """Yield other forms, with their closing sign."""
-    said = raw.lower()
+    lowered_words = raw.lower()
     if match := _POLITE.match(raw):
         yield from _from_polite(match, raw[match.end() :], closing)
     if (match := _WANTED.match(raw)) and closing in ("", "."):
@@ -102,25 +102,29 @@ def _forms(text: Text, tokens: tuple[Any, ...], raw: str, closing: str) -> Itera
     if match := _ADVICE.match(raw):
         yield from _with_body("Could you give me {}?", "Please give me {}.", raw[match.end() :])
     if closing in ("", ".", "!") and (order := _imperative(tokens, raw)):
-        pleading = said.startswith(("please", "kindly"))
+        pleading = lowered_words.startswith(("please", "kindly"))
         yield from (frame.format(order) for frame in frames("polite" if pleading else "plea"))
-    asks = closing == "?" or (not closing and said.count(" ") >= 2)
-    if asks and not is_rhetorical(said + "?") and _prose(text, tokens):
+    asks = closing == "?" or (not closing and lowered_words.count(" ") >= 2)
+    if asks and not is_rhetorical(lowered_words + "?") and _prose(text, tokens):
         for clause in indirect(text, tokens):
             yield from _framed(clause)
 
 
 def _from_polite(match: re.Match[str], body: str, closing: str) -> Iterator[str]:
     """Yield what "Could you …?" asks for, where "you" is who answers and not anybody."""
-    said = body.lower()
+    lowered_words = body.lower()
     if closing not in ("", "?", ".") or not _plain_body(body):
         return
     sure = match["please"] or match["modal"].lower() in ("could", "would")
-    if request_verb(said) is None or not (sure or _PERSONAL.match(said)):
+    if request_verb(lowered_words) is None or not (sure or _PERSONAL.match(lowered_words)):
         return
-    if match["modal"].lower() == "would" and not match["please"] and not _FOR_ME.search(said):
+    if (
+        match["modal"].lower() == "would"
+        and not match["please"]
+        and not _FOR_ME.search(lowered_words)
+    ):
         return  # "How would you …" aside, "Would you choose A?" asks for an opinion
-    if re.search(r"\bplease$|^\w+ (?:me |us )?any\b", said):
+    if re.search(r"\bplease$|^\w+ (?:me |us )?any\b", lowered_words):
         return  # "Can you give any tips?" also asks whether there are some
     short = len(body.split()) < 3  # "Help me." is curt
     yield from (f.format(body) for f in frames("bare") if not (short and f.startswith("{")))

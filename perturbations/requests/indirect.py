@@ -203,9 +203,9 @@ def _uninverted(text: Text, tokens: tuple[Any, ...], at: int, verb: str) -> str 
     if subject is None:
         return None
     rest = tokens[subject + 1 :]
-    said = piece(text, tokens[after], tokens[subject])
-    if said.lower() == "i":
-        said = "I" if tokens[after].text == "I" else "i"
+    subject_words = piece(text, tokens[after], tokens[subject])
+    if subject_words.lower() == "i":
+        subject_words = "I" if tokens[after].text == "I" else "i"
     if not rest:
         return None
     main = _main_verb(tokens[at], rest)
@@ -217,8 +217,8 @@ def _uninverted(text: Text, tokens: tuple[Any, ...], at: int, verb: str) -> str 
         if any(t.dep_ == "conj" and t.head == main for t in rest) and verb != "do":
             return None
         if negated is not None:
-            return f"{said} {piece(text, tokens[at], negated)} {piece(text, rest[0], rest[-1])}"
-        return _without_do(text, said, verb, main, rest)
+            return f"{subject_words} {piece(text, tokens[at], negated)} {piece(text, rest[0], rest[-1])}"
+        return _without_do(text, subject_words, verb, main, rest)
     if verb in _BE:
         if main is None and not _complement(rest[0], tokens[at]):
             return None
@@ -227,7 +227,7 @@ def _uninverted(text: Text, tokens: tuple[Any, ...], at: int, verb: str) -> str 
     shown = piece(text, tokens[at], negated) if negated is not None else verb
     if negated is not None and shown.lower().split()[0] in _SHORT:
         return None
-    return f"{said} {_lower(shown)} {piece(text, rest[0], rest[-1])}"
+    return f"{subject_words} {_lower(shown)} {piece(text, rest[0], rest[-1])}"
 
 
 def _subject_from(tokens: tuple[Any, ...], at: int, after: int) -> int | None:
@@ -265,7 +265,7 @@ def _main_verb(auxiliary: Any, rest: tuple[Any, ...]) -> Any | None:
 
 
 def _complement(token: Any, verb: Any) -> bool:
-    """Return whether a token opens what is said of the subject of "be"."""
+    """Return whether a token opens what is subject_words of the subject of "be"."""
     top = token
     while top.head not in (top, verb):
         top = top.head
@@ -274,7 +274,9 @@ def _complement(token: Any, verb: Any) -> bool:
     return top.dep_ in ("acomp", "attr", "prep", "advmod", "neg", "nsubj", "xcomp", "npadvmod")
 
 
-def _without_do(text: Text, said: str, verb: str, main: Any, rest: tuple[Any, ...]) -> str | None:
+def _without_do(
+    text: Text, subject_words: str, verb: str, main: Any, rest: tuple[Any, ...]
+) -> str | None:
     """Return the clause with the tense and the number of "do" on its verb."""
     from lemminflect import getInflection
 
@@ -290,7 +292,7 @@ def _without_do(text: Text, said: str, verb: str, main: Any, rest: tuple[Any, ..
     if form is None:
         return None
     start, end = rest[0].idx, end_of(rest[-1])
-    return f"{said} {text.raw[start : main.idx]}{form}{text.raw[end_of(main) : end]}"
+    return f"{subject_words} {text.raw[start : main.idx]}{form}{text.raw[end_of(main) : end]}"
 
 
 def _lower(words: str) -> str:

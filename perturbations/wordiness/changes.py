@@ -21,7 +21,7 @@ _CONSIDER = {
 
 
 @dataclass(frozen=True)
-class Change:
+class WordingChange:
     """One change of a prompt.
 
     Attributes:
@@ -34,7 +34,7 @@ class Change:
     end: int
     edits: tuple[Edit, ...]
 
-    def apart(self, other: Change) -> bool:
+    def apart(self, other: WordingChange) -> bool:
         """Return whether two changes can be made together."""
         return self.end <= other.start or other.end <= self.start
 
@@ -57,7 +57,7 @@ def _rules(name: str) -> tuple[_Rule, ...]:
     return tuple(rules)
 
 
-def phrase_changes(text: Text, name: str) -> Iterator[Change]:
+def phrase_changes(text: Text, name: str) -> Iterator[WordingChange]:
     """Yield what the phrases of a lexicon change in the sentences of a prompt.
 
     Args:
@@ -78,7 +78,7 @@ def phrase_changes(text: Text, name: str) -> Iterator[Change]:
                     yield change
 
 
-def _change(text: Text, at: int, match: re.Match[str], rule: _Rule) -> Change | None:
+def _change(text: Text, at: int, match: re.Match[str], rule: _Rule) -> WordingChange | None:
     start, end = at + match.start(), at + match.end()
     new = _written(match, rule.target)
     raw = text.raw
@@ -88,7 +88,7 @@ def _change(text: Text, at: int, match: re.Match[str], rule: _Rule) -> Change | 
         end, new = end + 1, capitalised(raw[end])
     if text.is_protected(start, end):
         return None
-    return Change(start, end, tuple(shifted(find_edits(raw[start:end], new), start)))
+    return WordingChange(start, end, tuple(shifted(find_edits(raw[start:end], new), start)))
 
 
 def _written(match: re.Match[str], target: str) -> str:

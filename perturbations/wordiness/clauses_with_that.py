@@ -9,14 +9,14 @@ from harness.records import Edit
 from harness.text.parse import Text
 from perturbations.common import end_of, word_set
 from perturbations.reordering.moves import SUBJECTS
-from perturbations.wordiness.changes import Change
+from perturbations.wordiness.changes import WordingChange
 
 _ASKS = frozenset({"what", "who", "which", "where", "when", "how", "why", "whom", "whose"})
 _PERSONS = frozenset({"me", "him", "her", "us", "them", "you"})
 _OPENERS = frozenset({"i", "he", "she", "we", "they", "my", "his", "our", "their", "the"})
 
 
-def dropped_that(text: Text) -> Iterator[Change]:
+def dropped_that(text: Text) -> Iterator[WordingChange]:
     """Yield changes that leave "that" out where its clause begins with a pronoun."""
     for token in text.doc:
         clause = token.head
@@ -31,10 +31,10 @@ def dropped_that(text: Text) -> Iterator[Change]:
             continue
         if text.raw[end_of(token) : following.idx] == " ":
             edit = Edit(start=token.idx, end=following.idx, text="")
-            yield Change(clause.head.idx, following.idx, (edit,))
+            yield WordingChange(clause.head.idx, following.idx, (edit,))
 
 
-def added_that(text: Text) -> Iterator[Change]:
+def added_that(text: Text) -> Iterator[WordingChange]:
     """Yield changes that put "that" before a clause which follows its verb at once."""
     for clause in text.doc:
         if clause.dep_ != "ccomp" or not _finite_clause(clause):
@@ -52,7 +52,7 @@ def added_that(text: Text) -> Iterator[Change]:
         if any(t.lower_ in _ASKS or t.text == "?" for t in clause.sent):
             continue  # "who do you think he is" takes no "that"
         edit = Edit(start=first.idx, end=first.idx, text="that ")
-        yield Change(clause.head.idx, end_of(first), (edit,))
+        yield WordingChange(clause.head.idx, end_of(first), (edit,))
 
 
 def _finite_clause(verb: Any) -> bool:

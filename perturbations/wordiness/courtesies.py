@@ -19,7 +19,7 @@ from perturbations.requests.forms import (
     written,
 )
 from perturbations.requests.request_sentences import is_task, request_sentences
-from perturbations.wordiness.changes import Change, shifted
+from perturbations.wordiness.changes import WordingChange, shifted
 
 _THANKS = re.compile(
     r"(?:many )?(?:thanks|thank you)(?: so much| very much| a lot)?(?: in advance)?"
@@ -38,7 +38,7 @@ def _courtesies(part: str) -> tuple[str, ...]:
     return tuple(frame for name, frame in entries if name == part)
 
 
-def plain_orders(text: Text) -> Iterator[Change]:
+def plain_orders(text: Text) -> Iterator[WordingChange]:
     """Yield polite requests as plain ones: "Could you please list X?" as "List X."."""
     for sentence in request_sentences(text):
         order = plain_order(text, sentence)
@@ -46,7 +46,7 @@ def plain_orders(text: Text) -> Iterator[Change]:
             yield change
 
 
-def dropped_thanks(text: Text) -> Iterator[Change]:
+def dropped_thanks(text: Text) -> Iterator[WordingChange]:
     """Yield the removal of thanks that close a prompt which asks for something."""
     if len(text.sentences) < 2:
         return
@@ -56,10 +56,10 @@ def dropped_thanks(text: Text) -> Iterator[Change]:
     if not asks or not _THANKS.fullmatch(text.raw[start:end]) or "\n" in text.raw[before:start]:
         return
     if not text.is_protected(start, end):
-        yield Change(before, end, (Edit(start=before, end=end, text=""),))
+        yield WordingChange(before, end, (Edit(start=before, end=end, text=""),))
 
 
-def courteous_requests(text: Text) -> Iterator[Change]:
+def courteous_requests(text: Text) -> Iterator[WordingChange]:
     """Yield requests and questions with courtesy around them."""
     if _POLITE.search(text.raw):
         return
@@ -79,7 +79,7 @@ def courteous_requests(text: Text) -> Iterator[Change]:
                 yield change
 
 
-def closing_thanks(text: Text) -> Iterator[Change]:
+def closing_thanks(text: Text) -> Iterator[WordingChange]:
     """Yield thanks after a prompt that asks for something and hands over no material."""
     raw = text.raw
     end = len(raw.rstrip())
@@ -96,19 +96,19 @@ def closing_thanks(text: Text) -> Iterator[Change]:
     else:
         part = "story" if raw[end - 1] == "?" and len(text.sentences) >= 3 else ""
     for phrase in _courtesies(part) if part else ():
-        yield Change(end - 1, end, (Edit(start=end, end=end, text=" " + phrase),))
+        yield WordingChange(end - 1, end, (Edit(start=end, end=end, text=" " + phrase),))
 
 
-def _reworded(text: Text, sentence: Sentence, words: str) -> Change | None:
+def _reworded(text: Text, sentence: Sentence, words: str) -> WordingChange | None:
     """Return the change of a whole sentence, or None if it touches what is protected."""
     old = text.raw[sentence.start : sentence.end]
     edits = tuple(shifted(find_edits(old, words), sentence.start))
     if not edits or any(text.is_protected(e.start, e.end) for e in edits):
         return None
-    return Change(sentence.start, sentence.end, edits)
+    return WordingChange(sentence.start, sentence.end, edits)
 
 
-def is_confirmed(text: Text, change: Change) -> bool:
+def is_confirmed(text: Text, change: WordingChange) -> bool:
     """Return whether a changed sentence still parses as it did; true of changes within one."""
     for sentence in request_sentences(text):
         if (sentence.start, sentence.end) == (change.start, change.end):

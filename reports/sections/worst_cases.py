@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from harness.analysis.summary_schema import MeasureScale, Summary
 from harness.records import IDENTITY
-from reports.display import clipped, highlighted, interval_text, mean_text, visible
+from reports.display import clipped, highlighted_conversation, interval_text, mean_text, visible
 from reports.rows import label_of, leading_measure
 from reports.sample_views import AnswerDrop, AnsweredVariant, SampleView, drops
 from reports.sections.section import PageData, PageSection
@@ -23,7 +23,7 @@ def examples(
     """Return the largest drops of compared subjects, one a prompt, with both prompts marked."""
     if scale is None:
         return []
-    candidates = [d for d in drops(views, scale) if d.drop > 0 and d.answered.variant.edits]
+    candidates = [d for d in drops(views, scale) if d.drop > 0 and d.answered.variant.edits_by_turn]
     compared = [d for d in candidates if d.subject != baseline] or candidates
     compared.sort(
         key=lambda d: (-d.drop, d.view.sample.id, d.answered.variant.variant_key, d.subject)
@@ -32,7 +32,7 @@ def examples(
     for drop in compared:
         by_prompt.setdefault(drop.view.sample.id, drop)
     return [
-        (drop, *highlighted(drop.view.sample.prompt, drop.answered.variant.edits))
+        (drop, *highlighted_conversation(drop.view.sample, drop.answered.variant))
         for drop in list(by_prompt.values())[:EXAMPLES]
     ]
 

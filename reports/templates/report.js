@@ -243,7 +243,13 @@
       const line = make("p", null, { class: "small" });
       facts.forEach((fact) => line.append(make("span", fact, { class: "tag" }), " "));
       card.append(line);
-      for (const [role, text] of sample.turns) card.append(box(role, plain(text), "h4"));
+      sample.turns.forEach(([role, text], i) => {
+        if (!(i in variant.turns)) return card.append(box(role, plain(text), "h4"));
+        const changes = difference(text, variant.turns[i]);
+        const pair = make("div", null, { class: "pair" });
+        pair.append(box(role, marked(changes, "del"), "h4"), box(`${role}, reworded`, marked(changes, "ins"), "h4"));
+        card.append(pair);
+      });
       const runs = difference(sample.prompt, variant.text);
       const pair = make("div", null, { class: "pair" });
       pair.append(box("Original prompt", marked(runs, "del"), "h4"), box("Reworded prompt", marked(runs, "ins"), "h4"));

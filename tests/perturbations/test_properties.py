@@ -95,8 +95,18 @@ def _long(raw: str) -> Text:
 
 @pytest.mark.parametrize(
     "kind",
-    ["synonym", "reorder", "typo", "dialect", "surface", "filler", "verbosity", "second_language"],
-)
+    [
+        "synonym",
+        "reorder",
+        "typo",
+        "dialect",
+        "surface",
+        "filler",
+        "register",
+        "verbosity",
+        "second_language",
+    ],
+)  # fmt: skip
 def test_code_and_data_below_an_instruction_stay(kind: str) -> None:
     for seed in range(5):
         after = reworded(made(kind, severity="heavy"), TASK, seed)

@@ -2,7 +2,7 @@
 
     python -m tests.support.fit_weights [refusals|danger ...]
 
-Writes ``harness/text/refusals.json`` and ``harness/unanswerable/danger.json``. Both are logistic
+Writes ``harness/text/refusals.json`` and ``harness/text/danger.json``. Both are logistic
 regressions on MiniLM embeddings.
 
 refusals: on the mean embedding of an answer's first sentences, from the 340 labelled answers of
@@ -28,10 +28,9 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
 
-from harness.text import embedding, refusals
+from harness.text import danger, embedding, refusals
 from harness.text.embedding import LinearScore
 from harness.text.phrases import sentences
-from harness.unanswerable import danger
 from harness.util.files import write_atomically
 from harness.util.resources import resolve
 
@@ -98,7 +97,7 @@ def _fit_danger(
 
 
 def fit_danger() -> tuple[LinearScore, dict[str, float]]:
-    """Fit the weights behind :func:`harness.unanswerable.danger.danger_score`.
+    """Fit the weights behind :func:`harness.text.danger.danger_score`.
 
     Also measures the shares that they and the word list flag out of fold.
     """

@@ -8,7 +8,7 @@ from harness.pipeline.session import StageReport
 from harness.pipeline.stage import Stage, StageContext
 from harness.records import Sample, Variant
 from harness.util.digest import digest
-from harness.variants.expand import expand
+from harness.variants.expand import Expansion
 
 
 def perturb(context: StageContext, report: StageReport) -> None:
@@ -22,6 +22,7 @@ def perturb(context: StageContext, report: StageReport) -> None:
         suite.seed,
         suite.variants_per_kind,
         suite.variants_per_prompt,
+        *(() if suite.turns == "last" else (suite.turns,)),
     ]
     digests = {sample.id: digest([sample.made_from, settings]) for sample in samples}
     file = session.run.file(Variant)
@@ -33,14 +34,10 @@ def perturb(context: StageContext, report: StageReport) -> None:
     todo = [sample for sample in samples if sample.id not in done]
     with session.progress.stage("perturb", len(samples)) as task:
         task.advance(len(done))
-        made = expand(
-            todo,
-            parts.kinds,
-            seed=suite.seed,
-            variants_per_kind=suite.variants_per_kind,
-            variants_per_prompt=suite.variants_per_prompt,
-            gate=parts.gate,
+        expansion = Expansion(
+            suite.seed, suite.variants_per_kind, suite.variants_per_prompt, suite.turns
         )
+        made = expansion.variants(todo, parts.kinds, parts.gate)
         for sample_id, block in itertools.groupby(made, key=lambda v: v.sample_id):
             marked = [
                 variant.model_copy(update={"made_from": digests[sample_id]}) for variant in block

@@ -107,15 +107,15 @@ def ambiguous_order(text: Text, rng: random.Random) -> str | None:
 
 def roles_reversed(text: Text, rng: random.Random) -> str | None:
     """Who does it and to whom, exchanged."""
-    found = list(
+    matches = list(
         re.finditer(
             r"\b(I) (told|love|loved|hurt|hate|asked|left|cheated on|helped|miss|called) (him|her|them)\b",
             text.raw,
         )
     )
-    if not found:
+    if not matches:
         return None
-    match = rng.choice(found)
+    match = rng.choice(matches)
     subject = {"him": "he", "her": "she", "them": "they"}[match.group(3)]
     start = match.start() == 0 or text.raw[: match.start()].rstrip()[-1:] in ".!?"
     subject = subject.capitalize() if start else subject
@@ -204,10 +204,78 @@ def false_friend(text: Text, rng: random.Random) -> str | None:
     return _replaced(text, _FALSE_FRIENDS, rng)
 
 
+_NEGATION = re.compile(r"\b(?:not|never)\b ?|(?<=\w)n['’]t\b", re.IGNORECASE)
+_LIMITS = (
+    "Keep it under 50 words.", "Answer in Spanish.", "List exactly three points.",
+    "Do not give any examples.", "Only use free tools.", "Write it for a child.",
+)  # fmt: skip
+_OUT_OF_PLACE = (
+    "Good morning, Professor.", "Thanks for your help yesterday.", "Sorry that I missed your call.",
+    "As I said in my last letter,", "Happy birthday!", "See you on Monday.",
+)  # fmt: skip
+_MISHEARD: Mapping[str, str] = {
+    "want": "won't", "can't": "can", "accept": "except", "son": "sun dried", "wife": "wi-fi",
+    "feel": "fill", "list": "least", "function": "junction", "should": "shouldn't",
+    "write": "right wing", "find": "fined", "string": "strong", "number": "lumber",
+    "my": "mike", "help": "held up", "how": "who", "what": "watt hours", "have": "halve",
+}  # fmt: skip
+
+
+def negation_turned(text: Text, rng: random.Random) -> str | None:
+    """A negation lost."""
+    places = list(_NEGATION.finditer(text.raw))
+    if not places:
+        return None
+    match = rng.choice(places)
+    return text.raw[: match.start()] + text.raw[match.end() :]
+
+
+def sentence_lost(text: Text, rng: random.Random) -> str | None:
+    """A sentence that says something left out."""
+    long = [s for s in text.sentences if len(text.raw[s.start : s.end].split()) >= 5]
+    if len(long) < 2:
+        return None
+    sentence = rng.choice(long)
+    return (text.raw[: sentence.start] + text.raw[sentence.end :].lstrip(" ")).strip()
+
+
+def limit_added(text: Text, rng: random.Random) -> str | None:
+    """A wish that nobody had."""
+    return f"{text.raw.rstrip()} {rng.choice(_LIMITS)}"
+
+
+def out_of_place(text: Text, rng: random.Random) -> str | None:
+    """A politeness that does not fit here."""
+    return f"{rng.choice(_OUT_OF_PLACE)} {text.raw}"
+
+
+def misheard(text: Text, rng: random.Random) -> str | None:
+    """A word that a listener would take for another one, and another sense."""
+    return _replaced(text, _MISHEARD, rng)
+
+
+def other_question(text: Text, rng: random.Random) -> str | None:
+    """Another question word."""
+    match = re.search(r"\b(?:how|why|what|when|where)\b", text.raw, re.IGNORECASE)
+    if match is None:
+        return None
+    swap = {"how": "when", "why": "how", "what": "why", "when": "why", "where": "when"}
+    word = match_case(match[0], swap[match[0].lower()])
+    return text.raw[: match.start()] + word + text.raw[match.end() :]
+
+
 FAULTS: Mapping[str, tuple[Fault, ...]] = {
     "synonym": (wrong_sense, wrong_inflection),
     "reorder": (ambiguous_order, roles_reversed, broken_order),
     "typo": (real_word, garbled),
     "role": (one_mention, other_gender, contradiction),
     "dialect": (false_friend,),
+    "surface": (negation_turned, real_word, broken_order),
+    "filler": (limit_added, out_of_place, sentence_lost),
+    "compose": (wrong_sense, broken_order, negation_turned),
+    "register": (negation_turned, real_word, sentence_lost),
+    "verbosity": (limit_added, sentence_lost, negation_turned),
+    "voice": (misheard, negation_turned, broken_order),
+    "question": (other_question, limit_added, sentence_lost),
+    "second_language": (negation_turned, wrong_sense, garbled),
 }

@@ -5,67 +5,103 @@ from __future__ import annotations
 import argparse
 import csv
 import json
-import math
 import sys
+from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 
+from statsmodels.stats.proportion import proportion_confint
 
-def wilson(hits: int, n: int) -> tuple[float, float]:
-    """95 % interval for a share (Wilson 1927)."""
-    if not n:
-        return 0.0, 1.0
-    z, p = 1.959964, hits / n
-    middle, spread = p + z * z / (2 * n), z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-    return (middle - spread) / (1 + z * z / n), (middle + spread) / (1 + z * z / n)
+VERDICTS = ("yes", "borderline", "no")
+QUESTIONS = ("meaning", "grammatical")
+
+Row = Mapping[str, str]
+
+
+def verdicts_of(folder: Path) -> dict[str, Row]:
+    """Return the verdicts by item.
+
+    Raises:
+        SystemExit: A verdict is none of yes, borderline and no.
+    """
+    verdicts: dict[str, Row] = {}
+    for path in sorted(folder.glob("verdicts-*.csv")):
+        with path.open(encoding="utf-8", newline="") as file:
+            for row in csv.DictReader(file):
+                clean = {k: (v or "").strip() for k, v in row.items() if k}
+                for question in QUESTIONS:
+                    clean[question] = clean[question].lower()
+                    if clean[question] not in VERDICTS:
+                        sys.exit(f"{path}: {clean['item']}: {question} is {clean[question]!r}")
+                verdicts[clean["item"]] = clean
+    return verdicts
+
+
+def worst(row: Row) -> str:
+    """Return the worse of an item's two verdicts."""
+    return max((row[question] for question in QUESTIONS), key=VERDICTS.index)
+
+
+def report(sheet: str, items: Mapping[str, Row], verdicts: Mapping[str, Row]) -> None:
+    """Print one sheet's shares by the strict and the lenient count, and what was at fault."""
+    real = [i for i, entry in items.items() if entry["sheet"] == sheet and not entry["planted"]]
+    bad = [i for i, entry in items.items() if entry["sheet"] == sheet and entry["planted"]]
+    counts = Counter(worst(verdicts[i]) for i in real)
+    strict, lenient, n = counts["yes"], counts["yes"] + counts["borderline"], len(real)
+    low, high = proportion_confint(strict, n, method="wilson") if n else (0.0, 1.0)
+    caught = sum(worst(verdicts[i]) == "no" for i in bad)
+    sys.stdout.write(
+        f"| {sheet} | {strict}/{n} | {strict / max(n, 1):.0%} ({low:.0%} to {high:.0%})"
+        f" | {lenient / max(n, 1):.0%} | {caught}/{len(bad)} |\n"
+    )
+
+
+def faults(items: Mapping[str, Row], verdicts: Mapping[str, Row]) -> None:
+    """Print every genuine item that was not yes in both, with its sentence and the remark."""
+    for item, entry in items.items():
+        row = verdicts[item]
+        if not entry["planted"] and worst(row) != "yes":
+            sys.stdout.write(
+                f"\n## {item} ({entry['source']}) meaning {row['meaning']},"
+                f" grammatical {row['grammatical']}: {row.get('remark', '')}\n"
+                f"- {entry['before']}\n+ {entry['after']}\n"
+            )
 
 
 def main() -> None:
     """Print the shares and write the sheet without text."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--key", type=Path, required=True)
-    parser.add_argument("--verdicts", type=Path, required=True)
-    arguments = parser.parse_args()
-    key = json.loads(arguments.key.read_text(encoding="utf-8"))
-    with arguments.verdicts.open(encoding="utf-8", newline="") as file:
-        verdicts = {row["item"]: row for row in csv.DictReader(file)}
-    missing = sorted(set(key["items"]) - set(verdicts))
+    parser.add_argument("--verdicts", type=Path, required=True, help="folder of verdicts-*.csv")
+    parser.add_argument("--faults", action="store_true", help="print the texts at fault as well")
+    parser.add_argument("--out", type=Path, help="where to write the sheet without text")
+    given = parser.parse_args()
+    key = json.loads(given.key.read_text(encoding="utf-8"))
+    verdicts = verdicts_of(given.verdicts)
+    items = {
+        i: entry
+        for i, entry in key["items"].items()
+        if i in verdicts or any(v.rpartition("-")[0] == entry["sheet"] for v in verdicts)
+    }
+    missing = sorted(set(items) - set(verdicts))
     if missing:
-        sys.exit(f"{arguments.verdicts}: no verdict on {len(missing)} items, first {missing[0]}")
-    out = Path(__file__).parent / f"reading-seed-{key['seed']}.csv"
-    with out.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["item", "kind", "prompt", "planted", "meaning", "grammatical"])
-        for item, entry in key["items"].items():
-            row = verdicts[item]
-            writer.writerow(
-                [item, entry["kind"], entry["prompt"], entry["planted"] or "",
-                 row["meaning"].strip(), row["grammatical"].strip()]
-            )  # fmt: skip
-    for kind in dict.fromkeys(entry["kind"] for entry in key["items"].values()):
-        report(kind, key["items"], verdicts)
-    sys.stdout.write(f"{out}\n")
-
-
-def report(
-    kind: str, items: dict[str, dict[str, str]], verdicts: dict[str, dict[str, str]]
-) -> None:
-    """One kind's shares, and the items that were found wanting."""
-    real = [i for i, entry in items.items() if entry["kind"] == kind and not entry["planted"]]
-    bad = [i for i, entry in items.items() if entry["kind"] == kind and entry["planted"]]
-
-    def yes(item: str, verdict: str) -> bool:
-        return verdicts[item][verdict].strip().lower() == "yes"
-
-    parts = []
-    for verdict in ("meaning", "grammatical"):
-        hits = sum(yes(item, verdict) for item in real)
-        low, high = wilson(hits, len(real))
-        parts.append(f"{verdict} {hits}/{len(real)} ({low:.0%} to {high:.0%})")
-    found = sum(not (yes(item, "meaning") and yes(item, "grammatical")) for item in bad)
-    sys.stdout.write(f"{kind}: {', '.join(parts)}; planted found {found}/{len(bad)}\n")
-    for item in real:
-        if not (yes(item, "meaning") and yes(item, "grammatical")):
-            sys.stdout.write(f"  {item} {items[item]['prompt']}: {verdicts[item]['remark']}\n")
+        sys.exit(f"{given.verdicts}: no verdict on {len(missing)} items, first {missing[0]}")
+    if given.out:
+        with given.out.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(["item", "sheet", "source", "prompt", "planted", *QUESTIONS])
+            for item, entry in items.items():
+                row = verdicts[item]
+                writer.writerow(
+                    [item, entry["sheet"], entry["source"], entry["prompt"], entry["planted"] or "",
+                     *(row[question] for question in QUESTIONS)]
+                )  # fmt: skip
+    sys.stdout.write("| kind | good | strict (95 %) | borderline as good | planted found |\n")
+    sys.stdout.write("|---|---|---|---|---|\n")
+    for sheet in dict.fromkeys(entry["sheet"] for entry in items.values()):
+        report(sheet, items, verdicts)
+    if given.faults:
+        faults(items, verdicts)
 
 
 if __name__ == "__main__":

@@ -272,6 +272,94 @@ def test_kinds_of_lora(
     assert torch.equal(logits(model, None), logits(plain, None)), "the base was changed"
 
 
+@pytest.fixture(scope="module")
+def biased_llama(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny Llama whose attention has biases, as GPT-2 and Qwen2 have."""
+    from transformers import AutoModelForCausalLM, LlamaConfig
+
+    from tests.conftest import build_llama
+
+    folder = build_llama(tmp_path_factory.mktemp("biased"))
+    config = LlamaConfig.from_pretrained(folder, attention_bias=True)
+    with torch.random.fork_rng():
+        torch.manual_seed(4)
+        AutoModelForCausalLM.from_config(config).save_pretrained(folder)
+    return folder
+
+
+def made_adapter(base: Path, folder: Path, **options: Any) -> Path:
+    """An adapter as training with these options leaves it."""
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoModelForCausalLM
+
+    from harness.models.libraries import quiet
+
+    with torch.random.fork_rng(), quiet():
+        torch.manual_seed(5)
+        config = LoraConfig(
+            r=4, target_modules=["q_proj", "v_proj"], task_type="CAUSAL_LM", **options
+        )
+        peft = get_peft_model(
+            AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32), config
+        )
+        for parameter in peft.parameters():
+            if parameter.requires_grad:
+                parameter.data += 0.3 * torch.randn_like(parameter)
+        peft.save_pretrained(folder, save_embedding_layers=False)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("options", "unknown"),
+    [
+        ({"bias": "all"}, False),
+        ({"bias": "lora_only"}, False),
+        ({"init_lora_weights": "pissa"}, False),
+        ({"init_lora_weights": "olora"}, True),  # as a method that nobody has listed
+    ],
+    ids=["bias-all", "bias-lora_only", "pissa", "unlisted"],
+)
+def test_an_adapter_that_changes_the_base_gets_one_of_its_own(
+    biased_llama: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    options: dict[str, Any],
+    unknown: bool,
+) -> None:
+    from harness.models import adapters
+
+    clean = made_adapter(biased_llama, tmp_path / "clean")
+    changing = made_adapter(biased_llama, tmp_path / "changing", **options)
+    base, first, second = (
+        logits(load(biased_llama, **given), name)
+        for given, name in (({}, None), ({"x": clean}, "x"), ({"x": changing}, "x"))
+    )
+    if unknown:
+        monkeypatch.setattr(adapters, "changes_base", lambda config: False)
+    for names in (("clean", "changing"), ("changing", "clean")):
+        folders = {"clean": clean, "changing": changing}
+        model = load(biased_llama, **{name: folders[name] for name in names})
+        assert torch.equal(logits(model, None), base), "the base answers as it does alone"
+        assert torch.equal(logits(model, "clean"), first), "and so does the other adapter"
+        assert torch.equal(logits(model, "changing"), second)
+        assert not torch.equal(second, base)
+        assert model.fingerprint() == load(biased_llama).fingerprint()
+
+
+def test_how_an_adapter_began_counts_where_it_moved_the_base(
+    biased_llama: Path, tmp_path: Path
+) -> None:
+    from harness.models.digests import adapter_digest
+
+    folder = made_adapter(biased_llama, tmp_path / "a", init_lora_weights="pissa")
+    before = adapter_digest(folder)
+    config = json.loads((folder / "adapter_config.json").read_text())
+    for start, same in (("olora", False), (True, False), ("pissa", True)):
+        config["init_lora_weights"] = start
+        (folder / "adapter_config.json").write_text(json.dumps(config))
+        assert (adapter_digest(folder) == before) is same
+
+
 def test_embeddings_of_the_base_in_an_adapter_are_refused(
     tiny_llama: Path, changed: Callable[..., Path]
 ) -> None:

@@ -7,9 +7,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from harness.text import refusals
+from harness.text import danger, refusals
 from harness.text.embedding import LinearScore
-from harness.unanswerable import danger
 from tests.support.fit_weights import fit, fit_danger, fit_refusals
 
 

@@ -28,9 +28,9 @@ from harness.records import (
     Score,
     Variant,
 )
+from harness.text.danger import danger_score, danger_sign, in_danger
 from harness.text.lexicon import english_words
 from harness.unanswerable import PlantingOptions, mark_legacy, plant
-from harness.unanswerable.danger import danger_score, danger_sign, in_danger
 from harness.unanswerable.detectors import ByPhrases, BySimilarity, RefusalWays, refusal_detectors
 from harness.unanswerable.plant import invented_word
 from harness.unanswerable.rates import unanswerable_rates

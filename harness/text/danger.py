@@ -1,5 +1,7 @@
 """Messages from people who may be in danger, by a word list and by meaning; both over-report.
 
+Which sentences of a prompt no rewording may touch is a narrower question: ``danger_sentences``.
+
 Words alone miss indirect signs ("my family would be better off with the insurance money"), so the
 MiniLM embedding of a message is scored, too (``tests/support/fit_weights.py`` makes
 the weights).
@@ -37,7 +39,7 @@ _SHORTENED = re.compile(r"['’]")
 
 def danger_sign(text: str) -> str | None:
     """Return the first word or phrase of ``danger.txt`` that is in a message, or None."""
-    match = _pattern().search(_plain(text))
+    match = _pattern().search(plain(text))
     return match[0] if match else None
 
 
@@ -79,8 +81,8 @@ def _weights() -> LinearScore:
     return LinearScore.read(WEIGHTS)
 
 
-def _plain(text: str) -> str:
-    """Normalise a text, with "don't", "don’t" and "dont" alike: "don t"."""
+def plain(text: str) -> str:
+    """Return a text as the lists of signs have it, "don't", "don’t" and "dont" alike: "don t"."""
     apart = _SHORTENED.sub(" ", _NEGATED.sub(r"\1 t", text))
     return normalise_prompt(apart)
 

@@ -1,0 +1,85 @@
+"""Evidence beyond the tagger's: what a word can be at all, what reaches over it, what a task is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Any
+
+from harness.text.lexicon import word_set as shared_word_set
+from perturbations.common import word_set
+
+_NOUN_TAGS = frozenset({"NN", "NNS"})
+_DETERMINING = frozenset({"det", "poss", "nummod"})
+
+
+@lru_cache(maxsize=8192)
+def readings(word: str) -> frozenset[str]:
+    """Return the word classes that the dictionary knows for a word: NOUN, VERB, ADJ, ..."""
+    from lemminflect import getAllLemmas
+
+    return frozenset(getAllLemmas(word.lower()))
+
+
+def surely_noun(token: Any) -> bool:
+    """Return whether a common noun can be nothing else here, by dictionary and by what precedes."""
+    if token.pos_ != "NOUN" or token.tag_ not in _NOUN_TAGS or not token.text.isalpha():
+        return False
+    known = readings(token.lower_)
+    if not known:
+        return len(token.text) > 4 and not token.lower_.endswith(("ed", "ing", "ly"))
+    if known <= {"NOUN", "PROPN"} or token.lower_ in word_set("plain_nouns.txt"):
+        return "NOUN" in known
+    if "NOUN" not in known:
+        return False
+    if any(c.dep_ in _DETERMINING for c in token.lefts):
+        return True
+    return bool(token.dep_ == "pobj" and token.i > 0 and token.nbor(-1).i == token.head.i)
+
+
+def surely_adjective(token: Any) -> bool:
+    """Return whether an adjective is one by dictionary too, and no noun in disguise."""
+    if token.pos_ != "ADJ" or token.tag_ not in ("JJ", "VBN") or not token.text.isalpha():
+        return False
+    known = readings(token.lower_)
+    return "ADJ" in known and (
+        "NOUN" not in known or token.lower_ in word_set("plain_adjectives.txt")
+    )
+
+
+def scoped(token: Any) -> bool:
+    """Return whether a negation, "only" or a quantifier reaches over a token's phrase."""
+    scopes = word_set("scopes.txt") | shared_word_set("negations.txt")
+    place = token
+    for _ in range(8):
+        near = [c for c in place.children if c.i < token.i]
+        if any(c.dep_ == "neg" or c.lower_ in scopes for c in near):
+            return True
+        if place.lower_ in scopes or place.head.i == place.i:
+            return place.lower_ in scopes
+        if place.dep_ in ("relcl", "ccomp", "advcl", "acl") or (
+            place.dep_ == "conj" and any(c.dep_ == "nsubj" for c in place.children)
+        ):
+            return False
+        place = place.head
+    return False
+
+
+def denied(tokens: Iterable[Any]) -> bool:
+    """Return whether a negation is among ``tokens``."""
+    negations = shared_word_set("negations.txt")
+    return any(t.dep_ == "neg" or t.lower_ in negations for t in tokens)
+
+
+_TASK = re.compile(
+    r"\b(?:functions?|programs?|scripts?|query|queries|code|snippet|algorithm|regex|arrays?|loop|"
+    r"integers?|arguments?|parameters?|variables?|columns?|api|sql|css|html|json|java(?:script)?|"
+    r"python|php|c\+\+|ruby|bash|database|output|print|returns?)\b",
+    re.IGNORECASE,
+)  # fmt: skip
+
+
+def technical(raw: str) -> bool:
+    """Return whether a sentence speaks of programs or data, where order may be the order of output."""
+    return bool(_TASK.search(raw))

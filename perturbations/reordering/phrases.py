@@ -1,0 +1,215 @@
+"""Phrases of means, manner and place between the end, the front, and the place behind the object."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any
+
+from harness.records import Edit
+from harness.text.parse import Text
+from perturbations.common import capitalised, end_of, lexicon_lines, token_edit, word_set
+from perturbations.reordering.evidence import denied
+from perturbations.reordering.moves import Move, Sentence, lowered, requests, third_person
+
+_LONGEST = 30
+_YEARS = re.compile(r"(?:1\d|20)\d\d|(?:1[89]|20)?\d0s")
+_FOLLOWING = ("that", "to", "which")
+
+
+@lru_cache(maxsize=1)
+def _phrase() -> re.Pattern[str]:
+    return re.compile(
+        "|".join(f"(?:{p})" for p in lexicon_lines("free_phrases.txt")), re.IGNORECASE
+    )
+
+
+@lru_cache(maxsize=1)
+def _task_phrase() -> re.Pattern[str]:
+    lines = lexicon_lines("task_phrases.txt")
+    return re.compile("|".join(f"(?:{p})" for p in lines), re.IGNORECASE)
+
+
+@lru_cache(maxsize=1)
+def _means() -> re.Pattern[str]:
+    """Return the pattern of a programming language or tool in or with which to work."""
+    names = "|".join(lexicon_lines("languages.txt"))
+    return re.compile(rf"(?:in|using|with) (?:{names})(?![\w+#./-])", re.IGNORECASE)
+
+
+def phrase_moves(text: Text) -> Iterator[Move]:
+    """Yield moves like "Write a sort in Python." ↔ "In Python, write a sort."."""
+    for sentence in requests(text):
+        words = [t for t in sentence.tokens if t.lower_ != "without"]
+        if len(words) > _LONGEST or denied(words) or _compares(sentence):
+            continue
+        yield from _fronted(text, sentence)
+        yield from _returned(text, sentence)
+
+
+def _compares(sentence: Sentence) -> bool:
+    return any(t.lower_ in word_set("comparing.txt") for t in sentence.tokens)
+
+
+def _fronted(text: Text, sentence: Sentence) -> Iterator[Move]:
+    """Yield the phrase at the end, or behind the object, moved to the front."""
+    first = sentence.tokens[0]
+    if first.lower_ == "please" or lowered(text, first, first.text)[0].isupper():
+        return
+    at, match = _closing(text, sentence, _means()), None
+    request = first.i == sentence.root.i and first.tag_ == "VB"
+    making = _asks(sentence) or (request and first.lower_ not in word_set("telling_verbs.txt"))
+    if making and at is None:
+        match = _behind_object(text, sentence)
+    elif not making:
+        at = None
+    if at is None and match is None:
+        at = _closing(text, sentence, _phrase())
+    if at is None and match is None and request:
+        at = _closing(text, sentence, _task_phrase())
+    if match is not None:
+        start, end = match
+    elif at is not None:
+        start, end = at, sentence.stop
+    else:
+        return
+    before = [t for t in sentence.tokens if t.idx < start]
+    if (
+        len(before) < 3
+        or before[-1].is_punct
+        or before[-1].tag_ in ("VBN", "VBG", "CC", "IN", "TO")
+    ):
+        return
+    if "," in text.raw[sentence.start : sentence.stop] or before[-1].pos_ in ("ADV", "AUX"):
+        return
+    moved = capitalised(text.raw[start:end]) if first.text[0].isupper() else text.raw[start:end]
+    yield sentence.move(
+        token_edit(first, f"{moved}, {lowered(text, first, first.text)}"),
+        Edit(start=start - 1, end=end, text=""),
+        moved=_heads(sentence, start, end),
+    )
+
+
+def _heads(sentence: Sentence, start: int, end: int) -> list[Any]:
+    """Return the tokens of a phrase that depend on a word outside of it."""
+    inside = [t for t in sentence.tokens if start <= t.idx < end]
+    places = {t.i for t in inside}
+    return [t for t in inside if t.head.i not in places or t.head.i == t.i]
+
+
+def _closing(text: Text, sentence: Sentence, pattern: re.Pattern[str]) -> int | None:
+    """Return where the phrase that ends a sentence starts."""
+    raw = text.raw[sentence.start : sentence.stop]
+    match = next((m for m in pattern.finditer(raw) if m.end() == len(raw)), None)
+    if match is None or not raw[: match.start()].endswith(" "):
+        return None
+    return sentence.start + match.start()
+
+
+def _behind_object(text: Text, sentence: Sentence) -> tuple[int, int] | None:
+    """Return the span of "in Python" in "Write a function in Python that ..."."""
+    raw = text.raw[sentence.start : sentence.stop]
+    for match in _means().finditer(raw):
+        start, end = sentence.start + match.start(), sentence.start + match.end()
+        before = next((t for t in sentence.tokens if end_of(t) == start - 1), None)
+        after = next((t for t in sentence.tokens if t.idx == end + 1), None)
+        if before is None or after is None or after.lower_ not in _FOLLOWING:
+            continue
+        if before.dep_ == "dobj" and before.head.i == sentence.root.i:
+            return start, end
+    return None
+
+
+def _returned(text: Text, sentence: Sentence) -> Iterator[Move]:
+    """Yield the phrase at the front moved behind the object, or to the end."""
+    raw = text.raw[sentence.start : sentence.stop]
+    match = _means().match(raw) or _phrase().match(raw)
+    if match is None or raw[match.end() : match.end() + 2] != ", " or raw.count(",") != 1:
+        return
+    end = sentence.start + match.end()
+    rest = [t for t in sentence.tokens if t.idx > end and not t.is_punct]
+    if (
+        len(rest) < 3
+        or third_person(rest[:1])
+        or (lowered(text, sentence.tokens[0], "X") == "X" and False)
+    ):
+        return
+    place = _after_object(sentence, rest)
+    if place is None:
+        return
+    moved = lowered(text, sentence.tokens[0], text.raw[sentence.start : end])
+    opening = capitalised(rest[0].text) if raw[0].isupper() else rest[0].text
+    yield sentence.move(
+        Edit(start=sentence.start, end=end_of(rest[0]), text=opening),
+        Edit(start=place, end=place, text=f" {moved}"),
+        moved=_heads(sentence, sentence.start, end),
+    )
+
+
+def _after_object(sentence: Sentence, rest: list[Any]) -> int | None:
+    """Return the place right behind the object, or the end of a short simple sentence."""
+    root = sentence.root
+    if root.i == rest[0].i and any(c.dep_ in ("conj", "cc") for c in root.children):
+        return None
+    things = [c for c in root.children if c.dep_ == "dobj" and c.i > root.i]
+    if root.i == rest[0].i and len(things) == 1:
+        thing = things[0]
+        following = next((t for t in rest if t.i > thing.i), None)
+        if following is not None and following.lower_ in ("that", "to", "which"):
+            return end_of(thing)
+    simple = (
+        not any(t.dep_ in ("relcl", "acl", "advcl", "ccomp", "conj", "xcomp") for t in rest)
+        and len(rest) <= 14
+    )
+    return end_of(rest[-1]) if simple and not rest[-1].is_punct else None
+
+
+def _asks(sentence: Sentence) -> bool:
+    return sentence.tokens[0].tag_ in ("WRB", "WP", "WDT", "MD")
+
+
+def place_moves(text: Text) -> Iterator[Move]:
+    """Yield moves like "What do they eat in Thailand?" → "In Thailand, what do they eat?"."""
+    for sentence in requests(text):
+        first, root = sentence.tokens[0], sentence.root
+        words = [t for t in sentence.tokens if not t.is_punct]
+        if first.tag_ not in ("WRB", "WP", "WDT") or not 6 <= len(words) <= 20:
+            continue
+        if _compares(sentence) or denied(words) or any(t.text == "," for t in sentence.tokens):
+            continue
+        prep = next((t for t in reversed(words) if t.dep_ == "prep"), None)
+        if prep is None or prep.lower_ != "in" or not _of_place(prep, words):
+            continue
+        governs = prep.head
+        if governs.i == root.i and not any(c.dep_ in ("dobj", "attr") for c in root.children):
+            continue
+        if governs.pos_ not in ("NOUN", "VERB", "AUX") or governs.lower_ in word_set(
+            "takes_in.txt"
+        ):
+            continue
+        if lowered(text, first, first.text)[0].isupper() or any(
+            t.dep_ in ("conj", "relcl", "acl") for t in words if t.i < prep.i
+        ):
+            continue
+        moved = text.raw[prep.idx : sentence.stop]
+        moved = capitalised(moved) if first.text[0].isupper() else moved
+        yield sentence.move(
+            token_edit(first, f"{moved}, {lowered(text, first, first.text)}"),
+            Edit(start=prep.idx - 1, end=sentence.stop, text=""),
+            moved=(prep,),
+        )
+
+
+def _of_place(prep: Any, words: list[Any]) -> bool:
+    """Return whether what follows is one name, or "the" and one name, to the end."""
+    rest = [t for t in words if t.i > prep.i]
+    if rest and rest[0].lower_ == "the":
+        rest = rest[1:]
+    if len(rest) == 1 and _YEARS.fullmatch(rest[0].text):
+        return True
+    return (
+        bool(rest)
+        and len(rest) <= 3
+        and all(t.pos_ == "PROPN" and t.text[0].isupper() for t in rest)
+    )
