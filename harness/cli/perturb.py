@@ -104,6 +104,8 @@ def command(options: PerturbOptions) -> int:
     file.append(*variants)
     file.close()
     click.echo(format_table(table(variants)))
+    if in_danger := sum(variant.danger for variant in variants):
+        click.echo(f"{in_danger} prompts hold a sentence of danger, which few kinds touch")
     page = write_page(options.out / "variants.html", samples, variants)
     click.echo(f"{page}: {len(variants) - len(samples)} records of {len(samples)} prompts")
     return 0
