@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from harness.text.edits import apply_edits
 from harness.text.parse import Text
-from tests.perturbations.kinds import RULES, STORY, TASK, made, reworded
+from tests.perturbations.kinds import RULES, STORY, TASK, edits_of, made, reworded
 
 PIECES = st.sampled_from(
     [
@@ -36,6 +36,7 @@ PIECES = st.sampled_from(
         "\x00",
     ]
 )
+ONE_SEVERITY = ("identity", "role")
 TEXTS = st.one_of(st.text(max_size=80), st.lists(PIECES, max_size=12).map("".join))
 
 
@@ -106,20 +107,45 @@ def test_code_and_data_below_an_instruction_stay(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", ["synonym", "typo", "dialect", "surface", "role", "filler"])
 def test_quotations_numbers_and_line_breaks_stay(kind: str) -> None:
+    options = {} if kind in ONE_SEVERITY else {"severity": "heavy"}
     for seed in range(5):
-        after = reworded(made(kind, severity="heavy"), STORY, seed)
+        after = reworded(made(kind, **options), STORY, seed)
         assert after is not None
         assert '"get over it"' in after
         assert " 3 " in after
         assert after.count("\r\n\r\n") == 1
 
 
-@pytest.mark.parametrize("kind", [k for k in RULES if k != "identity"])
+@pytest.mark.parametrize("kind", [k for k in RULES if k not in ONE_SEVERITY])
 def test_unknown_severities_are_refused(kind: str) -> None:
     from harness.errors import PluginError
 
     with pytest.raises(PluginError, match="none of light, medium, heavy"):
         made(kind, severity="extreme")
+
+
+def test_severities_of_dialect_mean_something() -> None:
+    raw = (
+        "I talked with my mom about her behavior. I guess she yelled and sat on her couch."
+        " The color of the parking lot was gray, and she moved toward it."
+    )
+    changed = [
+        sum(len(e.text.split()) for e in edits_of(made("dialect", severity=level), raw) or ())
+        for level in ("light", "medium", "heavy")
+    ]
+    # Spelling alone would leave "mom" beside "behaviour": nothing.
+    assert changed[0] < changed[1] < changed[2]
+
+
+def test_spelling_alone_is_light() -> None:
+    raw = "Her behavior moved me toward the theater. I guess I figure out what she wants."
+    light, medium = (
+        reworded(made("dialect", severity=level), raw) for level in ("light", "medium")
+    )
+    assert light is not None
+    assert "I guess" in light
+    assert medium is not None
+    assert "I suppose" in medium
 
 
 @pytest.mark.parametrize("kind", ["synonym", "typo"])
