@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from harness.records import SEVERITIES, GenerationSettings, Severity, Turns
 from harness.registry import FIRST_OPTION
@@ -98,8 +98,35 @@ class PluginSpec(Section):
         return options
 
 
+class SearchSpec(Section):
+    """A search for the rewording of a kind that hurts a subject most.
+
+    Attributes:
+        budget: Answers that each subject may be asked for, a prompt.
+        judge: What scores them: a judge of the suite by its label, or another by its registered name; by
+            default the suite's first that needs no language model.
+        dimension: The dimension of that judge; by default its first with a better end.
+        prompts: Search on this many prompts, drawn by the suite's seed.
+    """
+
+    budget: int = Field(default=40, ge=1, le=1000)
+    judge: str | None = None
+    dimension: str | None = None
+    prompts: int | None = Field(default=None, ge=1)
+
+
 class PerturbationSpec(PluginSpec):
-    """A perturbation; ``severity`` is one of light, medium, heavy, or a list of them."""
+    """A perturbation.
+
+    ``severity`` is one of light, medium, heavy, or a list of them; ``search`` asks for the worst case
+    of the kind as well (``{budget: 40}``).
+    """
+
+    @property
+    def search(self) -> SearchSpec | None:
+        """Return the search that is asked for beside the random variants."""
+        given = self.options.get("search")
+        return None if given is None else SearchSpec.model_validate(given)
 
     @property
     def severities(self) -> tuple[Severity, ...]:
@@ -109,8 +136,22 @@ class PerturbationSpec(PluginSpec):
 
     @property
     def plain_options(self) -> dict[str, Any]:
-        """Return the options without ``severity``."""
-        return {k: v for k, v in self.options.items() if k != "severity"}
+        """Return the options that the kind itself takes, without ``severity``."""
+        return {k: v for k, v in self.options.items() if k not in ("severity", "search")}
+
+    @model_validator(mode="after")
+    def _readable_search(self) -> Self:
+        try:
+            _ = self.search
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            field = ".".join(("search", *map(str, first["loc"])))
+            known = ", ".join(SearchSpec.model_fields)
+            raise ValueError(
+                f"{field} of {self.name!r}: {first['msg']}; write search: {{budget: 40}}"
+                f" (it takes {known})"
+            ) from None
+        return self
 
     @model_validator(mode="after")
     def _known_severity(self) -> Self:
@@ -213,6 +254,8 @@ class SuiteSection(Section):
         repeats: Answers to every variant (for sampling at a temperature above 0).
         turns: Perturb the ``last`` user turn of a conversation, or ``all`` of them.
         similarity_gate: Hold variants to their kind's similarity floor (MiniLM).
+        acceptability_gate: Hold variants to their kind's threshold of the second gate, which was
+            learned from pairs that were read and labelled.
         resamples: Bootstrap and permutation resamples.
     """
 
@@ -223,6 +266,7 @@ class SuiteSection(Section):
     repeats: int = Field(default=1, ge=1)
     turns: Turns = "last"
     similarity_gate: bool = True
+    acceptability_gate: bool = True
     resamples: int = Field(default=10_000, ge=200)
 
 

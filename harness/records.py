@@ -185,6 +185,8 @@ class Variant(_OfVariant):
         filler: Added only to reach the wanted number of variants.
         similarity: Cosine of MiniLM embeddings to the original, where the gate measured it; of
             several changed turns the least.
+        acceptability: Probability, by the second gate, that a strict reader would pass it, likewise;
+            None for kinds of which no pairs were read, where the gate is off, and in older files.
         danger: Set on the original: the prompt holds a sentence that may come from somebody in
             danger, which few kinds may touch.
     """
@@ -199,6 +201,7 @@ class Variant(_OfVariant):
     reason: str | None = None
     filler: bool = False
     similarity: float | None = None
+    acceptability: float | None = None
     danger: bool = False
     made_from: str = ""
 
@@ -366,6 +369,70 @@ class Probe(StageRecord):
         return (
             self.probe, self.group, self.form, self.sample_id, self.replicate, self.subject,
         )  # fmt: skip
+
+
+class SearchTrial(Record):
+    """One rewording that a search asked a subject.
+
+    Attributes:
+        edits: What was changed, by span in the original prompt.
+        value: The score of the answer; None where there is no answer or no score.
+        harm: How much worse it is than the score of the original; negative where it is better.
+    """
+
+    edits: tuple[Edit, ...]
+    value: float | None
+    harm: float | None
+
+
+class Search(StageRecord):
+    """The search for the rewording of one kind that hurts one subject most on one prompt.
+
+    Attributes:
+        budget: Answers that it might ask for.
+        calls: Answers that it asked for.
+        before: Score of the original prompt's answer.
+        after: Score of the worst rewording's answer; that of the original where none was worse.
+        worst: The worst rewording; None where none was worse than the original.
+        answer: The answer to it.
+        ended: ``settled``: no further edit hurts more; ``budget``: it was spent before that;
+            ``no_candidate``: no rewording passed the gates; ``not_scored``: the original has no score.
+        rejected: Candidates that a gate stopped.
+        trials: All that was asked, in order.
+        error: Why the search has to be made again; None where nothing failed for the moment only.
+    """
+
+    FILE: ClassVar = "searches"
+
+    sample_id: str
+    perturbation: str
+    severity: Severity
+    subject: str
+    judge: str
+    dimension: str
+    budget: int
+    calls: int = 0
+    before: float | None = None
+    after: float | None = None
+    worst: SearchTrial | None = None
+    answer: str | None = None
+    ended: Literal["settled", "budget", "no_candidate", "not_scored"]
+    rejected: int = 0
+    trials: tuple[SearchTrial, ...] = ()
+    error: Failure | None = None
+    made_from: str = ""
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """Name this record within a run."""
+        return (self.sample_id, self.perturbation, self.severity, self.subject)
+
+    @property
+    def drop(self) -> float | None:
+        """Return how much worse the worst rewording is, 0 where none is; None without a score."""
+        if self.before is None:
+            return None
+        return 0.0 if self.worst is None else self.worst.harm
 
 
 class Cost(Record):

@@ -14,28 +14,42 @@ from harness.records import Edit
 from harness.text.lexicon import Substitution, Substitutions, by_first_word, substitutions
 from harness.text.parse import Text
 from perturbations.common import Level, check_level, match_case, word_set
+from perturbations.dialect_topics import (
+    english_at,
+    institutions_of,
+    stays_behind,
+    technical,
+    technical_word,
+    tied,
+)
 from perturbations.substitution import replace, sites
 
 Direction = Literal["us-uk", "uk-us"]
 
+# A computer has programs on either side of the Atlantic.
+_OUTSIDE_CODE: Mapping[Direction, frozenset[str]] = {
+    "us-uk": frozenset({"program", "programs"}),
+    "uk-us": frozenset({"programme", "programmes"}),
+}
 _DEPTH: Mapping[Level, int] = {"light": 0, "medium": 1, "heavy": 2}
 
 
 class Dialect:
     """US ↔ UK spelling and vocabulary: "my mom's behavior" ↔ "my mum's behaviour".
 
-    The direction is the one in which more of the prompt's words have a counterpart, so that a
-    variant never mixes the two. False friends are left alone (connection, filter, a program in
-    code); practice and license go by part of speech.
+    The direction is the one in which more of the prompt's words have a counterpart. A prompt stays as
+    it is if any word that marks its dialect would stay beside the changed ones, or if it asks about
+    words themselves; everyday words stay where it speaks of institutions of the one country, and the
+    words of code where there is code. Practice and license go by part of speech.
 
     Args:
-        severity: Spelling only; vocabulary too; or usage as well.
+        severity: Spelling only; everyday vocabulary too; or usage as well.
         direction: ``us-uk`` or ``uk-us``; whichever applies if None.
     """
 
     traits = PerturbationTraits(
         description="US or UK spelling and vocabulary",
-        version="1",
+        version="2",
         limits=Limits(floor=0.75, words={"light": 0.3, "medium": 0.3, "heavy": 0.4}),
         packages=("breame", "lemminflect"),
     )
@@ -51,17 +65,43 @@ class Dialect:
         """Propose edits, or None where no word has a counterpart. Without randomness."""
         to_uk = self._edits(text, "us-uk") if self.direction != "uk-us" else []
         to_us = self._edits(text, "uk-us") if self.direction != "us-uk" else []
-        return (to_uk if len(to_uk) >= len(to_us) else to_us) or None
+        direction: Direction = "us-uk" if len(to_uk) >= len(to_us) else "uk-us"
+        edits = to_uk if direction == "us-uk" else to_us
+        if not edits or tied(text.raw):
+            return None
+        marks = word_set("american_marks.txt" if direction == "us-uk" else "british_marks.txt")
+        if not technical(text):
+            marks |= _OUTSIDE_CODE[direction]
+        if stays_behind(text, edits, spelling(direction), marks) or not all(
+            english_at(text, e) for e in edits
+        ):
+            return None
+        return edits
 
     def _edits(self, text: Text, direction: Direction) -> list[Edit]:
-        places = sites(text, vocabulary(direction, self.depth))
-        edits = [edit for site in places for edit in replace(text, site, site.options[0])]
+        depth = 0 if institutions_of(text.raw, direction[:2]) else self.depth
+        in_code = technical(text)
+        places = sites(text, vocabulary(direction, depth))
+        edits = [
+            _case_of_i(text, edit)
+            for site in places
+            for edit in replace(text, site, site.options[0])
+        ]
         edits += (
             edit
             for edit in _spelling_edits(text, direction)
             if not any(site.start < edit.end and edit.start < site.end for site in places)
         )
+        words = [text.raw[e.start : e.end] if direction == "us-uk" else e.text for e in edits]
+        if in_code and any(technical_word(word) for word in words):
+            return []
         return sorted(edits, key=lambda e: e.start)
+
+
+def _case_of_i(text: Text, edit: Edit) -> Edit:
+    """Keep the small "i" of whoever writes it so."""
+    small = text.raw[edit.start : edit.start + 2] == "i " and edit.text.startswith("I ")
+    return edit.model_copy(update={"text": "i" + edit.text[1:]}) if small else edit
 
 
 def _spelling_edits(text: Text, direction: Direction) -> Iterator[Edit]:
@@ -97,9 +137,9 @@ def vocabulary(direction: Direction, depth: int) -> Substitutions:
     def entries(name: str) -> Iterator[Substitution]:
         return chain.from_iterable(substitutions(name).values())
 
-    chosen = list(entries("us_uk.lexicon"))
-    if depth == 0:
-        chosen = [e for e in chosen if e.words[0] in ("practice", "license")]
+    chosen = list(entries("us_uk_spelling.lexicon"))
+    if depth >= 1:
+        chosen += entries("us_uk.lexicon")
     if direction == "uk-us":
         chosen = [e.reversed() for e in chosen]
     if depth >= 1:

@@ -38,7 +38,19 @@ _THIS_TEXT = re.compile(
     r"|title|report|r[eé]sum[eé]|cv|bio|description|recipe|context|claim|premise|options?)\b",
     re.IGNORECASE,
 )
+_OPENING = re.compile(r"([A-Za-z]+)\b(?!['’])(?:\s+([\w'’]+))?")
+_COMMA = re.compile(r",\s+")
+_LONGEST_LEAD = 120
+"""Characters before an instruction's verb: "In this task, with the title given, decide …"."""
+
 _COLON = re.compile(r":(?=\s|$)")
+_ABOUT_WORDS = re.compile(
+    r"\b(?:words? (?:that|which|is|means?|for|in)|meaning of|what does .{1,40} mean|phrases?|grammar"
+    r"|grammatical\w*|spell\w*|misspell\w*|pronounc\w*|pronouns?|acronyms?|abbreviat\w*|vowels?"
+    r"|capitali\w*|synonyms?|antonyms?|homophones?|rhym\w*|translat\w*|apostrophes?|punctuat\w*"
+    r"|proofread\w*|edit (?:this|the|my)|letters? of the|anagrams?|palindromes?|underlined)\b",
+    re.IGNORECASE,
+)
 _LEAD = re.compile(
     r"(?:(?:please|now|then|first|next|finally|also|kindly|hi|hello|hey"
     r"|(?:in|using|with|for) [^,.\r\n]{1,40}(?=,))\b[\s,.!]*|\+\+,\s*)+",
@@ -71,6 +83,11 @@ def is_english(raw: str) -> bool:
     return sum(w in english_words() for w in words) >= _KNOWN_SHARE * len(words)
 
 
+def speaks_of_words(raw: str) -> bool:
+    """Return whether a prompt is about wording or writing itself, so that its letters may matter."""
+    return bool(_ABOUT_WORDS.search(raw))
+
+
 @cache
 def _verbs() -> dict[str, str]:
     rows = (line.split("\t") for line in lexicon_lines("instruction_verbs.tsv"))
@@ -82,12 +99,24 @@ def instruction_verb(text: Text, sentence: Span) -> str | None:
     piece = text.raw[sentence.start : sentence.end]
     lead = _LEAD.match(piece)
     at = lead.end() if lead else 0
-    opening = re.match(r"([A-Za-z]+)\b(?!['’])(?:\s+([\w'’]+))?", piece[at:])
+    verb = _verb_at(text, sentence.start + at)
+    if verb is not None:
+        return verb
+    # "On the basis of the title, determine whether …"
+    for comma in _COMMA.finditer(piece[:_LONGEST_LEAD]):
+        opening = _OPENING.match(piece[comma.end() :])
+        if opening and opening[1].lower() in _verbs() and opening[2] in _OBJECT_STARTS:
+            return opening[1].lower()
+    return None
+
+
+def _verb_at(text: Text, at: int) -> str | None:
+    opening = _OPENING.match(text.raw[at:])
     if opening is None or opening[1].lower() not in _verbs():
         return None
     if (opening[2] or "").lower() in _OBJECT_STARTS:
         return opening[1].lower()
-    span = text.doc.char_span(sentence.start + at, sentence.start + at + len(opening[1]))
+    span = text.doc.char_span(at, at + len(opening[1]))
     imperative = span is not None and span[0].dep_ == "ROOT" and span[0].tag_ in ("VB", "VBP")
     return opening[1].lower() if imperative and not _has_subject(span[0]) else None
 

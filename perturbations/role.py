@@ -1,4 +1,4 @@
-"""Another person in the same place of the story: "my friend left me" → "my cousin left me"."""
+"""Another person in the same place of the story: "my brother left me" → "my sister left me"."""
 
 from __future__ import annotations
 
@@ -9,55 +9,54 @@ from typing import Any
 from harness.protocols import Limits, PerturbationTraits
 from harness.records import Edit
 from harness.text.parse import Text
-from harness.text.roles import Mention, role_graph
-from perturbations.common import Level, article_edit, check_level, match_case, word_set
-
-# How many roles change; those that must change together count as one.
-COUNTS: Mapping[Level, int] = {"light": 1, "medium": 2, "heavy": 99}
+from harness.text.roles import Mention, PersonRole, role_graph
+from perturbations.common import article_edit, match_case, word_set
+from perturbations.other_sex import pronoun_edits, turns
 
 
 class Role:
     """Exchanges a person for one in a like place: good advice would stand unchanged.
 
-    Every mention changes, one for one, gender kept so that pronouns stay right, along a hand-made
-    graph (``lexicons/roles.yaml``), and only where no other fact of the prompt contradicts.
+    Every mention changes, one for one, along a hand-made graph (``lexicons/roles.yaml``): a boss
+    becomes a supervisor, a husband a partner, a brother a sister with all pronouns, and only where no
+    other fact of the prompt contradicts. One severity: one person changes, since each further one is
+    a further risk and most prompts name only one who may.
 
     Args:
-        severity: How many roles may change: one, two or all.
-        across: Follow the graph's wider edges too (friend → coworker, son → nephew).
+        across: Follow the graph's wider edges too (friend → cousin).
     """
 
     traits = PerturbationTraits(
         description="another person in the same place of the story",
-        version="1",
+        version="2",
         limits=Limits(
             floor=0.55,
-            words={"light": 0.25, "medium": 0.3, "heavy": 0.4},
-            exempt=frozenset({"roles", "exchange"}),
+            words={"medium": 0.45},
+            exempt=frozenset({"roles", "exchange", "pronouns"}),
         ),
+        severities=("medium",),
         one_story=True,
     )
 
-    def __init__(self, severity: Level = "medium", across: bool = False) -> None:
-        check_level(severity)
-        self.count = COUNTS[severity]
+    def __init__(self, across: bool = False) -> None:
         self.across = across
 
     def __call__(self, text: Text, rng: random.Random) -> Sequence[Edit] | None:
         """Propose edits, or None where no role may be exchanged."""
-        mentions = role_graph().mentions(text.raw)
-        mentioned = frozenset(m.role for m in mentions)
-        options = exchanges(text.raw, changeable_roles(text), mentioned, self.across)
-        rng.shuffle(options)
-        chosen: dict[str, str] = {}
-        changed = 0
-        for option in options:
-            taken = option.keys() & chosen or {*option.values()} & {*chosen.values()}
-            if not taken and changed < self.count:
-                chosen |= option
-                changed += 1
-        edits = [e for m in mentions if m.role in chosen for e in _edits(text, m, chosen[m.role])]
-        return edits or None
+        options = exchanges(text, changeable_roles(text), self.across)
+        if not options:
+            return None
+        role, target = rng.choice(options)
+        graph = role_graph()
+        edits = [
+            edit
+            for mention in graph.mentions(text.raw)
+            if mention.role == role
+            for edit in _edits(text, mention, target)
+        ]
+        if graph.roles[role].other_sex == target:
+            edits += pronoun_edits(text)
+        return sorted(edits, key=lambda e: e.start)
 
 
 def changeable_roles(text: Text) -> list[str]:
@@ -110,37 +109,30 @@ def _determined(token: Any, needs: str, depth: int = 0) -> bool:
     )
 
 
-def exchanges(
-    raw: str, changeable: Sequence[str], mentioned: frozenset[str], across: bool
-) -> list[dict[str, str]]:
-    """Return all exchanges that fit the facts of ``raw``, each a map from role to role."""
+def exchanges(text: Text, changeable: Sequence[str], across: bool) -> list[tuple[str, str]]:
+    """Return all exchanges that fit the facts of the prompt, each a role and the one for it."""
     graph = role_graph()
-    fitting: list[dict[str, str]] = []
-    bound: set[str] = set()
-    for members, options in graph.together:
-        present = members & mentioned
-        if len(present) < 2:
-            continue
-        bound |= present
-        for option in options:
-            if present <= option.keys() and all(
-                role in changeable and _fits(raw, role, option[role], mentioned) for role in present
-            ):
-                fitting.append({role: option[role] for role in sorted(present)})
-    for role in (role for role in changeable if role not in bound):
-        targets = graph.roles[role].to + (graph.roles[role].across if across else ())
-        fitting += ({role: to} for to in targets if _fits(raw, role, to, mentioned))
+    mentions = graph.mentions(text.raw)
+    mentioned = frozenset(m.role for m in mentions)
+    fitting = []
+    for role in (graph.roles[name] for name in changeable):
+        targets = role.to + (role.across if across else ())
+        if role.other_sex and turns(text, role.name, mentions):
+            targets += (role.other_sex,)
+        fitting += [
+            (role.name, target)
+            for target in targets
+            if target not in mentioned and _fits(text.raw, role, graph.roles[target])
+        ]
     return fitting
 
 
-def _fits(raw: str, role: str, target: str, mentioned: frozenset[str]) -> bool:
-    graph = role_graph()
-    source, other = graph.roles[role], graph.roles[target]
+def _fits(raw: str, role: PersonRole, target: PersonRole) -> bool:
     return not (
-        target in mentioned
-        or (source.blocked and source.blocked.search(raw))
-        or (other.unfit and other.unfit.search(raw))
-        or (other.kin and not source.kin and graph.romance.search(raw))
+        (role.blocked and role.blocked.search(raw))
+        or (role.needed and not role.needed.search(raw))
+        or (target.unfit and target.unfit.search(raw))
+        or (target.kin and not role.kin and role_graph().romance.search(raw))
     )
 
 

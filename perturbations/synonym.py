@@ -92,8 +92,10 @@ def _apart(one: Site, other: Site) -> bool:
 
 
 def _repeats(site: Site, option: Replacement) -> bool:
-    """Return whether the sentence already has the replacement's words."""
+    """Return whether the sentence already has the replacement's words beside the place itself."""
     if site.entry.pos == "PHRASE":
         return False
-    forms = {form for t in site.tokens[0].sent for form in (t.lower_, t.lemma_.lower())}
+    replaced = {t.i for t in site.tokens}
+    others = (t for t in site.tokens[0].sent if t.i not in replaced)
+    forms = {form for t in others for form in (t.lower_, t.lemma_.lower())}
     return set(option.words) <= forms

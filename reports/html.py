@@ -29,6 +29,7 @@ from reports.sections import (
     kinds,
     memorisation,
     run,
+    searched,
     topics,
     unanswerable,
     worst_cases,
@@ -46,6 +47,7 @@ SECTIONS = (
         "severity", "Severity", "severity", applies=lambda page: bool(page.charts_of("severity"))
     ),
     worst_cases.SECTION,
+    searched.SECTION,
     topics.SECTION,
     PageSection("samples", "Samples", "samples"),
     data_and_noise.SECTION,

@@ -63,7 +63,9 @@ def count_variants(variants: Sequence[Variant], failures: FailureCount) -> tuple
     for variant in variants:
         by_kind[variant.perturbation].append(variant)
         if variant.status != "valid":
-            group = FailureKey("variants", variant.status, perturbation=variant.perturbation)
+            danger = (variant.reason or "").startswith("danger:")
+            outcome = "danger" if danger else variant.status
+            group = FailureKey("variants", outcome, perturbation=variant.perturbation)
             failures.add(group, variant.reason, variant.sample_id)
     rows = [_kind_count(kind, of_kind) for kind, of_kind in by_kind.items()]
     place = {ORIGINAL: -1, IDENTITY: 1}

@@ -94,6 +94,7 @@ def summarise(
         prompts=len(table.clusters),
         samples=len(records.samples),
         kinds=kinds,
+        prompts_in_danger=sum(variant.danger for variant in records.variants),
         judges=judge_rows,
         measures=_measures(table),
         headline=_headline(basis),

@@ -26,6 +26,7 @@ from harness.analysis.estimates import (
 )
 from harness.analysis.memorisation_schema import Memorisation
 from harness.analysis.unanswerable_schema import Unanswerable
+from harness.analysis.worst_found_schema import WorstFound
 from harness.errors import StoreError
 from harness.judging.calibration_records import CalibrationReport
 from harness.records import Dimension, Record
@@ -256,6 +257,10 @@ class Summary(Record):
     prompts: int = Field(description="Source prompts by content.")
     samples: int = Field(description="Samples by id.")
     kinds: tuple[KindCount, ...] = Field(description="Variants by kind.")
+    prompts_in_danger: int = Field(
+        default=0,
+        description="Prompts that hold a sentence of danger, which few kinds of rewording touch.",
+    )
     judges: dict[str, JudgeSummary] = Field(description="By label.")
     measures: tuple[MeasureScale, ...] = Field(description="Every measure's scale.")
     headline: Headline = Field(description="What the finding rests on.")
@@ -280,6 +285,9 @@ class Summary(Record):
         default=None, description="None unless samples say ``known: false``."
     )
     memorisation: Memorisation | None = Field(default=None, description="None without probes.")
+    worst_found: WorstFound | None = Field(
+        default=None, description="None unless a kind asks for a ``search``."
+    )
     judges_gone: dict[str, JudgeSpending] = Field(
         default_factory=dict,
         description="What judges used that the suite no longer lists, by label.",

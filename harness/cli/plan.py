@@ -124,6 +124,12 @@ def _print_cost(cost: RunCost) -> None:
             f" {probes.completion_tokens:,} tokens"
             + (f", {duration(probes.seconds)} beside the ratings" if probes.seconds else "")
         )
+    if (searches := cost.searches) is not None:
+        click.echo(
+            f"  searches for worst cases on {searches.prompts:,} prompts: at most"
+            f" {searches.answers:,} answers of {searches.completion_tokens:,} tokens, each scored once"
+            + (f", {duration(searches.seconds)}" if searches.seconds else "")
+        )
     for judge in cost.judges:
         line = f"  {judge.judgements:,} answers to judge by {judge.judge}"
         if not judge.llm:

@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.config import JudgeSpec, PerturbationSpec, Suite
+from harness.config import JudgeSpec, PerturbationSpec, SearchSpec, Suite
 from harness.errors import PluginError
-from harness.protocols import Judge
+from harness.judging.traits import declared_traits
+from harness.protocols import Judge, ProposesMany
+from harness.records import SEVERITIES, Dimension
 from harness.registry import judges, load_plugin_file
 from harness.variants.gate import Gate
 from harness.variants.kinds import Kind, make_kind
@@ -33,6 +35,35 @@ class NamedJudge:
 
 
 @dataclass(frozen=True)
+class KindSearch:
+    """A search for the worst rewording of a kind, with what scores it.
+
+    Attributes:
+        lighter: The same kind at lighter severities, whose proposals show which edits can stand alone.
+        before: Score of an original where the dimension needs the original's answer, which it equals:
+            the better end of the scale. None where originals are scored as other answers are.
+    """
+
+    kind: Kind
+    spec: SearchSpec
+    judge: NamedJudge
+    dimension: Dimension
+    lighter: Sequence[Kind] = ()
+
+    @property
+    def sign(self) -> float:
+        """Return 1 where lower is worse, else -1."""
+        return -1.0 if self.dimension.higher_is_better is False else 1.0
+
+    @property
+    def before(self) -> float | None:
+        """Return the score of every original, where it is known without judging."""
+        if "original_answer" not in self.dimension.needs:
+            return None
+        return self.dimension.high if self.sign > 0 else self.dimension.low
+
+
+@dataclass(frozen=True)
 class Parts:
     """The plug-ins of a suite, built.
 
@@ -40,12 +71,14 @@ class Parts:
         kinds: Perturbations, one entry a severity.
         closeness: Measures how close one text is to another, for the probes: a judge with one
             dimension that needs a reference.
+        searches: Searches for worst cases, one entry a kind and severity.
     """
 
     kinds: list[Kind]
     gate: Gate
     judges: list[NamedJudge]
     closeness: Judge
+    searches: Sequence[KindSearch] = ()
 
 
 def assemble(suite: Suite, *, closeness: str) -> Parts:
@@ -58,11 +91,16 @@ def assemble(suite: Suite, *, closeness: str) -> Parts:
     """
     for path in suite.plugins:
         load_plugin_file(Path(path))
+    kinds, named = build_kinds(suite.perturbations), build_judges(suite.judges)
     return Parts(
-        kinds=build_kinds(suite.perturbations),
-        gate=Gate(similarity=suite.suite.similarity_gate),
-        judges=build_judges(suite.judges),
+        kinds=kinds,
+        gate=Gate(
+            similarity=suite.suite.similarity_gate,
+            acceptability=suite.suite.acceptability_gate,
+        ),
+        judges=named,
         closeness=judges.create(closeness),
+        searches=build_searches(suite.perturbations, kinds, named),
     )
 
 
@@ -88,6 +126,80 @@ def build_kinds(specs: Sequence[PerturbationSpec]) -> list[Kind]:
                 f"perturbation {name!r} is named {count} times at severity {severity}"
             )
     return kinds
+
+
+def build_searches(
+    specs: Sequence[PerturbationSpec], kinds: Sequence[Kind], named: Sequence[NamedJudge]
+) -> list[KindSearch]:
+    """Build the searches that a suite asks for; ``kinds`` are those of ``build_kinds``.
+
+    Raises:
+        PluginError: A judge that is unknown, or cannot score a single answer.
+    """
+    searches = []
+    of_specs = iter(kinds)
+    for spec in specs:
+        kinds_of_spec = [next(of_specs) for _ in spec.severities]
+        if (search := spec.search) is None:
+            continue
+        if kinds_of_spec[0].traits.same_text:
+            raise PluginError(f"search of {spec.name!r}: it asks the prompt unchanged")
+        judge = _search_judge(search, named)
+        dimension = _search_dimension(search, judge)
+        searches += [
+            KindSearch(kind, search, judge, dimension, _lighter(spec, kind))
+            for kind in kinds_of_spec
+        ]
+    return searches
+
+
+def _lighter(spec: PerturbationSpec, kind: Kind) -> list[Kind]:
+    if isinstance(kind.plugin, ProposesMany) or kind.severity not in SEVERITIES:
+        return []  # it is asked at a price
+    below = SEVERITIES[: SEVERITIES.index(kind.severity)]
+    return [
+        make_kind(spec.name, spec.plain_options, severity=severity)
+        for severity in below
+        if severity in kind.traits.severities
+    ]
+
+
+def _search_judge(search: SearchSpec, named: Sequence[NamedJudge]) -> NamedJudge:
+    if search.judge is None:
+        cheap = [one for one in named if not declared_traits(one.judge).llm and _usable(one.judge)]
+        if not cheap:
+            raise PluginError(
+                "search: none of the suite's judges can score it without a language model;"
+                " name one, as search: {judge: NAME}"
+            )
+        return cheap[0]
+    for one in named:
+        if one.label == search.judge:
+            return one
+    return build_judges([JudgeSpec(name=search.judge)])[0]
+
+
+def _search_dimension(search: SearchSpec, named: NamedJudge) -> Dimension:
+    usable = _usable(named.judge)
+    if search.dimension is not None:
+        usable = [dimension for dimension in usable if dimension.name == search.dimension]
+    if not usable:
+        what = f"dimension {search.dimension!r}" if search.dimension else "dimension"
+        raise PluginError(
+            f"search: judge {named.label!r} has no {what} with a better end that scores an answer"
+            " by itself; name another judge or dimension"
+        )
+    return usable[0]
+
+
+def _usable(judge: Judge) -> list[Dimension]:
+    """Return the dimensions that can lead a search, those that score originals, too, first."""
+    known = [
+        dimension
+        for dimension in judge.dimensions
+        if dimension.higher_is_better is not None and "opponent" not in dimension.needs
+    ]
+    return sorted(known, key=lambda dimension: "original_answer" in dimension.needs)
 
 
 def build_judges(specs: Sequence[JudgeSpec]) -> list[NamedJudge]:

@@ -81,6 +81,21 @@ class ProbeCost:
 
 
 @dataclass(frozen=True)
+class SearchCost:
+    """What the searches for worst cases ask of all subjects together, at most.
+
+    Attributes:
+        completion_tokens: Written: measured in the pilot, else the most they may.
+        seconds: Of writing, by the pilot's speed; None without a pilot.
+    """
+
+    prompts: int
+    answers: int
+    completion_tokens: int
+    seconds: float | None
+
+
+@dataclass(frozen=True)
 class RunCost:
     """What a suite costs at a number of prompts.
 
@@ -100,6 +115,7 @@ class RunCost:
     judges: list[JudgeCost]
     notes: list[str]
     probes: ProbeCost | None
+    searches: SearchCost | None = None
 
 
 def spreads_of_pilot(pilot: Summary) -> list[DifferenceSpread]:
@@ -209,6 +225,7 @@ def run_cost(
         ],
         notes=notes,
         probes=None if probes is None else _probe_cost(suite, probes, measured),
+        searches=_search_cost(suite, prompts, measured),
     )
 
 
@@ -238,6 +255,27 @@ def _probe_cost(suite: Suite, probes: ProbeWorkload, measured: _MeanAnswer | Non
         answers=answers,
         completion_tokens=written,
         seconds=None if measured is None else written * measured.seconds / measured.tokens,
+    )
+
+
+def _search_cost(suite: Suite, prompts: int, measured: _MeanAnswer | None) -> SearchCost | None:
+    wanted = [
+        (search.budget, min(prompts, search.prompts or prompts))
+        for spec in suite.perturbations
+        if (search := spec.search) is not None
+        for _ in spec.severities
+    ]
+    if not wanted:
+        return None
+    asked = sum(budget * count for budget, count in wanted)
+    answers = asked * len(suite.subjects)
+    return SearchCost(
+        prompts=max(count for _, count in wanted),
+        answers=answers,
+        completion_tokens=sum(asked * s.generation.max_new_tokens for s in suite.subjects)
+        if measured is None
+        else round(answers * measured.tokens),
+        seconds=None if measured is None else answers * measured.seconds,
     )
 
 

@@ -9,13 +9,23 @@ from typing import NamedTuple
 from harness.analysis.memorisation_schema import Memorisation
 from harness.judging.self_judging import check_named
 from harness.pipeline.stage import Stage, StageContext
-from harness.pipeline.stages import generate, judge, perturb, probe, render, samples, summarise
+from harness.pipeline.stages import (
+    generate,
+    judge,
+    perturb,
+    probe,
+    render,
+    samples,
+    search,
+    summarise,
+)
 from harness.util.files import write_atomically
 
 STAGES: tuple[Stage, ...] = (
     samples.STAGE,
     perturb.STAGE,
     generate.STAGE,
+    search.STAGE,
     probe.STAGE,
     judge.STAGE,
     summarise.STAGE,

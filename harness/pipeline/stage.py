@@ -18,10 +18,10 @@ from harness.models.subjects import OpenSubjects
 from harness.pipeline.assemble import Parts
 from harness.pipeline.session import Session, StageReport
 from harness.pipeline.stage_file import StageFile
-from harness.records import Failure, Generation, Probe, StageRecord
+from harness.records import Failure, Generation, Probe, Search, StageRecord
 
 R = TypeVar("R", bound=StageRecord)
-AnswerT = TypeVar("AnswerT", Generation, Probe)
+AnswerT = TypeVar("AnswerT", Generation, Probe, Search)
 OpenModel = Callable[[Sequence[SubjectSpec]], OpenSubjects]
 
 

@@ -17,6 +17,7 @@
     bare                    nothing depends on it from the right, and it is not coordinated
     initial                 the first word of its sentence
     sent:a/b  text:a/b      a word anywhere in the sentence; in the prompt
+    casual                  the prompt writes "i" for "I"
     pred  attr              a predicate adjective ("is sad"); an attributive one ("sad news")
 """
 
@@ -112,6 +113,7 @@ _TESTS: Mapping[str, Callable[[Tokens, frozenset[str]], bool]] = {
     "ends": _ends,
     "subj": _subject,
     "bare": _bare,
+    "casual": lambda tokens, values: any(t.text == "i" for t in tokens[0].doc),
     "word": lambda tokens, values: tokens[0].lower_ in values,
     "tag": lambda tokens, values: tokens[0].tag_ in values,
     "dep": lambda tokens, values: tokens[0].dep_ in values,

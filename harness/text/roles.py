@@ -25,7 +25,9 @@ class PersonRole:
         kin: Relatives, who are not exchanged with others in a story of romance.
         to: Roles that may take its place.
         across: Further ones, less alike.
+        other_sex: The same relative of the other sex, if any: the pronouns change with it.
         blocked: Facts of a text that forbid to replace it.
+        needed: Facts of which a text must hold one for it to be replaced.
         unfit: Facts of a text that forbid to put it in.
     """
 
@@ -36,7 +38,9 @@ class PersonRole:
     kin: bool = False
     to: tuple[str, ...] = ()
     across: tuple[str, ...] = ()
+    other_sex: str | None = None
     blocked: re.Pattern[str] | None = None
+    needed: re.Pattern[str] | None = None
     unfit: re.Pattern[str] | None = None
 
     def word_like(self, formal: bool, plural: bool) -> str:
@@ -62,15 +66,15 @@ class RoleGraph:
 
     Attributes:
         roles: By name.
-        together: Sets of roles that change together, each with its possible exchanges.
         romance: Words of romance.
+        sexed: Words that hold for one sex only, or on which advice depends by sex.
         forms: Every form of a word to its role, whether it is formal, and whether it is plural.
         pattern: Matches any form.
     """
 
     roles: Mapping[str, PersonRole]
-    together: tuple[tuple[frozenset[str], tuple[Mapping[str, str], ...]], ...]
     romance: re.Pattern[str]
+    sexed: re.Pattern[str]
     forms: Mapping[str, tuple[str, bool, bool]]
     pattern: re.Pattern[str]
 
@@ -96,10 +100,8 @@ def role_graph() -> RoleGraph:
     alternatives = "|".join(map(re.escape, sorted(forms, key=len, reverse=True)))
     return RoleGraph(
         roles=roles,
-        together=tuple(
-            (frozenset(group["members"]), tuple(group["to"])) for group in data["together"]
-        ),
         romance=re.compile(data["romance"], re.IGNORECASE),
+        sexed=re.compile("|".join(data["sexed"]), re.IGNORECASE),
         forms=forms,
         pattern=re.compile(rf"(?<!\w)(?:{alternatives})(?!\w)", re.IGNORECASE),
     )
@@ -117,14 +119,18 @@ def _role(name: str, entry: Mapping[str, Any]) -> PersonRole:
         kin=entry.get("kin", False),
         to=tuple(entry.get("to", ())),
         across=tuple(entry.get("across", ())),
+        other_sex=entry.get("other_sex"),
         blocked=facts("blocked"),
+        needed=facts("needed"),
         unfit=facts("unfit"),
     )
 
 
 def _forms(line: str) -> list[str]:
-    """Return the singular and the plural of a line; "in law" has one form for both."""
-    return [line] if " in law" in line else line.split()
+    """Return the singular and the plural of a line, of as many words; or its one form for both."""
+    words = line.split()
+    half, odd = divmod(len(words), 2)
+    return [line] if odd else [" ".join(words[:half]), " ".join(words[half:])]
 
 
 def role_structure(raw: str) -> list[str]:
@@ -132,17 +138,24 @@ def role_structure(raw: str) -> list[str]:
     return [m.role for m in role_graph().mentions(raw)]
 
 
+# Pronouns of each sex; "her" and "his" count as one of theirs whatever their case.
+_HE = re.compile(r"(?<!\w)(?:he|hes|him|his|himself)(?!\w)", re.IGNORECASE)
+_SHE = re.compile(r"(?<!\w)(?:she|shes|her|hers|herself)(?!\w)", re.IGNORECASE)
+
+
 def roles_consistent(before: str, after: str) -> str | None:
     """Return why the exchange of roles between two texts is not one for one, or None if it is.
 
-    As many mentions, the same number (singular, plural), one role for each role over the whole
-    text, and no woman turned into a man.
+    As many mentions, the same number (singular, plural), and one role for each role over the whole
+    text. A woman becomes a man only as the same relative of the other sex, and then every "she"
+    becomes "he"; otherwise the pronouns stay.
     """
     old, new = role_graph().mentions(before), role_graph().mentions(after)
     if len(old) != len(new):
         return f"{len(old)} mentions became {len(new)}"
     forth: dict[str, str] = {}
     back: dict[str, str] = {}
+    turned = False
     for was, now in zip(old, new, strict=True):
         if forth.setdefault(was.role, now.role) != now.role:
             return f"{was.role!r} became both {forth[was.role]!r} and {now.role!r}"
@@ -150,7 +163,13 @@ def roles_consistent(before: str, after: str) -> str | None:
             return f"both {back[now.role]!r} and {was.role!r} became {now.role!r}"
         if was.plural != now.plural:
             return f"{was.role!r} changed its number"
-        genders = {role_graph().roles[was.role].gender, role_graph().roles[now.role].gender}
-        if genders == {"f", "m"}:
-            return f"{was.role!r} changed its gender"
+        source, target = role_graph().roles[was.role], role_graph().roles[now.role]
+        if {source.gender, target.gender} == {"f", "m"}:
+            if source.other_sex != target.name:
+                return f"{was.role!r} changed its gender"
+            turned = True
+    he, she = len(_HE.findall(before)), len(_SHE.findall(before))
+    expected = (she, he) if turned and not (he and she) else (he, she)
+    if (len(_HE.findall(after)), len(_SHE.findall(after))) != expected:
+        return "pronouns do not fit the roles"
     return None

@@ -52,11 +52,16 @@ class Passage:
             for e in find_edits(self.text.raw[edit.start : edit.end], edit.text)
         )
 
-    def adds(self, piece: str) -> bool:
-        """Return whether a piece of text holds words or signs that were nowhere in these sentences."""
-        moved = Counter(_words(piece)) - (Counter(self.words_before) - self._words_left)
-        signs = set(_CONTENT.findall(_WORD.sub("", piece))) - set(_CONTENT.findall(self.before))
-        return bool(moved) or bool(signs)
+    def adds(self, old: str, new: str) -> bool:
+        """Return whether an edit keeps the words that were there and adds others, or a sign.
+
+        Words that another edit takes away from the same sentences are moved, not added.
+        """
+        before, after = Counter(_words(old)), Counter(_words(new))
+        moved = Counter(self.words_before) - self._words_left
+        words = not before - after and bool(after - before - moved)
+        signs = set(_CONTENT.findall(_WORD.sub("", new))) - set(_CONTENT.findall(self.before))
+        return words or bool(signs)
 
     @cached_property
     def _words_left(self) -> Counter[str]:
@@ -157,7 +162,7 @@ def _danger(passage: Passage, limits: Limits) -> str | None:
         at_the_edge = edit.start == 0 or edit.end == len(text.raw)
         if edit.start == edit.end and at_the_edge:
             return "text was added to a prompt with a sentence of danger"
-        if not _CONTENT.search(text.raw[edit.start : edit.end]) and passage.adds(edit.text):
+        if passage.adds(text.raw[edit.start : edit.end], edit.text):
             return "text was added to a prompt with a sentence of danger"
     if len(passage.words_after) > len(passage.words_before) + ALWAYS_ALLOWED_WORDS:
         return "words were added to a prompt with a sentence of danger"

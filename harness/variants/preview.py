@@ -60,7 +60,10 @@ def _row(name: str, group: Sequence[Variant]) -> KindRow:
     accepted = [v for v in group if v.status == "valid"]
     cosines = sorted(v.similarity for v in accepted if v.similarity is not None)
     reasons = Counter(
-        (v.reason or "").partition(":")[0] for v in group if v.status in ("rejected", "unchanged")
+        check
+        for v in group
+        if (check := (v.reason or "").partition(":")[0])
+        and (v.status in ("rejected", "unchanged") or check == "danger")
     )
     return KindRow(
         name=name,

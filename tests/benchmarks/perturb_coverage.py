@@ -17,7 +17,6 @@ from pathlib import Path
 from harness.records import Message, Sample
 from harness.text.code_spans import code_spans
 from harness.text.parse import parse
-from harness.text.roles import role_graph
 from harness.variants.expand import expand, make_kind
 from harness.variants.gate import Gate
 from harness.variants.preview import format_table, table
@@ -49,8 +48,7 @@ def main() -> None:
         spoken = [s for s in text.sentences if any(c.isalpha() for c in text.raw[s.start : s.end])]
         if len(spoken) >= 2:
             two.append(sample.id)
-        mentioned = frozenset(m.role for m in role_graph().mentions(text.raw))
-        if exchanges(text.raw, changeable_roles(text), mentioned, across=False):
+        if exchanges(text, changeable_roles(text), across=False):
             exchangeable.append(sample.id)
     for name, ids in (("reorder", two), ("role", exchangeable)):
         hits = sum((name, i) in accepted for i in ids)

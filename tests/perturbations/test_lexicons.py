@@ -94,15 +94,16 @@ def test_the_word_list_knows_no_slips(word: str) -> None:
     assert word not in english_words()
 
 
-def test_exchanges_lead_to_roles_of_the_same_gender_or_none() -> None:
+def test_exchanges_lead_to_known_roles_and_keep_the_gender_unless_pronouns_turn() -> None:
     roles = role_graph().roles
     for role in roles.values():
         for target in (*role.to, *role.across):
             assert {role.gender, roles[target].gender} != {"f", "m"}, (role.name, target)
-    for members, options in role_graph().together:
-        for option in options:
-            assert set(option) <= members
-            assert len(set(option.values())) == len(option)
+        if role.other_sex:
+            other = roles[role.other_sex]
+            assert other.other_sex == role.name
+            assert {role.gender, other.gender} == {"f", "m"}
+            assert role.kin, role.name
 
 
 def test_every_form_of_a_role_is_found_again() -> None:

@@ -7,6 +7,7 @@ from collections.abc import Hashable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from harness.config import SubjectSpec, Suite
 from harness.models.provenance import mismatches
@@ -68,7 +69,7 @@ def generate(context: StageContext, report: StageReport) -> None:
                     session.warn(warning)
                 models |= {spec.name: subjects.fingerprint(spec.name) for spec in group}
                 session.update(models=models)
-                requests = list(_requests(suite, subjects, group, variants))
+                requests = list(answer_requests(suite, subjects, group, variants))
                 digests += [request.made_from for request in requests]
                 wanted = {request.key: request.made_from for request in requests}
                 names = [spec.name for spec in group]
@@ -106,9 +107,10 @@ def _mismatches(
             )
 
 
-def _requests(
+def answer_requests(
     suite: Suite, subjects: OpenSubjects, group: Iterable[SubjectSpec], variants: Sequence[Variant]
 ) -> Iterator[AnswerRequest]:
+    """Yield what is asked of each subject for each variant, repeats included."""
     for spec in group:
         renderer = subjects.renderer(spec.name)
         fingerprint = subjects.fingerprint(spec.name)
@@ -142,7 +144,30 @@ def _answer(
     task: Task,
     report: StageReport,
 ) -> None:
-    """Answer from the cache what it holds, ask for the rest, and write each answer as it comes."""
+    """Answer all requests and write each answer as it comes."""
+    for answered in answers(session, subjects, todo):
+        same = answered.requests
+        file.append(*(wanted.record(answered.completion) for wanted in same))
+        task.advance(len(same))
+        if answered.cached:
+            report.counts["from_cache"] += len(same)
+        else:
+            report.counts["asked"] += 1
+            report.counts["shared"] += len(same) - 1
+
+
+class Answered(NamedTuple):
+    """An answer, the requests that it is for, and whether the cache had it."""
+
+    requests: Sequence[AnswerRequest]
+    completion: Completion
+    cached: bool
+
+
+def answers(
+    session: Session, subjects: OpenSubjects, todo: Iterable[AnswerRequest]
+) -> Iterator[Answered]:
+    """Answer from the cache what it holds, then ask for the rest; identical requests are one."""
     shared: dict[str, list[AnswerRequest]] = defaultdict(list)
     unshared: list[list[AnswerRequest]] = []
     for wanted in todo:
@@ -152,22 +177,16 @@ def _answer(
             shared[wanted.made_from].append(wanted)
     if subjects.durable:
         for made_from, value in session.cache.get(shared).items():
-            same = shared.pop(made_from)
             completion = Completion.model_validate_json(value)
-            file.append(*(wanted.record(completion) for wanted in same))
-            task.advance(len(same))
-            report.counts["from_cache"] += len(same)
-    for batch, cached in ((list(shared.values()), subjects.durable), (unshared, False)):
+            yield Answered(shared.pop(made_from), completion, cached=True)
+    for batch, kept in ((list(shared.values()), subjects.durable), (unshared, False)):
         if not batch:
             continue
         for index, completion in subjects.model.complete([same[0].request for same in batch]):
             same = batch[index]
-            file.append(*(wanted.record(completion) for wanted in same))
-            if cached and completion.error is None:
+            if kept and completion.error is None:
                 session.cache.put({same[0].made_from: completion.model_dump_json()})
-            task.advance(len(same))
-            report.counts["asked"] += 1
-            report.counts["shared"] += len(same) - 1
+            yield Answered(same, completion, cached=False)
 
 
 STAGE = Stage("generations", generate)

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from typing import Protocol
 
 from harness.judging.metered import Metered
 from harness.judging.self_judging import check_self_judging
@@ -14,7 +15,6 @@ from harness.pipeline.assemble import NamedJudge
 from harness.pipeline.judge_ledger import ledger_entry, member_stores
 from harness.pipeline.session import Session, StageReport
 from harness.pipeline.stage import Stage, StageContext
-from harness.pipeline.stage_file import StageFile
 from harness.protocols import CachesMembers
 from harness.records import (
     ORIGINAL,
@@ -33,6 +33,14 @@ from harness.util.digest import derived_seed, digest
 from harness.util.progress import Task
 
 
+class ScoreSink(Protocol):
+    """Takes scores as they come, as the stage's file does."""
+
+    def append(self, *records: Score) -> None:
+        """Take these scores."""
+        ...
+
+
 @dataclass(frozen=True)
 class Expected:
     """A score that is wanted, and the item that it is given for; without, the score says why."""
@@ -43,7 +51,9 @@ class Expected:
 
 
 @dataclass(frozen=True)
-class _Lookup:
+class AnswerLookup:
+    """What a judge is shown beside an answer: samples, variants and other answers, by their keys."""
+
     samples: Mapping[str, Sample]
     variants: Mapping[VariantKey, Variant]
     answers: Mapping[tuple[Hashable, ...], Generation]
@@ -51,10 +61,12 @@ class _Lookup:
     seed: int
 
     def original(self, generation: Generation) -> Generation | None:
+        """Return the same subject's answer to the original prompt."""
         key = VariantKey(generation.sample_id, ORIGINAL, "none", 0)
         return self.answers.get((generation.subject, key, generation.repeat))
 
     def opponent(self, generation: Generation) -> Generation | None:
+        """Return the baseline's answer to the same variant."""
         return self.answers.get((self.baseline, generation.variant_key, generation.repeat))
 
 
@@ -73,7 +85,7 @@ def judge(context: StageContext, report: StageReport) -> None:
         if warning is not None:
             session.warn(warning)
     generations = run.read(Generation)
-    lookup = _Lookup(
+    lookup = AnswerLookup(
         samples={sample.id: sample for sample in run.read(Sample)},
         variants={variant.variant_key: variant for variant in run.read(Variant)},
         answers={g.key: g for g in generations},
@@ -81,7 +93,7 @@ def judge(context: StageContext, report: StageReport) -> None:
         seed=session.suite.suite.seed,
     )
     wanted = {
-        named.label: [e for g in generations for e in _expected(named, g, lookup)]
+        named.label: [e for g in generations for e in expected_scores(named, g, lookup)]
         for named in judges
     }
     digests = {e.score.key: e.score.made_from for expected in wanted.values() for e in expected}
@@ -101,13 +113,16 @@ def judge(context: StageContext, report: StageReport) -> None:
             todo = [e for e in expected if e.score.key not in done]
             with session.progress.stage(f"judge: {named.label}", len(expected)) as task:
                 task.advance(len(expected) - len(todo))
-                _grade(session, named, todo, file, task, report)
+                grade(session, named, todo, file, task, report)
     for score in run.read(Score):
         report.counts[score.status] += 1
     report.made_from = digest(sorted(digests.values()))
 
 
-def _expected(named: NamedJudge, generation: Generation, lookup: _Lookup) -> Iterator[Expected]:
+def expected_scores(
+    named: NamedJudge, generation: Generation, lookup: AnswerLookup
+) -> Iterator[Expected]:
+    """Yield the scores that a judge can give an answer, each with the item to be judged."""
     version, texts = named.judge.version, shown_texts(named.judge)
     for dimension in named.judge.dimensions:
         compares = "opponent" in dimension.needs
@@ -146,7 +161,9 @@ def _expected(named: NamedJudge, generation: Generation, lookup: _Lookup) -> Ite
             )
 
 
-def _missing_answer(generation: Generation, dimension: Dimension, lookup: _Lookup) -> str | None:
+def _missing_answer(
+    generation: Generation, dimension: Dimension, lookup: AnswerLookup
+) -> str | None:
     needed: list[tuple[str, Generation | None]] = [("no answer", generation)]
     if "original_answer" in dimension.needs:
         needed.append(("no answer to the original prompt", lookup.original(generation)))
@@ -163,7 +180,7 @@ def _missing_answer(generation: Generation, dimension: Dimension, lookup: _Looku
 def _item(
     generation: Generation,
     dimension: Dimension,
-    lookup: _Lookup,
+    lookup: AnswerLookup,
     repeat: int,
     texts: Collection[str],
 ) -> JudgeItem:
@@ -190,14 +207,15 @@ def _item(
     )
 
 
-def _grade(
+def grade(
     session: Session,
     named: NamedJudge,
     todo: Sequence[Expected],
-    file: StageFile[Score],
+    file: ScoreSink,
     task: Task,
     report: StageReport,
 ) -> None:
+    """Grade what is wanted, from the cache or by the judge, and hand each score to ``file``."""
     durable = traits_of(named.judge).durable
     meter = Metered(named.judge)
     cached = session.cache.get(e.score.made_from for e in todo if e.item is not None)

@@ -10,6 +10,8 @@ from harness.analysis.estimates import Measure
 from harness.analysis.memorisation_schema import Memorisation
 from harness.analysis.summary_schema import JudgeSpending
 from harness.analysis.unanswerable_schema import Unanswerable
+from harness.analysis.worst_found import FoundRecords, Searched, worst_found
+from harness.analysis.worst_found_schema import WorstFound
 from harness.judging.calibration_report import calibration_of
 from harness.judging.traits import JudgeInfo, declared_traits
 from harness.memorisation.copying import Closeness
@@ -18,7 +20,7 @@ from harness.pipeline.assemble import NamedJudge
 from harness.pipeline.judge_ledger import manifest_entries
 from harness.pipeline.session import StageReport
 from harness.pipeline.stage import Stage, StageContext
-from harness.records import Probe, role_of_name
+from harness.records import Probe, Search, role_of_name
 from harness.unanswerable.detectors import RefusalWays, refusal_detectors
 from harness.unanswerable.rates import unanswerable_rates
 
@@ -44,7 +46,10 @@ def analyse(context: StageContext, report: StageReport) -> None:
     summary = with_memorisation(summary, memorisation_of(context))
     summary = _with_ledger(summary, session.manifest.judges)
     unanswerable = _unanswerable_of(context, records, judges)
-    run.write_summary(summary.model_copy(update={"unanswerable": unanswerable}))
+    worst = _worst_found_of(context, records)
+    run.write_summary(
+        summary.model_copy(update={"unanswerable": unanswerable, "worst_found": worst})
+    )
     report.made_from = session.manifest.stages["scores"].made_from
 
 
@@ -103,6 +108,27 @@ def _unanswerable_of(
         closeness=Closeness(context.parts.closeness).name,
         seed=suite.seed,
     )
+
+
+def _worst_found_of(context: StageContext, records: RunRecords) -> WorstFound | None:
+    """Return what the searches found; None where the suite asks for none."""
+    searches, suite = context.parts.searches, context.session.suite
+    if not searches or "searches" not in context.session.manifest.stages:
+        return None
+    dimensions = {
+        Searched(
+            one.kind.name, one.kind.severity, one.judge.label, one.dimension.name, one.spec.budget
+        ): one.dimension
+        for one in searches
+    }
+    stored = FoundRecords(
+        records.samples,
+        context.session.run.read(Search),
+        records.subjects,
+        records.baseline,
+        dimensions,
+    )
+    return worst_found(stored, BootstrapSettings(suite.suite.seed, suite.suite.resamples))
 
 
 def _with_ledger(summary: Summary, ledger: Mapping[str, Mapping[str, Any]]) -> Summary:

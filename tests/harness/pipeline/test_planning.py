@@ -201,3 +201,16 @@ def test_command_wants_a_spread(tmp_path: Path) -> None:
     assert isinstance(done.exception, ConfigError)
     done = CliRunner().invoke(command, [str(tmp_path / "suite.yaml"), "--pilot", str(tmp_path)])
     assert isinstance(done.exception, StoreError)
+
+
+def test_searches_are_counted_apart_and_at_most() -> None:
+    options = {"severity": ["light", "heavy"], "search": {"budget": 40, "prompts": 10}}
+    dumped = SUITE.model_dump(mode="json")
+    suite = Suite.model_validate({**dumped, "perturbations": [{"typo": options}, "role"]})
+    cost = planning.run_cost(suite, prompts=25, characters=80, llm_judges={})
+    plain = planning.run_cost(SUITE, prompts=25, characters=80, llm_judges={})
+    assert cost.searches is not None
+    assert cost.searches.answers == 40 * 10 * 2 * 2
+    assert cost.searches.completion_tokens == 40 * 10 * 2 * (50 + 100)
+    assert cost.searches.seconds is None
+    assert (cost.answers, plain.searches) == (plain.answers, None)

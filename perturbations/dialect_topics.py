@@ -1,0 +1,87 @@
+"""What a prompt is about, as far as another dialect would change it or sound wrong in it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+
+from harness.records import Edit
+from harness.text.parse import Text
+from perturbations.common import lexicon_lines, word_set
+
+_AROUND = 100
+# Frequent words that no other language in Latin letters writes so.
+_ENGLISH = word_set("english_words.txt")
+
+
+def tied(raw: str) -> bool:
+    """Return whether a prompt asks about words themselves, or names what has a fixed spelling."""
+    return bool(_any_of("dialect_tied.txt", re.IGNORECASE).search(raw))
+
+
+def technical(text: Text) -> bool:
+    """Return whether a prompt holds or asks for code, styles or markup."""
+    return any(kind == "code" for *_, kind in text.protected) or bool(
+        _any_of("technical_terms.txt", re.IGNORECASE | re.MULTILINE).search(text.raw)
+    )
+
+
+def institutions_of(raw: str, country: str) -> bool:
+    """Return whether a prompt speaks of institutions, places or measures of ``us`` or ``uk``."""
+    return bool(_any_of(f"{country}_institutions.txt", re.MULTILINE).search(raw))
+
+
+def english_at(text: Text, edit: Edit) -> bool:
+    """Return whether the passage about an edit is English: "valor" and "humor" are Spanish too."""
+    around = text.raw[max(0, edit.start - _AROUND) : edit.end + _AROUND].lower()
+    words = re.findall(r"[^\W\d_]+", around)
+    return sum(word in _ENGLISH for word in words) >= min(2, len(words) // 8)
+
+
+def stays_behind(
+    text: Text, edits: Sequence[Edit], spellings: Mapping[str, str], marks: Iterable[str]
+) -> bool:
+    """Return whether a word of the other dialect, of ``spellings`` or ``marks``, is left unchanged.
+
+    A text in which one "color" stays and another becomes "colour", or with "colour" beside "mom", is
+    in no dialect at all. Names of several words keep their spelling and do not count.
+    """
+    covered = bytearray(len(text.raw))
+    for edit in edits:
+        covered[edit.start : edit.end] = b"\x01" * (edit.end - edit.start)
+    marked = frozenset(marks)
+    for at, (start, end) in enumerate(text.words):
+        word = re.sub(r"['’]s?$", "", text.raw[start:end])
+        kept = word in marked or (word.lower() in spellings and not _in_name(text, at))
+        if kept and not any(covered[start:end]):
+            return True
+    # "colorscheme", "color_map": the word lives on in a name that code fixes; or "a candy" stays.
+    changed = {text.raw[e.start : e.end].lower() for e in edits}
+    by_speech = ("practice", "license")
+    parts = [
+        re.escape(w) if w in spellings else rf"\b{re.escape(w)}\b"
+        for w in sorted(changed)
+        if w.isalpha() and not w.startswith(by_speech)
+    ]
+    return any(
+        not any(covered[match.start() : match.end()])
+        for match in re.finditer("|".join(parts), text.raw)
+        if parts
+    )
+
+
+def _in_name(text: Text, at: int) -> bool:
+    """Return whether the word at this place is capitalised, and so is one beside it."""
+    capitals = [text.raw[s : s + 1].isupper() for s, _ in text.words[max(0, at - 1) : at + 2]]
+    return sum(capitals) >= 2 and text.raw[text.words[at].start].isupper()
+
+
+def technical_word(word: str) -> bool:
+    """Return whether an American word is a name in code."""
+    return word.lower() in word_set("technical_words.txt")
+
+
+@cache
+def _any_of(name: str, flags: int) -> re.Pattern[str]:
+    return re.compile("|".join(lexicon_lines(name)), flags)
