@@ -230,8 +230,9 @@ def shipped_plugins() -> dict[str, str]:
 
 
 # Names that the engine means by themselves: `identity` is asked by the harness itself, a message has
-# a `role`, a model can be `local`, and `nlpaug` is a package whose version is recorded.
-ENGINE_WORDS = {"identity", "role", "local", "nlpaug"}
+# a `role`, a column of data may be called `question`, a model can be `local`, and `nlpaug` is a
+# package whose version is recorded.
+ENGINE_WORDS = {"identity", "role", "local", "nlpaug", "question"}
 
 
 def test_the_engine_names_no_plugin() -> None:

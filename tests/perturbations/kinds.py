@@ -12,7 +12,10 @@ from harness.text.edits import apply_edits
 from harness.text.parse import Text
 
 FIVE = ("synonym", "reorder", "typo", "role", "dialect")
-RULES = (*FIVE, "surface", "filler", "register", "voice", "identity")
+RULES = (
+    *FIVE, "surface", "filler", "register", "voice", "identity",
+    "verbosity", "question", "second_language",
+)  # fmt: skip
 
 STORY = (
     "My best friend left, and my boss ignores me. I’m always crying because I feel really sad.\r\n"

@@ -36,7 +36,7 @@ PIECES = st.sampled_from(
         "\x00",
     ]
 )
-ONE_SEVERITY = ("identity", "role")
+ONE_SEVERITY = ("identity", "role", "question")
 TEXTS = st.one_of(st.text(max_size=80), st.lists(PIECES, max_size=12).map("".join))
 
 
@@ -95,8 +95,19 @@ def _long(raw: str) -> Text:
 
 
 @pytest.mark.parametrize(
-    "kind", ["synonym", "reorder", "typo", "dialect", "surface", "filler", "register"]
-)
+    "kind",
+    [
+        "synonym",
+        "reorder",
+        "typo",
+        "dialect",
+        "surface",
+        "filler",
+        "register",
+        "verbosity",
+        "second_language",
+    ],
+)  # fmt: skip
 def test_code_and_data_below_an_instruction_stay(kind: str) -> None:
     for seed in range(5):
         after = reworded(made(kind, severity="heavy"), TASK, seed)
@@ -154,3 +165,51 @@ def test_heavy_changes_more_than_light(kind: str) -> None:
     few = made(kind, severity="light")(text, random.Random(3))
     many = made(kind, severity="heavy")(text, random.Random(3))
     assert 1 <= len(few) < len(many)
+
+
+@pytest.mark.parametrize("kind", ["verbosity", "second_language"])
+def test_each_severity_changes_more_words(kind: str) -> None:
+    prompts = [
+        "I think the dog needs a vet. My sister says I should wait. She thinks he eats too fast "
+        "before going out every day. I know the food is a problem. What should I feed him?",
+        "I live with a friend. He told me I clean the kitchen too often. I believe he is wrong "
+        "and many people would agree. I feel the house belongs to us. How do I tell him?",
+    ]
+    texts = [Text(prompt) for prompt in prompts]
+    changed = []
+    for severity in ("light", "medium", "heavy"):
+        options = {"direction": "longer"} if kind == "verbosity" else {}
+        plugin = made(kind, severity=severity, **options)
+        edits = [
+            e for text in texts for seed in range(8) for e in plugin(text, random.Random(seed))
+        ]
+        changed.append(sum(max(1, len(e.text.split())) for e in edits))
+    assert changed[0] < changed[1] < changed[2]
+
+
+@pytest.mark.parametrize("kind", ["question", "verbosity", "second_language"])
+@pytest.mark.parametrize(
+    "raw",
+    [
+        "Translate the sentence.\n\nI think that he is late. Could you please tell me the time?",
+        "Fix the grammar: Could you please list the items in order to help?",
+    ],
+)
+def test_the_material_of_a_task_stays(kind: str, raw: str) -> None:
+    cut = raw.index("\n") if "\n" in raw else raw.index(":")
+    for seed in range(6):
+        after = reworded(made(kind), raw, seed)
+        assert after is None or after.endswith(raw[cut + 1 :])
+
+
+def test_a_frame_takes_no_word_of_the_question_away() -> None:
+    for raw in (
+        "Why can't I sleep?",
+        "Did the two of them pay 40 euros?",
+        "What should we do?",
+    ):
+        for seed in range(6):
+            after = reworded(made("question"), raw, seed)
+            assert after is not None
+            kept = {w for w in raw.lower().strip("?").split() if w not in ("did", "do")}
+            assert kept - {"pay"} <= set(after.lower().rstrip(".?").split()), after

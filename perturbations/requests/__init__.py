@@ -1,0 +1,1 @@
+"""Sentences that ask for something: where they stand, and the forms that they may take."""

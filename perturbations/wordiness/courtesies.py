@@ -1,0 +1,120 @@
+"""Courtesy around a request: put around it, or taken away with the words that carry it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import cache
+
+from harness.records import Edit
+from harness.text.edits import find_edits
+from harness.text.parse import Text
+from perturbations.common import lexicon_lines
+from perturbations.reordering.moves import Sentence
+from perturbations.requests.forms import (
+    confirmed,
+    imperative_body,
+    plain_order,
+    question_clauses,
+    written,
+)
+from perturbations.requests.request_sentences import is_task, request_sentences
+from perturbations.wordiness.changes import WordingChange, shifted
+
+_THANKS = re.compile(
+    r"(?:many )?(?:thanks|thank you)(?: so much| very much| a lot)?(?: in advance)?"
+    r"(?: for (?:your|any|the|all your) (?:help|time|advice|answers?|input|assistance|support"
+    r"|responses?|reply|suggestions?))?(?: in advance)?[.!]*",
+    re.IGNORECASE,
+)
+_POLITE = re.compile(
+    r"\b(?:please|kindly|thank|thanks|grateful|appreciate|could you|would you)\b", re.IGNORECASE
+)
+
+
+@cache
+def _courtesies(part: str) -> tuple[str, ...]:
+    entries = (line.split("\t") for line in lexicon_lines("courtesies.tsv"))
+    return tuple(frame for name, frame in entries if name == part)
+
+
+def plain_orders(text: Text) -> Iterator[WordingChange]:
+    """Yield polite requests as plain ones: "Could you please list X?" as "List X."."""
+    for sentence in request_sentences(text):
+        order = plain_order(text, sentence)
+        if order is not None and (change := _reworded(text, sentence, order)):
+            yield change
+
+
+def dropped_thanks(text: Text) -> Iterator[WordingChange]:
+    """Yield the removal of thanks that close a prompt which asks for something."""
+    if len(text.sentences) < 2:
+        return
+    start, end = text.sentences[-1]
+    before = text.sentences[-2].end
+    asks = "?" in text.raw[:before] or is_task(text.raw)
+    if not asks or not _THANKS.fullmatch(text.raw[start:end]) or "\n" in text.raw[before:start]:
+        return
+    if not text.is_protected(start, end):
+        yield WordingChange(before, end, (Edit(start=before, end=end, text=""),))
+
+
+def courteous_requests(text: Text) -> Iterator[WordingChange]:
+    """Yield requests and questions with courtesy around them."""
+    if _POLITE.search(text.raw):
+        return
+    for sentence in request_sentences(text):
+        closing = sentence.closes_with(text)
+        body = imperative_body(sentence, text.raw[sentence.start : sentence.stop], closing)
+        if body is not None:
+            frames = [(frame, body) for frame in _courtesies("order")]
+        else:
+            clauses = question_clauses(text, sentence)
+            frames = [(frame, clause) for clause in clauses for frame in _courtesies("asked")]
+        for frame, body in frames:
+            if body.startswith("whether ") and frame.startswith("What I"):
+                continue
+            words = written(text, sentence, frame.format(body))
+            if change := _reworded(text, sentence, words):
+                yield change
+
+
+def closing_thanks(text: Text) -> Iterator[WordingChange]:
+    """Yield thanks after a prompt that asks for something and hands over no material."""
+    raw = text.raw
+    end = len(raw.rstrip())
+    asking = list(request_sentences(text))
+    if not asking or _POLITE.search(raw) or end == 0 or raw[end - 1] not in ".?":
+        return
+    last = text.sentences[-1]
+    if last.end != end or asking[-1].end != end or text.is_protected(end - 1, end):
+        return
+    task = is_task(raw.lstrip().partition("\n")[0])
+    body = imperative_body(asking[-1], raw[asking[-1].start : asking[-1].stop], raw[end - 1])
+    if task:
+        part = "thanks" if body is not None and "\n" not in raw.strip() else ""
+    else:
+        part = "story" if raw[end - 1] == "?" and len(text.sentences) >= 3 else ""
+    for phrase in _courtesies(part) if part else ():
+        yield WordingChange(end - 1, end, (Edit(start=end, end=end, text=" " + phrase),))
+
+
+def _reworded(text: Text, sentence: Sentence, words: str) -> WordingChange | None:
+    """Return the change of a whole sentence, or None if it touches what is protected."""
+    old = text.raw[sentence.start : sentence.end]
+    edits = tuple(shifted(find_edits(old, words), sentence.start))
+    if not edits or any(text.is_protected(e.start, e.end) for e in edits):
+        return None
+    return WordingChange(sentence.start, sentence.end, edits)
+
+
+def is_confirmed(text: Text, change: WordingChange) -> bool:
+    """Return whether a changed sentence still parses as it did; true of changes within one."""
+    for sentence in request_sentences(text):
+        if (sentence.start, sentence.end) == (change.start, change.end):
+            pieces, at = [], sentence.start
+            for edit in change.edits:
+                pieces += [text.raw[at : edit.start], edit.text]
+                at = edit.end
+            return confirmed(sentence, "".join((*pieces, text.raw[at : sentence.end])))
+    return True
