@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from harness.errors import MissingPackage
 from harness.text.code_spans import code_spans
-from harness.text.danger_sentences import flag_sentences
+from harness.text.danger_meaning import flag_messages
 from harness.text.edits import apply_edits
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ class Text:
     @cached_property
     def in_danger(self) -> tuple[bool, ...]:
         """Return of each sentence whether it speaks of suicide, self-harm, violence or a farewell."""
-        return tuple(flag_sentences([self.raw[s:e] for s, e in self.sentences]))
+        return flag_messages([(self.raw, [self.raw[s:e] for s, e in self.sentences])])[0]
 
     @cached_property
     def danger(self) -> tuple[Span, ...]:
@@ -136,6 +136,18 @@ class Text:
     def touches_danger(self, start: int, end: int) -> bool:
         """Return whether ``raw[start:end]`` overlaps a span of danger, or lies strictly inside one."""
         return any(s < max(end, start + 1) and start < e and end > s for s, e in self.danger)
+
+    @cached_property
+    def guarded(self) -> bool:
+        """Return whether the prompt holds a sentence of danger, here or in another turn."""
+        return bool(self.danger)
+
+    @cached_property
+    def guarded_view(self) -> Text:
+        """Return the same text as a turn of a conversation in which another turn is in danger."""
+        view = Text(self.raw, doc=self.doc, in_danger=self.in_danger)
+        view.__dict__.update({"sentences": self.sentences, "names": self.names, "guarded": True})
+        return view
 
     @cached_property
     def without_danger(self) -> Text:
@@ -164,6 +176,7 @@ class Text:
         """
         changed = Text(apply_edits(self.raw, edits))
         changed.__dict__["edited"] = _moved((*self.edited, *zones), edits)
+        changed.__dict__["guarded"] = self.guarded
         changed.__dict__["danger"] = tuple(sorted({*changed.danger, *_moved(self.danger, edits)}))
         return changed
 
@@ -232,11 +245,9 @@ def parse(texts: Sequence[str]) -> list[Text]:
 def find_danger(texts: Iterable[Text]) -> None:
     """Look for sentences of danger in many texts at once, which is cheaper than text by text."""
     unknown = [text for text in dict.fromkeys(texts) if "in_danger" not in text.__dict__]
-    flags = flag_sentences([text.raw[s:e] for text in unknown for s, e in text.sentences])
-    at = 0
-    for text in unknown:
-        text.__dict__["in_danger"] = tuple(flags[at : at + len(text.sentences)])
-        at += len(text.sentences)
+    flags = flag_messages([(t.raw, [t.raw[s:e] for s, e in t.sentences]) for t in unknown])
+    for text, flagged in zip(unknown, flags, strict=True):
+        text.__dict__["in_danger"] = flagged
 
 
 def parsable(raw: str) -> str:

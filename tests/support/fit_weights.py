@@ -1,8 +1,8 @@
 """Fits the weights of the linear scores that are shipped: refusals and messages from danger.
 
-    python -m tests.support.fit_weights [refusals|danger ...]
+    python -m tests.support.fit_weights [refusals|danger|meaning ...]
 
-Writes ``harness/text/refusals.json`` and ``harness/text/danger.json``. Both are logistic
+Writes ``harness/text/refusals.json``, ``danger.json`` and ``danger_meaning.json``, all logistic
 regressions on MiniLM embeddings.
 
 refusals: on the mean embedding of an answer's first sentences, from the 340 labelled answers of
@@ -13,6 +13,11 @@ danger: on our own messages (``configs/data/danger``, read and labelled 0 no dan
 danger) and on the bundled programming tasks, whose authors are not in danger. The threshold is the
 one that finds ``RECALL`` of the messages labelled 2 when each is scored by a fit that has not seen
 it. Prints the result with those out-of-fold shares.
+
+meaning: on the statements of ``danger_bank.txt`` and ``danger_sentences.txt`` beside it, on the same
+messages (those labelled 0 or 2) on some of the tasks and on the
+prompts of the golden cases. The threshold was chosen on real messages
+(``perturbations/README.md``).
 """
 
 from __future__ import annotations
@@ -28,7 +33,7 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
 
-from harness.text import danger, embedding, refusals
+from harness.text import danger, danger_meaning, embedding, refusals
 from harness.text.embedding import LinearScore
 from harness.text.phrases import sentences
 from harness.util.files import write_atomically
@@ -42,6 +47,13 @@ PERHAPS = 0.3
 """Weight of a message that may come from danger, beside 1 for one that does."""
 
 FOLDS = 10
+
+MEANING = 0.4
+"""Threshold of ``danger_meaning.json``."""
+
+SOME_TASKS = 40
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "perturbations"
 
 
 def rows(path: Path) -> list[dict[str, Any]]:
@@ -128,6 +140,40 @@ def fit_danger() -> tuple[LinearScore, dict[str, float]]:
     return score, {name: round(float(share), 3) for name, share in flagged_shares.items()}
 
 
+def labelled_sentences() -> list[tuple[str, bool]]:
+    """Read the labelled statements beside this file, each with whether it is one of danger."""
+    labelled: list[tuple[str, bool]] = []
+    label = ""
+    for name in ("danger_bank.txt", "danger_sentences.txt"):
+        for line in Path(__file__).with_name(name).read_text(encoding="utf-8").splitlines():
+            if line.startswith("## "):
+                label = line.rpartition(" | ")[2]
+            elif line and not line.startswith("#"):
+                labelled.append((line, label == "danger"))
+    return labelled
+
+
+def golden_prompts() -> list[str]:
+    """Read the prompts of the golden cases that would be scored: everyday, short and harmless."""
+    prompts: dict[str, None] = {}
+    for path in sorted(GOLDEN.glob("*.json")):
+        cases = json.loads(path.read_text(encoding="utf-8"))
+        prompts.update(dict.fromkeys(case["prompt"] for case in cases if "prompt" in case))
+    return [p for p in prompts if danger_meaning.personal(p) and not danger.danger_sign(p)]
+
+
+def fit_meaning() -> LinearScore:
+    """Fit the weights behind :func:`harness.text.danger_meaning.flag_messages`."""
+    statements = labelled_sentences()
+    messages = [row for row in rows(resolve(MESSAGES)) if row["danger"] != 1]
+    tasks = rows(resolve(TASKS[1]))[:SOME_TASKS]
+    texts = [text for text, _ in statements] + [row["text"] for row in messages]
+    yes = [label for _, label in statements] + [row["danger"] == 2 for row in messages]
+    others = [row["prompt"] for row in tasks] + golden_prompts()
+    x = embedding.embed(texts + others)
+    return fit(x, np.array(yes + [False] * len(others)), threshold=MEANING)
+
+
 def save(score: LinearScore, path: Path) -> None:
     """Write a score to its file."""
     write_atomically(path, score.model_dump_json() + "\n")
@@ -136,9 +182,11 @@ def save(score: LinearScore, path: Path) -> None:
 
 def main() -> None:
     """Fit, write, print."""
-    wanted = sys.argv[1:] or ["refusals", "danger"]
+    wanted = sys.argv[1:] or ["refusals", "danger", "meaning"]
     if "refusals" in wanted:
         save(fit_refusals(), refusals.WEIGHTS)
+    if "meaning" in wanted:
+        save(fit_meaning(), danger_meaning.WEIGHTS)
     if "danger" in wanted:
         score, flagged_shares = fit_danger()
         save(score, danger.WEIGHTS)
