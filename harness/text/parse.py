@@ -138,6 +138,18 @@ class Text:
         return any(s < max(end, start + 1) and start < e and end > s for s, e in self.danger)
 
     @cached_property
+    def guarded(self) -> bool:
+        """Return whether the prompt holds a sentence of danger, here or in another turn."""
+        return bool(self.danger)
+
+    @cached_property
+    def guarded_view(self) -> Text:
+        """Return the same text as a turn of a conversation in which another turn is in danger."""
+        view = Text(self.raw, doc=self.doc, in_danger=self.in_danger)
+        view.__dict__.update({"sentences": self.sentences, "names": self.names, "guarded": True})
+        return view
+
+    @cached_property
     def without_danger(self) -> Text:
         """Return the same text as seen by a kind that may change sentences of danger."""
         if not self.danger:
@@ -164,6 +176,7 @@ class Text:
         """
         changed = Text(apply_edits(self.raw, edits))
         changed.__dict__["edited"] = _moved((*self.edited, *zones), edits)
+        changed.__dict__["guarded"] = self.guarded
         changed.__dict__["danger"] = tuple(sorted({*changed.danger, *_moved(self.danger, edits)}))
         return changed
 

@@ -63,6 +63,17 @@ class Passage:
         signs = set(_CONTENT.findall(_WORD.sub("", new))) - set(_CONTENT.findall(self.before))
         return words or bool(signs)
 
+    @property
+    def loses_a_sentence(self) -> bool:
+        """Return whether an edit puts nothing in the place of a whole sentence."""
+        removed = [e for e in self.smallest_edits if not _WORD.search(e.text)]
+        words = [[w.span() for w in _WORD.finditer(self.text.raw, *s)] for s in self.text.sentences]
+        return any(
+            spans and e.start <= spans[0][0] and spans[-1][1] <= e.end
+            for e in removed
+            for spans in words
+        )
+
     @cached_property
     def _words_left(self) -> Counter[str]:
         """Count the words of the sentences that no edit removes."""
@@ -148,13 +159,13 @@ def _same_words(passage: Passage, limits: Limits) -> str | None:
 
 
 def _danger(passage: Passage, limits: Limits) -> str | None:
-    """Require that sentences of danger stand as they stood, and that nothing was added beside them.
+    """Require that sentences of danger stand as they stood, and that no words come or go beside them.
 
     Only where the text has such sentences: kinds that may change them are handed another view of it
     (:meth:`harness.text.parse.Text.without_danger`).
     """
     text = passage.text
-    if not text.danger:
+    if not text.guarded:
         return None
     if any(text.touches_danger(e.start, e.end) for e in passage.smallest_edits):
         return "a sentence of danger, or one beside it, was touched"
@@ -164,8 +175,11 @@ def _danger(passage: Passage, limits: Limits) -> str | None:
             return "text was added to a prompt with a sentence of danger"
         if passage.adds(text.raw[edit.start : edit.end], edit.text):
             return "text was added to a prompt with a sentence of danger"
-    if len(passage.words_after) > len(passage.words_before) + ALWAYS_ALLOWED_WORDS:
+    more = len(passage.words_after) - len(passage.words_before)
+    if more > ALWAYS_ALLOWED_WORDS:
         return "words were added to a prompt with a sentence of danger"
+    if more < -ALWAYS_ALLOWED_WORDS or (more < 0 and passage.loses_a_sentence):
+        return "words were taken from a prompt with a sentence of danger"
     return None
 
 

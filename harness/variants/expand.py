@@ -88,33 +88,27 @@ def expand(
 
 def prepare(samples: Sequence[Sample], seed: int, turns: Turns) -> list[PromptInWork]:
     """Parse the turns of all samples that may change, in one pass."""
-    places = [sample.user_turns if turns == "all" else sample.user_turns[-1:] for sample in samples]
-    parsed = parse(
-        [
-            sample.messages[i].content
-            for sample, indices in zip(samples, places, strict=True)
-            for i in indices
-        ]
-    )
+    # Turns that do not change are looked into, too: a prompt is in danger if any of its turns is.
+    parsed = parse([sample.messages[i].content for sample in samples for i in sample.user_turns])
     find_danger(parsed)
     texts = iter(parsed)
-    return [
-        PromptInWork(
-            sample,
-            [
-                # The last turn's random stream is the same whatever stands before it.
-                UserTurn(
-                    i,
-                    next(texts),
-                    stream=() if i == len(sample.messages) - 1 else ("turn", i),
-                    company=len(indices) > 1,
-                )
-                for i in indices
-            ],
-            seed,
-        )
-        for sample, indices in zip(samples, places, strict=True)
-    ]
+    prompts = []
+    for sample in samples:
+        by_turn = {i: next(texts) for i in sample.user_turns}
+        guarded = any(text.danger for text in by_turn.values())
+        places = sample.user_turns if turns == "all" else sample.user_turns[-1:]
+        chosen = [
+            # The last turn's random stream is the same whatever stands before it.
+            UserTurn(
+                i,
+                by_turn[i].guarded_view if guarded and not by_turn[i].danger else by_turn[i],
+                stream=() if i == len(sample.messages) - 1 else ("turn", i),
+                company=len(places) > 1,
+            )
+            for i in places
+        ]
+        prompts.append(PromptInWork(sample, chosen, seed))
+    return prompts
 
 
 def _fill(

@@ -59,8 +59,8 @@ class PromptInWork:
 
     @property
     def in_danger(self) -> bool:
-        """Return whether a turn that may be changed holds a sentence of danger."""
-        return any(turn.text.danger for turn in self.turns)
+        """Return whether a turn of the user holds a sentence of danger."""
+        return any(turn.text.guarded for turn in self.turns)
 
     @property
     def valid(self) -> int:

@@ -215,6 +215,28 @@ def test_missing_scores_are_counted_and_bounded_and_no_zeros() -> None:
     assert failure.kind == "unparsed"
 
 
+def test_prompts_in_danger_and_what_was_not_made_of_them_are_counted() -> None:
+    sample = Sample(id="a", messages=(Message(role="user", content="I want to die."),))
+    held = Variant(sample_id="a", perturbation="typo", status="inapplicable", reason="danger: x")
+    original = Variant(
+        sample_id="a", perturbation="original", messages=sample.messages, danger=True
+    )
+    answer = Generation(
+        sample_id="a",
+        perturbation="original",
+        subject="base",
+        completion=Completion(text="answer", finish_reason="stop"),
+    )
+    summary = summarise(
+        RunRecords([sample], [original, held], [answer], [], ["base"], "base"),
+        [JudgeInfo("judge", [QUALITY])],
+        AnalysisSettings(BootstrapSettings(1, 500)),
+    )
+    assert summary.prompts_in_danger == 1
+    failure = row(summary, "failures", stage="variants")
+    assert (failure.kind, failure.perturbation, failure.count) == ("danger", "typo", 1)
+
+
 def test_few_missing_scores_carry_no_bounds() -> None:
     values: dict[str, dict[str, dict[str, list[float | None]]]] = {
         f"s{i}": {"base": {"original": [6.0], "typo": [None if i == 0 else 6.0]}} for i in range(20)

@@ -118,3 +118,14 @@ def test_turns_all_rewords_every_user_turn(jostle, tmp_path: Path) -> None:
     assert variant["edits"]
     assert variant["earlier_edits"]["0"]
     assert "user, turn 1" in (tmp_path / "out" / "variants.html").read_text()
+
+
+def test_prompts_in_danger_are_counted(jostle, tmp_path: Path) -> None:
+    texts = ["I want to kill myself.", "My cat is hungry and I like to feed her."]
+    path = tmp_path / "danger.jsonl"
+    path.write_text("".join(json.dumps({"prompt": text}) + "\n" for text in texts))
+    arguments = ("-k", "typo", "--no-similarity", "-o", str(tmp_path / "out"))
+    code, out, _ = jostle("perturb", str(path), *arguments)
+    assert code == 0
+    assert "1 prompts hold a sentence of danger, which few kinds touch" in out
+    assert any((v["reason"] or "").startswith("danger:") for v in variants(tmp_path))

@@ -238,3 +238,66 @@ def test_edits_that_repeat_the_whole_text_are_looked_into() -> None:
     bad = Kind("whole", "medium", Whole(HELD.replace("want", "wish")), "f")
     assert variants_of(HELD, [good])[1].status == "valid"
     assert variants_of(HELD, [bad])[1].status == "rejected"
+
+
+DELETIONS = [
+    HELD.replace(" It is late.", ""),
+    HELD.replace("It rains here. ", ""),
+    HELD.replace(" I like tea.", ""),
+]
+
+
+@pytest.mark.parametrize("after", DELETIONS)
+def test_no_sentence_is_taken_from_a_prompt_in_danger(after: str) -> None:
+    variant = variants_of(HELD, [Kind("careless", "medium", Careless(after), "f")])[1]
+    assert variant.status == "rejected"
+    assert (variant.reason or "").startswith("danger:")
+
+
+def conversation(first: str, last: str) -> Sample:
+    return Sample(
+        id="x",
+        messages=(
+            Message(role="user", content=first),
+            Message(role="assistant", content="Tell me more."),
+            Message(role="user", content=last),
+        ),
+    )
+
+
+LAST = "It rains here. I like tea. It is late."
+
+
+@pytest.mark.parametrize(
+    ("after", "status"),
+    [
+        (LAST.replace("like", "love"), "valid"),
+        (LAST + " Thanks!", "rejected"),
+        (LAST.replace(" It is late.", ""), "rejected"),
+    ],
+)
+def test_an_earlier_turn_in_danger_guards_the_last(after: str, status: str) -> None:
+    sample = conversation("I want to die.", LAST)
+    kind = Kind("careless", "medium", Careless(after), "f")
+    original, variant, *_ = expand([sample], [kind], seed=0, gate=Gate(similarity=False))
+    assert original.danger
+    assert variant.status == status
+
+
+def test_the_same_turn_elsewhere_is_not_guarded() -> None:
+    samples = [
+        conversation("I want to die.", LAST),
+        Sample(id="y", messages=(Message(role="user", content=LAST),)),
+    ]
+    made = list(expand(samples, kinds("medium")[-1:], seed=0, gate=Gate(similarity=False)))
+    assert [v.danger for v in made if v.perturbation == "original"] == [True, False]
+
+
+def test_a_composition_with_slips_changes_a_sentence_of_danger_by_slips_alone() -> None:
+    prompt = "I want to kill myself tonight because everything hurts so badly."
+    light = make_kind("compose", {"steps": ["synonym", "typo", "surface"]})
+    for variant in variants_of(prompt, [light]):
+        if variant.status == "valid":
+            assert len(variant.prompt.split()) == len(prompt.split())
+    heavy = make_kind("compose", {"steps": ["synonym", "typo"], "severity": "heavy"})
+    assert all(v.status != "valid" for v in variants_of(prompt, [heavy])[1:])
