@@ -254,6 +254,8 @@ class SuiteSection(Section):
         repeats: Answers to every variant (for sampling at a temperature above 0).
         turns: Perturb the ``last`` user turn of a conversation, or ``all`` of them.
         similarity_gate: Hold variants to their kind's similarity floor (MiniLM).
+        acceptability_gate: Hold variants to their kind's threshold of the second gate, which was
+            learned from pairs that were read and labelled.
         resamples: Bootstrap and permutation resamples.
     """
 
@@ -264,6 +266,7 @@ class SuiteSection(Section):
     repeats: int = Field(default=1, ge=1)
     turns: Turns = "last"
     similarity_gate: bool = True
+    acceptability_gate: bool = True
     resamples: int = Field(default=10_000, ge=200)
 
 

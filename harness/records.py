@@ -185,6 +185,8 @@ class Variant(_OfVariant):
         filler: Added only to reach the wanted number of variants.
         similarity: Cosine of MiniLM embeddings to the original, where the gate measured it; of
             several changed turns the least.
+        acceptability: Probability, by the second gate, that a strict reader would pass it, likewise;
+            None for kinds of which no pairs were read, where the gate is off, and in older files.
         danger: Set on the original: the prompt holds a sentence that may come from somebody in
             danger, which few kinds may touch.
     """
@@ -199,6 +201,7 @@ class Variant(_OfVariant):
     reason: str | None = None
     filler: bool = False
     similarity: float | None = None
+    acceptability: float | None = None
     danger: bool = False
     made_from: str = ""
 

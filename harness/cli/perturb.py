@@ -31,6 +31,7 @@ class PerturbOptions:
     per_prompt: int
     turns: Turns
     no_similarity: bool
+    no_acceptability: bool
     plugins: tuple[str, ...]
     out: Path
 
@@ -56,6 +57,7 @@ class PerturbOptions:
     help="User turns of a conversation to reword.",
 )
 @click.option("--no-similarity", is_flag=True, help="Leave the similarity floor (MiniLM) out.")
+@click.option("--no-acceptability", is_flag=True, help="Leave the second, learned gate out.")
 @click.option(
     "--plugin", "plugins", multiple=True, help="A Python file with perturbations. Repeat."
 )
@@ -92,7 +94,9 @@ def command(options: PerturbOptions) -> int:
     samples = select(load(spec), spec, options.seed).samples
     variants: list[Variant] = []
     with reporter().stage("perturb", len(samples)) as task:
-        gate = Gate(similarity=not options.no_similarity)
+        gate = Gate(
+            similarity=not options.no_similarity, acceptability=not options.no_acceptability
+        )
         expansion = Expansion(options.seed, options.per_kind, options.per_prompt, options.turns)
         for variant in expansion.variants(samples, kinds, gate):
             variants.append(variant)

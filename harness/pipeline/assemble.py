@@ -94,7 +94,10 @@ def assemble(suite: Suite, *, closeness: str) -> Parts:
     kinds, named = build_kinds(suite.perturbations), build_judges(suite.judges)
     return Parts(
         kinds=kinds,
-        gate=Gate(similarity=suite.suite.similarity_gate),
+        gate=Gate(
+            similarity=suite.suite.similarity_gate,
+            acceptability=suite.suite.acceptability_gate,
+        ),
         judges=named,
         closeness=judges.create(closeness),
         searches=build_searches(suite.perturbations, kinds, named),

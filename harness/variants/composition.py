@@ -104,7 +104,7 @@ def _settle_in_turn(parts: Sequence[SlotPart], gate: Gate) -> None:
         verdicts = gate.judge([(w, p.kind.name, p.kind.traits.limits) for p, w in wholes])
         for (part, _), verdict in zip(wholes, verdicts, strict=True):
             if verdict.reason is None:
-                part.accept(verdict.similarity)
+                part.accept(verdict)
             else:
                 part.reject(verdict.reason)
         pending = [part for part in pending if part.status == "open"]

@@ -3,7 +3,8 @@
 Cosine alone does not tell good from bad ("did" / "did not" is .83, a good change of role .78), so
 it is a floor per kind beside explicit checks, which run first. All look only at the sentences that
 an edit touches (``checks.py``); what gets embedded is those passages before and after, each
-distinct text once.
+distinct text once. What passes goes through a second gate, learned from read pairs
+(``acceptability.py``), which knows nothing of the rules that the first ones check.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from harness.text.edits import normalised
 from harness.text.embedding import Embed
 from harness.text.parse import Text
 from harness.util.digest import digest
+from harness.variants import acceptability as second_gate
 from harness.variants.checks import CHECKS, Passage, role_exchange, too_much
 
 VERSION = "2"
@@ -35,17 +37,21 @@ class GateVerdict:
     Attributes:
         reason: None if it is accepted; else the check's name, a colon and one line.
         similarity: Cosine of the changed passages, where it was measured.
+        acceptability: Score of the second gate, where it was measured.
     """
 
     reason: str | None
     similarity: float | None = None
+    acceptability: float | None = None
 
 
 class Gate:
     """Decides which candidates count.
 
     Args:
-        similarity: Whether to measure it at all; without, the explicit checks decide alone.
+        similarity: Whether to measure it at all.
+        acceptability: Whether the second gate looks at what passes the first. Without both, the
+            explicit checks decide alone.
         floors: Floors by kind that replace the kinds' own.
         embed: Texts to unit vectors; the process-wide MiniLM by default.
     """
@@ -54,17 +60,22 @@ class Gate:
         self,
         *,
         similarity: bool = True,
+        acceptability: bool = True,
         floors: Mapping[str, float] | None = None,
         embed: Embed | None = None,
     ) -> None:
         self.similarity = similarity
+        self.acceptability = acceptability
         self.floors = dict(floors or {})
         self._embed = embed
 
     @property
     def fingerprint(self) -> str:
         """Return the digest of what decides: the settings and the version."""
-        return digest(["gate", self.similarity, self.floors, VERSION, danger_sentences.VERSION])
+        second = second_gate.shipped().fingerprint if self.acceptability else None
+        return digest(
+            ["gate", self.similarity, second, self.floors, VERSION, danger_sentences.VERSION]
+        )
 
     def check(
         self,
@@ -101,7 +112,17 @@ class Gate:
         return passage
 
     def judge(self, passages: Sequence[tuple[Passage, str, Limits | None]]) -> list[GateVerdict]:
-        """Measure similarity for many passages at once: (passage, kind, limits) each."""
+        """Measure similarity and acceptability of many passages: (passage, kind, limits) each."""
+        verdicts = self._similar(passages)
+        if not self.acceptability:
+            return verdicts
+        passed = [i for i, verdict in enumerate(verdicts) if verdict.reason is None]
+        outcomes = second_gate.accept([passages[i][:2] for i in passed])
+        for i, outcome in zip(passed, outcomes, strict=True):
+            verdicts[i] = GateVerdict(outcome.reason, verdicts[i].similarity, outcome.score)
+        return verdicts
+
+    def _similar(self, passages: Sequence[tuple[Passage, str, Limits | None]]) -> list[GateVerdict]:
         if not self.similarity:
             return [GateVerdict(None) for _ in passages]
         pieces = [list(_windows(passage)) for passage, _, _ in passages]

@@ -18,7 +18,7 @@ from harness.text.edits import apply_edits, find_edits, normalised
 from harness.text.parse import Text
 from harness.util.digest import derived_rng, digest
 from harness.variants.checks import Passage
-from harness.variants.gate import Gate
+from harness.variants.gate import Gate, GateVerdict
 from harness.variants.kinds import Kind
 
 SHORTFALL = "shortfall"
@@ -138,6 +138,7 @@ class Slot:
         settled = {part.turn.index: part for part in self.parts}
         changed = {i: part for i, part in settled.items() if part.status == "valid"}
         measured = [p.similarity for p in changed.values() if p.similarity is not None]
+        accepted = [p.acceptability for p in changed.values() if p.acceptability is not None]
         reasons = [part.reason for part in self.parts if part.status == status]
         texts = {i: part.raw for i, part in changed.items()}
         return Variant(
@@ -157,6 +158,7 @@ class Slot:
             reason=None if changed else reasons[-1],
             filler=self.filler,
             similarity=min(measured, default=None),
+            acceptability=min(accepted, default=None),
             made_from=made_from,
         )
 
@@ -175,6 +177,7 @@ class SlotPart:
     edits: tuple[Edit, ...] = ()
     raw: str = ""
     similarity: float | None = None
+    acceptability: float | None = None
     proposed: list[Proposal | PluginError] = field(default_factory=list)
 
     @property
@@ -218,13 +221,14 @@ class SlotPart:
         return None
 
     def reject(self, reason: str) -> None:
-        """Drop the candidate, which fell short of the floor; the next one may pass."""
+        """Drop the candidate, which fell short of a floor; the next one may pass."""
         self.reason = reason
         self.turn.taken.discard(self.raw)
 
-    def accept(self, similarity: float | None) -> None:
+    def accept(self, verdict: GateVerdict) -> None:
         """Settle on the current candidate."""
-        self.status, self.similarity, self.reason = "valid", similarity, None
+        self.status, self.reason = "valid", None
+        self.similarity, self.acceptability = verdict.similarity, verdict.acceptability
 
     def rng(self) -> random.Random:
         """Return the random stream of the next candidate."""
@@ -281,7 +285,7 @@ def settle(parts: Sequence[SlotPart], gate: Gate) -> None:
         pending = []
         for (part, _), verdict in zip(proposed, verdicts, strict=True):
             if verdict.reason is None:
-                part.accept(verdict.similarity)
+                part.accept(verdict)
             else:
                 part.reject(verdict.reason)
                 pending.append(part)
