@@ -7,7 +7,7 @@ from typing import Any
 
 from harness.records import Edit
 from harness.text.parse import Text
-from perturbations.common import capitalised, end_of, token_edit, word_set
+from perturbations.common import capitalised, end_of, takes_an, token_edit, word_set
 from perturbations.learner.mistakes import Mistake
 from perturbations.reordering.moves import SUBJECTS
 
@@ -73,6 +73,7 @@ def changed_articles(text: Text) -> Iterator[Mistake]:
         if (
             token.lower_ == "an"
             and token.dep_ == "det"
+            and takes_an(text.doc[token.i + 1].text)  # else it stands for "and"
             and not text.is_protected(token.idx, end_of(token))
         ):
             yield Mistake("article", (token_edit(token, token.text[0]),))

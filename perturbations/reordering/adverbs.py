@@ -77,12 +77,14 @@ def _shift_to_verb(text: Text, sentence: Sentence) -> Iterator[Move]:
     if len(rest) < 4 or rest[0].tag_ != "PRP" or rest[0].head.i != sentence.root.i:
         return
     subject, verb, after = rest[0], rest[1], rest[2]
-    if verb.tag_ not in ("VBP", "VBZ", "VBD"):
+    if verb.tag_ not in ("VBP", "VBZ", "VBD") or (verb.tag_ == "VBD" and adverb.lower_ == "now"):
         return
     if after.lower_ in ("not", "n't", "n’t", "to", "just"):
         return
     auxiliary = verb.lemma_ in ("be", "have") or verb.dep_ in ("aux", "auxpass")
     if not auxiliary and (verb.lemma_ == "do" or verb.i != sentence.root.i):
+        return
+    if after.pos_ in ("SCONJ", "CCONJ", "PUNCT") or after.lower_ in ("because", "and", "or"):
         return
     at = after.idx if auxiliary else verb.idx
     if text.raw[at - 1] != " " or (verb.lemma_ == "have" and verb.dep_ != "aux"):
@@ -172,7 +174,7 @@ def _final_adverbial(text: Text, sentence: Sentence) -> Move | None:
         or main[-1].lower_ in word_set("focus.txt")
         or main[-1].pos_ in ("ADV", "ADP", "AUX")
         or denied(sentence.tokens)
-        or third_person(inside)
+        or third_person(t for t in inside if t.dep_ != "det")
         or any(t.text == "," for t in main)
         or _adverbial().search(text.raw[main[0].idx : at]) is not None
         or main[-1].is_punct
@@ -195,7 +197,9 @@ def _initial_adverbial(text: Text, sentence: Sentence) -> Move | None:
         return None
     if denied(rest) or raw.count(",") > 1 or rest[-1].pos_ in ("ADV", "ADP", "AUX", "PRON"):
         return None
-    if rest[0].dep_ not in ("nsubj", "nsubjpass", "det", "poss") or third_person(inside):
+    if rest[0].dep_ not in ("nsubj", "nsubjpass", "det", "poss") or third_person(
+        t for t in inside if t.dep_ != "det"
+    ):
         return None
     if _adverbial().search(text.raw[end : sentence.stop]) is not None:
         return None

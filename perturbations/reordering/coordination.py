@@ -15,6 +15,7 @@ _MODIFIERS = frozenset({"det", "poss", "amod", "compound"})
 _SHARED_DETERMINERS = frozenset(["the", "my", "your", "his", "her", "its", "our", "their", "some"])
 _NOUN_PLACES = frozenset({"nsubj", "nsubjpass", "dobj", "pobj", "attr"})
 _ADJECTIVE_PLACES = frozenset({"acomp", "amod", "ccomp", "oprd"})
+_PARALLEL = frozenset({"VB VB", "VBP VB", "VBP VBP", "VBZ VBZ", "VBG VBG"})
 _THINGS = frozenset(("it", "its", "itself", "former", "latter", "respectively"))
 _PERSONS = _THINGS | {"he", "him", "his", "she", "her", "hers", "who"}
 
@@ -41,8 +42,7 @@ def verb_swaps(text: Text) -> Iterator[Move]:
         if (
             second is None
             or link.lower_ not in ("and", "or")
-            or first.tag_ != second.tag_
-            or first.tag_ not in ("VB", "VBG", "VBP", "VBZ")
+            or f"{first.tag_} {second.tag_}" not in _PARALLEL
             or not {first.lemma_.lower(), second.lemma_.lower()} <= word_set("parallel_verbs.txt")
             or second.i - first.i != 2
             or link.i != first.i + 1
@@ -251,7 +251,7 @@ def _followed_by_modifier(second: Any) -> bool:
         return False
     if second.pos_ == "NOUN":
         return (
-            after.lower_ in ("of", "that", "which", "who", "whose", "as")
+            after.lower_ in ("of", "that", "which", "who", "whose", "as", "with")
             or after.pos_ in ("NOUN", "PROPN", "PRON", "ADJ", "NUM")
             or (after.pos_ == "ADP" and after.head.i == second.i)
             or after.tag_ in ("VBN", "VBG", "TO")

@@ -40,7 +40,7 @@ def surely_noun(token: Any) -> bool:
 
 def surely_adjective(token: Any) -> bool:
     """Return whether an adjective is one by dictionary too, and no noun in disguise."""
-    if token.pos_ != "ADJ" or token.tag_ not in ("JJ", "VBN") or not token.text.isalpha():
+    if token.pos_ != "ADJ" or token.tag_ not in ("JJ", "VBN", "VBG") or not token.text.isalpha():
         return False
     known = readings(token.lower_)
     return "ADJ" in known and (
@@ -75,7 +75,7 @@ def denied(tokens: Iterable[Any]) -> bool:
 _TASK = re.compile(
     r"\b(?:functions?|programs?|scripts?|query|queries|code|snippet|algorithm|regex|arrays?|loop|"
     r"integers?|arguments?|parameters?|variables?|columns?|api|sql|css|html|json|java(?:script)?|"
-    r"python|php|c\+\+|ruby|bash|database|output|print|returns?)\b",
+    r"python|php|c\+\+|ruby|bash|database|output|print|returns?|methods?|formula|calculates?|computes?)\b",
     re.IGNORECASE,
 )  # fmt: skip
 

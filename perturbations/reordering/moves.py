@@ -137,6 +137,7 @@ def plain(text: Text, sentence: Sentence, closing: str = ".!?") -> bool:
         ((len(sign) == 1 and sign in closing) or _line_ends(text, sentence))
         and not _BRACKETS.search(raw)
         and "\n" not in raw
+        and not text.raw[max(0, sentence.start - 1) : sentence.start].strip()
         and "\r" not in raw
         and not any(
             p.kind in ("code", "url", "quote") and p.start < sentence.end and sentence.start < p.end

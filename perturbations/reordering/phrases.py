@@ -18,17 +18,10 @@ _YEARS = re.compile(r"(?:1\d|20)\d\d|(?:1[89]|20)?\d0s")
 _FOLLOWING = ("that", "to", "which")
 
 
-@lru_cache(maxsize=1)
-def _phrase() -> re.Pattern[str]:
-    return re.compile(
-        "|".join(f"(?:{p})" for p in lexicon_lines("free_phrases.txt")), re.IGNORECASE
-    )
-
-
-@lru_cache(maxsize=1)
-def _task_phrase() -> re.Pattern[str]:
-    lines = lexicon_lines("task_phrases.txt")
-    return re.compile("|".join(f"(?:{p})" for p in lines), re.IGNORECASE)
+@lru_cache(maxsize=4)
+def _pattern(name: str) -> re.Pattern[str]:
+    """Return the pattern of any of a lexicon's phrases."""
+    return re.compile("|".join(f"(?:{p})" for p in lexicon_lines(name)), re.IGNORECASE)
 
 
 @lru_cache(maxsize=1)
@@ -65,9 +58,11 @@ def _fronted(text: Text, sentence: Sentence) -> Iterator[Move]:
     elif not making:
         at = None
     if at is None and match is None:
-        at = _closing(text, sentence, _phrase())
+        at = _closing(text, sentence, _pattern("free_phrases.txt"))
     if at is None and match is None and request:
-        at = _closing(text, sentence, _task_phrase())
+        at = _closing(text, sentence, _pattern("task_phrases.txt"))
+        if at is None and _one_verb(sentence):
+            at = _closing(text, sentence, _pattern("given_phrases.txt"))
     if match is not None:
         start, end = match
     elif at is not None:
@@ -98,6 +93,17 @@ def _heads(sentence: Sentence, start: int, end: int) -> list[Any]:
     return [t for t in inside if t.head.i not in places or t.head.i == t.i]
 
 
+def _one_verb(sentence: Sentence) -> bool:
+    """Return whether no second verb might claim the phrase at the end."""
+    return (
+        sum(
+            t.pos_ in ("VERB", "AUX") and t.lower_ not in ("given", "following")
+            for t in sentence.tokens
+        )
+        == 1
+    )
+
+
 def _closing(text: Text, sentence: Sentence, pattern: re.Pattern[str]) -> int | None:
     """Return where the phrase that ends a sentence starts."""
     raw = text.raw[sentence.start : sentence.stop]
@@ -124,7 +130,7 @@ def _behind_object(text: Text, sentence: Sentence) -> tuple[int, int] | None:
 def _returned(text: Text, sentence: Sentence) -> Iterator[Move]:
     """Yield the phrase at the front moved behind the object, or to the end."""
     raw = text.raw[sentence.start : sentence.stop]
-    match = _means().match(raw) or _phrase().match(raw)
+    match = _means().match(raw) or _pattern("free_phrases.txt").match(raw)
     if match is None or raw[match.end() : match.end() + 2] != ", " or raw.count(",") != 1:
         return
     end = sentence.start + match.end()

@@ -29,6 +29,10 @@ _HANGING = re.compile(
     r"\b(?:stop|quit|start|handle|cope|continue|do so|am|is|are|do|does|did|can|should|would|have)\?$",
     re.IGNORECASE,
 )
+_ANSWERS = frozenset((
+    "that", "this", "those", "these", "it", "yes", "no", "yeah", "ok", "okay", "well", "sure",
+    "thanks", "and", "but", "so",
+))  # fmt: skip
 _GREETING = re.compile(
     r"(?:hi|hello|hey|dear|good (?:morning|evening|afternoon))(?: there| all| everyone)?(?!\w)",
     re.IGNORECASE,
@@ -56,6 +60,10 @@ def question_first(text: Text) -> Iterator[Move]:
         or not gap
         or not all(_is_story(text, s) for s in sentences[:at])
         or first.closes_with(text) == "?"
+        or before.closes_with(text) == "?"
+        or first.tokens[0].lower_ in _ANSWERS
+        or not _is_personal(sentences[:at])
+        or _plain_words(text, question) in _plain_words(text, first)
         or not _stands_alone(text, question)
         or _shares_the(sentences[:at], question)
         or any(refers_back(s.tokens) for s in sentences[at + 1 :])
@@ -81,6 +89,14 @@ def _plain_words(text: Text, sentence: Sentence) -> str:
     return text.raw[sentence.start : sentence.stop].lower().replace("’", "'")
 
 
+def _is_personal(story: Sequence[Sentence]) -> bool:
+    """Return whether somebody tells of themselves, rather than sets a task about a text."""
+    words = {t.lower_ for s in story for t in s.tokens}
+    return not words.isdisjoint(("i", "my", "we", "our")) and words.isdisjoint(
+        ("following", "below", "above", "question", "article", "passage")
+    )
+
+
 def _is_story(text: Text, sentence: Sentence) -> bool:
     """Return whether this is a statement with a verb, as a story has it."""
     return (
@@ -101,6 +117,7 @@ def _stands_alone(text: Text, question: Sentence) -> bool:
     words = [t for t in question.tokens if not t.is_punct]
     return (
         len(words) >= 5
+        and not raw.lower().startswith(("how about", "what about", "what if", "why not"))
         and not refers_back(words)
         and not any(t.lower_ in word_set("needs_story.txt") for t in words)
         and words[0].lower_ not in word_set("connectives.txt")

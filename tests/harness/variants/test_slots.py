@@ -137,9 +137,8 @@ def test_a_kind_that_changes_the_story_leaves_conversations_alone() -> None:
     sample = conversation("My brother is ill.", "I want to help my brother. What can I do?")
     together = make_kind("compose", {"steps": ["role", "typo"]})
     for kind in (make_kind("role"), together):
-        variants = made(sample, kind)
-        assert {v.status for v in variants} == {"inapplicable"}
-        assert "every turn alike" in (variants[0].reason or "")
+        assert {v.status for v in made(sample, kind)} == {"inapplicable"}
+    assert "every turn alike" in (made(sample, make_kind("role"))[0].reason or "")
     assert "valid" in {v.status for v in made(conversation(TURNS[0]), make_kind("role"))}
 
 
