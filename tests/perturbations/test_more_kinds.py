@@ -297,4 +297,4 @@ def test_the_page_shows_differences_and_escapes(tmp_path: Path) -> None:
     assert "<script>now" not in page
     assert "&amp; all of this is weird &lt;script&gt;now" in page
     assert "1 of 3 variants" in page
-    assert highlighted(raw, made[0]).startswith("My behavior")
+    assert highlighted(raw, made[0].edits).startswith("My behavior")
