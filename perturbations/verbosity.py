@@ -11,6 +11,8 @@ from harness.protocols import Limits, PerturbationTraits
 from harness.records import Edit
 from harness.text.parse import Text
 from perturbations.common import Level, check_level
+from perturbations.layout import is_english
+from perturbations.requests.pasted import outside_pasted
 from perturbations.requests.request_sentences import own_words
 from perturbations.wordiness.changes import WordingChange, phrase_changes
 from perturbations.wordiness.clauses_with_that import added_that, dropped_that
@@ -71,6 +73,8 @@ class Verbosity:
 
     def __call__(self, text: Text, rng: random.Random) -> Sequence[Edit] | None:
         """Propose edits, or None where there is nothing to leave out or to add."""
+        if not is_english(text.raw):
+            return None
         for direction in rng.sample(self.directions, len(self.directions)):
             chosen = self._chosen(text, direction, rng)
             if chosen:
@@ -81,8 +85,9 @@ class Verbosity:
     def _chosen(self, text: Text, direction: str, rng: random.Random) -> list[WordingChange]:
         """Draw changes that do not touch each other, of as many sorts as there are."""
         end = own_words(text)
+        outside = outside_pasted(text)
         sorts = [
-            [change for change in finder(text) if change.end <= end]
+            [c for c in finder(text) if c.end <= end and outside(c.start, c.end)]
             for finder in _FINDERS[direction]
         ]
         for changes in sorts:
@@ -94,6 +99,8 @@ class Verbosity:
         for change in drawn:
             if len(chosen) == self.count:
                 break
+            if change.courteous and any(other.courteous for other in chosen):
+                continue  # asked politely twice, a prompt would beg
             if all(change.apart(other) for other in chosen) and is_confirmed(text, change):
                 chosen.append(change)
         return chosen

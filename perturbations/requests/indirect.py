@@ -280,6 +280,8 @@ def _without_do(
     """Return the clause with the tense and the number of "do" on its verb."""
     from lemminflect import getInflection
 
+    if any(t.dep_ == "neg" and t.head == main for t in rest):
+        return f"{subject_words} {verb} {piece(text, rest[0], rest[-1])}"
     if main.lower_ in ("be", "do") and verb == "did":
         form: str | None = "did" if main.lower_ == "do" else None
     elif verb == "do":

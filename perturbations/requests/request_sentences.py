@@ -10,6 +10,7 @@ from typing import Any
 from harness.text.parse import Text
 from perturbations.common import end_of, lexicon_lines, word_set
 from perturbations.reordering.moves import Sentence, parsed_sentences
+from perturbations.requests.pasted import outside_pasted
 
 LONGEST = 45
 """Tokens of the longest sentence whose parse is trusted."""
@@ -37,6 +38,7 @@ _ODD = re.compile(r"[;:…\[\]{}<>*|=\\/#~^_]|\.\.|--|—|\s[-–]\s")
 def request_sentences(text: Text) -> Iterator[Sentence]:
     """Yield the sentences in which the prompt speaks for itself, one line each."""
     end = own_words(text)
+    outside = outside_pasted(text)
     for sentence in parsed_sentences(text):
         raw = text.raw[sentence.start : sentence.end]
         if sentence.end > end:
@@ -49,6 +51,7 @@ def request_sentences(text: Text) -> Iterator[Sentence]:
             and not raw.isupper()
             and _closed(text, sentence)
             and not _guarded(text, sentence)
+            and outside(sentence.start, sentence.end)
             and text.raw[: sentence.start].rstrip()[-1:] not in list(":;,(\"'“‘-–")
         ):
             yield sentence
