@@ -10,9 +10,8 @@ from harness.records import Edit
 from harness.text.edits import find_edits
 from harness.text.parse import Text
 from perturbations.layout import is_english
-from perturbations.requests.addressee import stands_out
 from perturbations.requests.forms import Rewording, confirmed, rewordings
-from perturbations.requests.request_sentences import request_sentences
+from perturbations.requests.request_sentences import request_sentences, stands_out
 
 _TRIES = 6
 

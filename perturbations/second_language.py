@@ -19,8 +19,8 @@ from perturbations.learner.grammar_mistakes import (
     present_for_perfect,
 )
 from perturbations.learner.mistakes import Mistake, mix, phrase_mistakes
-from perturbations.requests.pasted import outside_pasted
 from perturbations.requests.request_sentences import own_words
+from perturbations.requests.writing import outside_pasted
 
 # Words for one mistake, and how many there are at least. NUCLE has one in about 26 words, beginners
 # of the Write & Improve corpus one in five or so: a mistake in ten words is read without trouble.

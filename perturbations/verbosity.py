@@ -12,8 +12,8 @@ from harness.records import Edit
 from harness.text.parse import Text
 from perturbations.common import Level, check_level
 from perturbations.layout import is_english
-from perturbations.requests.pasted import outside_pasted
 from perturbations.requests.request_sentences import own_words
+from perturbations.requests.writing import outside_pasted
 from perturbations.wordiness.changes import WordingChange, phrase_changes
 from perturbations.wordiness.clauses_with_that import added_that, dropped_that
 from perturbations.wordiness.courtesies import (
@@ -68,6 +68,7 @@ class Verbosity:
         check_level(severity)
         if direction not in ("shorter", "longer", "either"):
             raise ValueError(f"direction {direction!r} is none of shorter, longer, either")
+        self.severity = severity
         self.count = COUNTS[severity]
         self.directions = ["shorter", "longer"] if direction == "either" else [direction]
 
@@ -91,6 +92,7 @@ class Verbosity:
             for finder in _FINDERS[direction]
         ]
         for changes in sorts:
+            changes[:] = _of_size(text, changes, self.severity)
             rng.shuffle(changes)
         drawn = [
             changes[i] for i in range(max(map(len, sorts))) for changes in sorts if i < len(changes)
@@ -104,3 +106,26 @@ class Verbosity:
             if all(change.apart(other) for other in chosen) and is_confirmed(text, change):
                 chosen.append(change)
         return chosen
+
+
+def _of_size(text: Text, changes: Sequence[WordingChange], severity: Level) -> list[WordingChange]:
+    """Return, of the changes that could be made of the same words, those of a severity's size."""
+    by_place: dict[tuple[int, int], list[tuple[int, WordingChange]]] = {}
+    for change in changes:
+        entry = (_size(text, change), change)
+        by_place.setdefault((change.start, change.end), []).append(entry)
+    kept = []
+    for entries in by_place.values():
+        sizes = sorted(size for size, _ in entries)
+        least, most = sizes[0], sizes[-1]
+        middle = [size for size in sizes if least < size < most] or sizes
+        wanted = {"light": [least], "medium": middle, "heavy": [most, sizes[-2:][0]]}[severity]
+        kept += [change for size, change in entries if size in wanted]
+    return kept
+
+
+def _size(text: Text, change: WordingChange) -> int:
+    """Return how many words a change writes or takes away."""
+    return sum(
+        max(len(e.text.split()), len(text.raw[e.start : e.end].split())) for e in change.edits
+    )

@@ -16,9 +16,13 @@ from typing import Any
 from harness.text.parse import Text, nlp
 from perturbations.common import capitalised, end_of, lexicon_lines
 from perturbations.reordering.moves import SUBJECTS, Sentence
-from perturbations.requests.addressee import names_anybody
 from perturbations.requests.indirect import indirect, opens_embedded
-from perturbations.requests.request_sentences import is_rhetorical, plain_words, request_verb
+from perturbations.requests.request_sentences import (
+    is_rhetorical,
+    names_anybody,
+    plain_words,
+    request_verb,
+)
 
 _POLITE = re.compile(
     r"(?P<modal>can|could|would|will) (?P<you>you|u)(?P<please>,? (?:please|kindly))? ",

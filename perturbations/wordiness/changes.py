@@ -12,7 +12,7 @@ from harness.text.edits import find_edits
 from harness.text.parse import Text
 from perturbations.common import capitalised, lexicon_lines, match_case
 from perturbations.requests.request_sentences import own_words
-from perturbations.wordiness.casual_writing import is_casual
+from perturbations.requests.writing import is_casual
 
 _SPECIAL = re.compile(r"\{(keep1|drop1|consider|I)\}")
 _CONSIDER = {

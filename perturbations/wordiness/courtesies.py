@@ -12,7 +12,6 @@ from harness.text.edits import find_edits
 from harness.text.parse import Text
 from perturbations.common import lexicon_lines
 from perturbations.reordering.moves import Sentence
-from perturbations.requests.addressee import names_anybody, stands_out
 from perturbations.requests.forms import (
     confirmed,
     imperative_body,
@@ -20,8 +19,13 @@ from perturbations.requests.forms import (
     question_clauses,
     written,
 )
-from perturbations.requests.request_sentences import is_task, request_sentences
-from perturbations.wordiness.casual_writing import is_casual
+from perturbations.requests.request_sentences import (
+    is_task,
+    names_anybody,
+    request_sentences,
+    stands_out,
+)
+from perturbations.requests.writing import is_casual
 from perturbations.wordiness.changes import WordingChange, shifted
 
 _THANKS = re.compile(
@@ -31,6 +35,7 @@ _THANKS = re.compile(
     re.IGNORECASE,
 )
 _ASKS = re.compile(r"(?:what|how|why|when|where|who)\b")
+_SELF = re.compile(r"\b(?:I|i|my|me|My)\b")
 _POLITE = re.compile(
     r"\b(?:please|kindly|thank|thanks|grateful|appreciate|could you|would you)\b", re.IGNORECASE
 )
@@ -38,9 +43,9 @@ _POLITE = re.compile(
 
 @cache
 def _courtesies(part: str, formal: bool) -> tuple[str, ...]:
-    """Return the frames of a part, those for formal prompts and for whole clauses marked so."""
+    """Return the frames of a part, those for formal prompts only if ``formal``."""
     entries = (line.split("\t") for line in lexicon_lines("courtesies.tsv"))
-    kept = (part, f"{part} clause", *([f"{part} formal"] if formal else []))
+    kept = (part, f"{part} formal") if formal else (part,)
     return tuple(frame for name, frame in entries if name in kept)
 
 
@@ -110,6 +115,8 @@ def closing_thanks(text: Text) -> Iterator[WordingChange]:
     for phrase in _courtesies(part, not is_casual(text)) if part else ():
         if "help" in phrase and "help" in raw:
             continue
+        if "this" in phrase and part == "story" and len(_SELF.findall(raw)) < 4:
+            continue  # no story of somebody, but a problem
         yield WordingChange(end - 1, end, (Edit(start=end, end=end, text=" " + phrase),))
 
 

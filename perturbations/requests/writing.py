@@ -1,12 +1,14 @@
-"""Log lines, error messages and code-like words that stand in a prompt without marks of code."""
+"""How a prompt is written: casually, or pasted in part, such as log lines and code-like words."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import cache
 from itertools import pairwise
 
 from harness.text.parse import Text
+from perturbations.common import lexicon_lines
 
 # Where a unit of writing ends: a new line, or a full stop before a capital.
 _BREAK = re.compile(r"[\r\n]+|(?<=[.?!])\s+(?=[\"'“‘(]?[A-Z])")
@@ -54,3 +56,13 @@ def outside_pasted(text: Text) -> Callable[[int, int], bool]:
 
 def _odd(unit: str) -> bool:
     return bool(_MARKS.search(unit) or _LOWER.search(unit))
+
+
+def is_casual(text: Text) -> bool:
+    """Return whether a prompt has marks of casual writing: small starts, slang, doubled signs."""
+    return bool(_marks().search(text.raw))
+
+
+@cache
+def _marks() -> re.Pattern[str]:
+    return re.compile("|".join(f"(?:{line})" for line in lexicon_lines("casual_marks.txt")))
