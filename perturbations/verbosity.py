@@ -92,8 +92,9 @@ class Verbosity:
             for finder in _FINDERS[direction]
         ]
         for changes in sorts:
-            changes[:] = _of_size(text, changes, self.severity)
             rng.shuffle(changes)
+            fitting = _of_size(text, changes, self.severity)
+            changes.sort(key=lambda change: change not in fitting)  # the others stand in
         drawn = [
             changes[i] for i in range(max(map(len, sorts))) for changes in sorts if i < len(changes)
         ]

@@ -77,7 +77,11 @@ def dropped_articles(text: Text) -> Iterator[Mistake]:
 def _joins(before: Any) -> bool:
     """Return whether a word would run into the noun without its article: "gave her (a) ring"."""
     given = before.dep_ in ("dative", "dobj", "iobj", "pobj", "nsubj")
-    return before.lower_ == "her" or (given and before.pos_ in ("NOUN", "PROPN"))
+    return (
+        before.lower_ == "her"
+        or before.tag_ == "PRP$"
+        or (given and before.pos_ in ("NOUN", "PROPN"))
+    )
 
 
 def _measures(token: Any, noun: Any) -> bool:

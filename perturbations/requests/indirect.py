@@ -45,6 +45,8 @@ def indirect(text: Text, tokens: tuple[Any, ...]) -> Iterator[str]:
     if len(tokens) < 2 or _another_question(tokens):
         return
     first = tokens[0].lower_
+    if len(first) > 1 and tokens[0].text.isupper():
+        return  # "WHAT" has no small letter to take
     if first in _WH:
         yield from _wh_question(text, tokens)
     elif (verb := _auxiliary(tokens[0])) is not None:

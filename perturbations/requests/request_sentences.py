@@ -26,6 +26,11 @@ _LABEL = re.compile(
     r"\s*\d*\s*[:=]",
     re.IGNORECASE,
 )
+_HEADING = re.compile(
+    r"\n[ \t]*(?:sample )?(?:input|output|constraints?|examples?|notes?|problem statement)"
+    r"(?: format)?[ \t]*\r?\n",
+    re.IGNORECASE,
+)
 _ITEM = re.compile(r"(?:^|\n)[ \t]*(?:\(?[A-Ea-e1-9]\d?[.)]|[-*•–#>|])\s|\s[A-D]\)\s")
 _BEFORE_VERB = re.compile(
     r"^(?:please|kindly|can you|could you|would you|you should|you need to|i want you to)\W+"
@@ -67,7 +72,7 @@ def own_words(text: Text) -> int:
     raw = text.raw
     if len(_CHOICE.findall(raw)) > 1:
         return 0
-    ends = [m.start() for pattern in (_LABEL, _ITEM) if (m := pattern.search(raw))]
+    ends = [m.start() for pattern in (_LABEL, _HEADING, _ITEM) if (m := pattern.search(raw))]
     first, _, rest = raw.lstrip().partition("\n")
     skipped = len(raw) - len(raw.lstrip())
     if is_task(first) or _orders(text, skipped + len(first)):
@@ -167,8 +172,13 @@ def piece(text: Text, first: Any, last: Any) -> str:
     return text.raw[first.idx : end_of(last)]
 
 
+_LIKES = re.compile(r"(?:\bwould|['’]d) like\b", re.IGNORECASE)
+
+
 def stands_out(text: Text, sentence: Sentence, words: str) -> bool:
-    """Return whether a small "i" at the start of new words would be the only one in a prompt."""
+    """Return whether new words would repeat an earlier wish, or open with the only small "i" of a prompt."""
+    if words.lower().startswith("i would like") and _LIKES.search(text.raw[: sentence.start]):
+        return True
     return (
         words.startswith("i ")
         and not text.raw[sentence.start : sentence.end].startswith("i ")

@@ -36,6 +36,10 @@ _THANKS = re.compile(
 )
 _ASKS = re.compile(r"(?:what|how|why|when|where|who)\b")
 _SELF = re.compile(r"\b(?:I|i|my|me|My)\b")
+_OPENS = re.compile(
+    r"(?:what|how|why|when|where|who|which|is|are|am|can|could|should|do|does|did|will|would)\b",
+    re.IGNORECASE,
+)
 _POLITE = re.compile(
     r"\b(?:please|kindly|thank|thanks|grateful|appreciate|could you|would you)\b", re.IGNORECASE
 )
@@ -84,11 +88,12 @@ def courteous_requests(text: Text) -> Iterator[WordingChange]:
             clauses = question_clauses(text, sentence)
             asked = _courtesies("asked", formal)
             frames = [(frame, clause) for clause in clauses for frame in asked]
+        body_is_asked = body is None
         for frame, body in frames:
-            if frame.startswith("What I") and not _ASKS.match(body):
+            if frame.startswith("What I") and not _long_question(body):
                 continue  # "What I would like to know is the major challenges"
-            if "you could" in frame and names_anybody(body):
-                continue  # "if you could tell me how you should treat it" has two sorts of "you"
+            if body_is_asked and "you" in frame and names_anybody(body):
+                continue  # "could you tell me how you should treat it" has two sorts of "you"
             words = written(text, sentence, frame.format(body))
             if stands_out(text, sentence, words):
                 continue
@@ -111,13 +116,25 @@ def closing_thanks(text: Text) -> Iterator[WordingChange]:
     if task:
         part = "thanks" if body is not None and "\n" not in raw.strip() else ""
     else:
-        part = "story" if raw[end - 1] == "?" and len(text.sentences) >= 3 else ""
+        asked = raw[end - 1] == "?" and _OPENS.match(raw[asking[-1].start :])
+        part = "story" if asked and len(text.sentences) >= 3 else ""
     for phrase in _courtesies(part, not is_casual(text)) if part else ():
         if "help" in phrase and "help" in raw:
             continue
         if "this" in phrase and part == "story" and len(_SELF.findall(raw)) < 4:
             continue  # no story of somebody, but a problem
         yield WordingChange(end - 1, end, (Edit(start=end, end=end, text=" " + phrase),))
+
+
+def _long_question(clause: str) -> bool:
+    """Return whether a clause may follow "What I would like to know is": no name, not a few words."""
+    last = clause.rsplit(" ", 1)[-1]
+    return (
+        bool(_ASKS.match(clause))
+        and " know" not in clause[:20]
+        and clause.count(" ") >= 4
+        and last not in ("is", "are", "was")
+    )
 
 
 def _reworded(text: Text, sentence: Sentence, words: str) -> WordingChange | None:
