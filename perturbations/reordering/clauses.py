@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
 from harness.records import Edit
 from harness.text.parse import Text
-from perturbations.common import capitalised, end_of, token_edit, word_set
+from perturbations.common import capitalised, end_of, lexicon_lines, token_edit, word_set
 from perturbations.reordering.evidence import denied
 from perturbations.reordering.moves import (
     SUBJECTS,
@@ -137,11 +138,17 @@ def _to_front(
             and _set_against(clause, rest, head)
         )
         or rest[0].lower_ in ("then", "so", "and", "but", "or")
-        or (rest[-1].pos_ in ("ADP", "PRON", "AUX") and rest[-1].lower_ not in _OBJECTS)
+        or (
+            rest[-1].pos_ in ("ADP", "PRON", "AUX")
+            and rest[-1].lower_ not in _OBJECTS
+            and rest[-1].dep_ != "prt"
+        )
         or (third_person(clause) and has_noun(rest))
         or (head.lemma_ == "be" and not any(c.dep_ in ("acomp", "attr") for c in head.children))
         or (rest[0].tag_ in ("WDT", "WP", "WRB") and (causal or mark in ("although", "though")))
         or clause[-1].tag_ == "TO"
+        or (mark in _TIMES and _timed(text, rest))
+        or (rest[0].tag_ in ("WDT", "WP", "WRB") and head.lemma_ == "be" and mark in _TIMES)
         # "I hide if I am sad and never tell": the second verb may belong to the main clause.
         or any(_shares_subject(t) for t in clause)
     ):
@@ -149,7 +156,16 @@ def _to_front(
     return front(text, sentence, clause[0].idx, rest[0])
 
 
+_TIMES = frozenset({"when", "whenever", "while", "after", "before", "once", "ever"})
 _OBJECTS = frozenset({"me", "you", "him", "her", "us", "them", "myself", "yourself"})
+
+
+def _timed(text: Text, rest: list[Any]) -> bool:
+    """Return whether a main clause says by itself when it is: "I bought it a year ago when ..."."""
+    raw = text.raw[rest[0].idx : end_of(rest[-1])]
+    return any(
+        re.search(rf"\b(?:{p})$", raw, re.IGNORECASE) for p in lexicon_lines("adverbials.txt")
+    )
 
 
 def _set_against(clause: list[Any], rest: list[Any], head: Any) -> bool:

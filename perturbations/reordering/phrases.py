@@ -78,6 +78,8 @@ def _fronted(text: Text, sentence: Sentence) -> Iterator[Move]:
         return
     if "," in text.raw[sentence.start : sentence.stop] or before[-1].pos_ in ("ADV", "AUX"):
         return
+    if any(t.lower_ in ("example", "examples") for t in before):  # "an example of a table in HTML"
+        return
     moved = capitalised(text.raw[start:end]) if first.text[0].isupper() else text.raw[start:end]
     yield sentence.move(
         token_edit(first, f"{moved}, {lowered(text, first, first.text)}"),
@@ -130,16 +132,13 @@ def _behind_object(text: Text, sentence: Sentence) -> tuple[int, int] | None:
 def _returned(text: Text, sentence: Sentence) -> Iterator[Move]:
     """Yield the phrase at the front moved behind the object, or to the end."""
     raw = text.raw[sentence.start : sentence.stop]
-    match = _means().match(raw) or _pattern("free_phrases.txt").match(raw)
+    patterns = _means(), *map(_pattern, ("free_phrases.txt", "given_phrases.txt"))
+    match = next((m for m in (p.match(raw) for p in patterns) if m), None)
     if match is None or raw[match.end() : match.end() + 2] != ", " or raw.count(",") != 1:
         return
     end = sentence.start + match.end()
     rest = [t for t in sentence.tokens if t.idx > end and not t.is_punct]
-    if (
-        len(rest) < 3
-        or third_person(rest[:1])
-        or (lowered(text, sentence.tokens[0], "X") == "X" and False)
-    ):
+    if len(rest) < 3 or third_person(rest[:1]):
         return
     place = _after_object(sentence, rest)
     if place is None:
