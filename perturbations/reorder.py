@@ -27,9 +27,8 @@ from perturbations.reordering.coordination import (
 from perturbations.reordering.courtesy import please_moves
 from perturbations.reordering.moves import Move
 from perturbations.reordering.neighbours import sentence_swaps
-from perturbations.reordering.phrases import phrase_moves, place_moves
+from perturbations.reordering.phrases import phrase_moves, place_moves, purpose_questions
 from perturbations.reordering.predicates import predicate_swaps
-from perturbations.reordering.purposes import purpose_questions
 from perturbations.reordering.sentences import clause_swaps, question_first, question_last
 
 COUNTS: Mapping[Level, int] = {"light": 1, "medium": 2, "heavy": 5}

@@ -14,6 +14,7 @@ from perturbations.common import capitalised, end_of, lexicon_lines, token_edit,
 from perturbations.reordering.clauses import EMBEDDED, back, coordinated, front, last_main
 from perturbations.reordering.evidence import denied, surely_noun
 from perturbations.reordering.moves import (
+    SUBJECTS,
     Move,
     Sentence,
     lowered,
@@ -21,6 +22,7 @@ from perturbations.reordering.moves import (
     third_person,
 )
 
+_AGAINST = frozenset(("but", "while"))
 _PLACING = frozenset(
     {"in", "at", "on", "during", "over", "after", "before", "throughout", "around"}
 )
@@ -125,16 +127,14 @@ def _subject(sentence: Sentence, first: Any) -> Any | None:
 def _contrasts(sentence: Sentence, adverb: Any) -> bool:
     """Return whether an adverb at the front may reach over, or stand against, a further clause."""
     joined = [c for c in sentence.root.children if c.dep_ in ("conj", "parataxis")]
-    apart = adverb.lower_ == "recently" or (
-        adverb.lower_ in word_set("point_adverbs.txt")
-        and all(any(c.dep_ in ("nsubj", "nsubjpass") for c in verb.children) for verb in joined)
-    )
+    point = adverb.lower_ == "now" or adverb.lower_ in word_set("point_adverbs.txt")
+    shared = all(SUBJECTS.isdisjoint(c.dep_ for c in verb.children) for verb in joined)
+    apart = point or (shared and not any(verb.dep_ == "parataxis" for verb in joined))
+    against = frozenset(("then", "other", "others", "just")) | (frozenset() if point else _AGAINST)
     return (
         (bool(joined) and not apart)
         or denied([t for t in sentence.tokens if not joined or t.i < joined[0].left_edge.i])
-        or any(
-            t.lower_ in ("then", "other", "others", "but", "while", "just") for t in sentence.tokens
-        )
+        or not against.isdisjoint(t.lower_ for t in sentence.tokens)
         or sum(t.lower_ in word_set("movable_adverbs.txt") for t in sentence.tokens) > 1
     )
 

@@ -148,6 +148,8 @@ def _to_front(
         or (rest[0].tag_ in ("WDT", "WP", "WRB") and (causal or mark in ("although", "though")))
         or clause[-1].tag_ == "TO"
         or (mark in _TIMES and _timed(text, rest))
+        or any(t.lower_ in ("though", "anyway", "too") for t in rest)
+        or _repeats(clause)
         or (rest[0].tag_ in ("WDT", "WP", "WRB") and head.lemma_ == "be" and mark in _TIMES)
         # "I hide if I am sad and never tell": the second verb may belong to the main clause.
         or any(_shares_subject(t) for t in clause)
@@ -158,6 +160,12 @@ def _to_front(
 
 _TIMES = frozenset({"when", "whenever", "while", "after", "before", "once", "ever"})
 _OBJECTS = frozenset({"me", "you", "him", "her", "us", "them", "myself", "yourself"})
+
+
+def _repeats(clause: list[Any]) -> bool:
+    """Return whether one preposition comes twice, so that the second may belong to the main clause."""
+    heads = [t.lower_ for t in clause if t.dep_ == "prep" and t.lower_ != "of"]
+    return len(heads) != len(set(heads))
 
 
 def _timed(text: Text, rest: list[Any]) -> bool:
@@ -201,7 +209,9 @@ def _to_end(text: Text, sentence: Sentence, clause: list[Any], rest: list[Any]) 
         (gap.strip() != "," and not unmarked)
         or (third_person(rest) and has_noun(clause))
         or rest[0].lower_ in ("then", "so", "what", "please", "maybe", "perhaps")
-        or any(t.lower_ in ("then", "so", "just", "only", "still", "even", "too") for t in rest)
+        or any(
+            t.lower_ in ("then", "so", "just", "only", "still", "even", "too", "also") for t in rest
+        )
         or any(t.dep_ == "xcomp" and t.head.lemma_ not in _LIGHT for t in rest)
         or (negated and mark != "if")
         or any(t.text == "," for t in sentence.tokens if t.i > rest[0].i)

@@ -275,7 +275,7 @@ def _free(text: Text, first: Any, second: Any, spans: Spans) -> bool:
     sentence = first.sent
     return not (
         _ordered(first, second)
-        or scoped(first, negation=first.pos_ != "NOUN")
+        or scoped(first, negation=first.pos_ != "NOUN" or not _by_or(first))
         or _mixed(first, second)
         or (first.dep_ == "pobj" and first.head.lower_ in ("between", "as"))
         or (
@@ -293,6 +293,11 @@ def _free(text: Text, first: Any, second: Any, spans: Spans) -> bool:
     )
 
 
+def _by_or(first: Any) -> bool:
+    """Return whether "or" joins a pair, so that a negation reaches over both: "no cats or dogs"."""
+    return any(c.lower_ == "or" for c in first.children)
+
+
 def _ordered(first: Any, second: Any) -> bool:
     """Return whether custom, time, size or logic fixes the order of two words."""
     one, two = first.lemma_.lower(), second.lemma_.lower()
@@ -308,9 +313,14 @@ def _ordered(first: Any, second: Any) -> bool:
 
 
 def _mixed(first: Any, second: Any) -> bool:
-    """Return whether "or" joins a singular and a plural subject, with which the verb agrees."""
-    either = any(c.lower_ == "or" for c in first.children)
-    return either and first.dep_ in ("nsubj", "nsubjpass") and first.tag_ != second.tag_
+    """Return whether number shows that two nouns, or their verb, do not go together.
+
+    "Teachers and work" after "to be" is no pair, and with "or" the verb agrees with the second.
+    """
+    either = _by_or(first)
+    subject = first.dep_ in ("nsubj", "nsubjpass")
+    unlike = first.pos_ == "NOUN" and first.tag_ != second.tag_
+    return unlike and (first.dep_ == "attr" or (either and subject))
 
 
 def _taken_up(second: Any) -> bool:

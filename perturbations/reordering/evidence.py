@@ -51,11 +51,12 @@ def surely_adjective(token: Any) -> bool:
     if token.pos_ == "VERB":
         return token.tag_ == "VBN" and "ADJ" in known
     participle = token.lower_.endswith(("ed", "ing", "en")) and known == {"VERB"}
+    said_of = token.dep_ == "acomp" or (token.dep_ == "conj" and token.head.dep_ == "acomp")
     return (
         token.pos_ == "ADJ"
         and token.tag_ in ("JJ", "JJR", "VBN", "VBG")
         and ("ADJ" in known or participle)
-        and "NOUN" not in known
+        and ("NOUN" not in known or said_of)
     )
 
 
@@ -64,7 +65,7 @@ def scoped(token: Any, negation: bool = True) -> bool:
 
     Args:
         token: The word.
-        negation: Whether a negation counts: "no friends and no family" says nothing about order.
+        negation: Whether a negation counts: "no friends or family" says nothing about order.
     """
     scopes = word_set("scopes.txt")
     if negation:

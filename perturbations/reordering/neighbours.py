@@ -85,13 +85,13 @@ def _states(text: Text, sentence: Sentence, known: frozenset[str]) -> bool:
         plain(text, sentence)
         and sentence.closes_with(text) == "."
         and text.raw[sentence.start].isupper()
-        and 3 <= len(words) <= 20
+        and 3 <= len(words) <= 24
         and (first.lower_ in ("i", "my") or (first.lower_ in known and first.dep_ == "nsubj"))
         and _lasts(sentence.root)
         and not refers_back(words, known)
         and not any(t.lower_ in word_set("ties.txt") - _ALONE for t in words)
         and not any(t.lower_ == "the" for t in words)
-        and not any(t.dep_ in ("advcl", "relcl", "parataxis") or t.tag_ == "VBD" for t in words)
+        and not any(t.dep_ in ("advcl", "parataxis") or t.tag_ == "VBD" for t in words)
     )
 
 
