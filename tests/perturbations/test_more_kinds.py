@@ -259,7 +259,7 @@ def test_what_a_variant_is_made_from() -> None:
         return list(made)[1].made_from
 
     assert prints(1, "light") == prints(1, "light")
-    assert len({prints(1, "light"), prints(2, "light"), prints(1, "heavy")}) == 3
+    assert len({prints(1, "light"), prints(2, "light"), prints(1, "medium")}) == 3
 
 
 # the preview
