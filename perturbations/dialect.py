@@ -7,13 +7,13 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import chain
-from typing import Literal
 
 from harness.protocols import Limits, PerturbationTraits
 from harness.records import Edit
 from harness.text.lexicon import Substitution, Substitutions, by_first_word, substitutions
 from harness.text.parse import Text
 from perturbations.common import Level, check_level, match_case, word_set
+from perturbations.dialect_spelling import Direction, other_spelling
 from perturbations.dialect_topics import (
     english_at,
     institutions_of,
@@ -22,16 +22,14 @@ from perturbations.dialect_topics import (
     technical_word,
     tied,
 )
-from perturbations.substitution import replace, sites
-
-Direction = Literal["us-uk", "uk-us"]
+from perturbations.substitution import Site, replace, sites
 
 # A computer has programs on either side of the Atlantic.
 _OUTSIDE_CODE: Mapping[Direction, frozenset[str]] = {
     "us-uk": frozenset({"program", "programs"}),
     "uk-us": frozenset({"programme", "programmes"}),
 }
-_DEPTH: Mapping[Level, int] = {"light": 0, "medium": 1, "heavy": 2}
+_DEPTH: Mapping[Level, int] = {"light": 0, "medium": 1, "heavy": 1}
 
 
 class Dialect:
@@ -43,14 +41,15 @@ class Dialect:
     words of code where there is code. Practice and license go by part of speech.
 
     Args:
-        severity: Spelling only; everyday vocabulary too; or usage as well.
+        severity: Spelling only (light), or everyday words and usage too (medium; heavy is no more).
         direction: ``us-uk`` or ``uk-us``; whichever applies if None.
     """
 
     traits = PerturbationTraits(
         description="US or UK spelling and vocabulary",
         version="2",
-        limits=Limits(floor=0.75, words={"light": 0.3, "medium": 0.3, "heavy": 0.4}),
+        limits=Limits(floor=0.75, words={"light": 0.3, "medium": 0.3}),
+        severities=("light", "medium"),
         packages=("breame", "lemminflect"),
     )
 
@@ -72,7 +71,7 @@ class Dialect:
         marks = word_set("american_marks.txt" if direction == "us-uk" else "british_marks.txt")
         if not technical(text):
             marks |= _OUTSIDE_CODE[direction]
-        if stays_behind(text, edits, spelling(direction), marks) or not all(
+        if stays_behind(text, edits, direction, marks) or not all(
             english_at(text, e) for e in edits
         ):
             return None
@@ -81,7 +80,7 @@ class Dialect:
     def _edits(self, text: Text, direction: Direction) -> list[Edit]:
         depth = 0 if institutions_of(text.raw, direction[:2]) else self.depth
         in_code = technical(text)
-        places = sites(text, vocabulary(direction, depth))
+        places = [s for s in sites(text, vocabulary(direction, depth)) if not _doubled(s)]
         edits = [
             _case_of_i(text, edit)
             for site in places
@@ -93,46 +92,35 @@ class Dialect:
             if not any(site.start < edit.end and edit.start < site.end for site in places)
         )
         words = [text.raw[e.start : e.end] if direction == "us-uk" else e.text for e in edits]
-        if in_code and any(technical_word(word) for word in words):
+        if in_code and any(technical_word(text, word) for word in words):
             return []
         return sorted(edits, key=lambda e: e.start)
 
 
 def _case_of_i(text: Text, edit: Edit) -> Edit:
     """Keep the small "i" of whoever writes it so."""
-    small = text.raw[edit.start : edit.start + 2] == "i " and edit.text.startswith("I ")
+    small = text.raw[edit.start : edit.start + 2] == "i " and re.match(r"I\b", edit.text)
     return edit.model_copy(update={"text": "i" + edit.text[1:]}) if small else edit
+
+
+def _doubled(site: Site) -> bool:
+    """Return whether the sentence has the other word already: "mad and angry", "films and movies"."""
+    first = site.tokens[0]
+    others = {t.lemma_.lower() for t in first.sent if t.i not in {x.i for x in site.tokens}}
+    return site.entry.pos != "PHRASE" and site.options[0].words[-1].lower() in others
 
 
 def _spelling_edits(text: Text, direction: Direction) -> Iterator[Edit]:
     for start, end in text.words:
         stem = re.sub(r"['’]s?$", "", text.raw[start:end])
-        other = spelling(direction).get(stem.lower())
+        other = other_spelling(stem.lower(), direction)
         if other and not text.is_protected(start, start + len(stem)):
             yield Edit(start=start, end=start + len(stem), text=match_case(stem, other))
 
 
-@lru_cache(maxsize=2)
-def spelling(direction: Direction) -> Mapping[str, str]:
-    """Return Breame's spellings, without the denied ones and those that do not lead back."""
-    from breame.data.spelling_constants import (
-        AMERICAN_ENGLISH_SPELLINGS,
-        BRITISH_ENGLISH_SPELLINGS,
-    )
-
-    denied = word_set("dialect_denied.txt") | {"practice", "license"}
-    denied |= {f"{word}{end}" for word in ("practice", "license") for end in ("d", "s")}
-    pairs = {
-        us: uk
-        for us, uk in AMERICAN_ENGLISH_SPELLINGS.items()
-        if BRITISH_ENGLISH_SPELLINGS.get(uk) == us and us not in denied
-    }
-    return pairs if direction == "us-uk" else {uk: us for us, uk in pairs.items()}
-
-
 @lru_cache(maxsize=8)
 def vocabulary(direction: Direction, depth: int) -> Substitutions:
-    """Return the entries of one direction: parts of speech alone, words, or usage too."""
+    """Return the entries of one direction: those of spelling alone, or words and usage too."""
 
     def entries(name: str) -> Iterator[Substitution]:
         return chain.from_iterable(substitutions(name).values())
@@ -144,6 +132,4 @@ def vocabulary(direction: Direction, depth: int) -> Substitutions:
         chosen = [e.reversed() for e in chosen]
     if depth >= 1:
         chosen += entries("us_to_uk.lexicon" if direction == "us-uk" else "uk_to_us.lexicon")
-    if depth >= 2 and direction == "us-uk":
-        chosen += entries("us_uk_usage.lexicon")
     return by_first_word(chosen)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
+from typing import Any
 
 from harness.records import Edit
 from harness.text.parse import Text
 from perturbations.common import lexicon_lines, word_set
+from perturbations.dialect_spelling import Direction, other_spelling
 
 _AROUND = 100
 # Frequent words that no other language in Latin letters writes so.
@@ -22,7 +24,7 @@ def tied(raw: str) -> bool:
 
 def technical(text: Text) -> bool:
     """Return whether a prompt holds or asks for code, styles or markup."""
-    return any(kind == "code" for *_, kind in text.protected) or bool(
+    return _holds_code(text) or bool(
         _any_of("technical_terms.txt", re.IGNORECASE | re.MULTILINE).search(text.raw)
     )
 
@@ -40,35 +42,46 @@ def english_at(text: Text, edit: Edit) -> bool:
 
 
 def stays_behind(
-    text: Text, edits: Sequence[Edit], spellings: Mapping[str, str], marks: Iterable[str]
+    text: Text, edits: Sequence[Edit], direction: Direction, marks: Iterable[str]
 ) -> bool:
-    """Return whether a word of the other dialect, of ``spellings`` or ``marks``, is left unchanged.
+    """Return whether a word of the other dialect, by spelling or in ``marks``, is left unchanged.
 
-    A text in which one "color" stays and another becomes "colour", or with "colour" beside "mom", is
-    in no dialect at all. Names of several words keep their spelling and do not count.
+    A text in which one "color" stays and another becomes "colour", or with "colour" beside "Mom's",
+    is in no dialect at all. Names of several words keep their spelling and do not count.
     """
     covered = bytearray(len(text.raw))
     for edit in edits:
         covered[edit.start : edit.end] = b"\x01" * (edit.end - edit.start)
     marked = frozenset(marks)
+    forms = {token.idx: _forms(token) for token in text.doc}
     for at, (start, end) in enumerate(text.words):
-        word = re.sub(r"['’]s?$", "", text.raw[start:end])
-        kept = word in marked or (word.lower() in spellings and not _in_name(text, at))
-        if kept and not any(covered[start:end]):
-            return True
+        # "Co-worker's", "color-coded": each part counts.
+        for part in re.finditer(r"[^\W\d_]+", text.raw[start:end]):
+            word, place = part.group().lower(), start + part.start()
+            kept = not forms.get(place, {word}).isdisjoint(marked) or (
+                other_spelling(word, direction) and not _in_name(text, at)
+            )
+            if kept and not any(covered[place : place + len(word)]):
+                return True
     # "colorscheme", "color_map": the word lives on in a name that code fixes; or "a candy" stays.
     changed = {text.raw[e.start : e.end].lower() for e in edits}
-    by_speech = ("practice", "license")
+    by_speech = ("practice", "license", "anymore")  # right as they are in some places
     parts = [
-        re.escape(w) if w in spellings else rf"\b{re.escape(w)}\b"
+        re.escape(w) if other_spelling(w, direction) else rf"\b{re.escape(w)}s?\b"
         for w in sorted(changed)
         if w.isalpha() and not w.startswith(by_speech)
     ]
     return any(
         not any(covered[match.start() : match.end()])
-        for match in re.finditer("|".join(parts), text.raw)
+        for match in re.finditer("|".join(parts), text.raw, re.IGNORECASE)
         if parts
     )
+
+
+def _forms(token: Any) -> frozenset[str]:
+    """Return how a mark may name a word: as written, its lemma, and either with its part of speech."""
+    words = {token.lower_, token.lemma_.lower()}
+    return frozenset(words | {f"{word} {token.pos_.lower()}" for word in words})
 
 
 def _in_name(text: Text, at: int) -> bool:
@@ -77,9 +90,16 @@ def _in_name(text: Text, at: int) -> bool:
     return sum(capitals) >= 2 and text.raw[text.words[at].start].isupper()
 
 
-def technical_word(word: str) -> bool:
-    """Return whether an American word is a name in code."""
-    return word.lower() in word_set("technical_words.txt")
+def technical_word(text: Text, word: str) -> bool:
+    """Return whether an American word is a name in code: anywhere, or beside code or styles."""
+    if word.lower() in word_set("technical_words.txt"):
+        return True
+    near_code = _holds_code(text) or _any_of("style_terms.txt", re.IGNORECASE).search(text.raw)
+    return bool(near_code) and word.lower() in word_set("code_words.txt")
+
+
+def _holds_code(text: Text) -> bool:
+    return any(kind == "code" for *_, kind in text.protected)
 
 
 @cache

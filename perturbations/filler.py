@@ -50,7 +50,16 @@ _RHETORICAL = re.compile(
     r"|what['’]?s the point|what is the point|right\?$|you know\?$|isn['’]t|aren['’]t|okay\?$|ok\?$)",
     re.IGNORECASE,
 )
-_ASKED_OF_YOU = re.compile(r"(?:can|could|would|will) you(?= [a-z])", re.IGNORECASE)
+# What somebody can or does is asked of them as they are: "Can you feel?", "Do you know German?".
+_ASKED_OF_YOU = re.compile(
+    r"(?:can|could|would|will) you(?= [a-z])(?! (?:think|feel|see|hear|speak|talk|understand|know"
+    r"|remember|learn|do|be|dream|love|have)\b)",
+    re.IGNORECASE,
+)
+_ABOUT_YOU = re.compile(
+    r"(?:are|do|did|have|were|can|could) you (?!help|give|tell|explain|show|write)", re.IGNORECASE
+)
+_ANGRY = re.compile(r"\b(?:f+u+c+k\w*|sh[i1]t\w*|damn|goddamn|bullshit|wtf)\b|!!", re.IGNORECASE)
 _NOT_PLEASED = frozenset(
     {"let", "imagine", "suppose", "guess", "try", "keep", "come", "turn", "think"}
 )
@@ -121,7 +130,7 @@ def _start(text: Text, talk: Sequence[Span], personal: bool, rng: random.Random)
     opening = text.raw[first.start : first.end]
     if len(opening.split()) < _SHORTEST or text.raw[: first.start].strip():
         return None
-    if _GREETED.match(opening) or _NO_GREETING.match(opening):
+    if _GREETED.match(opening) or _NO_GREETING.match(opening) or _ANGRY.search(opening):
         return None
     asks = is_request(text, first)
     if not (asks or personal or _FIRST_PERSON.search(opening)) or not _has_verb(text, first):
@@ -151,6 +160,8 @@ def _please(text: Text, talk: Sequence[Span]) -> Edit | None:
     for sentence in talk:
         opening = text.raw[sentence.start : sentence.end]
         asked = _ASKED_OF_YOU.match(opening)
+        if _ABOUT_YOU.match(opening) and not asked:
+            return None
         if asked:
             at = sentence.start + asked.end()
             return None if text.is_protected(sentence.start, at) else _inserted(at, " please")
@@ -210,6 +221,7 @@ def _thanks(text: Text, talk: Sequence[Span], rng: random.Random) -> Edit | None
         len(closing.split()) < _SHORTEST
         or not is_request(text, last)
         or _RHETORICAL.search(closing)
+        or _ABOUT_YOU.match(closing)
     ):
         return None
     phrase = rng.choice(_phrases("thanks"))

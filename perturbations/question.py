@@ -9,8 +9,9 @@ from harness.protocols import Limits, PerturbationTraits
 from harness.records import Edit
 from harness.text.edits import find_edits
 from harness.text.parse import Text
+from perturbations.layout import is_english
 from perturbations.requests.forms import Rewording, confirmed, rewordings
-from perturbations.requests.request_sentences import request_sentences
+from perturbations.requests.request_sentences import request_sentences, stands_out
 
 _TRIES = 6
 
@@ -33,12 +34,16 @@ class QuestionForm:
 
     def __call__(self, text: Text, rng: random.Random) -> Sequence[Edit] | None:
         """Propose edits, or None where nothing is asked for in a form that can be changed."""
+        if not is_english(text.raw):
+            return None
         by_sentence = [forms for s in request_sentences(text) if (forms := rewordings(text, s))]
         rng.shuffle(by_sentence)
         tries = 0
         for forms in by_sentence:
             rng.shuffle(forms)
             for form in forms[:3]:
+                if stands_out(text, form.sentence, form.words):
+                    continue
                 tries += 1
                 edits = _edits(text, form)
                 if edits and confirmed(form.sentence, form.words):

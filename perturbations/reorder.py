@@ -17,12 +17,19 @@ from perturbations.reordering.adverbs import (
 )
 from perturbations.reordering.clauses import clause_moves
 from perturbations.reordering.confirm import confirmed
-from perturbations.reordering.coordination import between_swaps, list_swaps, pair_swaps, verb_swaps
+from perturbations.reordering.coordination import (
+    between_swaps,
+    comma_swaps,
+    list_swaps,
+    pair_swaps,
+    verb_swaps,
+)
 from perturbations.reordering.courtesy import please_moves
 from perturbations.reordering.moves import Move
-from perturbations.reordering.phrases import phrase_moves, place_moves
-from perturbations.reordering.purposes import purpose_moves, purpose_questions
-from perturbations.reordering.sentences import clause_swaps, question_first, sentence_swaps
+from perturbations.reordering.neighbours import sentence_swaps
+from perturbations.reordering.phrases import phrase_moves, place_moves, purpose_questions
+from perturbations.reordering.predicates import predicate_swaps
+from perturbations.reordering.sentences import clause_swaps, question_first, question_last
 
 COUNTS: Mapping[Level, int] = {"light": 1, "medium": 2, "heavy": 5}
 
@@ -32,16 +39,18 @@ _FINDERS: tuple[Callable[[Text], Iterator[Move]], ...] = (
     adverb_shifts,
     comments,
     reporting_clauses,
-    purpose_moves,
     purpose_questions,
     phrase_moves,
     place_moves,
     please_moves,
     pair_swaps,
     verb_swaps,
+    predicate_swaps,
+    comma_swaps,
     list_swaps,
     between_swaps,
     question_first,
+    question_last,
     sentence_swaps,
     clause_swaps,
 )

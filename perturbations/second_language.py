@@ -10,6 +10,7 @@ from harness.protocols import Limits, PerturbationTraits
 from harness.records import Edit
 from harness.text.parse import Text
 from perturbations.common import Level, check_level
+from perturbations.layout import is_english
 from perturbations.learner.grammar_mistakes import (
     changed_articles,
     dropped_articles,
@@ -19,6 +20,7 @@ from perturbations.learner.grammar_mistakes import (
 )
 from perturbations.learner.mistakes import Mistake, mix, phrase_mistakes
 from perturbations.requests.request_sentences import own_words
+from perturbations.requests.writing import outside_pasted
 
 # Words for one mistake, and how many there are at least. NUCLE has one in about 26 words, beginners
 # of the Write & Improve corpus one in five or so: a mistake in ten words is read without trouble.
@@ -60,9 +62,18 @@ class SecondLanguage:
 
     def __call__(self, text: Text, rng: random.Random) -> Sequence[Edit] | None:
         """Propose edits, or None where no mistake is to be expected."""
+        if not is_english(text.raw):
+            return None
         end = own_words(text)
-        mistakes = [m for finder in _FINDERS for m in finder(text) if m.end <= end]
-        wanted = max(self.least, round(len(text.words) / self.words))
+        outside = outside_pasted(text)
+        mistakes = [
+            m
+            for finder in _FINDERS
+            for m in finder(text)
+            if m.end <= end and outside(m.start, m.end)
+        ]
+        written = sum(word.end <= end for word in text.words)  # data have no writer who learns
+        wanted = max(self.least, round(written / self.words))
         chosen: list[Mistake] = []
         for mistake in _by_weight(mistakes, rng):
             if len(chosen) == wanted:

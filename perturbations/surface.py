@@ -30,6 +30,11 @@ _RUN_TOGETHER = re.compile(
     r"|(I|you|we|they) (have)(?= (?:been|had|always|never|tried|lost|known|got)\b))\b(?= [a-z])",
     re.IGNORECASE,
 )
+# "how broke I am", "than I have": what the verb goes with stands before it, and it stays whole.
+_LEFT_GAP = re.compile(
+    r"\b(?:how|what|where|who|which|why|when|whatever|wherever|as|than)\b[^.!?,;:\r\n]{0,40}$",
+    re.IGNORECASE,
+)
 _SUBJECT = re.compile(
     r"\s+(?:I|you|he|she|it|we|they|this|that|there|my|your|the)\b", re.IGNORECASE
 )
@@ -48,7 +53,7 @@ class Surface:
     traits = PerturbationTraits(
         description="case, punctuation, white space, contractions",
         danger=frozenset({"light"}),
-        version="1",
+        version="2",
         limits=Limits(
             floor=0.7,
             words={"light": 0.3, "medium": 0.5, "heavy": 0.8},
@@ -104,7 +109,7 @@ def _contractions(text: Text) -> Iterator[Edit]:
         if not text.is_protected(*match.span()):
             yield Edit(start=match.start(), end=match.end(), text=match_case(whole, full))
     for match in _RUN_TOGETHER.finditer(text.raw):
-        if text.is_protected(*match.span()):
+        if text.is_protected(*match.span()) or _LEFT_GAP.search(text.raw[: match.start()]):
             continue
         first, second = (part for part in match.groups() if part)
         short = {"am": "'m", "not": "n't", "have": "'ve"}[second.lower()]

@@ -16,7 +16,7 @@ import threading
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,24 @@ from harness.errors import MissingPackage, ModelError, PluginError
 Embed: TypeAlias = Callable[[Sequence[str]], NDArray[np.float32]]
 """Turns texts into unit vectors, shape ``(texts, DIMENSIONS)``."""
 
+
+class TokenStates(NamedTuple):
+    """A text as the model sees its tokens in their context.
+
+    Attributes:
+        vectors: One state a token, of the layer two below the last, shape ``(tokens, DIMENSIONS)``.
+            That layer still tells words apart; the last one is nearly the whole text everywhere.
+        spans: First character of each token and one past its last, shape ``(tokens, 2)``; empty for
+            the marks at both ends of the text.
+    """
+
+    vectors: NDArray[np.float32]
+    spans: NDArray[np.int64]
+
+
+Contextualise: TypeAlias = Callable[[Sequence[str]], Sequence[TokenStates]]
+"""Turns texts into the states of their tokens."""
+
 DIMENSIONS = 384
 WINDOW = 256
 """Tokens that the model reads; the rest of a longer text is ignored."""
@@ -36,6 +54,8 @@ VERSION = "all-MiniLM-L6-v2"
 _STEP = 8  # Widths of a forward pass, in tokens, are multiples of this.
 _SHORT, _SHORT_ROWS = 64, 4  # Up to this width four texts go together; a fifth would gain little.
 _AT_ONCE = 512  # Texts tokenised at once.
+_STATES_KEPT = 256  # Texts whose token states stay in memory, up to 0.4 MB each.
+_LAYER = -3
 
 
 def model_folder() -> Path:
@@ -72,6 +92,7 @@ class Embedder:
         self._cache: OrderedDict[str, NDArray[np.float32]] = OrderedDict()
         self._lock = threading.Lock()
         self._loaded: tuple[Any, Any] | None = None
+        self._states_cache: OrderedDict[str, TokenStates] = OrderedDict()
         self.computed = 0
         """Number of texts that went through the model so far."""
 
@@ -109,6 +130,28 @@ class Embedder:
             result[row] = vectors[text]
         return result
 
+    def contextualise(self, texts: Sequence[str]) -> list[TokenStates]:
+        """Return the states of the tokens of each text; embeds the texts on the way.
+
+        Raises:
+            MissingPackage: The weights are not installed.
+            ModelError: The weights cannot be loaded.
+        """
+        with self._lock:
+            wanted = dict.fromkeys(texts)
+            states = {t: self._states_cache[t] for t in wanted if t in self._states_cache}
+            missing = [text for text in wanted if text not in states]
+            for start in range(0, len(missing), _AT_ONCE):
+                batch = missing[start : start + _AT_ONCE]
+                vectors = self._forward(batch, states)
+                for text, vector in zip(batch, vectors, strict=True):
+                    self._cached(text, vector)
+            for text in missing[-_STATES_KEPT:]:
+                self._states_cache[text] = states[text]
+            while len(self._states_cache) > _STATES_KEPT:
+                self._states_cache.popitem(last=False)
+        return [states[text] for text in texts]
+
     def _cached(self, text: str, vector: NDArray[np.float32]) -> NDArray[np.float32]:
         vector = vector.copy()  # not a view that would keep the whole batch alive
         self._cache[text] = vector
@@ -116,9 +159,14 @@ class Embedder:
             self._cache.popitem(last=False)
         return vector
 
-    def _forward(self, texts: list[str]) -> NDArray[np.float32]:
+    def _forward(
+        self, texts: list[str], states: dict[str, TokenStates] | None = None
+    ) -> NDArray[np.float32]:
+        """Return vectors; also put the states of the tokens into ``states`` where it is given."""
         tokenizer, _ = self._load()
-        ids = tokenizer(texts, truncation=True, max_length=WINDOW)["input_ids"]
+        spans = states is not None
+        encoded = tokenizer(texts, truncation=True, max_length=WINDOW, return_offsets_mapping=spans)
+        ids = encoded["input_ids"]
         vectors = np.empty((len(texts), DIMENSIONS), dtype=np.float32)
         alike: defaultdict[int, list[int]] = defaultdict(list)
         for row, tokens in enumerate(ids):
@@ -128,12 +176,19 @@ class Embedder:
             for start in range(0, len(rows), size):
                 batch = rows[start : start + size]
                 filled = [ids[row] for row in batch] + [ids[batch[0]]] * (size - len(batch))
-                vectors[batch] = self._states(filled, width)[: len(batch)]
+                whole, layer = self._states(filled, width, spans)
+                vectors[batch] = whole[: len(batch)]
+                if states is not None and layer is not None:
+                    for row, state in zip(batch, layer, strict=False):
+                        places = np.array(encoded["offset_mapping"][row], dtype=np.int64)
+                        states[texts[row]] = TokenStates(state[: len(places)].copy(), places)
         self.computed += len(texts)
         return vectors
 
-    def _states(self, ids: list[list[int]], width: int) -> NDArray[np.float32]:
-        """Return unit vectors of texts as token ids, each padded to ``width``."""
+    def _states(
+        self, ids: list[list[int]], width: int, layers: bool
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+        """Return unit vectors of texts as token ids, each padded to ``width``; one layer if wanted."""
         import torch
 
         tokenizer, model = self._load()
@@ -141,11 +196,13 @@ class Embedder:
             {"input_ids": ids}, padding="max_length", max_length=width, return_tensors="pt"
         ).to(self._device)
         with torch.inference_mode():
-            states = model(**batch).last_hidden_state
+            output = model(**batch, output_hidden_states=layers)
+            states = output.last_hidden_state
             mask = batch["attention_mask"].unsqueeze(-1).to(states.dtype)
             mean = (states * mask).sum(dim=1) / mask.sum(dim=1)
             vectors = torch.nn.functional.normalize(mean, dim=1).cpu().numpy()
-        return np.asarray(vectors, dtype=np.float32)
+        layer = output.hidden_states[_LAYER].cpu().numpy() if layers else None
+        return np.asarray(vectors, dtype=np.float32), layer
 
     def _load(self) -> tuple[Any, Any]:
         if self._loaded is None:
@@ -187,6 +244,11 @@ def shared() -> Embedder:
 def embed(texts: Sequence[str]) -> NDArray[np.float32]:
     """Embed with the process-wide instance; see ``Embedder.embed``."""
     return shared().embed(texts)
+
+
+def contextualise(texts: Sequence[str]) -> list[TokenStates]:
+    """Contextualise with the process-wide instance; see ``Embedder.contextualise``."""
+    return shared().contextualise(texts)
 
 
 def cosine(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:

@@ -1,7 +1,8 @@
 """The second gate: how likely a strict reader would pass a rewording, learned from read pairs.
 
-It knows nothing of the rules that made the rewording: only two parses of the sentences that the
-edits touch and the numbers of ``edit_features.py``. Boosted trees in ``acceptability.json`` turn
+It knows nothing of the rules that made the rewording: it sees two parses of the sentences that the
+edits touch (``edit_features.py``) and MiniLM's view of every word in them (``context_features.py``),
+which the similarity floor computes anyway. Boosted trees in ``acceptability.json`` turn
 these into a probability; each kind that the gate pays for has a threshold there. How it was fitted
 and what it costs: ``tests/support/fit_acceptability.py``.
 """
@@ -12,14 +13,16 @@ import math
 from collections.abc import Mapping, Sequence
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
+from harness.text.embedding import TokenStates
 from harness.text.parse import nlp, parsable
 from harness.util.digest import digest
 from harness.variants.alignment import align
 from harness.variants.checks import Passage
+from harness.variants.context_features import context_features, windows
 from harness.variants.edit_features import features
 
 WEIGHTS = Path(__file__).with_name("acceptability.json")
@@ -89,6 +92,12 @@ def shipped() -> AcceptabilityModel:
     return AcceptabilityModel.model_validate_json(WEIGHTS.read_text(encoding="utf-8"))
 
 
+def numbers(passage: Passage, doc: Any, states: Mapping[str, TokenStates]) -> dict[str, float]:
+    """Return everything that the gate looks at, by name."""
+    alignment = align(passage, doc)
+    return features(passage, alignment) | context_features(passage, alignment, states)
+
+
 class Acceptance(NamedTuple):
     """The second gate's view of one candidate.
 
@@ -101,28 +110,43 @@ class Acceptance(NamedTuple):
     reason: str | None
 
 
-def accept(
+def texts(
     passages: Sequence[tuple[Passage, str]], model: AcceptabilityModel | None = None
+) -> list[str]:
+    """Return the distinct texts whose token states ``accept`` needs."""
+    model = model or shipped()
+    read = (passage for passage, kind in passages if _kind(kind) in model.kinds)
+    return list(dict.fromkeys(t for passage in read for pair in windows(passage) for t in pair))
+
+
+def _kind(name: str) -> str:
+    return "+" if "+" in name else name
+
+
+def accept(
+    passages: Sequence[tuple[Passage, str]],
+    states: Mapping[str, TokenStates],
+    model: AcceptabilityModel | None = None,
 ) -> list[Acceptance]:
     """Score candidates, each with its kind, and hold them to the thresholds.
 
-    Compositions, named ``a+b``, count as one kind, ``+``; their steps went through the gate each by
+    ``states`` holds the token states of ``texts(passages)``. Compositions, named ``a+b``, count as one kind, ``+``; their steps went through the gate each by
     itself. Each distinct text is parsed once.
     """
     model = model or shipped()
-    kinds = ["+" if "+" in kind else kind for _, kind in passages]
-    texts = dict.fromkeys(
+    kinds = [_kind(kind) for _, kind in passages]
+    changed = dict.fromkeys(
         passage.after
         for (passage, _), kind in zip(passages, kinds, strict=True)
         if kind in model.kinds
     )
-    docs = dict(zip(texts, nlp().pipe(map(parsable, texts), batch_size=64), strict=True))
+    docs = dict(zip(changed, nlp().pipe(map(parsable, changed), batch_size=64), strict=True))
     outcomes = []
     for (passage, _), kind in zip(passages, kinds, strict=True):
         if kind not in model.kinds:
             outcomes.append(Acceptance(None, None))
             continue
-        score = model.score(features(passage, align(passage, docs[passage.after])), kind)
+        score = model.score(numbers(passage, docs[passage.after], states), kind)
         least = model.thresholds.get(kind, 0.0)
         fails = f"acceptability: {score:.2f} is below {least:.2f}" if score < least else None
         outcomes.append(Acceptance(score, fails))

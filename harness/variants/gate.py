@@ -9,7 +9,7 @@ distinct text once. What passes goes through a second gate, learned from read pa
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.errors import PluginError
@@ -17,17 +17,15 @@ from harness.protocols import Limits
 from harness.records import Edit
 from harness.text import danger_sentences, embedding
 from harness.text.edits import normalised
-from harness.text.embedding import Embed
+from harness.text.embedding import Contextualise, Embed, TokenStates
 from harness.text.parse import Text
 from harness.util.digest import digest
 from harness.variants import acceptability as second_gate
 from harness.variants.checks import CHECKS, Passage, role_exchange, too_much
+from harness.variants.context_features import windows
 
 VERSION = "2"
 """To be raised whenever a check may decide otherwise: variants are then made again."""
-
-# About as much as MiniLM's window of 256 tokens holds.
-_WINDOW_CHARACTERS = 1000
 
 
 @dataclass(frozen=True)
@@ -50,10 +48,12 @@ class Gate:
 
     Args:
         similarity: Whether to measure it at all.
-        acceptability: Whether the second gate looks at what passes the first. Without both, the
-            explicit checks decide alone.
+        acceptability: Whether the second gate looks at what passes the first. It looks through the
+            same model: without similarity it is off as well, and the explicit checks decide alone.
         floors: Floors by kind that replace the kinds' own.
         embed: Texts to unit vectors; the process-wide MiniLM by default.
+        contextualise: Texts to the states of their tokens, for the second gate, which is off where
+            only ``embed`` is given.
     """
 
     def __init__(
@@ -63,11 +63,13 @@ class Gate:
         acceptability: bool = True,
         floors: Mapping[str, float] | None = None,
         embed: Embed | None = None,
+        contextualise: Contextualise | None = None,
     ) -> None:
         self.similarity = similarity
-        self.acceptability = acceptability
+        self.acceptability = acceptability and similarity and (embed is None or bool(contextualise))
         self.floors = dict(floors or {})
         self._embed = embed
+        self._contextualise = contextualise
 
     @property
     def fingerprint(self) -> str:
@@ -113,11 +115,16 @@ class Gate:
 
     def judge(self, passages: Sequence[tuple[Passage, str, Limits | None]]) -> list[GateVerdict]:
         """Measure similarity and acceptability of many passages: (passage, kind, limits) each."""
+        contextualise = self._contextualise or embedding.contextualise
+        states: dict[str, TokenStates] = {}
+        if self.acceptability:  # first, since the vectors come with the states
+            texts = second_gate.texts([passage[:2] for passage in passages])
+            states = dict(zip(texts, contextualise(texts), strict=True)) if texts else {}
         verdicts = self._similar(passages)
         if not self.acceptability:
             return verdicts
         passed = [i for i, verdict in enumerate(verdicts) if verdict.reason is None]
-        outcomes = second_gate.accept([passages[i][:2] for i in passed])
+        outcomes = second_gate.accept([passages[i][:2] for i in passed], states)
         for i, outcome in zip(passed, outcomes, strict=True):
             verdicts[i] = GateVerdict(outcome.reason, verdicts[i].similarity, outcome.score)
         return verdicts
@@ -125,30 +132,17 @@ class Gate:
     def _similar(self, passages: Sequence[tuple[Passage, str, Limits | None]]) -> list[GateVerdict]:
         if not self.similarity:
             return [GateVerdict(None) for _ in passages]
-        pieces = [list(_windows(passage)) for passage, _, _ in passages]
-        texts = list(dict.fromkeys(t for windows in pieces for pair in windows for t in pair))
+        pieces = [list(windows(passage)) for passage, _, _ in passages]
+        texts = list(dict.fromkeys(t for pairs in pieces for pair in pairs for t in pair))
         embed = self._embed or embedding.embed
         vectors = dict(zip(texts, embed(texts), strict=True)) if texts else {}
         verdicts = []
-        for (_, kind, limits), windows in zip(passages, pieces, strict=True):
-            weights = [len(before) + 1 for before, _ in windows]
-            cosines = [float(vectors[b] @ vectors[a]) for b, a in windows]
+        for (_, kind, limits), pairs in zip(passages, pieces, strict=True):
+            weights = [len(before) + 1 for before, _ in pairs]
+            cosines = [float(vectors[b] @ vectors[a]) for b, a in pairs]
             cosine = sum(w * c for w, c in zip(weights, cosines, strict=True)) / sum(weights)
             cosine = round(cosine, 4)
             floor = self.floors.get(kind, (limits or Limits()).floor)
             reason = None if cosine >= floor else f"similarity: {cosine:.2f} is below {floor:.2f}"
             verdicts.append(GateVerdict(reason, cosine))
         return verdicts
-
-
-def _windows(passage: Passage) -> Iterable[tuple[str, str]]:
-    """Yield passages before and after, joined up to about what the embedding model reads."""
-    before: list[str] = []
-    after: list[str] = []
-    for old, new in passage.pairs:
-        if before and sum(map(len, before)) + len(old) > _WINDOW_CHARACTERS:
-            yield " ".join(before), " ".join(after)
-            before, after = [], []
-        before.append(old)
-        after.append(new)
-    yield " ".join(before), " ".join(after)

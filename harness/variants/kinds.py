@@ -19,7 +19,7 @@ from harness.protocols import (
     Perturbation,
     PerturbationTraits,
 )
-from harness.records import Severity
+from harness.records import SEVERITIES, Severity
 from harness.registry import perturbations
 from harness.text.parse import SPACY_MODEL
 from harness.util.digest import digest
@@ -145,7 +145,8 @@ def _effective_severity(
         PluginError: The user asks for one that this kind does not tell apart.
     """
     if asked is None:
-        return default if default in known else known[0]
+        weaker = [s for s in known if SEVERITIES.index(s) <= SEVERITIES.index(default)]
+        return weaker[-1] if weaker else known[0]
     if asked not in known:
         raise PluginError(
             f"perturbation {label!r} has {'one severity' if len(known) == 1 else 'the severities'}"

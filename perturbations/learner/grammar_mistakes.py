@@ -7,7 +7,7 @@ from typing import Any
 
 from harness.records import Edit
 from harness.text.parse import Text
-from perturbations.common import capitalised, end_of, token_edit, word_set
+from perturbations.common import capitalised, end_of, takes_an, token_edit, word_set
 from perturbations.learner.mistakes import Mistake
 from perturbations.reordering.moves import SUBJECTS
 
@@ -21,7 +21,21 @@ _ABSTRACT = frozenset({"life", "society", "nature", "happiness", "music", "human
 
 # After these an article is part of a set phrase, or its loss would leave another determiner.
 _BEFORE_ARTICLE = frozenset(
-    {"half", "such", "what", "quite", "rather", "as", "of", "that", "all", "both", "which", "many"}
+    {
+        "not",
+        "half",
+        "such",
+        "what",
+        "quite",
+        "rather",
+        "as",
+        "of",
+        "that",
+        "all",
+        "both",
+        "which",
+        "many",
+    }
 )
 
 
@@ -44,7 +58,8 @@ def dropped_articles(text: Text) -> Iterator[Mistake]:
             continue
         if noun.dep_ in ("npadvmod", "compound", "appos") or _measures(token, noun):
             continue
-        if token.i and text.doc[token.i - 1].lower_ in _BEFORE_ARTICLE:
+        before = text.doc[token.i - 1] if token.i else None
+        if before is not None and (before.lower_ in _BEFORE_ARTICLE or _joins(before)):
             continue
         following = between[0]
         start, end = token.idx, following.idx
@@ -57,6 +72,16 @@ def dropped_articles(text: Text) -> Iterator[Mistake]:
         else:
             edit = Edit(start=start, end=end, text="")
         yield Mistake("article", (edit,))
+
+
+def _joins(before: Any) -> bool:
+    """Return whether a word would run into the noun without its article: "gave her (a) ring"."""
+    given = before.dep_ in ("dative", "dobj", "iobj", "pobj", "nsubj")
+    return (
+        before.lower_ == "her"
+        or before.tag_ == "PRP$"
+        or (given and before.pos_ in ("NOUN", "PROPN"))
+    )
 
 
 def _measures(token: Any, noun: Any) -> bool:
@@ -73,6 +98,7 @@ def changed_articles(text: Text) -> Iterator[Mistake]:
         if (
             token.lower_ == "an"
             and token.dep_ == "det"
+            and takes_an(text.doc[token.i + 1].text)  # else it stands for "and"
             and not text.is_protected(token.idx, end_of(token))
         ):
             yield Mistake("article", (token_edit(token, token.text[0]),))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -11,13 +12,19 @@ from harness.records import Edit
 from harness.text.parse import Text
 from perturbations.common import capitalised, end_of, lexicon_lines, token_edit, word_set
 from perturbations.reordering.clauses import EMBEDDED, back, coordinated, front, last_main
-from perturbations.reordering.evidence import denied
+from perturbations.reordering.evidence import denied, surely_noun
 from perturbations.reordering.moves import (
+    SUBJECTS,
     Move,
     Sentence,
     lowered,
     prose,
     third_person,
+)
+
+_AGAINST = frozenset(("but", "while"))
+_PLACING = frozenset(
+    {"in", "at", "on", "during", "over", "after", "before", "throughout", "around"}
 )
 
 
@@ -30,7 +37,11 @@ def _adverbial() -> re.Pattern[str]:
 def adverbials(text: Text) -> Iterator[Move]:
     """Yield moves like "I lost my job last month." ↔ "Last month, I lost my job."."""
     for sentence in prose(text, ".!"):
-        move = _final_adverbial(text, sentence) or _initial_adverbial(text, sentence)
+        move = (
+            _final_adverbial(text, sentence)
+            or _initial_adverbial(text, sentence)
+            or _opening_phrase(text, sentence)
+        )
         if move is not None:
             yield move
 
@@ -43,8 +54,12 @@ def adverb_shifts(text: Text) -> Iterator[Move]:
 
 
 def _shift_to_front(text: Text, sentence: Sentence) -> Iterator[Move]:
-    first, *rest = sentence.tokens
-    if first.dep_ not in ("nsubj", "nsubjpass") or first.tag_ != "PRP" or len(rest) < 4:
+    first = sentence.tokens[0]
+    subject = _subject(sentence, first)
+    if subject is None:
+        return
+    rest = [t for t in sentence.tokens if t.i > subject.i]
+    if len(rest) < 4:
         return
     adverb = rest[0] if rest[0].pos_ == "ADV" else rest[1]
     before_verb = rest[0].i == adverb.i or rest[0].lemma_ in ("be", "have")
@@ -53,7 +68,6 @@ def _shift_to_front(text: Text, sentence: Sentence) -> Iterator[Move]:
         or not before_verb
         or adverb.head.i != sentence.root.i
         or any(c.i != adverb.i and not c.is_space for c in adverb.subtree)
-        or (first.i != sentence.root.i and first.head.i != sentence.root.i)
         or _contrasts(sentence, adverb)
         or text.raw[adverb.idx - 1] != " "
         or text.raw[end_of(adverb)] != " "
@@ -74,9 +88,10 @@ def _shift_to_verb(text: Text, sentence: Sentence) -> Iterator[Move]:
         return
     if rest and rest[0].text == ",":
         rest = rest[1:]
-    if len(rest) < 4 or rest[0].tag_ != "PRP" or rest[0].head.i != sentence.root.i:
+    subject = _subject(sentence, rest[0]) if rest else None
+    if subject is None or len(rest) < 4 + subject.i - rest[0].i:
         return
-    subject, verb, after = rest[0], rest[1], rest[2]
+    verb, after = (t for t in rest if subject.i < t.i <= subject.i + 2)
     if verb.tag_ not in ("VBP", "VBZ", "VBD") or (verb.tag_ == "VBD" and adverb.lower_ == "now"):
         return
     if after.lower_ in ("not", "n't", "n’t", "to", "just"):
@@ -89,23 +104,37 @@ def _shift_to_verb(text: Text, sentence: Sentence) -> Iterator[Move]:
     at = after.idx if auxiliary else verb.idx
     if text.raw[at - 1] != " " or (verb.lemma_ == "have" and verb.dep_ != "aux"):
         return
-    opening = capitalised(subject.text) if text.raw[adverb.idx].isupper() else subject.text
+    opening = rest[0].text
+    opening = capitalised(opening) if text.raw[adverb.idx].isupper() else opening
     yield sentence.move(
-        Edit(start=adverb.idx, end=end_of(subject), text=opening),
+        Edit(start=adverb.idx, end=end_of(rest[0]), text=opening),
         Edit(start=at, end=at, text=adverb.text.lower() + " "),
     )
+
+
+def _subject(sentence: Sentence, first: Any) -> Any | None:
+    """Return the head of the subject that starts with a token: "I", "My best friend"."""
+    subject = next(
+        (c for c in sentence.root.children if c.dep_ in ("nsubj", "nsubjpass")),
+        None,
+    )
+    if subject is None or subject.left_edge.i != first.i or subject.right_edge.i != subject.i:
+        return None
+    short = subject.tag_ == "PRP" or (first.tag_ in ("PRP$", "DT") and subject.i - first.i <= 2)
+    return subject if short else None
 
 
 def _contrasts(sentence: Sentence, adverb: Any) -> bool:
     """Return whether an adverb at the front may reach over, or stand against, a further clause."""
     joined = [c for c in sentence.root.children if c.dep_ in ("conj", "parataxis")]
-    apart = adverb.lower_ in word_set("point_adverbs.txt") and all(
-        any(c.dep_ in ("nsubj", "nsubjpass") for c in verb.children) for verb in joined
-    )
+    point = adverb.lower_ == "now" or adverb.lower_ in word_set("point_adverbs.txt")
+    shared = all(SUBJECTS.isdisjoint(c.dep_ for c in verb.children) for verb in joined)
+    apart = point or (shared and not any(verb.dep_ == "parataxis" for verb in joined))
+    against = frozenset(("then", "other", "others", "just")) | (frozenset() if point else _AGAINST)
     return (
         (bool(joined) and not apart)
         or denied([t for t in sentence.tokens if not joined or t.i < joined[0].left_edge.i])
-        or any(t.lower_ in ("then", "other", "others", "but", "while") for t in sentence.tokens)
+        or not against.isdisjoint(t.lower_ for t in sentence.tokens)
         or sum(t.lower_ in word_set("movable_adverbs.txt") for t in sentence.tokens) > 1
     )
 
@@ -168,7 +197,7 @@ def _final_adverbial(text: Text, sentence: Sentence) -> Move | None:
     else:
         main = [t for t in last_main(sentence, head) if t.idx < at]
     if (
-        len(main) < 3
+        len(main) < (8 if inside[0].lower_ == "for" else 3)
         or not text.raw[sentence.start].isalpha()
         or main[0].tag_ in ("WRB", "WP", "WDT", "MD", "VB")
         or main[-1].lower_ in word_set("focus.txt")
@@ -182,13 +211,15 @@ def _final_adverbial(text: Text, sentence: Sentence) -> Move | None:
         or _embeds(main, head)
     ):
         return None
-    return front(text, sentence, at, main[0])
+    return replace(front(text, sentence, at, main[0]), moved=_words(inside))
 
 
 def _initial_adverbial(text: Text, sentence: Sentence) -> Move | None:
     raw = text.raw[sentence.start : sentence.stop]
     match = _adverbial().match(raw)
-    if not match or raw[match.end() : match.end() + 2] != ", " or coordinated(sentence):
+    if not match or coordinated(sentence):
+        return None
+    if raw[match.end() : match.end() + 2] != ", " and not _subject_follows(sentence, match.end()):
         return None
     end = sentence.start + match.end()
     inside = [t for t in sentence.tokens if t.idx < end]
@@ -203,7 +234,61 @@ def _initial_adverbial(text: Text, sentence: Sentence) -> Move | None:
         return None
     if _adverbial().search(text.raw[end : sentence.stop]) is not None:
         return None
-    return back(text, sentence, inside[0], inside[-1], rest[0])
+    return replace(back(text, sentence, inside[0], inside[-1], rest[0]), moved=_words(inside))
+
+
+def _opening_phrase(text: Text, sentence: Sentence) -> Move | None:
+    """Return the move to the end of a phrase of place or time: "In crowds, I get nervous."."""
+    prep = sentence.tokens[0]
+    inside = [t for t in prep.subtree if not t.is_space]
+    rest = [t for t in sentence.tokens if t.i > inside[-1].i and not t.is_punct]
+    things = [t for t in inside if t.dep_ == "pobj"]
+    if (
+        prep.lower_ not in _PLACING
+        or prep.dep_ != "prep"
+        or prep.head.i != sentence.root.i
+        or coordinated_beyond(sentence, prep)
+        or not 2 <= len(inside) <= 7
+        or len(things) != 1
+        or not surely_noun(things[0])
+        or things[0].lower_ in word_set("discourse_nouns.txt")
+        or text.raw[end_of(inside[-1]) : end_of(inside[-1]) + 2] != ", "
+        or not 3 <= len(rest) <= 14
+        or rest[0].dep_ not in ("nsubj", "nsubjpass", "det", "poss")
+        or any(t.text == "," for t in sentence.tokens if t.i > rest[0].i)
+        or _embeds(rest, sentence.root)
+        or denied(sentence.tokens)
+        or third_person(sentence.tokens)
+        or rest[-1].pos_ in ("ADV", "ADP", "AUX", "PRON")
+        or any(t.dep_ in ("prep", "npadvmod") and t.head.i == sentence.root.i for t in rest)
+    ):
+        return None
+    return replace(back(text, sentence, prep, inside[-1], rest[0]), moved=_words(inside))
+
+
+def coordinated_beyond(sentence: Sentence, prep: Any) -> bool:
+    """Return whether several main clauses forbid moves, whatever links the first word may make."""
+    root = sentence.root
+    return (
+        any(c.dep_ in ("conj", "cc") for c in root.children)
+        or root.pos_ not in ("VERB", "AUX")
+        or prep.i != sentence.tokens[0].i
+    )
+
+
+def _words(tokens: list[Any]) -> frozenset[str]:
+    return frozenset(t.lower_ for t in tokens)
+
+
+def _subject_follows(sentence: Sentence, length: int) -> bool:
+    """Return whether the subject, a pronoun, comes right behind: "Yesterday I lost it"."""
+    following = next((t for t in sentence.tokens if t.idx == sentence.start + length + 1), None)
+    return (
+        following is not None
+        and following.tag_ == "PRP"
+        and following.dep_ in ("nsubj", "nsubjpass")
+        and following.head.i == sentence.root.i
+    )
 
 
 def _embeds(tokens: list[Any], head: Any) -> bool:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
 from harness.records import Edit
 from harness.text.parse import Text
-from perturbations.common import capitalised, end_of, token_edit, word_set
+from perturbations.common import capitalised, end_of, lexicon_lines, token_edit, word_set
 from perturbations.reordering.evidence import denied
 from perturbations.reordering.moves import (
     SUBJECTS,
@@ -137,11 +138,19 @@ def _to_front(
             and _set_against(clause, rest, head)
         )
         or rest[0].lower_ in ("then", "so", "and", "but", "or")
-        or (rest[-1].pos_ in ("ADP", "PRON", "AUX") and rest[-1].lower_ not in _OBJECTS)
+        or (
+            rest[-1].pos_ in ("ADP", "PRON", "AUX")
+            and rest[-1].lower_ not in _OBJECTS
+            and rest[-1].dep_ != "prt"
+        )
         or (third_person(clause) and has_noun(rest))
         or (head.lemma_ == "be" and not any(c.dep_ in ("acomp", "attr") for c in head.children))
         or (rest[0].tag_ in ("WDT", "WP", "WRB") and (causal or mark in ("although", "though")))
         or clause[-1].tag_ == "TO"
+        or (mark in _TIMES and _timed(text, rest))
+        or any(t.lower_ in ("though", "anyway", "too") for t in rest)
+        or _repeats(clause)
+        or (rest[0].tag_ in ("WDT", "WP", "WRB") and head.lemma_ == "be" and mark in _TIMES)
         # "I hide if I am sad and never tell": the second verb may belong to the main clause.
         or any(_shares_subject(t) for t in clause)
     ):
@@ -149,7 +158,22 @@ def _to_front(
     return front(text, sentence, clause[0].idx, rest[0])
 
 
+_TIMES = frozenset({"when", "whenever", "while", "after", "before", "once", "ever"})
 _OBJECTS = frozenset({"me", "you", "him", "her", "us", "them", "myself", "yourself"})
+
+
+def _repeats(clause: list[Any]) -> bool:
+    """Return whether one preposition comes twice, so that the second may belong to the main clause."""
+    heads = [t.lower_ for t in clause if t.dep_ == "prep" and t.lower_ != "of"]
+    return len(heads) != len(set(heads))
+
+
+def _timed(text: Text, rest: list[Any]) -> bool:
+    """Return whether a main clause says by itself when it is: "I bought it a year ago when ..."."""
+    raw = text.raw[rest[0].idx : end_of(rest[-1])]
+    return any(
+        re.search(rf"\b(?:{p})$", raw, re.IGNORECASE) for p in lexicon_lines("adverbials.txt")
+    )
 
 
 def _set_against(clause: list[Any], rest: list[Any], head: Any) -> bool:
@@ -185,7 +209,9 @@ def _to_end(text: Text, sentence: Sentence, clause: list[Any], rest: list[Any]) 
         (gap.strip() != "," and not unmarked)
         or (third_person(rest) and has_noun(clause))
         or rest[0].lower_ in ("then", "so", "what", "please", "maybe", "perhaps")
-        or any(t.lower_ in ("then", "so", "just", "only", "still", "even", "too") for t in rest)
+        or any(
+            t.lower_ in ("then", "so", "just", "only", "still", "even", "too", "also") for t in rest
+        )
         or any(t.dep_ == "xcomp" and t.head.lemma_ not in _LIGHT for t in rest)
         or (negated and mark != "if")
         or any(t.text == "," for t in sentence.tokens if t.i > rest[0].i)

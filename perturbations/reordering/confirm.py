@@ -50,6 +50,8 @@ def confirmed(text: Text, move: Move) -> bool:
         return False
     old = _links(tokens)
     new = parsed_links(apply_edits(text.raw[first:last], edits))
+    if move.listed:
+        return (_but(old, move.listed) - _but(new, move.listed)).total() <= _MISSED
     if move.exchanged:
         return _mirrored(old, new, move.exchanged)
     if not move.moved:

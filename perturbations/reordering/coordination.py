@@ -3,20 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 from harness.text.parse import Text
 from harness.text.roles import role_graph
 from perturbations.common import capitalised, end_of, takes_an, word_set
-from perturbations.reordering.evidence import scoped, surely_adjective, surely_noun, technical
-from perturbations.reordering.moves import Move, Spans, exchange, pair, third_person
+from perturbations.reordering.evidence import (
+    readings,
+    scoped,
+    surely_adjective,
+    surely_noun,
+    technical,
+)
+from perturbations.reordering.moves import SUBJECTS, Move, Spans, exchange, pair, third_person
 
 _MODIFIERS = frozenset({"det", "poss", "amod", "compound"})
 _SHARED_DETERMINERS = frozenset(["the", "my", "your", "his", "her", "its", "our", "their", "some"])
 _NOUN_PLACES = frozenset({"nsubj", "nsubjpass", "dobj", "pobj", "attr"})
 _ADJECTIVE_PLACES = frozenset({"acomp", "amod", "ccomp", "oprd"})
 _PARALLEL = frozenset({"VB VB", "VBP VB", "VBP VBP", "VBZ VBZ", "VBG VBG"})
+_DEGREES = frozenset(("very", "so", "really", "extremely", "quite", "pretty", "incredibly"))
 _THINGS = frozenset(("it", "its", "itself", "former", "latter", "respectively"))
+_AFTER_ADJECTIVES = frozenset((
+    "because", "when", "whenever", "if", "since", "although", "though", "even", "and", "but", "or",
+    "while", "lately", "now", "today", "most", "all",
+))  # fmt: skip
 _PERSONS = _THINGS | {"he", "him", "his", "she", "her", "hers", "who"}
 
 
@@ -72,13 +85,11 @@ def _ends(token: Any) -> bool:
 def between_swaps(text: Text) -> Iterator[Move]:
     """Yield moves like "the difference between a list and a tuple" → "a tuple and a list"."""
     for first in text.doc:
-        relation = first.head.head
+        relation = first.head if first.dep_ == "dobj" else first.head.head
         second, link = pair(first)
         if (
             second is None
-            or first.dep_ != "pobj"
-            or first.head.lower_ != "between"
-            or relation.lemma_.lower() not in word_set("relations.txt")
+            or not (_is_between(first) or relation.lower_ in ("compare", "combine", "contrast"))
             or link.lower_ != "and"
             or link.i + 1 > second.left_edge.i
             or first.pos_ not in ("NOUN", "PROPN")
@@ -88,7 +99,7 @@ def between_swaps(text: Text) -> Iterator[Move]:
         ):
             continue
         doc = first.doc
-        one = list(doc[first.head.i + 1 : link.i])
+        one = list(doc[first.left_edge.i : link.i])
         two = list(doc[link.i + 1 : second.right_edge.i + 1])
         determined = [p[0].lower_ in ("a", "an", "the") for p in (one, two)]
         alike = determined[0] == determined[1] and len({len(one), len(two)}) == 1
@@ -108,25 +119,79 @@ def between_swaps(text: Text) -> Iterator[Move]:
             )
 
 
+def _is_between(first: Any) -> bool:
+    """Return whether a word is the first of two between which a relation is named."""
+    return (
+        first.dep_ == "pobj"
+        and first.head.lower_ == "between"
+        and first.head.head.lemma_.lower() in word_set("relations.txt")
+    )
+
+
 def list_swaps(text: Text) -> Iterator[Move]:
-    """Swap the first two of a list: "sad, tired, and alone" → "tired, sad, and alone"."""
+    """Swap two neighbours in a list: "sad, tired, and alone" → "tired, sad, and alone"."""
     for first in text.doc:
         members = _members(first)
-        if len(members) < 3 or first.dep_ not in _NOUN_PLACES | {"acomp", "amod"}:
+        if len(members) < 3 or first.dep_ not in _NOUN_PLACES | _ADJECTIVE_PLACES:
             continue
-        alike = all(map(surely_noun, members)) or all(map(surely_adjective, members))
-        bare = not any(list(m.lefts) for m in members) and not [
-            c for m in members for c in m.rights if c.dep_ not in ("conj", "cc", "punct")
-        ]
-        spans = _heads(members[0], members[1])
+        if any(_ordered(a, b) for a in members for b in members if a.i < b.i):
+            continue
+        for one, two in pairwise(members[:-1]):
+            names = one.pos_ == two.pos_ == "PROPN" and one.text.isalpha() and two.text.isalpha()
+            nouns = one.pos_ == two.pos_ == "NOUN" and one.tag_ == two.tag_
+            alike = names or nouns or all(map(surely_adjective, (one, two)))
+            spans = _phrases(one, two)
+            if (
+                alike
+                and (all(map(_bare, (one, two))) or all(map(_determined, (one, two))))
+                and text.raw[_heads(one, two)[0][1] : spans[1][0]] == ", "
+                and _free(text, one, two, spans)
+            ):
+                swap = _swap(text, one, two, spans)
+                yield replace(swap, listed=frozenset(m.lower_ for m in members))
+                break
+
+
+def comma_swaps(text: Text) -> Iterator[Move]:
+    """Swap two adjectives of equal rank: "a short, funny poem" → "a funny, short poem"."""
+    for one in text.doc:
+        if one.i + 2 >= len(one.doc) or one.dep_ != "amod" or one.nbor().text != ",":
+            continue
+        two = one.nbor(2)
+        spans = _heads(one, two)
         if (
-            alike
-            and bare
-            and _free(text, members[0], members[1], spans)
-            and not any(_ordered(a, b) for a in members for b in members if a.i < b.i)
+            two.dep_ == "amod"
+            and two.head.i == one.head.i == two.i + 1
+            and all(t.tag_ == "JJ" and "ADJ" in readings(t.lower_) for t in (one, two))
+            and one.text.islower()
+            and not any(list(t.children) for t in (one, two))
             and text.raw[spans[0][1] : spans[1][0]] == ", "
+            and _free(text, one, two, spans)
         ):
-            yield _swap(text, members[0], members[1], spans)
+            yield Move(
+                exchange(text, spans),
+                ((spans[0][0], spans[1][1]),),
+                moved=frozenset((one.lower_, two.lower_)),
+            )
+
+
+def _determined(member: Any) -> bool:
+    """Return whether a member of a list has words of its own before it and none behind."""
+    before = [c for c in member.children if c.i < member.i and c.dep_ != "cc"]
+    behind = [c for c in member.children if c.i > member.i]
+    return (
+        bool(before)
+        and all(c.dep_ in _MODIFIERS for c in before)
+        and all(c.dep_ in ("conj", "cc", "punct") for c in behind)
+    )
+
+
+def _bare(member: Any) -> bool:
+    """Return whether a member of a list has no words of its own but a compound's."""
+    return all(
+        c.dep_ in ("conj", "cc", "punct") or (c.dep_ == "compound" and c.i < member.i)
+        for c in member.children
+    )
 
 
 def _members(first: Any) -> list[Any]:
@@ -142,14 +207,19 @@ def _members(first: Any) -> list[Any]:
 
 def _spans(first: Any, second: Any, link: Any) -> Spans | None:
     """Return the spans to exchange, or None where one of the two governs further words."""
-    right = [c for c in first.rights if c.i not in (second.i, link.i) and not c.is_space]
-    if right or any(not c.is_space for c in second.rights):
+    right = [c for t in (first, second) for c in t.rights if c.i not in (second.i, link.i)]
+    if any(not (c.is_space or _hangs_loose(first, second, c)) for c in right):
         return None
-    lefts = list(first.lefts), list(second.lefts)
+    lefts = [c for c in first.lefts if c.dep_ not in SUBJECTS], list(second.lefts)
     if not any(lefts) and second.i - first.i == 2:
         return _heads(first, second)
-    if first.pos_ == "ADJ":
-        return None  # "very sad and tired": how far "very" reaches is left open
+    if not surely_noun(first):
+        degree = [c for c in lefts[0] if c.lower_ not in _DEGREES]
+        alone = first.dep_ == "acomp" and not degree and not lefts[1] and len(lefts[0]) == 1
+        return _heads(first, second) if alone else None
+    compounds = lefts[1] and all(c.dep_ == "compound" for left in lefts for c in left)
+    if compounds and (lefts[0] or first.tag_ != second.tag_):  # "depression and panic attacks"
+        return _phrases(first, second)
     if all(lefts):
         kinds = [{_determination(c) for c in left} for left in lefts]
         alike = {k for k in kinds[0] if k} == {k for k in kinds[1] if k}
@@ -157,12 +227,25 @@ def _spans(first: Any, second: Any, link: Any) -> Spans | None:
             return None
         if third_person(second.subtree):  # "my sister and her husband"
             return None
-        return (
-            (first.left_edge.idx, end_of(first)),
-            (second.left_edge.idx, end_of(second)),
-        )
+        return _phrases(first, second)
     shared = {c.lower_ for c in lefts[0]}
     return None if lefts[1] or not shared <= _SHARED_DETERMINERS else _heads(first, second)
+
+
+def _hangs_loose(first: Any, second: Any, child: Any) -> bool:
+    """Return whether what follows a pair belongs to both, or to the whole clause."""
+    if child.i < second.i or child.dep_ == "conj":
+        return False
+    if first.pos_ != "NOUN":
+        return child.dep_ == "advcl" and child.left_edge.lower_ in _AFTER_ADJECTIVES
+    # "the origins and history of jazz"; not "the police and members of my family"
+    return (
+        child.dep_ == "prep"
+        and child.lower_ == "of"
+        and [c.lower_ for c in first.lefts] == ["the"]
+        and not list(second.lefts)
+        and not (_is_person(first) or _is_person(second))
+    )
 
 
 def _determination(token: Any) -> str:
@@ -178,6 +261,13 @@ def _heads(first: Any, second: Any) -> Spans:
     return (first.idx, end_of(first)), (second.idx, end_of(second))
 
 
+def _phrases(first: Any, second: Any) -> Spans:
+    return (
+        (first.left_edge.idx, end_of(first)),
+        (second.left_edge.idx, end_of(second)),
+    )
+
+
 def _free(text: Text, first: Any, second: Any, spans: Spans) -> bool:
     """Return whether nothing reaches over a pair, fixes its order or takes up one of its parts."""
     (a, b), (c, d) = spans
@@ -185,7 +275,7 @@ def _free(text: Text, first: Any, second: Any, spans: Spans) -> bool:
     sentence = first.sent
     return not (
         _ordered(first, second)
-        or scoped(first)
+        or scoped(first, negation=first.pos_ != "NOUN" or not _by_or(first))
         or _mixed(first, second)
         or (first.dep_ == "pobj" and first.head.lower_ in ("between", "as"))
         or (
@@ -203,6 +293,11 @@ def _free(text: Text, first: Any, second: Any, spans: Spans) -> bool:
     )
 
 
+def _by_or(first: Any) -> bool:
+    """Return whether "or" joins a pair, so that a negation reaches over both: "no cats or dogs"."""
+    return any(c.lower_ == "or" for c in first.children)
+
+
 def _ordered(first: Any, second: Any) -> bool:
     """Return whether custom, time, size or logic fixes the order of two words."""
     one, two = first.lemma_.lower(), second.lemma_.lower()
@@ -218,10 +313,14 @@ def _ordered(first: Any, second: Any) -> bool:
 
 
 def _mixed(first: Any, second: Any) -> bool:
-    """Return whether a person and a thing, or a singular and a plural subject, are joined."""
-    persons = [_is_person(t) for t in (first, second)]
-    by_number = first.dep_ in ("nsubj", "nsubjpass") and first.tag_ != second.tag_
-    return persons[0] != persons[1] or (by_number and first.pos_ == "NOUN")
+    """Return whether number shows that two nouns, or their verb, do not go together.
+
+    "Teachers and work" after "to be" is no pair, and with "or" the verb agrees with the second.
+    """
+    either = _by_or(first)
+    subject = first.dep_ in ("nsubj", "nsubjpass")
+    unlike = first.pos_ == "NOUN" and first.tag_ != second.tag_
+    return unlike and (first.dep_ == "attr" or (either and subject))
 
 
 def _taken_up(second: Any) -> bool:
@@ -234,6 +333,8 @@ def _taken_up(second: Any) -> bool:
         end = doc[sentence.end].sent.end
     person = _is_person(second)
     pointers = _PERSONS if person else _THINGS
+    if second.tag_ == second.head.tag_ == "NNS":
+        pointers = pointers - {"it", "its", "itself"}
     return any(t.lower_ in pointers for t in doc[second.i + 1 : end])
 
 
@@ -250,15 +351,22 @@ def _followed_by_modifier(second: Any) -> bool:
     if after.is_punct:
         return False
     if second.pos_ == "NOUN":
+        if after.lower_ == "of" and any(c.i == after.i for c in second.children):
+            return not _hangs_loose(second.head, second, after)
         return (
             after.lower_ in ("of", "that", "which", "who", "whose", "as", "with")
             or after.pos_ in ("NOUN", "PROPN", "PRON", "ADJ", "NUM")
             or (after.pos_ == "ADP" and after.head.i == second.i)
             or after.tag_ in ("VBN", "VBG", "TO")
         )
+    if second.dep_ == "amod":  # "a quiet, peaceful place"
+        return bool(after.i != second.head.i)
     if second.dep_ == "conj" and second.head.dep_ == "amod":
-        return bool(after.i != second.head.head.i)
-    return after.pos_ not in ("CCONJ", "SCONJ") or after.lower_ in ("that", "as", "than")
+        named = second.head.head
+        return bool(
+            after.i != named.i and not (after.dep_ == "compound" and after.head.i == named.i)
+        )
+    return after.lower_ not in _AFTER_ADJECTIVES
 
 
 def _swap(text: Text, one: Any, two: Any, spans: Spans) -> Move:

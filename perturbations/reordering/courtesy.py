@@ -10,7 +10,7 @@ from harness.text.parse import Text
 from perturbations.common import capitalised, end_of
 from perturbations.reordering.moves import Move, Sentence, lowered, requests
 
-_LONGEST = 12
+_LONGEST = 10
 _ASKING = re.compile(r"(?:can|could|would|will) you please ", re.IGNORECASE)
 _ASKED = re.compile(r"(?:can|could|would|will) you ", re.IGNORECASE)
 

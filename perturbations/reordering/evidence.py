@@ -11,6 +11,7 @@ from harness.text.lexicon import word_set as shared_word_set
 from perturbations.common import word_set
 
 _NOUN_TAGS = frozenset({"NN", "NNS"})
+_ADJECTIVE_TAGS = frozenset({"JJ", "JJR", "RB", "VBN"})
 _DETERMINING = frozenset({"det", "poss", "nummod"})
 
 
@@ -35,26 +36,46 @@ def surely_noun(token: Any) -> bool:
         return False
     if any(c.dep_ in _DETERMINING for c in token.lefts):
         return True
+    if token.tag_ == "NNS" and token.dep_ in ("conj", "dobj", "pobj"):
+        return True
     return bool(token.dep_ == "pobj" and token.i > 0 and token.nbor(-1).i == token.head.i)
 
 
 def surely_adjective(token: Any) -> bool:
     """Return whether an adjective is one by dictionary too, and no noun in disguise."""
-    if token.pos_ != "ADJ" or token.tag_ not in ("JJ", "VBN", "VBG") or not token.text.isalpha():
+    if not token.text.isalpha():
         return False
+    if token.lower_ in word_set("plain_adjectives.txt"):
+        return token.pos_ in ("ADJ", "ADV", "VERB") and token.tag_ in _ADJECTIVE_TAGS
     known = readings(token.lower_)
-    return "ADJ" in known and (
-        "NOUN" not in known or token.lower_ in word_set("plain_adjectives.txt")
+    if token.pos_ == "VERB":
+        return token.tag_ == "VBN" and "ADJ" in known
+    participle = token.lower_.endswith(("ed", "ing", "en")) and known == {"VERB"}
+    said_of = token.dep_ == "acomp" or (token.dep_ == "conj" and token.head.dep_ == "acomp")
+    return (
+        token.pos_ == "ADJ"
+        and token.tag_ in ("JJ", "JJR", "VBN", "VBG")
+        and ("ADJ" in known or participle)
+        and ("NOUN" not in known or said_of)
     )
 
 
-def scoped(token: Any) -> bool:
-    """Return whether a negation, "only" or a quantifier reaches over a token's phrase."""
-    scopes = word_set("scopes.txt") | shared_word_set("negations.txt")
+def scoped(token: Any, negation: bool = True) -> bool:
+    """Return whether "only", a quantifier or, unless told otherwise, a negation reaches over it.
+
+    Args:
+        token: The word.
+        negation: Whether a negation counts: "no friends or family" says nothing about order.
+    """
+    scopes = word_set("scopes.txt")
+    if negation:
+        scopes = scopes | shared_word_set("negations.txt")
+    else:
+        scopes = scopes - shared_word_set("negations.txt") - {"without", "both", "either"}
     place = token
-    for _ in range(8):
+    for _ in range(8 if negation else 2):
         near = [c for c in place.children if c.i < token.i]
-        if any(c.dep_ == "neg" or c.lower_ in scopes for c in near):
+        if any((negation and c.dep_ == "neg") or c.lower_ in scopes for c in near):
             return True
         if place.lower_ in scopes or place.head.i == place.i:
             return place.lower_ in scopes

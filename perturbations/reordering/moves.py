@@ -23,6 +23,7 @@ class Move:
         edits: What it does.
         regions: Spans that no other move may touch.
         exchanged: The two words, in small letters, that head what a swap exchanges.
+        listed: The words that head the members of the list in which two change places.
         moved: Words, in small letters, that may depend on another word after the move.
         whole_sentences: Whether sentences change places, whole.
     """
@@ -30,6 +31,7 @@ class Move:
     edits: tuple[Edit, ...]
     regions: tuple[tuple[int, int], ...]
     exchanged: tuple[str, str] | None = None
+    listed: frozenset[str] = frozenset()
     moved: frozenset[str] = frozenset()
     whole_sentences: bool = False
 
@@ -159,7 +161,7 @@ def refers_back(tokens: Iterable[Any], allowed: Container[str] = ()) -> bool:
     anaphors = word_set("anaphors.txt")
     tokens = list(tokens)
     for at, token in enumerate(tokens):
-        if token.lower_ in allowed or _resolved(token, tokens[:at]) or _refers_to_nothing(token):
+        if token.lower_ in allowed or _resolved(token, tokens[:at]) or refers_to_nothing(token):
             continue
         if token.lower_ == "that" and token.dep_ in ("mark", "nsubj", "dobj", "nsubjpass"):
             if token.tag_ not in ("IN", "WDT"):
@@ -169,7 +171,7 @@ def refers_back(tokens: Iterable[Any], allowed: Container[str] = ()) -> bool:
     return False
 
 
-def _refers_to_nothing(token: Any) -> bool:
+def refers_to_nothing(token: Any) -> bool:
     """Return whether this is an expletive, or a "too" or "so" of degree before its word."""
     match token.lower_:
         case "it":

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
 from harness.records import Edit
 from harness.text.parse import Text
 from perturbations.common import capitalised, end_of, lexicon_lines, token_edit, word_set
+from perturbations.reordering.clauses import front
 from perturbations.reordering.evidence import denied
 from perturbations.reordering.moves import Move, Sentence, lowered, requests, third_person
 
 _LONGEST = 30
+_LONGEST_PURPOSE = 18
 _YEARS = re.compile(r"(?:1\d|20)\d\d|(?:1[89]|20)?\d0s")
 _FOLLOWING = ("that", "to", "which")
 
@@ -78,6 +81,8 @@ def _fronted(text: Text, sentence: Sentence) -> Iterator[Move]:
         return
     if "," in text.raw[sentence.start : sentence.stop] or before[-1].pos_ in ("ADV", "AUX"):
         return
+    if any(t.lower_ in ("example", "examples") for t in before):  # "an example of a table in HTML"
+        return
     moved = capitalised(text.raw[start:end]) if first.text[0].isupper() else text.raw[start:end]
     yield sentence.move(
         token_edit(first, f"{moved}, {lowered(text, first, first.text)}"),
@@ -130,16 +135,13 @@ def _behind_object(text: Text, sentence: Sentence) -> tuple[int, int] | None:
 def _returned(text: Text, sentence: Sentence) -> Iterator[Move]:
     """Yield the phrase at the front moved behind the object, or to the end."""
     raw = text.raw[sentence.start : sentence.stop]
-    match = _means().match(raw) or _pattern("free_phrases.txt").match(raw)
+    patterns = _means(), *map(_pattern, ("free_phrases.txt", "given_phrases.txt"))
+    match = next((m for m in (p.match(raw) for p in patterns) if m), None)
     if match is None or raw[match.end() : match.end() + 2] != ", " or raw.count(",") != 1:
         return
     end = sentence.start + match.end()
     rest = [t for t in sentence.tokens if t.idx > end and not t.is_punct]
-    if (
-        len(rest) < 3
-        or third_person(rest[:1])
-        or (lowered(text, sentence.tokens[0], "X") == "X" and False)
-    ):
+    if len(rest) < 3 or third_person(rest[:1]):
         return
     place = _after_object(sentence, rest)
     if place is None:
@@ -162,7 +164,8 @@ def _after_object(sentence: Sentence, rest: list[Any]) -> int | None:
     if root.i == rest[0].i and len(things) == 1:
         thing = things[0]
         following = next((t for t in rest if t.i > thing.i), None)
-        if following is not None and following.lower_ in ("that", "to", "which"):
+        using = sentence.tokens[0].lower_ != "in"  # "using C that calculates": C does not
+        if following is not None and following.lower_ in _FOLLOWING and not using:
             return end_of(thing)
     simple = (
         not any(t.dep_ in ("relcl", "acl", "advcl", "ccomp", "conj", "xcomp") for t in rest)
@@ -219,3 +222,29 @@ def _of_place(prep: Any, words: list[Any]) -> bool:
         and len(rest) <= 3
         and all(t.pos_ == "PROPN" and t.text[0].isupper() for t in rest)
     )
+
+
+def purpose_questions(text: Text) -> Iterator[Move]:
+    """Yield moves like "What should I do to lose weight?" → "To lose weight, what should I do?"."""
+    for sentence in requests(text):
+        first, root = sentence.tokens[0], sentence.root
+        words = [t for t in sentence.tokens if not t.is_punct]
+        if first.tag_ not in ("WP", "WRB", "WDT") or len(words) > _LONGEST_PURPOSE:
+            continue
+        to = next((t for t in words if t.tag_ == "TO"), None)
+        if (
+            to is None
+            or root.lemma_.lower() not in ("do", "use", "take", "eat", "buy")
+            or to.head.tag_ != "VB"
+            or to.head.head.i != root.i
+            or to.i != root.i + 1
+            or words[-1].i - to.i < 2
+            or not {t.i for t in words if t.i >= to.i} <= {t.i for t in to.head.subtree}
+            or third_person(words)
+            or denied(words)
+            or any(t.text == "," for t in sentence.tokens)
+            or lowered(text, first, first.text)[0].isupper()
+        ):
+            continue
+        move = front(text, sentence, to.idx, first)
+        yield replace(move, moved=frozenset({to.lower_, to.head.lower_}))

@@ -12,6 +12,7 @@ from harness.text.parse import Text
 from perturbations.common import capitalised, end_of, word_set
 from perturbations.reordering.evidence import denied, technical
 from perturbations.reordering.moves import (
+    SUBJECTS,
     Move,
     Sentence,
     Spans,
@@ -21,6 +22,7 @@ from perturbations.reordering.moves import (
     parsed_sentences,
     plain,
     refers_back,
+    refers_to_nothing,
 )
 
 _LONGEST_QUESTION = 25
@@ -33,6 +35,7 @@ _ANSWERS = frozenset((
     "that", "this", "those", "these", "it", "yes", "no", "yeah", "ok", "okay", "well", "sure",
     "thanks", "and", "but", "so",
 ))  # fmt: skip
+_GIVING = frozenset(("give", "write", "suggest", "recommend", "list", "provide", "create", "help"))
 _GREETING = re.compile(
     r"(?:hi|hello|hey|dear|good (?:morning|evening|afternoon))(?: there| all| everyone)?(?!\w)",
     re.IGNORECASE,
@@ -58,11 +61,14 @@ def question_first(text: Text) -> Iterator[Move]:
         or gap.strip()
         or ("\n" in gap and at + 1 < len(sentences))
         or not gap
-        or not all(_is_story(text, s) for s in sentences[:at])
+        or not all(_is_story(text, s) for s in (first, before))
+        or any(c in raw[first.start : question.end] for c in "{}[]|=<>")
         or first.closes_with(text) == "?"
         or before.closes_with(text) == "?"
         or first.tokens[0].lower_ in _ANSWERS
         or not _is_personal(sentences[:at])
+        or any(_sets_scene(s) for s in sentences[:at])
+        or _counts(question)
         or _plain_words(text, question) in _plain_words(text, first)
         or not _stands_alone(text, question)
         or _shares_the(sentences[:at], question)
@@ -77,10 +83,59 @@ def question_first(text: Text) -> Iterator[Move]:
     yield Move(edits, regions, whole_sentences=True)
 
 
+def question_last(text: Text) -> Iterator[Move]:
+    """Move an opening question behind the story: "Is it safe? I take aspirin."."""
+    sentences = parsed_sentences(text)
+    if not 2 <= len(sentences) <= _LONGEST_STORY:
+        return
+    question, *story = sentences
+    raw = text.raw
+    gap = raw[question.end : story[0].start]
+    if (
+        question.closes_with(text) != "?"
+        or not gap
+        or "\n" in gap
+        or gap.strip()
+        or "\n" in raw[story[0].start : story[-1].end]
+        or raw[story[-1].end :].strip()
+        or any(_seeks(text, s) or not _is_story(text, s) for s in story)
+        or any(_sets_scene(s) or s.tokens[0].lower_ in _ANSWERS for s in story)
+        or any(c in raw for c in "{}[]|=<>")
+        or story[0].tokens[0].text not in ("I", "My", "We", "I'm")
+        or not raw[question.start].isupper()
+        or not _stands_alone(text, question)
+        or any(refers_back(s.tokens) for s in story[:1])
+        or _shares_the([question], story[0])
+        or _counts(question)
+        or {"thanks", "thank", "hi", "hello"} & {t.lower_ for s in sentences for t in s.tokens}
+        or any(t.lower_ == "the" for t in question.tokens)
+    ):
+        return
+    edits = (
+        Edit(start=question.start, end=story[0].start, text=""),
+        Edit(start=story[-1].end, end=story[-1].end, text=gap + raw[question.start : question.end]),
+    )
+    regions = (question.start, question.end), (story[-1].end - 1, story[-1].end)
+    yield Move(edits, regions, whole_sentences=True)
+
+
 def _seeks(text: Text, sentence: Sentence) -> bool:
     """Return whether a sentence asks for something: a question, or "I need some advice."."""
-    return sentence.closes_with(text) == "?" or _plain_words(text, sentence) in word_set(
-        "appeals.txt"
+    return (
+        sentence.closes_with(text) == "?"
+        or _plain_words(text, sentence) in word_set("appeals.txt")
+        or (sentence.closes_with(text) == "." and _orders(sentence))
+    )
+
+
+def _orders(sentence: Sentence) -> bool:
+    """Return whether a sentence tells what to give or write: "Give me some tips for it."."""
+    first = sentence.tokens[1 if sentence.tokens[0].lower_ == "please" else 0]
+    return (
+        first.i == sentence.root.i
+        and first.tag_ in ("VB", "VBP")
+        and first.lower_ in word_set("telling_verbs.txt") | _GIVING
+        and any(c.dep_ in ("dobj", "dative", "ccomp") for c in first.children)
     )
 
 
@@ -97,12 +152,29 @@ def _is_personal(story: Sequence[Sentence]) -> bool:
     )
 
 
+def _sets_scene(sentence: Sentence) -> bool:
+    """Return whether a sentence sets the scene of a question: "Suppose I have ...", "You are ..."."""
+    root, first = sentence.root, sentence.tokens[0]
+    return (
+        first.lower_ in word_set("scene_setters.txt")
+        or (root.tag_ == "VB" and SUBJECTS.isdisjoint(c.dep_ for c in root.children))
+        or (first.lower_ == "you" and first.head.i == root.i)
+    )
+
+
+def _counts(question: Sentence) -> bool:
+    """Return whether a question asks for a number that its story gives."""
+    words = [t.lower_ for t in question.tokens]
+    return any(
+        one == "how" and two in ("many", "much", "far", "fast", "old")
+        for one, two in pairwise(words)
+    )
+
+
 def _is_story(text: Text, sentence: Sentence) -> bool:
     """Return whether this is a statement with a verb, as a story has it."""
-    return (
-        sentence.closes_with(text)[:1] in (".", "!", "?", "…", ")")
-        and not any(c in text.raw[sentence.start : sentence.end] for c in "{}[]|=<>")
-        and any(t.tag_ in ("VBP", "VBZ", "VBD", "MD", "VB", "VBN", "VBG") for t in sentence.tokens)
+    return sentence.closes_with(text)[:1] in (".", "!", "?", "…", ")") and any(
+        t.tag_ in ("VBP", "VBZ", "VBD", "MD", "VB", "VBN", "VBG") for t in sentence.tokens
     )
 
 
@@ -116,13 +188,15 @@ def _stands_alone(text: Text, question: Sentence) -> bool:
         return True
     words = [t for t in question.tokens if not t.is_punct]
     return (
-        len(words) >= 5
+        len(words) >= 4
         and not raw.lower().startswith(("how about", "what about", "what if", "why not"))
         and not refers_back(words)
-        and not any(t.lower_ in word_set("needs_story.txt") for t in words)
+        and not any(
+            t.lower_ in word_set("needs_story.txt") and not refers_to_nothing(t) for t in words
+        )
         and words[0].lower_ not in word_set("connectives.txt")
         and not any(t.lower_ == "that" and t.dep_ != "mark" for t in words)
-        and _asks(question)
+        and (_asks(question) or _orders(question))
         and _has_content(words)
         and not _HANGING.search(raw)
     )
@@ -164,63 +238,6 @@ def _asks(sentence: Sentence) -> bool:
     )
 
 
-def sentence_swaps(text: Text) -> Iterator[Move]:
-    """Swap two states of the speaker that say nothing about each other: "I am shy. I live alone."."""
-    sentences = parsed_sentences(text)
-    for i, (one, two) in enumerate(pairwise(sentences)):
-        gap = text.raw[one.end : two.start]
-        after = sentences[i + 2 : i + 3]
-        if (
-            gap
-            and not gap.strip(" ")
-            and all(_states(text, s) for s in (one, two))
-            and not _share_words(one, two)
-            and not any(_depends(text, s) for s in after)
-        ):
-            edits = exchange(text, ((one.start, one.end), (two.start, two.end)))
-            yield Move(edits, ((one.start, two.end),), whole_sentences=True)
-
-
-def _states(text: Text, sentence: Sentence) -> bool:
-    """Return whether a sentence is a short, plain statement "I ..." about a lasting state."""
-    first, words = sentence.tokens[0], [t for t in sentence.tokens if not t.is_punct]
-    return (
-        plain(text, sentence)
-        and sentence.closes_with(text) == "."
-        and text.raw[sentence.start].isupper()
-        and 3 <= len(words) <= 14
-        and first.lower_ in ("i", "my")
-        and _is_state(sentence.root)
-        and not refers_back(words)
-        and not any(t.lower_ in word_set("ties.txt") for t in words)
-        and not any(t.lower_ == "the" for t in words)
-        and not any(
-            t.dep_ in ("ccomp", "advcl", "relcl", "conj") and t.pos_ in ("VERB", "AUX")
-            for t in words
-        )
-    )
-
-
-def _share_words(one: Sentence, two: Sentence) -> bool:
-    """Return whether two sentences name one thing, so that the second goes on from the first."""
-    named = [
-        {t.lemma_.lower() for t in s.tokens if t.pos_ in ("NOUN", "PROPN", "ADJ")}
-        for s in (one, two)
-    ]
-    return not named[0].isdisjoint(named[1])
-
-
-def _depends(text: Text, following: Sentence) -> bool:
-    """Return whether the sentence after a pair may refer to the second of the two."""
-    words = [t for t in following.tokens if not t.is_punct]
-    return (
-        not any(t.pos_ in ("VERB", "AUX") for t in words)
-        or refers_back(words)
-        or any(t.lower_ in word_set("ties.txt") for t in words[:2])
-        or words[0].lower_ in word_set("connectives.txt")
-    )
-
-
 def clause_swaps(text: Text) -> Iterator[Move]:
     """Swap two states joined by "and": "I am shy and I have no friends."."""
     sentences = parsed_sentences(text)
@@ -235,7 +252,8 @@ def clause_swaps(text: Text) -> Iterator[Move]:
         if text.raw[a].isupper():
             second = capitalised(second)
         if not technical(text.raw[sentence.start : sentence.end]):
-            yield sentence.move(*exchange(text, spans, first, second))
+            verbs = sentence.root, *(c for c in sentence.root.children if c.dep_ == "conj")
+            yield sentence.move(*exchange(text, spans, first, second), moved=verbs)
 
 
 def _joined_states(sentence: Sentence) -> Spans | None:
@@ -255,7 +273,7 @@ def _joined_states(sentence: Sentence) -> Spans | None:
         or not all(_is_state(v) for v in (root, second))
         or one[0].lower_ not in ("i", "my")
         or two[0].lower_ not in ("i", "my")
-        or denied((*one, *two))
+        or denied(t for t in (*one, *two) if t.lower_ != "no")
         or any(t.lower_ in word_set("ties.txt") for t in (*one, *two))
         or any(t.text == "," or t.dep_ in ("advcl", "relcl") for t in (*one, *two))
         or max(len(one), len(two)) > 16

@@ -17,7 +17,12 @@ from harness.text.parse import Text, nlp
 from perturbations.common import capitalised, end_of, lexicon_lines
 from perturbations.reordering.moves import SUBJECTS, Sentence
 from perturbations.requests.indirect import indirect, opens_embedded
-from perturbations.requests.request_sentences import is_rhetorical, plain_words, request_verb
+from perturbations.requests.request_sentences import (
+    is_rhetorical,
+    names_anybody,
+    plain_words,
+    request_verb,
+)
 
 _POLITE = re.compile(
     r"(?P<modal>can|could|would|will) (?P<you>you|u)(?P<please>,? (?:please|kindly))? ",
@@ -30,7 +35,7 @@ _ASKED = re.compile(
     r"(?:(?:please |kindly )?(?:tell|show) (?:me|us)|(?:(?:can|could|would) you (?:please )?(?:tell|show) (?:me|us))"
     r"|(?:i want|i need|i would like|i['’]d like|i would love|i['’]d love|i wish)(?: you to tell me| to know| to find out)"
     r"|(?:i am|i['’]m|i was|i have been|i've been) (?:just )?(?:wondering|curious)|i (?:just )?wonder"
-    r"|do you (?:happen to )?know|can you tell|does anyone know|"
+    r"|does anyone know|"
     r"what i (?:want|would like|need) to know is) ",
     re.IGNORECASE,
 )
@@ -46,6 +51,9 @@ _HELP = re.compile(
 _ADVICE = re.compile(
     r"i (?:really |just )?need (?=(?:some |your )?(?:advice|guidance|suggestions))", re.IGNORECASE
 )
+_MANNER = re.compile(r"\w+ (?:like|as|in|with|to)\b")
+"""What follows "Can you write", so that it asks whether somebody is able to."""
+_SAID_TWICE = re.compile(r"(know|me|ask) (?:\w+ ){1,4}?(?:\1)\b")
 _LEAD = frozenset({"so", "and", "but", "also", "now"})
 
 
@@ -103,7 +111,10 @@ def _forms(text: Text, tokens: tuple[Any, ...], raw: str, closing: str) -> Itera
         yield from _with_body("Could you give me {}?", "Please give me {}.", raw[match.end() :])
     if closing in ("", ".", "!") and (order := _imperative(tokens, raw)):
         pleading = lowered_words.startswith(("please", "kindly"))
-        yield from (frame.format(order) for frame in frames("polite" if pleading else "plea"))
+        able = bool(_MANNER.match(order))
+        for frame in frames("polite" if pleading else "plea"):
+            if not (able and frame.startswith("Can you {")):
+                yield frame.format(order)
     asks = closing == "?" or (not closing and lowered_words.count(" ") >= 2)
     if asks and not is_rhetorical(lowered_words + "?") and _prose(text, tokens):
         for clause in indirect(text, tokens):
@@ -148,6 +159,12 @@ def _framed(clause: str) -> Iterator[str]:
     for frame in frames("whether" if whether else "asked"):
         if clause.startswith("if ") and frame.startswith(("Tell", "Please")):
             continue  # "Tell me if …" may also mean: in that case
+        if names_anybody(clause) and not frame.startswith("I "):
+            continue
+        if _SAID_TWICE.match(f"{frame.partition(' {')[0].rpartition(' ')[2]} {clause}"):
+            continue  # "I want to know how to know"
+        if clause.startswith("some ") and frame.startswith("I "):
+            continue  # one does not want to know some toys
         yield frame.format(clause)
 
 

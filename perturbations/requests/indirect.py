@@ -45,6 +45,8 @@ def indirect(text: Text, tokens: tuple[Any, ...]) -> Iterator[str]:
     if len(tokens) < 2 or _another_question(tokens):
         return
     first = tokens[0].lower_
+    if len(first) > 1 and tokens[0].text.isupper():
+        return  # "WHAT" has no small letter to take
     if first in _WH:
         yield from _wh_question(text, tokens)
     elif (verb := _auxiliary(tokens[0])) is not None:
@@ -155,7 +157,8 @@ def _named(text: Text, tokens: tuple[Any, ...], verb: str) -> list[str]:
     asked = tokens[0].lower_
     forms = []
     if len(rest) <= _MOST_NAMED and not clauses and rest[0].lower_ not in ("some", "any"):
-        bare = rest[0].pos_ not in ("DET", "PRON") and len(rest) > 3
+        exclaims = rest[0].lower_ in ("a", "an") and len(rest) > 2  # "what a scary idea is"
+        bare = exclaims or (rest[0].pos_ not in ("DET", "PRON") and len(rest) > 3)
         if not bare:
             forms.append(f"{asked} {phrase} {verb}")
     definite = rest[0].lower_ in _DEFINITE and head.i - rest[0].i <= 4
@@ -280,6 +283,8 @@ def _without_do(
     """Return the clause with the tense and the number of "do" on its verb."""
     from lemminflect import getInflection
 
+    if any(t.dep_ == "neg" and t.head == main for t in rest):
+        return f"{subject_words} {verb} {piece(text, rest[0], rest[-1])}"
     if main.lower_ in ("be", "do") and verb == "did":
         form: str | None = "did" if main.lower_ == "do" else None
     elif verb == "do":

@@ -10,6 +10,7 @@ from typing import Any
 from harness.text.parse import Text
 from perturbations.common import end_of, lexicon_lines, word_set
 from perturbations.reordering.moves import Sentence, parsed_sentences
+from perturbations.requests.writing import outside_pasted
 
 LONGEST = 45
 """Tokens of the longest sentence whose parse is trusted."""
@@ -25,6 +26,11 @@ _LABEL = re.compile(
     r"\s*\d*\s*[:=]",
     re.IGNORECASE,
 )
+_HEADING = re.compile(
+    r"\n[ \t]*(?:sample )?(?:input|output|constraints?|examples?|notes?|problem statement)"
+    r"(?: format)?[ \t]*\r?\n",
+    re.IGNORECASE,
+)
 _ITEM = re.compile(r"(?:^|\n)[ \t]*(?:\(?[A-Ea-e1-9]\d?[.)]|[-*•–#>|])\s|\s[A-D]\)\s")
 _BEFORE_VERB = re.compile(
     r"^(?:please|kindly|can you|could you|would you|you should|you need to|i want you to)\W+"
@@ -37,6 +43,7 @@ _ODD = re.compile(r"[;:…\[\]{}<>*|=\\/#~^_]|\.\.|--|—|\s[-–]\s")
 def request_sentences(text: Text) -> Iterator[Sentence]:
     """Yield the sentences in which the prompt speaks for itself, one line each."""
     end = own_words(text)
+    outside = outside_pasted(text)
     for sentence in parsed_sentences(text):
         raw = text.raw[sentence.start : sentence.end]
         if sentence.end > end:
@@ -49,6 +56,8 @@ def request_sentences(text: Text) -> Iterator[Sentence]:
             and not raw.isupper()
             and _closed(text, sentence)
             and not _guarded(text, sentence)
+            and outside(sentence.start, sentence.end)
+            and _whole(text, sentence)
             and text.raw[: sentence.start].rstrip()[-1:] not in list(":;,(\"'“‘-–")
         ):
             yield sentence
@@ -63,7 +72,7 @@ def own_words(text: Text) -> int:
     raw = text.raw
     if len(_CHOICE.findall(raw)) > 1:
         return 0
-    ends = [m.start() for pattern in (_LABEL, _ITEM) if (m := pattern.search(raw))]
+    ends = [m.start() for pattern in (_LABEL, _HEADING, _ITEM) if (m := pattern.search(raw))]
     first, _, rest = raw.lstrip().partition("\n")
     skipped = len(raw) - len(raw.lstrip())
     if is_task(first) or _orders(text, skipped + len(first)):
@@ -127,6 +136,16 @@ def plain_words(text: Text, sentence: Sentence) -> bool:
     )
 
 
+def _whole(text: Text, sentence: Sentence) -> bool:
+    """Return whether a sentence has its signs in pairs and apart, and no fragment hangs on it."""
+    raw = text.raw[sentence.start : sentence.stop]
+    paired = all(raw.count(a) == raw.count(b) for a, b in ("“”", "()", "[]", "«»"))
+    hanging = re.match(
+        r"\s*(?:and|or|plus|also)\b(?![^.?!\n]*\?)", text.raw[sentence.end :], re.IGNORECASE
+    )
+    return paired and raw.count('"') % 2 == 0 and raw[-1:] not in list(".,;:?!") and not hanging
+
+
 def _closed(text: Text, sentence: Sentence) -> bool:
     """Return whether a sentence without closing punctuation ends its line."""
     if sentence.closes_with(text):
@@ -151,3 +170,33 @@ def _guarded(text: Text, sentence: Sentence) -> bool:
 def piece(text: Text, first: Any, last: Any) -> str:
     """Return the prompt from one token to another."""
     return text.raw[first.idx : end_of(last)]
+
+
+_LIKES = re.compile(r"(?:\bwould|['’]d) like\b", re.IGNORECASE)
+
+
+def stands_out(text: Text, sentence: Sentence, words: str) -> bool:
+    """Return whether new words would repeat an earlier wish, or open with the only small "i" of a prompt."""
+    if words.lower().startswith("i would like") and _LIKES.search(text.raw[: sentence.start]):
+        return True
+    return (
+        words.startswith("i ")
+        and not text.raw[sentence.start : sentence.end].startswith("i ")
+        and bool(re.search(r"(?:^|[.?!]\s+)[A-Z]|\bI\b", text.raw))
+    )
+
+
+_ANSWERER = re.compile(
+    r"(?:what|which|how|whether|if|who|where)\b(?: \w+){0,3}? (?:you|u) (?:would|could|can|will|might|may)?"
+    r" ?(?:think|recommend|suggest|advise|prefer|propose|like|know|choose|say|feel|consider|rate|describe|are|have)\b"
+)
+
+
+def names_anybody(clause: str) -> bool:
+    """Return whether "you" in an embedded question is anybody, and not who is asked.
+
+    "Could you tell me how you should treat it" would mean two persons by one word.
+    """
+    return bool(re.search(r"\b(?:you|u|your|ur|yourself)\b", clause)) and not _ANSWERER.match(
+        clause
+    )

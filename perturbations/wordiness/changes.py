@@ -12,6 +12,7 @@ from harness.text.edits import find_edits
 from harness.text.parse import Text
 from perturbations.common import capitalised, lexicon_lines, match_case
 from perturbations.requests.request_sentences import own_words
+from perturbations.requests.writing import is_casual
 
 _SPECIAL = re.compile(r"\{(keep1|drop1|consider|I)\}")
 _CONSIDER = {
@@ -28,11 +29,13 @@ class WordingChange:
         start: Where the span begins in which no other change may be made.
         end: Where it ends.
         edits: What it does.
+        courteous: Whether it puts a courteous frame around a request.
     """
 
     start: int
     end: int
     edits: tuple[Edit, ...]
+    courteous: bool = False
 
     def apart(self, other: WordingChange) -> bool:
         """Return whether two changes can be made together."""
@@ -44,6 +47,7 @@ class _Rule:
     pattern: re.Pattern[str]
     target: str
     opens: bool
+    formal: bool
 
 
 @cache
@@ -51,9 +55,9 @@ def _rules(name: str) -> tuple[_Rule, ...]:
     rules = []
     for line in lexicon_lines(name):
         source, _, target = line.partition("\t")
-        opens = source.startswith("{start}")
-        pattern = re.compile(source.removeprefix("{start}"), re.IGNORECASE)
-        rules.append(_Rule(pattern, re.sub(r"^_|_$", " ", target), opens))
+        opens, formal = source.startswith("{start}"), source.startswith("{formal}")
+        pattern = re.compile(re.sub(r"^\{\w+\}", "", source), re.IGNORECASE)
+        rules.append(_Rule(pattern, re.sub(r"^_|_$", " ", target), opens, formal))
     return tuple(rules)
 
 
@@ -65,13 +69,14 @@ def phrase_changes(text: Text, name: str) -> Iterator[WordingChange]:
         name: The lexicon: ``shorter.tsv`` or ``longer.tsv``.
     """
     last = own_words(text)
+    rules = [rule for rule in _rules(name) if not (rule.formal and is_casual(text))]
     for start, end in text.sentences:
         if start >= last:
             return
         raw = text.raw[start : min(end, last)]
         if "\n" in raw or "\r" in raw:
             continue
-        for rule in _rules(name):
+        for rule in rules:
             matches = [rule.pattern.match(raw)] if rule.opens else rule.pattern.finditer(raw)
             for match in matches:
                 if match is not None and (change := _change(text, start, match, rule)):

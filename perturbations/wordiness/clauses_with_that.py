@@ -24,11 +24,18 @@ def dropped_that(text: Text) -> Iterator[WordingChange]:
             continue
         if not _takes_clause(clause.head, token) or token.i + 1 >= len(text.doc):
             continue
+        if clause.head.lower_ == "afraid" or any(t.dep_ == "neg" for t in clause.head.children):
+            continue  # "He did not say that I just feel alone": a pronoun, and two sentences
         following = text.doc[token.i + 1]
         if following.lower_ not in ("i", "he", "she", "we", "they") or following.head != clause:
             continue
         if following.dep_ not in SUBJECTS or text.is_protected(token.idx, following.idx):
             continue
+        if any(
+            t.dep_ == "conj" and any(c.lower_ == "that" for c in t.children)
+            for t in clause.children
+        ):
+            continue  # "I know that he lies and that he steals" keeps both
         if text.raw[end_of(token) : following.idx] == " ":
             edit = Edit(start=token.idx, end=following.idx, text="")
             yield WordingChange(clause.head.idx, following.idx, (edit,))
@@ -51,8 +58,32 @@ def added_that(text: Text) -> Iterator[WordingChange]:
             continue
         if any(t.lower_ in _ASKS or t.text == "?" for t in clause.sent):
             continue  # "who do you think he is" takes no "that"
+        if not _spoken_at_large(clause.head) or _ends_in_doubt(clause):
+            continue
         edit = Edit(start=first.idx, end=first.idx, text="that ")
         yield WordingChange(clause.head.idx, end_of(first), (edit,))
+
+
+def _spoken_at_large(verb: Any) -> bool:
+    """Return whether a verb is that of a finite clause of its own: not "by saying", "than I think"."""
+    if not _finite_clause(verb) or verb.dep_ not in ("ROOT", "conj", "ccomp", "advcl"):
+        return False
+    return not any(t.lower_ in ("than", "as", "that", "like") for t in verb.children)
+
+
+def _ends_in_doubt(clause: Any) -> bool:
+    """Return whether what ends a clause could belong to the verb before it: "say I'm sorry too much"."""
+    last = clause.right_edge
+    following = last.doc[last.i + 1 : last.i + 2]
+    if (
+        following
+        and not following[0].is_punct
+        and following[0].lower_ not in ("and", "but", "because")
+    ):
+        return True
+    return last.dep_ == "advmod" or (
+        last.dep_ == "npadvmod" and clause.head.lemma_ in ("say", "tell")
+    )
 
 
 def _finite_clause(verb: Any) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache
 
 from harness.records import Edit
@@ -18,7 +19,13 @@ from perturbations.requests.forms import (
     question_clauses,
     written,
 )
-from perturbations.requests.request_sentences import is_task, request_sentences
+from perturbations.requests.request_sentences import (
+    is_task,
+    names_anybody,
+    request_sentences,
+    stands_out,
+)
+from perturbations.requests.writing import is_casual
 from perturbations.wordiness.changes import WordingChange, shifted
 
 _THANKS = re.compile(
@@ -27,15 +34,23 @@ _THANKS = re.compile(
     r"|responses?|reply|suggestions?))?(?: in advance)?[.!]*",
     re.IGNORECASE,
 )
+_ASKS = re.compile(r"(?:what|how|why|when|where|who)\b")
+_SELF = re.compile(r"\b(?:I|i|my|me|My)\b")
+_OPENS = re.compile(
+    r"(?:what|how|why|when|where|who|which|is|are|am|can|could|should|do|does|did|will|would)\b",
+    re.IGNORECASE,
+)
 _POLITE = re.compile(
     r"\b(?:please|kindly|thank|thanks|grateful|appreciate|could you|would you)\b", re.IGNORECASE
 )
 
 
 @cache
-def _courtesies(part: str) -> tuple[str, ...]:
+def _courtesies(part: str, formal: bool) -> tuple[str, ...]:
+    """Return the frames of a part, those for formal prompts only if ``formal``."""
     entries = (line.split("\t") for line in lexicon_lines("courtesies.tsv"))
-    return tuple(frame for name, frame in entries if name == part)
+    kept = (part, f"{part} formal") if formal else (part,)
+    return tuple(frame for name, frame in entries if name in kept)
 
 
 def plain_orders(text: Text) -> Iterator[WordingChange]:
@@ -63,20 +78,27 @@ def courteous_requests(text: Text) -> Iterator[WordingChange]:
     """Yield requests and questions with courtesy around them."""
     if _POLITE.search(text.raw):
         return
+    formal = not is_casual(text)
     for sentence in request_sentences(text):
         closing = sentence.closes_with(text)
         body = imperative_body(sentence, text.raw[sentence.start : sentence.stop], closing)
         if body is not None:
-            frames = [(frame, body) for frame in _courtesies("order")]
+            frames = [(frame, body) for frame in _courtesies("order", formal)]
         else:
             clauses = question_clauses(text, sentence)
-            frames = [(frame, clause) for clause in clauses for frame in _courtesies("asked")]
+            asked = _courtesies("asked", formal)
+            frames = [(frame, clause) for clause in clauses for frame in asked]
+        body_is_asked = body is None
         for frame, body in frames:
-            if body.startswith("whether ") and frame.startswith("What I"):
-                continue
+            if frame.startswith("What I") and not _long_question(body):
+                continue  # "What I would like to know is the major challenges"
+            if body_is_asked and "you" in frame and names_anybody(body):
+                continue  # "could you tell me how you should treat it" has two sorts of "you"
             words = written(text, sentence, frame.format(body))
+            if stands_out(text, sentence, words):
+                continue
             if change := _reworded(text, sentence, words):
-                yield change
+                yield replace(change, courteous=True)
 
 
 def closing_thanks(text: Text) -> Iterator[WordingChange]:
@@ -94,9 +116,25 @@ def closing_thanks(text: Text) -> Iterator[WordingChange]:
     if task:
         part = "thanks" if body is not None and "\n" not in raw.strip() else ""
     else:
-        part = "story" if raw[end - 1] == "?" and len(text.sentences) >= 3 else ""
-    for phrase in _courtesies(part) if part else ():
+        asked = raw[end - 1] == "?" and _OPENS.match(raw[asking[-1].start :])
+        part = "story" if asked and len(text.sentences) >= 3 else ""
+    for phrase in _courtesies(part, not is_casual(text)) if part else ():
+        if "help" in phrase and "help" in raw:
+            continue
+        if "this" in phrase and part == "story" and len(_SELF.findall(raw)) < 4:
+            continue  # no story of somebody, but a problem
         yield WordingChange(end - 1, end, (Edit(start=end, end=end, text=" " + phrase),))
+
+
+def _long_question(clause: str) -> bool:
+    """Return whether a clause may follow "What I would like to know is": no name, not a few words."""
+    last = clause.rsplit(" ", 1)[-1]
+    return (
+        bool(_ASKS.match(clause))
+        and " know" not in clause[:20]
+        and clause.count(" ") >= 4
+        and last not in ("is", "are", "was")
+    )
 
 
 def _reworded(text: Text, sentence: Sentence, words: str) -> WordingChange | None:

@@ -43,7 +43,11 @@ def ours(prompts: Sequence[str], embedder: Embedder | None) -> int:
         Sample(id=str(i), messages=(Message(role="user", content=p),))
         for i, p in enumerate(prompts)
     ]
-    gate = Gate(similarity=False) if embedder is None else Gate(embed=embedder.embed)
+    gate = (
+        Gate(similarity=False)
+        if embedder is None
+        else Gate(embed=embedder.embed, contextualise=embedder.contextualise)
+    )
     kinds = [make_kind(name) for name in FIVE]
     made = expand(samples, kinds, seed=1, variants_per_prompt=0, gate=gate)
     return sum(v.status == "valid" for v in made if v.perturbation != "original")

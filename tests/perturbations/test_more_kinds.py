@@ -259,7 +259,7 @@ def test_what_a_variant_is_made_from() -> None:
         return list(made)[1].made_from
 
     assert prints(1, "light") == prints(1, "light")
-    assert len({prints(1, "light"), prints(2, "light"), prints(1, "heavy")}) == 3
+    assert len({prints(1, "light"), prints(2, "light"), prints(1, "medium")}) == 3
 
 
 # the preview
@@ -297,4 +297,4 @@ def test_the_page_shows_differences_and_escapes(tmp_path: Path) -> None:
     assert "<script>now" not in page
     assert "&amp; all of this is weird &lt;script&gt;now" in page
     assert "1 of 3 variants" in page
-    assert highlighted(raw, made[0]).startswith("My behavior")
+    assert highlighted(raw, made[0].edits).startswith("My behavior")

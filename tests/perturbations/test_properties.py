@@ -137,15 +137,14 @@ def test_unknown_severities_are_refused(kind: str) -> None:
 
 def test_severities_of_dialect_mean_something() -> None:
     raw = (
-        "I talked with my mom about her behavior. I guess she yelled and sat on her couch."
+        "I talked with my friend about her behavior. I guess she yelled and sat on her couch."
         " The color of the parking lot was gray, and she moved toward it."
     )
-    changed = [
+    light, medium = (
         sum(len(e.text.split()) for e in edits_of(made("dialect", severity=level), raw) or ())
-        for level in ("light", "medium", "heavy")
-    ]
-    # Spelling alone would leave "mom" beside "behaviour": nothing.
-    assert changed[0] < changed[1] < changed[2]
+        for level in ("light", "medium")
+    )
+    assert 0 < light < medium
 
 
 def test_spelling_alone_is_light() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain, zip_longest
 from pathlib import Path
@@ -23,6 +24,9 @@ COMPOSITIONS: Mapping[str, Sequence[str]] = {
     "compose": ("synonym+typo", "reorder+synonym", "synonym+surface", "dialect+synonym")
 }
 """Several kinds in turn, each as often as the others; every other sheet has one kind."""
+
+LARGEST_SHARE = 0.3
+"""Of a sheet that one source may fill: a kind that reaches one source best is not read on it alone."""
 
 INSTRUCTIONS = """\
 # A reading
@@ -90,9 +94,9 @@ def in_turn(by_source: Mapping[str, Sequence[Sample]], seed: int, sheet: str) ->
 def genuine(
     sheet: str, samples: Sequence[Sample], seed: int, count: int
 ) -> Iterator[dict[str, Any]]:
-    """Yield accepted variants, one a prompt, up to ``count``."""
+    """Yield accepted variants, one a prompt, up to ``count``, and no source above its share."""
     kinds = [_kind(name) for name in COMPOSITIONS.get(sheet, (sheet,))]
-    made = 0
+    made: Counter[str] = Counter()
     for start in range(0, len(samples), 64):
         chunk = {s.id: s for s in samples[start : start + 64]}
         variants = expand(list(chunk.values()), kinds, seed=seed, variants_per_prompt=0, gate=GATE)
@@ -103,12 +107,14 @@ def genuine(
         for id, choices in valid.items():
             variant = derived_rng(seed, "choice", sheet, id).choice(choices)
             sample = chunk[id]
+            if made[sample.metadata["source"]] >= count * LARGEST_SHARE:
+                continue
             yield {
                 "prompt": id, "source": sample.metadata["source"], "planted": None,
                 "before": sample.prompt, "after": variant.prompt,
             }  # fmt: skip
-            made += 1
-            if made == count:
+            made[sample.metadata["source"]] += 1
+            if made.total() == count:
                 return
 
 

@@ -63,11 +63,11 @@ def test_edits_that_touch_or_tell_another_story_are_not_combined() -> None:
 
 
 def test_a_kind_is_taken_apart_the_same_way_every_time() -> None:
-    raw = "I am sad because my friend is ill. Sometimes I want to cry, and nobody helps me."
+    raw = "I began to worry about my exam. However, my teacher often helps me, and I still feel scared."
     sample = Sample(id="s", messages=(Message(role="user", content=raw),))
     kinds = [make_kind("synonym", severity="heavy"), make_kind("synonym", severity="light")]
     first, second = (EditUnits.of(kinds, sample, parse([raw])[0], 1).units for _ in range(2))
     assert first == second
     assert any(len(unit) == 1 for unit in first)
     assert all(unit == sorted_edits(unit) for unit in first)
-    assert {raw[e.start : e.end] for unit in first for e in unit} >= {"sad"}
+    assert {raw[e.start : e.end] for unit in first for e in unit} >= {"often"}

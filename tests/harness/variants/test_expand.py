@@ -135,7 +135,7 @@ def test_a_plug_in_that_raises_costs_its_variant_only() -> None:
 
 def test_a_prompt_gets_as_many_variants_as_asked_or_says_why() -> None:
     made = variants(
-        "My friend is sad because the weather is cold.", "synonym", "typo", per_prompt=5
+        "I often feel scared because the weather is cold.", "synonym", "typo", per_prompt=5
     )
     assert sum(v.status == "valid" for v in made) == 5
     assert sum(v.filler for v in made) == 3

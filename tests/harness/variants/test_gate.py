@@ -40,7 +40,7 @@ def verdict(before: str, after: str, limits: Limits = GENEROUS, severity: str = 
         ("I sleep badly.", "I never sleep.", "negations"),
         ("My boss Paul left.", "My boss Peter left.", "names"),
         ("Write it in Java please.", "Write it in Python please.", "names"),
-        ("She hit him hard.", "He hit her hard.", "pronouns"),
+        ("She called him late.", "He called her late.", "pronouns"),
         ("I told her so.", "You told her so.", "pronouns"),
         ("My friend left me.", "My cousin left me.", "roles"),
         ("My therapist is kind.", "My healer is kind.", "terms"),
@@ -219,7 +219,8 @@ def test_what_decides_is_in_the_fingerprint() -> None:
         Gate(floors={"typo": 0.9}).fingerprint,
     }
     assert len(prints) == 3
-    assert Gate().fingerprint == Gate(embed=Fake(1.0).embed).fingerprint
+    # Its own embedding says nothing of single words: the second gate is off.
+    assert Gate(acceptability=False).fingerprint == Gate(embed=Fake(1.0).embed).fingerprint
 
 
 @pytest.mark.model
