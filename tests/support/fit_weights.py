@@ -15,9 +15,8 @@ one that finds ``RECALL`` of the messages labelled 2 when each is scored by a fi
 it. Prints the result with those out-of-fold shares.
 
 meaning: on the statements of ``danger_bank.txt`` and ``danger_sentences.txt`` beside it, on the same
-messages (those labelled 0 or 2) on some of the tasks and on the
-prompts of the golden cases. The threshold was chosen on real messages
-(``perturbations/README.md``).
+messages (those labelled 0 or 2) and on some of the tasks. The
+threshold was chosen on real messages (``perturbations/README.md``).
 """
 
 from __future__ import annotations
@@ -52,8 +51,6 @@ MEANING = 0.4
 """Threshold of ``danger_meaning.json``."""
 
 SOME_TASKS = 40
-
-GOLDEN = Path(__file__).parents[1] / "golden" / "perturbations"
 
 
 def rows(path: Path) -> list[dict[str, Any]]:
@@ -153,15 +150,6 @@ def labelled_sentences() -> list[tuple[str, bool]]:
     return labelled
 
 
-def golden_prompts() -> list[str]:
-    """Read the prompts of the golden cases that would be scored: everyday, short and harmless."""
-    prompts: dict[str, None] = {}
-    for path in sorted(GOLDEN.glob("*.json")):
-        cases = json.loads(path.read_text(encoding="utf-8"))
-        prompts.update(dict.fromkeys(case["prompt"] for case in cases if "prompt" in case))
-    return [p for p in prompts if danger_meaning.personal(p) and not danger.danger_sign(p)]
-
-
 def fit_meaning() -> LinearScore:
     """Fit the weights behind :func:`harness.text.danger_meaning.flag_messages`."""
     statements = labelled_sentences()
@@ -169,7 +157,7 @@ def fit_meaning() -> LinearScore:
     tasks = rows(resolve(TASKS[1]))[:SOME_TASKS]
     texts = [text for text, _ in statements] + [row["text"] for row in messages]
     yes = [label for _, label in statements] + [row["danger"] == 2 for row in messages]
-    others = [row["prompt"] for row in tasks] + golden_prompts()
+    others = [row["prompt"] for row in tasks]
     x = embedding.embed(texts + others)
     return fit(x, np.array(yes + [False] * len(others)), threshold=MEANING)
 

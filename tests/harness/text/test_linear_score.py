@@ -7,9 +7,9 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from harness.text import danger, refusals
+from harness.text import danger, danger_meaning, refusals
 from harness.text.embedding import LinearScore
-from tests.support.fit_weights import fit, fit_danger, fit_refusals
+from tests.support.fit_weights import fit, fit_danger, fit_meaning, fit_refusals
 
 
 def test_a_fit_tells_apart_what_it_was_fitted_on_and_comes_back_from_its_file(tmp_path) -> None:
@@ -30,6 +30,7 @@ def test_a_fit_tells_apart_what_it_was_fitted_on_and_comes_back_from_its_file(tm
     [
         (fit_refusals, refusals.WEIGHTS),
         (lambda: fit_danger()[0], danger.WEIGHTS),
+        (fit_meaning, danger_meaning.WEIGHTS),
     ],
 )
 def test_what_is_shipped_is_what_the_scripts_make(refit: Callable[[], LinearScore], path) -> None:
