@@ -16,6 +16,7 @@ from perturbations.common import Level, check_level, match_case, word_set
 from perturbations.dialect_spelling import Direction, other_spelling
 from perturbations.dialect_topics import (
     english_at,
+    foreign,
     institutions_of,
     stays_behind,
     technical,
@@ -71,9 +72,9 @@ class Dialect:
         marks = word_set("american_marks.txt" if direction == "us-uk" else "british_marks.txt")
         if not technical(text):
             marks |= _OUTSIDE_CODE[direction]
-        if stays_behind(text, edits, direction, marks) or not all(
-            english_at(text, e) for e in edits
-        ):
+        if foreign(text, edits, direction) or stays_behind(text, edits, direction, marks):
+            return None
+        if not all(english_at(text, e) for e in edits):
             return None
         return edits
 

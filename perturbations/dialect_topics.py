@@ -78,6 +78,18 @@ def stays_behind(
     )
 
 
+def foreign(text: Text, edits: Sequence[Edit], direction: Direction) -> bool:
+    """Return whether usage that is plainly of the dialect left behind stays beside the edits.
+
+    What an edit touches counts as converted: "anymore" where it becomes "any more".
+    """
+    name = "american_usage.txt" if direction == "us-uk" else "british_usage.txt"
+    return any(
+        not any(edit.start < mark.end() and mark.start() < edit.end for edit in edits)
+        for mark in _any_of(name, re.IGNORECASE).finditer(text.raw)
+    )
+
+
 def _forms(token: Any) -> frozenset[str]:
     """Return how a mark may name a word: as written, its lemma, and either with its part of speech."""
     words = {token.lower_, token.lemma_.lower()}

@@ -9,6 +9,7 @@ from harness.protocols import Limits, PerturbationTraits
 from harness.records import Edit
 from harness.text.parse import Text
 from perturbations.common import Level, check_level
+from perturbations.layout import is_english
 from perturbations.reordering.adverbs import (
     adverb_shifts,
     adverbials,
@@ -25,7 +26,7 @@ from perturbations.reordering.coordination import (
     verb_swaps,
 )
 from perturbations.reordering.courtesy import please_moves
-from perturbations.reordering.moves import Move
+from perturbations.reordering.moves import Move, independent
 from perturbations.reordering.neighbours import sentence_swaps
 from perturbations.reordering.phrases import phrase_moves, place_moves, purpose_questions
 from perturbations.reordering.predicates import predicate_swaps
@@ -78,12 +79,14 @@ class Reorder:
 
     def __call__(self, text: Text, rng: random.Random) -> Sequence[Edit] | None:
         """Propose edits, or None where nothing can safely stand elsewhere."""
+        if not is_english(text.raw):
+            return None
         moves = [move for finder in _FINDERS for move in finder(text)]
         rng.shuffle(moves)
         chosen: list[Move] = []
         for move in moves:
             if len(chosen) == self.count:
                 break
-            if all(move.apart(other) for other in chosen) and confirmed(text, move):
+            if all(independent(text, move, other) for other in chosen) and confirmed(text, move):
                 chosen.append(move)
         return [edit for move in chosen for edit in move.edits] or None

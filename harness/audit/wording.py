@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable
 from functools import cache, lru_cache
 from typing import NamedTuple
 
-from harness.text.lexicon import english_words, substitutions, word_set
+from harness.text.lexicon import english_words, lexicon_lines, word_set
 from harness.text.wordlists import FUNCTION_WORDS, OPPOSITES
 
 ONE_WORD_COUNTS = 40
@@ -245,12 +245,5 @@ def _lemmas(word: str) -> frozenset[str]:
 
 @cache
 def _synonyms() -> frozenset[frozenset[str]]:
-    """Return pairs of words that the vetted lexicons exchange; of "deal with" only the verb."""
-    return frozenset(
-        frozenset((entry.words[0], option.words[0]))
-        for name in ("synonyms.lexicon", "us_uk.lexicon", "us_to_uk.lexicon", "uk_to_us.lexicon")
-        for (_, part), entries in substitutions(name).items()
-        if part != "PHRASE"
-        for entry in entries
-        for option in entry.options
-    )
+    """Return pairs of words of one sense."""
+    return frozenset(frozenset(line.split()) for line in lexicon_lines("same_sense.txt"))

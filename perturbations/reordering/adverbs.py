@@ -22,6 +22,16 @@ from perturbations.reordering.moves import (
     third_person,
 )
 
+_DOSE = re.compile(
+    r"\b\d[\d.,/]*\s?(?:mgs?|mcgs?|µg|ug|g|grams?|milligrams?|micrograms?|ml|mls|cc|iu|units?|tablets?|tabs?"
+    r"|pills?|capsules?|drops?|puffs?|doses?)\b|\b(?:dos(?:e|age)|times) (?:a|per|every|each)\b",
+    re.IGNORECASE,
+)
+"""How much of something, with which the time after it says how often."""
+
+_MOST_PHRASES = 2
+"""With more phrases behind the verb, a time at the end may be taken for the last one's."""
+
 _AGAINST = frozenset(("but", "while"))
 _PLACING = frozenset(
     {"in", "at", "on", "during", "over", "after", "before", "throughout", "around"}
@@ -203,6 +213,7 @@ def _final_adverbial(text: Text, sentence: Sentence) -> Move | None:
         or main[-1].lower_ in word_set("focus.txt")
         or main[-1].pos_ in ("ADV", "ADP", "AUX")
         or denied(sentence.tokens)
+        or _DOSE.search(raw)
         or third_person(t for t in inside if t.dep_ != "det")
         or any(t.text == "," for t in main)
         or _adverbial().search(text.raw[main[0].idx : at]) is not None
@@ -224,6 +235,8 @@ def _initial_adverbial(text: Text, sentence: Sentence) -> Move | None:
     end = sentence.start + match.end()
     inside = [t for t in sentence.tokens if t.idx < end]
     rest = [t for t in sentence.tokens if t.idx > end and not t.is_punct]
+    if sum(t.dep_ == "prep" for t in rest) > _MOST_PHRASES:
+        return None
     if len(rest) < 3 or rest[0].pos_ == "CCONJ" or len(raw) > 160 or _embeds(rest, sentence.root):
         return None
     if denied(rest) or raw.count(",") > 1 or rest[-1].pos_ in ("ADV", "ADP", "AUX", "PRON"):

@@ -144,6 +144,7 @@ def _to_front(
             and rest[-1].dep_ != "prt"
         )
         or (third_person(clause) and has_noun(rest))
+        or (third_person(t for t in clause if t.dep_ not in SUBJECTS) and third_person(rest))
         or (head.lemma_ == "be" and not any(c.dep_ in ("acomp", "attr") for c in head.children))
         or (rest[0].tag_ in ("WDT", "WP", "WRB") and (causal or mark in ("although", "though")))
         or clause[-1].tag_ == "TO"

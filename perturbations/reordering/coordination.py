@@ -10,6 +10,7 @@ from typing import Any
 from harness.text.parse import Text
 from harness.text.roles import role_graph
 from perturbations.common import capitalised, end_of, takes_an, word_set
+from perturbations.reordering.company import misread, shares_article
 from perturbations.reordering.evidence import (
     readings,
     scoped,
@@ -144,6 +145,8 @@ def list_swaps(text: Text) -> Iterator[Move]:
             if (
                 alike
                 and (all(map(_bare, (one, two))) or all(map(_determined, (one, two))))
+                and len({tuple(filter(None, map(_determination, t.lefts))) for t in (one, two)})
+                == 1
                 and text.raw[_heads(one, two)[0][1] : spans[1][0]] == ", "
                 and _free(text, one, two, spans)
             ):
@@ -229,7 +232,9 @@ def _spans(first: Any, second: Any, link: Any) -> Spans | None:
             return None
         return _phrases(first, second)
     shared = {c.lower_ for c in lefts[0]}
-    return None if lefts[1] or not shared <= _SHARED_DETERMINERS else _heads(first, second)
+    if lefts[1] or not shared <= _SHARED_DETERMINERS or not shares_article(first, second):
+        return None
+    return _heads(first, second)
 
 
 def _hangs_loose(first: Any, second: Any, child: Any) -> bool:
@@ -277,6 +282,7 @@ def _free(text: Text, first: Any, second: Any, spans: Spans) -> bool:
         _ordered(first, second)
         or scoped(first, negation=first.pos_ != "NOUN" or not _by_or(first))
         or _mixed(first, second)
+        or misread(first, second)
         or (first.dep_ == "pobj" and first.head.lower_ in ("between", "as"))
         or (
             raw[max(0, a - 3) : a].lower() in (" a ", "an ")
@@ -287,6 +293,7 @@ def _free(text: Text, first: Any, second: Any, spans: Spans) -> bool:
         or "\n" in raw[a:d]
         or any(text.is_protected(s, e) for s, e in spans)
         or technical(sentence.text)
+        or technical(raw[: raw.rfind("\n", 0, a) + 1])  # data on a line below the task
         or _followed_by_modifier(second)
         or _taken_up(second)
         or (first.pos_ == "ADJ" and first.dep_ == "amod" and first.head.i < first.i)

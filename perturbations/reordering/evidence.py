@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from harness.text.lexicon import word_set as shared_word_set
+from harness.text.roles import role_graph
 from perturbations.common import word_set
 
 _NOUN_TAGS = frozenset({"NN", "NNS"})
@@ -91,6 +92,20 @@ def denied(tokens: Iterable[Any]) -> bool:
     """Return whether a negation is among ``tokens``."""
     negations = shared_word_set("negations.txt")
     return any(t.dep_ == "neg" or t.lower_ in negations for t in tokens)
+
+
+def may_follow(verb: Any) -> bool:
+    """Return whether a state may follow from what is told before it: a feeling, wish, judgement."""
+    lemma = verb.lemma_.lower()
+    return lemma not in word_set("plain_states.txt") and not (
+        lemma == "be"
+        and any(c.dep_ == "attr" and c.lemma_.lower() in _persons() for c in verb.children)
+    )
+
+
+def _persons() -> frozenset[str]:
+    """Return the words for what somebody is."""
+    return word_set("people.txt") | frozenset(role_graph().forms)
 
 
 _TASK = re.compile(

@@ -246,6 +246,28 @@ def exchange(text: Text, spans: Spans, first: str = "", second: str = "") -> tup
     )
 
 
+def independent(text: Text, one: Move, two: Move) -> bool:
+    """Return whether neither of two moves bears on the other.
+
+    Two in one sentence may, and so may a pair exchanged before a sentence that takes it up.
+    """
+    if not one.apart(two):
+        return False
+    sentences = list(text.doc.sents)
+    at, after = (
+        {
+            i
+            for i, s in enumerate(sentences)
+            if any(a < s.end_char and s.start_char < b for a, b in move.regions)
+        }
+        for move in (one, two)
+    )
+    if not at.isdisjoint(after):
+        return False
+    later = {max(i, j) for i in at for j in after if abs(i - j) == 1}
+    return not any(third_person(sentences[i]) for i in later)
+
+
 def has_noun(tokens: Iterable[Any]) -> bool:
     """Return whether a noun or name to which a pronoun might refer is among ``tokens``."""
     return any(t.pos_ in ("NOUN", "PROPN") for t in tokens)

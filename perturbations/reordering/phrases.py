@@ -13,7 +13,14 @@ from harness.text.parse import Text
 from perturbations.common import capitalised, end_of, lexicon_lines, token_edit, word_set
 from perturbations.reordering.clauses import front
 from perturbations.reordering.evidence import denied
-from perturbations.reordering.moves import Move, Sentence, lowered, requests, third_person
+from perturbations.reordering.moves import (
+    SUBJECTS,
+    Move,
+    Sentence,
+    lowered,
+    requests,
+    third_person,
+)
 
 _LONGEST = 30
 _LONGEST_PURPOSE = 18
@@ -81,6 +88,12 @@ def _fronted(text: Text, sentence: Sentence) -> Iterator[Move]:
         return
     if "," in text.raw[sentence.start : sentence.stop] or before[-1].pos_ in ("ADV", "AUX"):
         return
+    if _of_lower_clause(sentence, start, end):
+        return
+    if sum(t.lower_ == "using" for t in sentence.tokens) > 1:
+        return
+    if not request and text.raw[start:end].lower().startswith("according to"):
+        return  # "you should write according to the guide": the guide does not say so
     if any(t.lower_ in ("example", "examples") for t in before):  # "an example of a table in HTML"
         return
     moved = capitalised(text.raw[start:end]) if first.text[0].isupper() else text.raw[start:end]
@@ -96,6 +109,23 @@ def _heads(sentence: Sentence, start: int, end: int) -> list[Any]:
     inside = [t for t in sentence.tokens if start <= t.idx < end]
     places = {t.i for t in inside}
     return [t for t in inside if t.head.i not in places or t.head.i == t.i]
+
+
+def _of_lower_clause(sentence: Sentence, start: int, end: int) -> bool:
+    """Return whether a phrase may belong to a clause below the request.
+
+    "Write an essay arguing that I should start using Twitter" says nothing of how to write it.
+    """
+    return any(
+        t.dep_ in ("ccomp", "xcomp", "csubj") and t.head.i not in (t.i, sentence.root.i)
+        for t in _heads(sentence, start, end)
+    ) or any(
+        t.idx < start
+        and t.dep_ in ("ccomp", "advcl", "parataxis")
+        and t.i != sentence.root.i
+        and not SUBJECTS.isdisjoint(c.dep_ for c in t.children)
+        for t in sentence.tokens
+    )
 
 
 def _one_verb(sentence: Sentence) -> bool:

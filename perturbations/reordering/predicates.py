@@ -7,7 +7,7 @@ from typing import Any
 
 from harness.text.parse import Text
 from perturbations.common import end_of, word_set
-from perturbations.reordering.evidence import denied, technical
+from perturbations.reordering.evidence import denied, may_follow, technical
 from perturbations.reordering.moves import (
     SUBJECTS,
     Move,
@@ -50,6 +50,7 @@ def _both_last(first: Any, second: Any) -> bool:
         and len(before) == 1
         and before[0].dep_ == "nsubj"
         and not list(second.lefts)
+        and not may_follow(second)
     )
 
 

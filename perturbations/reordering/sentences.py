@@ -10,7 +10,7 @@ from typing import Any
 from harness.records import Edit
 from harness.text.parse import Text
 from perturbations.common import capitalised, end_of, word_set
-from perturbations.reordering.evidence import denied, technical
+from perturbations.reordering.evidence import denied, may_follow, technical
 from perturbations.reordering.moves import (
     SUBJECTS,
     Move,
@@ -271,8 +271,8 @@ def _joined_states(sentence: Sentence) -> Spans | None:
         or two[-1].i < max(t.i for t in sentence.tokens if not t.is_punct)
         or sentence.tokens[0].lower_ in word_set("connectives.txt")
         or not all(_is_state(v) for v in (root, second))
-        or one[0].lower_ not in ("i", "my")
-        or two[0].lower_ not in ("i", "my")
+        or any(may_follow(v) for v in (root, second))
+        or not one[0].lower_ == two[0].lower_ == "i"
         or denied(t for t in (*one, *two) if t.lower_ != "no")
         or any(t.lower_ in word_set("ties.txt") for t in (*one, *two))
         or any(t.text == "," or t.dep_ in ("advcl", "relcl") for t in (*one, *two))

@@ -31,7 +31,7 @@ def test_subjects_share_one_load(tiny_llama: Path, tiny_adapter: Path) -> None:
         ]
     )
     assert isinstance(model, HFModel)
-    assert list(model._adapters._names) == ["tuned v1.1"]
+    assert list(model._adapters._nets) == ["tuned v1.1"]
     assert model.fingerprint("tuned v1.1") != model.fingerprint()
 
 
