@@ -47,7 +47,7 @@ PERHAPS = 0.3
 
 FOLDS = 10
 
-MEANING = 0.4
+MEANING = 0.6
 """Threshold of ``danger_meaning.json``."""
 
 SOME_TASKS = 40
