@@ -161,7 +161,7 @@ def comments(text: Text) -> Iterator[Move]:
     for sentence in prose(text, ".!"):
         raw = text.raw[sentence.start : sentence.stop]
         words = [t for t in sentence.tokens if not t.is_punct]
-        if raw.count(",") != 1 or not 4 <= len(words) <= 16 or _joined(sentence):
+        if raw.count(",") != 1 or not 4 <= len(words) <= 12 or _joined(sentence):
             continue
         match = _comment().match(raw)
         if match and raw[match.end() : match.end() + 2] == ", ":
