@@ -27,7 +27,7 @@ def test_what_could_not_be_checked_is_said_and_is_not_green(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def embed(texts: Sequence[str]) -> NDArray[np.float32]:
-        return np.eye(len(texts), dtype=np.float32)
+        return np.eye(len(texts), 384, dtype=np.float32)
 
     monkeypatch.setattr(embedding, "embed", embed)
     for name, texts in (
