@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from harness.protocols import Limits, PerturbationTraits
@@ -64,7 +65,10 @@ class Synonym:
 def _places(text: Text) -> list[Site]:
     """Return the places that may change, each with the options that its sentence does not have."""
     places = []
+    nouns = Counter(token.lemma_.lower() for token in text.doc if token.pos_ == "NOUN")
     for site in sites(text, substitutions("synonyms.lexicon")):
+        if nouns[site.tokens[0].lemma_.lower()] > 1:
+            continue  # one thing by two names would be two things
         options = tuple(o for o in site.options if not _repeats(site, o))
         if options and not left_alone(site, text):
             places.append(Site(site.entry, site.tokens, options))
