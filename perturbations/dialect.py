@@ -18,6 +18,7 @@ from perturbations.dialect_topics import (
     english_at,
     foreign,
     institutions_of,
+    is_talk,
     stays_behind,
     technical,
     technical_word,
@@ -95,7 +96,7 @@ class Dialect:
         words = [text.raw[e.start : e.end] if direction == "us-uk" else e.text for e in edits]
         if in_code and any(technical_word(text, word) for word in words):
             return []
-        return sorted(edits, key=lambda e: e.start)
+        return sorted(filter(is_talk(text), edits), key=lambda e: e.start)
 
 
 def _case_of_i(text: Text, edit: Edit) -> Edit:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from typing import Any
 
@@ -11,8 +11,11 @@ from harness.records import Edit
 from harness.text.parse import Text
 from perturbations.common import lexicon_lines, word_set
 from perturbations.dialect_spelling import Direction, other_spelling
+from perturbations.requests.writing import outside_pasted
 
 _AROUND = 100
+# What is joined to others by such signs is a path, a model, an address or a tag.
+_NAME = re.compile(r"[_@#/\\=]|\w[.:]\w|[a-z][A-Z]|\d-[A-Za-z]|-\w*\d|\w-\w+-\w+-\w")
 # Frequent words that no other language in Latin letters writes so.
 _ENGLISH = word_set("english_words.txt")
 
@@ -39,6 +42,20 @@ def english_at(text: Text, edit: Edit) -> bool:
     around = text.raw[max(0, edit.start - _AROUND) : edit.end + _AROUND].lower()
     words = re.findall(r"[^\W\d_]+", around)
     return sum(word in _ENGLISH for word in words) >= min(2, len(words) // 8)
+
+
+def is_talk(text: Text) -> Callable[[Edit], bool]:
+    """Return a test of whether an edit changes a word of talk: no part of a name, nothing pasted."""
+    outside = outside_pasted(text)
+
+    def talk(edit: Edit) -> bool:
+        before = re.search(r"\S*\Z", text.raw[: edit.start])
+        behind = re.match(r"\S*", text.raw[edit.end :])
+        start = before.start() if before else edit.start
+        whole = text.raw[start : edit.end + (behind.end() if behind else 0)]
+        return outside(edit.start, edit.end) and not _NAME.search(whole)
+
+    return talk
 
 
 def stays_behind(

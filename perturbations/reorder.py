@@ -28,7 +28,7 @@ from perturbations.reordering.coordination import (
 from perturbations.reordering.courtesy import please_moves
 from perturbations.reordering.moves import Move, independent
 from perturbations.reordering.neighbours import sentence_swaps
-from perturbations.reordering.phrases import phrase_moves, place_moves, purpose_questions
+from perturbations.reordering.phrases import phrase_moves, purpose_questions
 from perturbations.reordering.predicates import predicate_swaps
 from perturbations.reordering.sentences import clause_swaps, question_first, question_last
 
@@ -42,7 +42,6 @@ _FINDERS: tuple[Callable[[Text], Iterator[Move]], ...] = (
     reporting_clauses,
     purpose_questions,
     phrase_moves,
-    place_moves,
     please_moves,
     pair_swaps,
     verb_swaps,

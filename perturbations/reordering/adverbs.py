@@ -318,14 +318,14 @@ def reporting_clauses(text: Text) -> Iterator[Move]:
         words = [t for t in rest if not t.is_punct]
         if (
             verb.i != sentence.root.i
-            or subject.tag_ != "PRP"
+            or subject.lower_ not in ("i", "we")  # "it is, he says" may pass for the writer's word
             or verb.lower_ not in word_set("reporting_verbs.txt")
             or not 4 <= len(words) <= 14
             or denied(words)
             or any(t.text == "," for t in sentence.tokens)
             or words[0].head.i == verb.i
             or words[0].dep_ == "mark"
-            or words[0].text == "I" != subject.text
+            or (words[0].text == "I" and subject.text != "I")
             or words[0].tag_ not in ("PRP", "PRP$", "DT", "EX")
             or [c.dep_ for c in verb.rights if not c.is_punct] != ["ccomp"]
             or any(t.dep_ in ("conj", "advcl", "cc") and t.pos_ in ("VERB", "AUX") for t in words)

@@ -28,6 +28,7 @@ _MARKS = frozenset((
 # Dependencies of clauses within a sentence, which may claim what is moved past them.
 _LIGHT = frozenset({"start", "begin", "tend", "have", "get", "seem", "feel", "become"})
 _LONGEST = 14  # words of a clause that is moved
+_LONGEST_REASON = 12
 EMBEDDED = frozenset({"ccomp", "advcl", "relcl", "acl", "conj", "parataxis", "csubj"})
 
 
@@ -132,7 +133,7 @@ def _to_front(
         or not sentential.isdisjoint(("only", "just", "even", "always", "never", "still"))
         or (mark in ("if", "when") and _takes_clause(head, sentential))
         or (denied(rest) and (causal or mark in ("before", "after", "once", "while")))
-        or (causal and asks)
+        or (causal and (asks or _heavy(clause)))
         or (
             mark in ("when", "while", "after", "before", "once")
             and _set_against(clause, rest, head)
@@ -161,6 +162,16 @@ def _to_front(
 
 _TIMES = frozenset({"when", "whenever", "while", "after", "before", "once", "ever"})
 _OBJECTS = frozenset({"me", "you", "him", "her", "us", "them", "myself", "yourself"})
+
+
+def _heavy(clause: list[Any]) -> bool:
+    """Return whether a reason is hard to follow in front: "Because after a nap I do it as I ..."."""
+    return (
+        len(clause) > _LONGEST_REASON
+        or clause[1].pos_ in ("ADP", "SCONJ")
+        or clause[1].lower_ in _MARKS
+        or sum(t.dep_ == "advcl" for t in clause) > 1
+    )
 
 
 def _repeats(clause: list[Any]) -> bool:

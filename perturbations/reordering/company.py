@@ -37,6 +37,25 @@ _ABSTRACT = re.compile(
 _SHORTEST_ABSTRACT = 6
 
 
+_AMOUNTS = frozenset((
+    "lot", "kind", "sort", "type", "bit", "amount", "number", "plenty", "feeling", "sense", "mix",
+    "mixture", "combination", "lack",
+))  # fmt: skip
+
+
+def of_open_scope(first: Any, second: Any) -> bool:
+    """Return whether the second of a pair behind "of" may go with the noun before it.
+
+    "A synopsis of themes and analysis" may hold both; "a lot of stress and anxiety" cannot.
+    """
+    if first.dep_ != "pobj" or first.head.lower_ != "of":
+        return False
+    whole = first.head.head
+    return first.tag_ != second.tag_ or (
+        whole.tag_ == second.tag_ and whole.lemma_.lower() not in _AMOUNTS
+    )
+
+
 def shares_article(first: Any, second: Any) -> bool:
     """Return whether one article before a pair of nouns may stand before either.
 

@@ -10,7 +10,7 @@ from typing import Any
 from harness.text.parse import Text
 from harness.text.roles import role_graph
 from perturbations.common import capitalised, end_of, takes_an, word_set
-from perturbations.reordering.company import misread, shares_article
+from perturbations.reordering.company import misread, of_open_scope, shares_article
 from perturbations.reordering.evidence import (
     readings,
     scoped,
@@ -283,6 +283,7 @@ def _free(text: Text, first: Any, second: Any, spans: Spans) -> bool:
         or scoped(first, negation=first.pos_ != "NOUN" or not _by_or(first))
         or _mixed(first, second)
         or misread(first, second)
+        or of_open_scope(first, second)
         or (first.dep_ == "pobj" and first.head.lower_ in ("between", "as"))
         or (
             raw[max(0, a - 3) : a].lower() in (" a ", "an ")

@@ -42,6 +42,7 @@ class Move:
 
 _BRACKETS = re.compile(r"[()\[\]{}\"“”;:—–*/]|\.\.|\s-\s")
 
+_CLOSED = re.compile(r"[.!?…:][\"”’')\]]*\s*$|\n\s*$")
 
 SUBJECTS = frozenset({"nsubj", "nsubjpass", "expl"})
 
@@ -262,10 +263,17 @@ def independent(text: Text, one: Move, two: Move) -> bool:
         }
         for move in (one, two)
     )
-    if not at.isdisjoint(after):
+    if not {_line(sentences, i) for i in at}.isdisjoint(_line(sentences, i) for i in after):
         return False
     later = {max(i, j) for i in at for j in after if abs(i - j) == 1}
     return not any(third_person(sentences[i]) for i in later)
+
+
+def _line(sentences: Sequence[Any], at: int) -> int:
+    """Return where the run-on starts of which a parsed sentence is a part."""
+    while at and not _CLOSED.search(sentences[at - 1].text_with_ws):
+        at -= 1
+    return at
 
 
 def has_noun(tokens: Iterable[Any]) -> bool:

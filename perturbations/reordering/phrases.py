@@ -24,7 +24,9 @@ from perturbations.reordering.moves import (
 
 _LONGEST = 30
 _LONGEST_PURPOSE = 18
-_YEARS = re.compile(r"(?:1\d|20)\d\d|(?:1[89]|20)?\d0s")
+_MAKING = frozenset((
+    "write", "create", "build", "implement", "make", "develop", "solve", "design", "generate",
+))  # fmt: skip
 _FOLLOWING = ("that", "to", "which")
 
 
@@ -90,7 +92,7 @@ def _fronted(text: Text, sentence: Sentence) -> Iterator[Move]:
         return
     if _of_lower_clause(sentence, start, end):
         return
-    if sum(t.lower_ == "using" for t in sentence.tokens) > 1:
+    if not _uses_freely(sentence, start):
         return
     if not request and text.raw[start:end].lower().startswith("according to"):
         return  # "you should write according to the guide": the guide does not say so
@@ -126,6 +128,20 @@ def _of_lower_clause(sentence: Sentence, start: int, end: int) -> bool:
         and not SUBJECTS.isdisjoint(c.dep_ for c in t.children)
         for t in sentence.tokens
     )
+
+
+def _uses_freely(sentence: Sentence, start: int) -> bool:
+    """Return whether a "using" at ``start`` is how the thing asked for is made, and the only one.
+
+    "Show me the steps to build it using C" does not say how to show them.
+    """
+    using = [t for t in sentence.tokens if t.lower_ == "using"]
+    if not using or using[0].idx != start:
+        return len(using) < 2
+    root = sentence.root
+    head = using[0].head
+    of_object = head.dep_ == "dobj" and head.head.i == root.i
+    return len(using) == 1 and root.lemma_.lower() in _MAKING and (head.i == root.i or of_object)
 
 
 def _one_verb(sentence: Sentence) -> bool:
@@ -206,52 +222,6 @@ def _after_object(sentence: Sentence, rest: list[Any]) -> int | None:
 
 def _asks(sentence: Sentence) -> bool:
     return sentence.tokens[0].tag_ in ("WRB", "WP", "WDT", "MD")
-
-
-def place_moves(text: Text) -> Iterator[Move]:
-    """Yield moves like "What do they eat in Thailand?" → "In Thailand, what do they eat?"."""
-    for sentence in requests(text):
-        first, root = sentence.tokens[0], sentence.root
-        words = [t for t in sentence.tokens if not t.is_punct]
-        if first.tag_ not in ("WRB", "WP", "WDT") or not 6 <= len(words) <= 20:
-            continue
-        if _compares(sentence) or denied(words) or any(t.text == "," for t in sentence.tokens):
-            continue
-        prep = next((t for t in reversed(words) if t.dep_ == "prep"), None)
-        if prep is None or prep.lower_ != "in" or not _of_place(prep, words):
-            continue
-        governs = prep.head
-        if governs.i == root.i and not any(c.dep_ in ("dobj", "attr") for c in root.children):
-            continue
-        if governs.pos_ not in ("NOUN", "VERB", "AUX") or governs.lower_ in word_set(
-            "takes_in.txt"
-        ):
-            continue
-        if lowered(text, first, first.text)[0].isupper() or any(
-            t.dep_ in ("conj", "relcl", "acl") for t in words if t.i < prep.i
-        ):
-            continue
-        moved = text.raw[prep.idx : sentence.stop]
-        moved = capitalised(moved) if first.text[0].isupper() else moved
-        yield sentence.move(
-            token_edit(first, f"{moved}, {lowered(text, first, first.text)}"),
-            Edit(start=prep.idx - 1, end=sentence.stop, text=""),
-            moved=(prep,),
-        )
-
-
-def _of_place(prep: Any, words: list[Any]) -> bool:
-    """Return whether what follows is one name, or "the" and one name, to the end."""
-    rest = [t for t in words if t.i > prep.i]
-    if rest and rest[0].lower_ == "the":
-        rest = rest[1:]
-    if len(rest) == 1 and _YEARS.fullmatch(rest[0].text):
-        return True
-    return (
-        bool(rest)
-        and len(rest) <= 3
-        and all(t.pos_ == "PROPN" and t.text[0].isupper() for t in rest)
-    )
 
 
 def purpose_questions(text: Text) -> Iterator[Move]:

@@ -35,6 +35,11 @@ _ANSWERS = frozenset((
     "that", "this", "those", "these", "it", "yes", "no", "yeah", "ok", "okay", "well", "sure",
     "thanks", "and", "but", "so",
 ))  # fmt: skip
+_SHORTEST_QUESTION = 6
+_EMPTY = frozenset((
+    "advice", "advise", "help", "do", "offer", "suggest", "suggestion", "think", "recommend", "give",
+    "have", "be", "get",
+))  # fmt: skip
 _GIVING = frozenset(("give", "write", "suggest", "recommend", "list", "provide", "create", "help"))
 _GREETING = re.compile(
     r"(?:hi|hello|hey|dear|good (?:morning|evening|afternoon))(?: there| all| everyone)?(?!\w)",
@@ -71,6 +76,7 @@ def question_first(text: Text) -> Iterator[Move]:
         or _counts(question)
         or _plain_words(text, question) in _plain_words(text, first)
         or not _stands_alone(text, question)
+        or _is_thin(text, question)
         or _shares_the(sentences[:at], question)
         or any(refers_back(s.tokens) for s in sentences[at + 1 :])
     ):
@@ -200,6 +206,15 @@ def _stands_alone(text: Text, question: Sentence) -> bool:
         and _has_content(words)
         and not _HANGING.search(raw)
     )
+
+
+def _is_thin(text: Text, question: Sentence) -> bool:
+    """Return whether a question says too little to open with: "What advice might you offer?"."""
+    if _plain_words(text, question) in word_set("open_questions.txt") | word_set("appeals.txt"):
+        return False
+    words = [t for t in question.tokens if not t.is_punct]
+    content = {t.lemma_.lower() for t in words if t.pos_ in ("NOUN", "PROPN", "VERB", "ADJ")}
+    return len(words) < _SHORTEST_QUESTION or content <= _EMPTY
 
 
 def _has_content(words: Sequence[Any]) -> bool:
