@@ -136,10 +136,7 @@ def test_unknown_severities_are_refused(kind: str) -> None:
 
 
 def test_severities_of_dialect_mean_something() -> None:
-    raw = (
-        "I talked with my friend about her behavior. I guess she yelled and sat on her couch."
-        " The color of the parking lot was gray, and she moved toward it."
-    )
+    raw = "Her behavior hurt my coworker. The color of the movie was gray."
     light, medium = (
         sum(len(e.text.split()) for e in edits_of(made("dialect", severity=level), raw) or ())
         for level in ("light", "medium")
@@ -148,14 +145,12 @@ def test_severities_of_dialect_mean_something() -> None:
 
 
 def test_spelling_alone_is_light() -> None:
-    raw = "Her behavior moved me toward the theater. I guess I figure out what she wants."
+    raw = "Her behavior hurt my coworker. The color of the movie was gray."
     light, medium = (
         reworded(made("dialect", severity=level), raw) for level in ("light", "medium")
     )
-    assert light is not None
-    assert "I guess" in light
-    assert medium is not None
-    assert "I suppose" in medium
+    assert light == "Her behaviour hurt my coworker. The colour of the movie was grey."
+    assert medium == "Her behaviour hurt my colleague. The colour of the film was grey."
 
 
 @pytest.mark.parametrize("kind", ["synonym", "typo"])
