@@ -59,7 +59,7 @@ _FINDERS: tuple[Callable[[Text], Iterator[Move]], ...] = (
 class Reorder:
     """Another order of the same words: "Y because X" ↔ "Because X, Y", "A and B" swapped.
 
-    Also safe adverbials fronted, a closing question moved to the front, and neighbouring sentences
+    Also safe adverbials fronted, a closing question moved to the front, and neighbouring constraints
     swapped where nothing refers back. Capitals and commas are repaired.
 
     Args:

@@ -32,6 +32,9 @@ _DOSE = re.compile(
 _MOST_PHRASES = 2
 """With more phrases behind the verb, a time at the end may be taken for the last one's."""
 
+_STAYING = frozenset({"in", "at", "within"})
+"""Openings of phrases, of place and of habit, that sound stiff in front: "In the morning, I ..."."""
+
 _AGAINST = frozenset(("but", "while"))
 _PLACING = frozenset(
     {"in", "at", "on", "during", "over", "after", "before", "throughout", "around"}
@@ -208,6 +211,7 @@ def _final_adverbial(text: Text, sentence: Sentence) -> Move | None:
         main = [t for t in last_main(sentence, head) if t.idx < at]
     if (
         len(main) < (8 if inside[0].lower_ == "for" else 3)
+        or inside[0].lower_ in _STAYING
         or not text.raw[sentence.start].isalpha()
         or main[0].tag_ in ("WRB", "WP", "WDT", "MD", "VB")
         or main[-1].lower_ in word_set("focus.txt")

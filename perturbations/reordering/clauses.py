@@ -22,7 +22,7 @@ from perturbations.reordering.moves import (
 )
 
 _MARKS = frozenset((
-    "because", "since", "although", "though", "when", "whenever", "if", "after", "before", "while",
+    "because", "although", "though", "when", "whenever", "if", "after", "before", "while",
     "once",
 ))  # fmt: skip
 # Dependencies of clauses within a sentence, which may claim what is moved past them.
@@ -52,6 +52,8 @@ def _clause_move(text: Text, sentence: Sentence, clause: Any) -> Move | None:
     else:
         main = last_main(sentence, head)
     rest = [t for t in main if t not in tokens and not t.is_punct]
+    if tokens[0].lower_ == "because" and _goes_on(sentence):
+        return None
     if len(rest) < 2 or len(tokens) > _LONGEST or _embeds(rest, clause, head):
         return None
     if tokens[0].i > rest[-1].i:
@@ -115,7 +117,7 @@ def _marked(tokens: list[Any]) -> bool:
     """Return whether a clause has a movable conjunction at its start, a subject and a verb."""
     opening = [t.lower_ for t in tokens[:2]]
     return (
-        (opening[0] in _MARKS or opening in (["even", "though"], ["ever", "since"]))
+        (opening[0] in _MARKS or opening in (["even", "though"],))
         and len(tokens) >= 3
         and not SUBJECTS.isdisjoint(t.dep_ for t in tokens)
     )
@@ -125,13 +127,14 @@ def _to_front(
     text: Text, sentence: Sentence, clause: list[Any], rest: list[Any], head: Any
 ) -> Move | None:
     mark = clause[0].lower_
-    causal = mark in ("because", "since")
+    causal = mark == "because"
     asks = sentence.closes_with(text) == "?"
     sentential = {c.lemma_.lower() for c in head.subtree if c.i < clause[0].i}
     if (
         rest[-1].lower_ in word_set("focus.txt")
         or not sentential.isdisjoint(("only", "just", "even", "always", "never", "still"))
         or (mark in ("if", "when") and _takes_clause(head, sentential))
+        or (mark == "if" and not _simple_condition(sentence, clause, head))
         or (denied(rest) and (causal or mark in ("before", "after", "once", "while")))
         or (causal and (asks or _heavy(clause)))
         or (
@@ -158,6 +161,25 @@ def _to_front(
     ):
         return None
     return front(text, sentence, clause[0].idx, rest[0])
+
+
+_TAKING_UP = frozenset({"which", "and", "but", "so", "that", "this", "it"})
+
+
+def _goes_on(sentence: Sentence) -> bool:
+    """Return whether the next sentence goes on from the end of this: "Which is sad.", "and so"."""
+    end = sentence.tokens[-1].i + 1
+    after = next((t for t in sentence.root.doc[end:] if not t.is_space and not t.is_punct), None)
+    return after is not None and (after.lower_ in _TAKING_UP or after.text[0].islower())
+
+
+def _simple_condition(sentence: Sentence, clause: list[Any], head: Any) -> bool:
+    """Return whether an "if" closes the sentence, hangs on its verb and holds no further clause."""
+    return (
+        head.i == sentence.root.i
+        and clause[-1].i == max(t.i for t in sentence.tokens if not t.is_punct)
+        and not any(t.dep_ == "ccomp" for t in clause)
+    )
 
 
 _TIMES = frozenset({"when", "whenever", "while", "after", "before", "once", "ever"})
@@ -212,13 +234,17 @@ def _shares_subject(token: Any) -> bool:
     )
 
 
+_POINTING = frozenset({"it", "this", "that", "they", "these", "those"})
+
+
 def _to_end(text: Text, sentence: Sentence, clause: list[Any], rest: list[Any]) -> Move | None:
     gap = text.raw[end_of(clause[-1]) : rest[0].idx]
     negated = denied(rest)
     mark = clause[0].lower_
-    unmarked = gap == " " and rest[0].tag_ in ("PRP", "PRP$", "WRB", "WP", "MD")
     if (
-        (gap.strip() != "," and not unmarked)
+        # Without a comma the main clause may be what somebody says: "If I tell her I am sad."
+        gap.strip() != ","
+        or any(t.dep_ in SUBJECTS and t.lower_ in _POINTING for t in rest)
         or (third_person(rest) and has_noun(clause))
         or rest[0].lower_ in ("then", "so", "what", "please", "maybe", "perhaps")
         or any(
@@ -229,7 +255,6 @@ def _to_end(text: Text, sentence: Sentence, clause: list[Any], rest: list[Any]) 
         or any(t.text == "," for t in sentence.tokens if t.i > rest[0].i)
         or rest[-1].pos_ in ("ADP", "AUX")
         or _takes_up(clause, rest)
-        or mark == "since"
         or (mark in ("although", "though", "even") and sentence.closes_with(text) == "?")
     ):
         return None

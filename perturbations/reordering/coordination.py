@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
+from harness.text.lexicon import english_words
 from harness.text.parse import Text
 from harness.text.roles import role_graph
 from perturbations.common import capitalised, end_of, takes_an, word_set
@@ -31,6 +33,7 @@ _AFTER_ADJECTIVES = frozenset((
     "because", "when", "whenever", "if", "since", "although", "though", "even", "and", "but", "or",
     "while", "lately", "now", "today", "most", "all",
 ))  # fmt: skip
+_JOINED = re.compile(r"(\w{3,})(?:up|out|off|down)s?")
 _PERSONS = _THINGS | {"he", "him", "his", "she", "her", "hers", "who"}
 
 
@@ -280,6 +283,7 @@ def _free(text: Text, first: Any, second: Any, spans: Spans) -> bool:
     sentence = first.sent
     return not (
         _ordered(first, second)
+        or not all(map(_known, (first, second)))
         or scoped(first, negation=first.pos_ != "NOUN" or not _by_or(first))
         or _mixed(first, second)
         or misread(first, second)
@@ -298,6 +302,16 @@ def _free(text: Text, first: Any, second: Any, spans: Spans) -> bool:
         or _followed_by_modifier(second)
         or _taken_up(second)
         or (first.pos_ == "ADJ" and first.dep_ == "amod" and first.head.i < first.i)
+    )
+
+
+def _known(token: Any) -> bool:
+    """Return whether a word is in the dictionary, or a name, and no verb with its particle: "catchup"."""
+    named = token.pos_ == "PROPN" and not token.text.islower()
+    joined = _JOINED.fullmatch(token.lower_)
+    return named or (
+        not english_words().isdisjoint((token.lower_, token.lemma_.lower()))
+        and not (joined and "VERB" in readings(joined[1]))
     )
 
 

@@ -1,10 +1,12 @@
-"""Neighbouring sentences that change places, where neither says anything about the other."""
+"""Neighbouring constraints that change places, where neither says anything about the other.
+
+Sentences of a story stay where they are: what looks like two states is often a contrast or a result.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import pairwise
-from typing import Any
 
 from harness.text.parse import Text
 from harness.text.roles import role_graph
@@ -19,12 +21,6 @@ from perturbations.reordering.moves import (
     refers_back,
 )
 
-_PRONOUNS = (
-    frozenset(("he", "him", "his", "himself")),
-    frozenset(("she", "her", "hers", "herself")),
-)
-# Words of ties.txt that bind nothing between two states.
-_ALONE = frozenset(("really", "actually", "not", "n't", "n’t", "never", "all", "when", "if"))
 _ORDERING = frozenset((
     "then", "first", "finally", "next", "also", "after", "before", "otherwise", "instead", "if",
     "however", "last", "begin", "start", "end", "step",
@@ -32,7 +28,7 @@ _ORDERING = frozenset((
 
 
 def sentence_swaps(text: Text) -> Iterator[Move]:
-    """Swap two neighbours that say nothing about each other: "I am shy. I live alone."."""
+    """Swap two neighbouring constraints: "Use simple words. Keep it short."."""
     sentences = parsed_sentences(text)
     for i, (one, two) in enumerate(pairwise(sentences)):
         gap = text.raw[one.end : two.start]
@@ -40,25 +36,13 @@ def sentence_swaps(text: Text) -> Iterator[Move]:
         if (
             gap
             and not gap.strip(" ")
-            and (
-                all(_states(text, s, _known(sentences[:i], (one, two))) for s in (one, two))
-                or all(_constrains(text, s) for s in (one, two))
-            )
+            and all(_constrains(text, s) for s in (one, two))
             and not _share_words(one, two)
             and not _leads(one, two)
-            and not any(_depends(text, s) for s in after)
+            and not any(_depends(s) for s in after)
         ):
             edits = exchange(text, ((one.start, one.end), (two.start, two.end)))
             yield Move(edits, ((one.start, two.end),), whole_sentences=True)
-
-
-def _known(before: Sequence[Sentence], two: Sequence[Sentence]) -> frozenset[str]:
-    """Return the pronouns whose one person the text before a pair has named and taken up."""
-    persons = word_set("people.txt") | frozenset(role_graph().forms)
-    if any(t.lower_ in persons or t.pos_ == "PROPN" for s in two for t in s.tokens):
-        return frozenset()
-    mentioned = {t.lower_ for s in before for t in s.tokens}
-    return frozenset(p for group in _PRONOUNS if group & mentioned for p in group)
 
 
 def _constrains(text: Text, sentence: Sentence) -> bool:
@@ -75,35 +59,6 @@ def _constrains(text: Text, sentence: Sentence) -> bool:
         and not refers_back(words, ("it", "its"))
         and words[0].lower_ not in ("it", "its")
         and not any(t.lower_ in _ORDERING for t in words)
-    )
-
-
-def _states(text: Text, sentence: Sentence, known: frozenset[str]) -> bool:
-    """Return whether a sentence is a plain statement "I ..." about a lasting state."""
-    first, words = sentence.tokens[0], [t for t in sentence.tokens if not t.is_punct]
-    return (
-        plain(text, sentence)
-        and sentence.closes_with(text) == "."
-        and text.raw[sentence.start].isupper()
-        and 3 <= len(words) <= 24
-        and (first.lower_ in ("i", "my") or (first.lower_ in known and first.dep_ == "nsubj"))
-        and _lasts(sentence.root)
-        and not refers_back(words, known)
-        and not any(t.lower_ in word_set("ties.txt") - _ALONE for t in words)
-        and not any(t.lower_ == "the" for t in words)
-        and not any(t.dep_ in ("advcl", "parataxis") or t.tag_ == "VBD" for t in words)
-    )
-
-
-def _lasts(verb: Any) -> bool:
-    """Return whether a verb tells of what is so now: present, progressive, perfect, "can't"."""
-    tensed = [verb, *(c for c in verb.children if c.dep_ in ("aux", "auxpass"))]
-    return (
-        any(c.dep_ in ("nsubj", "nsubjpass") for c in verb.children)
-        and any(
-            t.tag_ in ("VBP", "VBZ") or t.lower_ in ("can", "ca", "cannot", "could") for t in tensed
-        )
-        and not any(t.lower_ in ("will", "would", "should", "might", "may", "must") for t in tensed)
     )
 
 
@@ -133,7 +88,7 @@ def _leads(one: Sentence, two: Sentence) -> bool:
     )
 
 
-def _depends(text: Text, following: Sentence) -> bool:
+def _depends(following: Sentence) -> bool:
     """Return whether the sentence after a pair may refer to the second of the two."""
     words = [t for t in following.tokens if not t.is_punct]
     return (

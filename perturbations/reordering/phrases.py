@@ -81,6 +81,8 @@ def _fronted(text: Text, sentence: Sentence) -> Iterator[Move]:
         start, end = at, sentence.stop
     else:
         return
+    if text.raw[start:end].lower().startswith("in "):
+        return  # "how to train a model in tensorflow" opens with "in tensorflow" in no query
     before = [t for t in sentence.tokens if t.idx < start]
     if (
         len(before) < 3

@@ -83,10 +83,6 @@ def test_pairs_that_stay(raw: str) -> None:
             "Is it safe to eat raw eggs? I am pregnant with twins.",
             "I am pregnant with twins. Is it safe to eat raw eggs?",
         ),
-        (
-            "I can't sleep. I have no appetite.",
-            "I have no appetite. I can't sleep.",
-        ),
         ("Compare Python and Java.", "Compare Java and Python."),
     ],
 )
@@ -103,6 +99,7 @@ def test_the_order_says_nothing(raw: str, reworded: str) -> None:
         "Suppose I have ten eggs and eat five of them. How many eggs do I have left?",
         "Imagine you are my time machine. What would you tell people about the year 3000?",
         "I cough every winter. How can I handle this?",
+        "I can't sleep. I have no appetite.",
         "My husband cheated while I was at home with our son with a friend.",
         "I bought a plant a few years ago when I first started feeling low.",
         "What is the reference for improper use of power analysis after the results are known?",
