@@ -289,12 +289,12 @@ def test_reasons_are_counted_by_check() -> None:
 
 
 def test_the_page_shows_differences_and_escapes(tmp_path: Path) -> None:
-    raw = "My behavior & all of this is weird <script>now</script>, but I do not know why it is so."
+    raw = "My behavior is weird, but I do not know why it is so.\n& all of <script>now</script>"
     one = sample(raw)
     made = list(expand([one], [make_kind("dialect")], seed=1, variants_per_prompt=3, gate=OPEN))
     page = write_page(tmp_path / "p.html", [one], made).read_text(encoding="utf-8")
     assert "<del>behavior</del><ins>behaviour</ins>" in page
     assert "<script>now" not in page
-    assert "&amp; all of this is weird &lt;script&gt;now" in page
+    assert "&amp; all of &lt;script&gt;now" in page
     assert "1 of 3 variants" in page
     assert highlighted(raw, made[0].edits).startswith("My behavior")
