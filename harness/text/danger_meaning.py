@@ -13,8 +13,9 @@ from functools import cache
 from pathlib import Path
 
 from harness.text import embedding
-from harness.text.danger_sentences import flag_sentences
+from harness.text.danger_sentences import SIGNS, VERSION, flag_sentences
 from harness.text.embedding import LinearScore
+from harness.util.digest import digest
 
 WEIGHTS = Path(__file__).with_name("danger_meaning.json")
 
@@ -36,6 +37,11 @@ _TASK = re.compile(
     re.IGNORECASE,
 )
 _LONGEST = 4000
+
+
+def fingerprint() -> str:
+    """Return the digest of what decides which sentences are of danger: signs and weights."""
+    return digest([VERSION, SIGNS.read_text(encoding="utf-8"), WEIGHTS.read_text(encoding="utf-8")])
 
 
 def personal(raw: str) -> bool:

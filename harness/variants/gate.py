@@ -11,11 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from harness.errors import PluginError
 from harness.protocols import Limits
 from harness.records import Edit
-from harness.text import danger_sentences, embedding
+from harness.text import danger_meaning, embedding
 from harness.text.edits import normalised
 from harness.text.embedding import Contextualise, Embed, TokenStates
 from harness.text.parse import Text
@@ -71,12 +72,12 @@ class Gate:
         self._embed = embed
         self._contextualise = contextualise
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
         """Return the digest of what decides: the settings and the version."""
         second = second_gate.shipped().fingerprint if self.acceptability else None
         return digest(
-            ["gate", self.similarity, second, self.floors, VERSION, danger_sentences.VERSION]
+            ["gate", self.similarity, second, self.floors, VERSION, danger_meaning.fingerprint()]
         )
 
     def check(

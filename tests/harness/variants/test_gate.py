@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 
 from harness.protocols import Limits
 from harness.records import Edit
+from harness.text import danger_meaning
 from harness.text.edits import find_edits
 from harness.text.parse import Text
 from harness.variants.gate import Gate, Passage
@@ -237,3 +239,16 @@ def test_the_real_model_tells_a_paraphrase_from_another_matter() -> None:
         assert isinstance(passage, Passage)
         cosines.append(gate.judge([(passage, "k", None)])[0].similarity or 0.0)
     assert cosines[0] > cosines[1] + 0.1
+
+
+def test_other_signs_or_weights_of_danger_make_another_gate(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    before = Gate(similarity=False).fingerprint
+    assert Gate(similarity=False).fingerprint == before
+    for name in ("SIGNS", "WEIGHTS"):
+        with monkeypatch.context() as patch:
+            changed = tmp_path / name
+            changed.write_text(getattr(danger_meaning, name).read_text(encoding="utf-8") + "\n")
+            patch.setattr(danger_meaning, name, changed)
+            assert Gate(similarity=False).fingerprint != before
