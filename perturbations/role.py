@@ -21,9 +21,6 @@ class Role:
     becomes a supervisor, a husband a partner, a brother a sister with all pronouns, and only where no
     other fact of the prompt contradicts. One severity: one person changes, since each further one is
     a further risk and most prompts name only one who may.
-
-    Args:
-        across: Follow the graph's wider edges too (friend → cousin).
     """
 
     traits = PerturbationTraits(
@@ -38,12 +35,9 @@ class Role:
         one_story=True,
     )
 
-    def __init__(self, across: bool = False) -> None:
-        self.across = across
-
     def __call__(self, text: Text, rng: random.Random) -> Sequence[Edit] | None:
         """Propose edits, or None where no role may be exchanged."""
-        options = exchanges(text, changeable_roles(text), self.across)
+        options = exchanges(text, changeable_roles(text))
         if not options:
             return None
         role, target = rng.choice(options)
@@ -109,14 +103,14 @@ def _determined(token: Any, needs: str, depth: int = 0) -> bool:
     )
 
 
-def exchanges(text: Text, changeable: Sequence[str], across: bool) -> list[tuple[str, str]]:
+def exchanges(text: Text, changeable: Sequence[str]) -> list[tuple[str, str]]:
     """Return all exchanges that fit the facts of the prompt, each a role and the one for it."""
     graph = role_graph()
     mentions = graph.mentions(text.raw)
     mentioned = frozenset(m.role for m in mentions)
     fitting = []
     for role in (graph.roles[name] for name in changeable):
-        targets = role.to + (role.across if across else ())
+        targets = role.to
         if role.other_sex and turns(text, role.name, mentions):
             targets += (role.other_sex,)
         fitting += [

@@ -24,7 +24,6 @@ class PersonRole:
             determiner, or ``never``.
         kin: Relatives, who are not exchanged with others in a story of romance.
         to: Roles that may take its place.
-        across: Further ones, less alike.
         other_sex: The same relative of the other sex, if any: the pronouns change with it.
         blocked: Facts of a text that forbid to replace it.
         needed: Facts of which a text must hold one for it to be replaced.
@@ -37,7 +36,6 @@ class PersonRole:
     needs: str = "never"
     kin: bool = False
     to: tuple[str, ...] = ()
-    across: tuple[str, ...] = ()
     other_sex: str | None = None
     blocked: re.Pattern[str] | None = None
     needed: re.Pattern[str] | None = None
@@ -118,7 +116,6 @@ def _role(name: str, entry: Mapping[str, Any]) -> PersonRole:
         needs=entry.get("needs", "never"),
         kin=entry.get("kin", False),
         to=tuple(entry.get("to", ())),
-        across=tuple(entry.get("across", ())),
         other_sex=entry.get("other_sex"),
         blocked=facts("blocked"),
         needed=facts("needed"),

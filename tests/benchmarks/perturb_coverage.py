@@ -48,7 +48,7 @@ def main() -> None:
         spoken = [s for s in text.sentences if any(c.isalpha() for c in text.raw[s.start : s.end])]
         if len(spoken) >= 2:
             two.append(sample.id)
-        if exchanges(text, changeable_roles(text), across=False):
+        if exchanges(text, changeable_roles(text)):
             exchangeable.append(sample.id)
     for name, ids in (("reorder", two), ("role", exchangeable)):
         hits = sum((name, i) in accepted for i in ids)

@@ -34,7 +34,7 @@ def variants(kind: Kind, *raws: str, per_prompt: int = 0) -> list[Variant]:
 
 
 def test_compose_does_both_and_the_edits_rebuild() -> None:
-    kind = make_kind("compose", {"steps": ["dialect", {"role": {"across": True}}]})
+    kind = make_kind("compose", {"steps": ["dialect", "role"]})
     assert kind.name == "dialect+role"
     raw = "My behavior hurts my friend, and my friend is sad."
     (variant,) = variants(kind, raw)
@@ -56,7 +56,7 @@ def test_compose_needs_two_steps_that_apply() -> None:
         (["typo"], "two or more"),
         ("typo", "two or more"),
         (["typo", "compose"], "cannot be a step"),
-        (["typo", {"role": {"acros": True}}], "step 'role'.*Did you mean 'across'"),
+        (["role", {"typo": {"rat": 0.1}}], "step 'typo'.*Did you mean 'rate'"),
         (["typo", {"role": {}, "typo": {}}], "is not one name"),
         (["typo", "tipo"], "step 'tipo'.*Did you mean 'typo'"),
     ],
