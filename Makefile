@@ -40,10 +40,11 @@ $(STAMPS)/llama: $(STAMPS)/dev
 demo: $(STAMPS)/base ## train a small adapter, jostle it, write runs/demo/report.html
 	@$(BIN)/jostle demo
 
-# The tests' tensors are small: more threads only wait for each other.
+# One worker a core, a file's tests in one worker; the tests' tensors are small: more threads only
+# wait for each other.
 test: export OMP_NUM_THREADS ?= 1
 test: $(STAMPS)/dev ## all tests but the slow ones
-	@$(BIN)/python -m pytest -m 'not slow'
+	@$(BIN)/python -m pytest -m 'not slow' -n auto --dist loadfile
 
 test-slow: $(STAMPS)/llama ## the tests that need minutes or several processes
 	@$(BIN)/python -m pytest -m slow
