@@ -284,6 +284,8 @@ class ProbesSection(Section):
         max_new_tokens: Length of the answers and continuations.
         canaries: Key file of ``jostle audit --plant``; the training data must hold its secrets.
         canary_candidates: Rivals of each secret that are rated beside it.
+        halves: ``counterfactual.json`` of a halves study on the same training data, base and
+            recipe; the verdict of the subjects that it is about rests on it.
     """
 
     training: int = Field(default=100, ge=1)
@@ -293,6 +295,7 @@ class ProbesSection(Section):
     max_new_tokens: int = Field(default=64, ge=4)
     canaries: str | None = None
     canary_candidates: int = Field(default=100, ge=20)
+    halves: str | None = None
 
 
 class Suite(Section):
