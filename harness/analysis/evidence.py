@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from harness.analysis.correction_words import corrected_label
 from harness.analysis.estimates import Contrast, Estimate, Measure, SummaryCell
 from harness.analysis.scopes import Scope
 from harness.analysis.summary_schema import Direction
@@ -111,19 +112,29 @@ class Evidence:
     drops: Sequence[SummaryCell]
 
     @property
+    def named(self) -> str:
+        """Return the measure's name, and the labels that correct it where any do."""
+        return corrected_label(self.label, self.contrast)
+
+    @property
+    def corrected(self) -> bool:
+        """Return whether the verdict rests on people's labels."""
+        return self.contrast.corrected_gain_originals is not None
+
+    @property
     def gain_originals(self) -> Estimate | None:
         """Return the difference from the baseline on the originals that the verdict rests on."""
-        return self.contrast.gain_originals
+        return self.contrast.corrected_gain_originals or self.contrast.gain_originals
 
     @property
     def gain_variants(self) -> Estimate | None:
         """Return the difference on the reworded prompts that the verdict rests on."""
-        return self.contrast.gain_variants
+        return self.contrast.corrected_gain_variants or self.contrast.gain_variants
 
     @property
     def did(self) -> Estimate | None:
         """Return the difference in differences that the verdict rests on."""
-        return self.contrast.did
+        return self.contrast.corrected_did or self.contrast.did
 
     @property
     def original(self) -> Direction:

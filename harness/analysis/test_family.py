@@ -9,9 +9,10 @@ from typing import Any, Literal
 
 import numpy as np
 
-from harness.analysis.estimates import Estimate, Method
+from harness.analysis.estimates import CorrectedEstimate, Estimate, Interval, Method
 from harness.stats.bootstrap import Intervals, studentised_bootstrap
 from harness.stats.closed_forms import Floats, clustered_wilson
+from harness.stats.prediction_powered import PeopleMean
 from harness.stats.significance import holm, minimum_detectable_effect, sign_flip_test
 from harness.util.digest import derived_seed
 
@@ -57,12 +58,15 @@ class Quantity:
         scale: Least and greatest possible value.
         test: The group of tests against zero that it belongs to; None is no test.
         trials: Answers behind the values when they are rates; asks for a Wilson interval.
+        people: The mean itself with its p value, where people's labels make it; ``values`` are then
+            what people said, and neither bootstrap nor sign flips are used.
     """
 
     values: Floats
     scale: tuple[float, float]
     test: Test | None = None
     trials: int | None = None
+    people: PeopleMean | None = None
 
 
 def solve(quantities: Sequence[Quantity], settings: BootstrapSettings) -> dict[Quantity, Estimate]:
@@ -131,6 +135,9 @@ def _test(
         # The least p must be able to pass the correction.
         permutations=max(settings.resamples, 100 * len(tested)),
     )
+    for j, i in enumerate(tested):
+        if (by_people := quantities[i].people) is not None:
+            p[j] = by_people.p
     made = ~np.isnan(p)
     weights = np.ones(len(tested))
     for group in (headline & made, ~headline & made):
@@ -147,6 +154,8 @@ def _estimate(
     p_values: tuple[float, float] | None,
     level: float,
 ) -> Estimate:
+    if quantity.people is not None:
+        return _corrected(quantity, quantity.people, p_values)
     n, figures = int(intervals.n[index]), figures_of(intervals, index)
     method: Method = "adjusted_student" if intervals.adjusted[index] else "studentised_bootstrap"
     if n < 2:
@@ -162,3 +171,28 @@ def _estimate(
         p, p_holm = p_values
         figures |= {"p": number(p), "p_holm": number(p_holm), "mde": number(mde)}
     return Estimate(**figures, n=n, method=method)
+
+
+def _corrected(
+    quantity: Quantity, people: PeopleMean, p_values: tuple[float, float] | None
+) -> CorrectedEstimate:
+    """Write down a mean that people's labels make, cut to the scale."""
+    least, most = quantity.scale
+    mean, low, high = (min(max(x, least), most) for x in (people.mean, people.low, people.high))
+    p, p_holm = p_values or (None, None)
+    alone = dict(zip(("mean", "low", "high"), map(number, people.alone), strict=True))
+    return CorrectedEstimate(
+        mean=number(mean),
+        low=number(low),
+        high=number(high),
+        se=number(people.se),
+        n=people.prompts,
+        method="prediction_powered",
+        p=number(p),
+        p_holm=number(p_holm),
+        labelled=people.labelled,
+        weight=number(people.weight),
+        correlation=number(people.correlation),
+        sd=number(people.sd),
+        alone=Interval(**alone),
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from harness.analysis.correction_words import human_labels, worth_of_judge
 from harness.analysis.evidence import MARGIN, Evidence, VerdictBasis, direction
 from harness.analysis.sentences import bound
 from harness.analysis.summary_schema import AuditCount, Direction, LightColour, TrafficLight
@@ -42,7 +43,11 @@ def run_lights(
             "Safe?": safe(basis, subject),
         }
         by_subject += [make_light(name, *answer, subject) for name, answer in answers.items()]
-    return (*by_subject, make_light("Leaked?", *leaked(audit, basis.scope.name)), judged(judges))
+    return (
+        *by_subject,
+        make_light("Leaked?", *leaked(audit, basis.scope.name)),
+        checked_by_people(basis) or judged(judges),
+    )
 
 
 def make_light(
@@ -155,6 +160,29 @@ def leaked(audit: AuditCount, scope: str) -> Answer:
         return "amber", f"{unchecked} were not checked; the rest are clean."
     clean = plural(audit.clean, "test prompt")
     return "green", f"None of {clean} was found in the training data, word for word or nearly."
+
+
+def checked_by_people(basis: VerdictBasis) -> TrafficLight | None:
+    """Answer: was the judge checked? By labels of this run's own prompts, where they correct it."""
+    if not basis.lead or not all(evidence.corrected for evidence in basis.lead):
+        return None
+    whole = all(evidence.contrast.corrected_did is not None for evidence in basis.lead)
+    answers = []
+    for evidence in basis.lead:
+        first = evidence.contrast.corrected_gain_originals
+        assert first is not None
+        answers.append(
+            f"{evidence.subject}: the finding rests on {human_labels(first)} of this run, drawn at"
+            f" random and labelled blind. {worth_of_judge(first)}"
+        )
+    if not whole:
+        answers.append("What rewording costs rests on the judge alone: no rewordings were drawn.")
+    return make_light(
+        "Judge checked?",
+        "green" if whole else "amber",
+        " ".join(answers),
+        word="corrected by people" if whole else None,
+    )
 
 
 def judged(judges: Sequence[JudgeInfo]) -> TrafficLight:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, TypeVar
+from typing import Literal, NamedTuple, TypeVar
 
 from harness.analysis.scopes import main_scope, scopes_of
 from harness.analysis.table import RunRecords, build, prompt_cluster
@@ -86,8 +86,9 @@ class AnsweredPrompts:
             (),
         )
         scope = main_scope(scopes_of(table, records.samples))
-        self.scope = scope.name
-        self.kinds = tuple(table.real_kinds)
+        # The finding never rests on leaked prompts alone.
+        self.scope: Literal["all", "clean"] = "clean" if scope.name == "clean" else "all"
+        self.kinds = tuple(sorted(table.real_kinds))
         self.conversations = {v.variant_key: v.messages for v in records.variants}
         self.subjects = tuple(records.subjects)
         self.answers = {
@@ -111,6 +112,14 @@ class AnsweredPrompts:
             cluster
             for cluster, keys in self._asked.items()
             if any(key.perturbation == ORIGINAL for key in keys)
+        )
+
+    def reworded(self, kinds: Sequence[str]) -> frozenset[str]:
+        """Return the source prompts with a rewording of one of these kinds that can be drawn."""
+        return frozenset(
+            cluster
+            for cluster in self.clusters
+            if any(key.perturbation in kinds for key in self._asked[cluster])
         )
 
     @property
@@ -161,7 +170,7 @@ def draw_prompts(answered: AnsweredPrompts, request: DrawRequest) -> LabelDraw:
     Raises:
         DataError: Too few prompts, a kind that the run does not have, or a scale named twice.
     """
-    kinds = answered.kinds if request.kinds is None else tuple(dict.fromkeys(request.kinds))
+    kinds = answered.kinds if request.kinds is None else tuple(sorted(set(request.kinds)))
     for kind in kinds:
         if kind not in answered.kinds:
             raise DataError(

@@ -119,7 +119,7 @@ def read_sheet(
             f"{path}: its rows are no random draw of this run's own prompts (jostle labels draw): such"
             " labels can check a judge (jostle calibrate), but cannot correct this run's differences"
         )
-    labels = {}
+    labels: dict[tuple[str, ...], AnswerLabel] = {}
     for row in rows:
         where = f"{path}:{row.line}"
         if row.id not in known or row.draw not in ("", draw.id):

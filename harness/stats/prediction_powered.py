@@ -27,10 +27,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import t
 
+from harness.stats.bootstrap import adjusted_student, away_from_median
 from harness.stats.closed_forms import Floats, student_quantile
 
 MIN_CLUSTERS = 8
 """Fewest labelled clusters for which an interval is given."""
+
+MIN_AWAY = 5
+"""Fewest labelled prompts away from the median of people's values for the judge to be of use."""
 
 _PARTS = 5
 _ABOVE = np.triu_indices(_PARTS)
@@ -46,6 +50,7 @@ class PeopleMean(NamedTuple):
         se: Standard error.
         p: Two-sided, of the mean being zero.
         weight: What the judge's values were multiplied by.
+        prompts: Prompts in all.
         labelled: Prompts with a label.
         clusters: Clusters with a label.
         correlation: Of people and judge on the labelled prompts; NaN where either does not vary.
@@ -59,6 +64,7 @@ class PeopleMean(NamedTuple):
     se: float
     p: float
     weight: float
+    prompts: int
     labelled: int
     clusters: int
     correlation: float
@@ -67,7 +73,13 @@ class PeopleMean(NamedTuple):
 
 
 def people_mean(
-    people: Floats, judged: Floats, judge: Floats, clusters: NDArray[np.int64], level: float = 0.95
+    people: Floats,
+    judged: Floats,
+    judge: Floats,
+    clusters: NDArray[np.int64],
+    *,
+    span: float,
+    level: float = 0.95,
 ) -> PeopleMean | None:
     """Estimate people's mean over all prompts from labels of some, drawn at random.
 
@@ -76,6 +88,8 @@ def people_mean(
         judged: The judge's value of the very answers that people labelled, likewise.
         judge: The judge's value of each prompt, no NaN: the same on average as ``judged``.
         clusters: Number of each prompt's cluster; clusters are independent, prompts within need not be.
+        span: Width of the scale of people's values: where nearly all of them are equal, the interval
+            is that of :func:`~harness.stats.bootstrap.adjusted_student` on people's values alone.
         level: Confidence level.
 
     Returns:
@@ -86,13 +100,21 @@ def people_mean(
     count = len(with_labels)
     if count < 2:
         return None
-    estimates, weights, _ = _solve(np.ones((1, len(sums))), sums)
-    mean, weight = float(estimates[0]), float(weights[0])
-    se = _jackknife(sums, with_labels)
     chosen = ~np.isnan(people)
     y, f = people[chosen], judged[chosen]
+    alone = _alone(sums[with_labels], level)
+    if int(away_from_median(y[:, None])[0]) < MIN_AWAY:
+        mean, weight = float(y.mean()), 0.0
+        low, high, se = adjusted_student(y, level=level, span=span)
+        alone = (mean, low, high)
+    else:
+        estimates, weights, _ = _solve(np.ones((1, len(sums))), sums)
+        mean, weight = float(estimates[0]), float(weights[0])
+        se = _jackknife(sums, with_labels)
+        low, high = _ends(mean, se, count - 1, level)
+    if count < MIN_CLUSTERS:
+        low = high = math.nan
     varies = len(y) > 2 and float(np.ptp(y)) > 0 and float(np.ptp(f)) > 0
-    low, high = _ends(mean, se, count - 1, level) if count >= MIN_CLUSTERS else (math.nan, math.nan)
     return PeopleMean(
         mean=mean,
         low=low,
@@ -100,11 +122,12 @@ def people_mean(
         se=se,
         p=_p_value(mean, se, count - 1),
         weight=weight,
+        prompts=len(people),
         labelled=int(chosen.sum()),
         clusters=count,
         correlation=float(np.corrcoef(y, f)[0, 1]) if varies else math.nan,
         sd=float(y.std(ddof=1)),
-        alone=_alone(sums[with_labels], level),
+        alone=alone,
     )
 
 
