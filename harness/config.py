@@ -42,6 +42,8 @@ class DataSpec(Section):
         only: ``clean`` keeps prompts that are not in the training data.
         duplicates: ``first`` asks duplicates of a prompt once (their number is reported); ``keep``
             asks every one.
+        group_by: Field of the rows that says which prompts belong together (written from one case, by
+            one author, on one topic): they count as one observation in every interval and test.
     """
 
     path: str
@@ -55,6 +57,7 @@ class DataSpec(Section):
     limit: int | None = Field(default=None, ge=1)
     only: Literal["all", "clean"] = "all"
     duplicates: Literal["first", "keep"] = "first"
+    group_by: str | None = None
 
     @model_validator(mode="before")
     @classmethod
