@@ -104,6 +104,8 @@ def halve(study: StudyConfig) -> HalvedRows:
 def row_families(samples: Sequence[Sample]) -> tuple[list[int], list[str]]:
     """Number the family of each row; rows that share a prompt or a response, nearly, are of one.
 
+    So are rows of one group, where ``train_data.group_by`` names a field.
+
     A row whose twin lies in the other half would be "out" for an adapter that has read its text. A
     response that more than ``SHARED_FORM`` of the rows give is a form of answering and ties nothing:
     what is shared by many rows cannot be memorised from one.
@@ -117,7 +119,8 @@ def row_families(samples: Sequence[Sample]) -> tuple[list[int], list[str]]:
     ).of_row
     most = max(FEW_TWINS, SHARED_FORM * len(samples))
     forms = {number for number, count in Counter(responses).items() if count > most}
-    ties = _ties(prompts) + _ties([None if r in forms else r for r in responses])
+    groups = [sample.group for sample in samples]
+    ties = _ties(prompts) + _ties(groups) + _ties([None if r in forms else r for r in responses])
     cautions = []
     if forms:
         alike = sum(response in forms for response in responses)
@@ -155,9 +158,9 @@ def assign(families: Sequence[int], seed: int) -> NDArray[np.int64]:
     return np.array([side ^ (family in first_half) for family in families], dtype=np.int64)
 
 
-def _ties(labels: Sequence[int | None]) -> list[tuple[int, int]]:
+def _ties(labels: Sequence[int | str | None]) -> list[tuple[int, int]]:
     """Tie each row to the first of the same label; rows without a label are tied to none."""
-    first: dict[int, int] = {}
+    first: dict[int | str, int] = {}
     return [
         (first.setdefault(label, row), row) for row, label in enumerate(labels) if label is not None
     ]

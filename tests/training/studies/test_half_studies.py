@@ -110,6 +110,13 @@ def test_twins_by_prompt_or_by_response_are_one_family() -> None:
     assert cautions == []
 
 
+def test_rows_of_one_group_are_one_family(tmp_path: Path) -> None:
+    rows = [{**row, "case": str(i // 3)} for i, row in enumerate(distinct(12))]
+    path = write_jsonl(tmp_path / "rows.jsonl", rows)
+    families, _ = row_families(load(DataSpec(path=str(path), group_by="case")))
+    assert families == [i // 3 for i in range(12)]
+
+
 def test_a_form_that_many_rows_share_ties_nothing_and_is_named() -> None:
     rows = FEW_TWINS + 6
     samples = [
