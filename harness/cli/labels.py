@@ -17,7 +17,7 @@ from harness.util.formatting import plural
 if TYPE_CHECKING:
     from harness.pipeline.label_draw import AnsweredPrompts
     from harness.pipeline.store import Run
-    from harness.records import LabelDraw, LabelScale
+    from harness.records import LabelScale
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,6 @@ from harness.records import (
     IDENTITY,
     ORIGINAL,
     DrawnPrompt,
-    Generation,
     LabelDraw,
     LabelScale,
     Message,

@@ -92,9 +92,9 @@ def people_labels(run: Run, records: RunRecords) -> tuple[PeopleLabels | None, l
         if label.draw == draw.id:
             given[label.item, label.dimension][label.annotator] = label.value
     values: dict[tuple[VariantKey, str, str], float] = {}
-    for key, item in items.items():
+    for key, item_id in items.items():
         for scale in draw.scales:
-            if by := given.get((item, scale.name)):
+            if by := given.get((item_id, scale.name)):
                 values[key.variant, key.subject, scale.name] = sum(by.values()) / len(by)
     people = PeopleLabels(
         scales={scale.name: scale for scale in draw.scales},

@@ -78,17 +78,22 @@ def test_the_corrected_difference_carries_the_words_and_the_lights(favoured: Syn
     assert summary.finding.subjects[0].original == "worse"
     assert "corrected by human labels of 60 prompts −0.1" in summary.finding.sentence
     light = next(one for one in summary.traffic_lights if one.question == "Better?")
-    assert light.light == "red" and "−0.1" in light.answer
+    assert light.light == "red"
+    assert "−0.1" in light.answer
     checked = next(one for one in summary.traffic_lights if one.question == "Judge checked?")
-    assert checked.light == "green" and "drawn at random" in checked.answer
+    assert checked.light == "green"
+    assert "drawn at random" in checked.answer
     row, judge = _row(summary), _row(by_judge)
-    assert row.gain_originals is not None and judge.gain_originals is not None
+    assert row.gain_originals is not None
+    assert judge.gain_originals is not None
     assert row.gain_originals.mean == judge.gain_originals.mean
     assert row.gain_originals.p is None  # it is no evidence any more, and costs no test
     corrected = row.corrected_gain_originals
-    assert corrected is not None and corrected.mean is not None
+    assert corrected is not None
+    assert corrected.mean is not None
     assert corrected.mean == pytest.approx((judge.gain_originals.mean or 0) - 0.5, abs=0.12)
-    assert corrected.p_holm is not None and corrected.p_holm < 0.05
+    assert corrected.p_holm is not None
+    assert corrected.p_holm < 0.05
     assert summary.tests == by_judge.tests
     lines = summary.finding.subjects[0].corrected
     assert len(lines) == 4
@@ -99,9 +104,11 @@ def test_the_corrected_difference_carries_the_words_and_the_lights(favoured: Syn
 
 def test_the_same_for_what_rewording_costs(favoured: Synthetic) -> None:
     row = _row(_summary(favoured, _people(favoured)))
-    assert row.corrected_did is not None and row.did is not None
+    assert row.corrected_did is not None
+    assert row.did is not None
     assert row.corrected_did.labelled == 60
-    assert row.corrected_did.low is not None and row.corrected_did.high is not None
+    assert row.corrected_did.low is not None
+    assert row.corrected_did.high is not None
     # The judge favours one subject on originals and rewordings alike: nothing to correct.
     assert row.corrected_did.low < (row.did.mean or 0) < row.corrected_did.high
 
@@ -109,7 +116,8 @@ def test_the_same_for_what_rewording_costs(favoured: Synthetic) -> None:
 def test_people_need_not_use_the_judges_scale(favoured: Synthetic) -> None:
     one = _row(_summary(favoured, _people(favoured))).corrected_gain_originals
     ten = _row(_summary(favoured, _people(favoured, stretch=10))).corrected_gain_originals
-    assert one is not None and ten is not None
+    assert one is not None
+    assert ten is not None
     assert ten.mean == pytest.approx(10 * (one.mean or 0), rel=1e-4)
     assert ten.high == pytest.approx(10 * (one.high or 0), rel=1e-4)
 
@@ -127,7 +135,8 @@ def test_a_draw_of_originals_or_of_one_kind_corrects_only_what_it_is_a_draw_of(
     assert _row(originals).corrected_gain_originals is not None
     assert _row(originals).corrected_did is None
     checked = next(one for one in originals.traffic_lights if one.question == "Judge checked?")
-    assert checked.light == "amber" and "no rewordings were drawn" in checked.answer
+    assert checked.light == "amber"
+    assert "no rewordings were drawn" in checked.answer
     typo = _summary(favoured, _people(favoured, kinds=("typo",)))
     assert _row(typo).corrected_did is None
     assert _row(typo, kind="typo").corrected_did is not None
@@ -165,7 +174,9 @@ def test_what_the_judge_could_not_read_stays_in_the_population() -> None:
     ]
     row = _row(_summary(made, people))
     corrected, judge = row.corrected_gain_originals, row.gain_originals
-    assert truth is not None and corrected is not None and judge is not None
+    assert truth is not None
+    assert corrected is not None
+    assert judge is not None
     # The judge could not read the 30 worst answers: its own line is too good by more than its interval.
     assert (judge.low or 0) > (truth.mean or 0)
     assert corrected.n == 150 > judge.n

@@ -44,17 +44,19 @@ def _fill(sheet: Path, name: str) -> None:
 def test_from_the_draw_to_the_corrected_finding(run: Path, jostle: Jostle) -> None:
     code, out, _ = jostle("labels", "draw", str(run), "-n", "20", "--annotator", "ann",
                           "--annotator", "bob", "--scale", "goodness=1..5", "-o", "sheets")  # fmt: skip
-    assert code == 0 and "sheets/bob.csv:" in out and "goodness from 1 to 5" in out
+    assert code == 0
+    assert "sheets/bob.csv:" in out
+    assert "goodness from 1 to 5" in out
     code, _, err = jostle(
         "labels", "draw", str(run), "-n", "20", "--annotator", "ann", "-o", "sheets"
     )
-    assert code == 2 and "sheets/ann.csv: is there already" in err
+    assert code == 2
+    assert "sheets/ann.csv: is there already" in err
     for name in ("ann", "bob"):
         _fill(Path(f"sheets/{name}.csv"), "goodness")
     code, out, _ = jostle("labels", "read", str(run), "sheets/ann.csv", "sheets/bob.csv")
-    assert (
-        code == 0 and "20 of 20 drawn prompts; 2 people agree with Krippendorff's alpha 1.00" in out
-    )
+    assert code == 0
+    assert "20 of 20 drawn prompts; 2 people agree with Krippendorff's alpha 1.00" in out
     code, out, _ = jostle("report", str(run))
     assert code == 0
     summary = Run.open(run).summary()
@@ -70,10 +72,12 @@ def test_labels_of_something_else_are_one_line(run: Path, jostle: Jostle) -> Non
     others = Path("others.jsonl")
     others.write_text(json.dumps({"id": "1", "annotator": "ann", "labels": {"rouge_l": 1}}) + "\n")
     code, _, err = jostle("labels", "read", str(run), str(others))
-    assert code == 2 and "nothing was drawn for people to label; use jostle labels draw" in err
+    assert code == 2
+    assert "nothing was drawn for people to label; use jostle labels draw" in err
     assert jostle("labels", "draw", str(run), "-n", "20")[0] == 0
     code, _, err = jostle("labels", "read", str(run), str(others))
-    assert code == 2 and err.count("\n") == 1
+    assert code == 2
+    assert err.count("\n") == 1
     assert "others.jsonl: its rows are no random draw of this run's own prompts" in err
 
 
@@ -91,4 +95,5 @@ def test_a_draw_that_cannot_be_is_one_line(
     run: Path, jostle: Jostle, arguments: tuple[str, ...], line: str
 ) -> None:
     code, _, err = jostle("labels", "draw", str(run), "-n", "20", *arguments)
-    assert code == 2 and line in err
+    assert code == 2
+    assert line in err

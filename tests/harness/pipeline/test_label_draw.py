@@ -55,7 +55,8 @@ def test_a_draw_can_be_made_again_in_whatever_order_the_files_are() -> None:
 def test_a_larger_draw_goes_on_where_the_smaller_one_ended(tmp_path: Path) -> None:
     _, answered = _run()
     small, large = _draw(answered, 20), _draw(answered, 40)
-    assert large.prompts[:20] == small.prompts and large.id == small.id
+    assert large.prompts[:20] == small.prompts
+    assert large.id == small.id
     write_draw(tmp_path, small)
     write_draw(tmp_path, large)
     write_draw(tmp_path, small)
@@ -71,7 +72,8 @@ def test_every_prompt_is_drawn_with_equal_chances() -> None:
     for seed in range(300):
         for cluster in answered.order(seed)[:20]:
             counts[cluster] += 1
-    assert 65 <= min(counts.values()) and max(counts.values()) <= 135
+    assert min(counts.values()) >= 65
+    assert max(counts.values()) <= 135
 
 
 def test_kinds_are_drawn_alike_however_many_variants_they_have() -> None:
@@ -97,7 +99,8 @@ def test_a_draw_that_was_tampered_with_corrects_nothing(tmp_path: Path) -> None:
     label = AnswerLabel(draw=draw.id, item="x", annotator="ann", dimension="empathy", value=3)
     store_labels(run, [label])
     people, lines = people_labels(run, made.records())
-    assert people is None and "do not count: its prompts are not those" in lines[0]
+    assert people is None
+    assert "do not count: its prompts are not those" in lines[0]
 
 
 def test_other_answers_make_a_draw_stale() -> None:
@@ -171,7 +174,8 @@ def test_each_annotator_has_an_order_of_their_own_within_the_same_prompts() -> N
     _, answered = _run()
     draw = _draw(answered, 20)
     one, two = items_of(draw, answered, "ann"), items_of(draw, answered, "bob")
-    assert one != two and set(one) == set(two)
+    assert one != two
+    assert set(one) == set(two)
     first = {
         answered.item(key, draw.id) for key in next(iter(drawn_answers(draw, ["base", "tuned"])))
     }
@@ -220,7 +224,8 @@ def test_annotators_are_averaged_and_what_was_passed_over_is_said(tmp_path: Path
     store_labels(run, labels)
     store_labels(run, labels[:2])  # again: nothing counts twice
     people, lines = people_labels(run, made.records())
-    assert people is not None and people.annotators == 2
+    assert people is not None
+    assert people.annotators == 2
     assert set(people.values.values()) == {2.5, 3.5, 4.5}
     read = [label.value for label in labels]
     assert people.agreement["empathy"] == pytest.approx(alpha([read[::2], read[1::2]]))

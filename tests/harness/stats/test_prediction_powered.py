@@ -60,7 +60,9 @@ def test_a_judge_that_is_off_by_a_constant_changes_nothing() -> None:
     one = people_mean(known, judge, judge, np.arange(120), span=8)
     two = people_mean(known, judge + 7, judge + 7, np.arange(120), span=8)
     three = people_mean(known, 3 * judge, 3 * judge, np.arange(120), span=8)
-    assert one is not None and two is not None and three is not None
+    assert one is not None
+    assert two is not None
+    assert three is not None
     assert (two.mean, two.low, two.high) == pytest.approx((one.mean, one.low, one.high), abs=1e-9)
     assert (three.mean, three.se) == pytest.approx((one.mean, one.se), abs=1e-9)
     assert three.weight == pytest.approx(one.weight / 3)
@@ -90,7 +92,8 @@ def test_equal_labels_prove_no_exact_value() -> None:
     judge = np.random.default_rng(6).normal(size=100)
     made = people_mean(known, judge, judge, np.arange(100), span=8)
     assert made is not None
-    assert made.low < -0.2 and made.high > 0.2
+    assert made.low < -0.2
+    assert made.high > 0.2
     assert made.p == 1.0
 
 
@@ -103,7 +106,8 @@ def test_related_prompts_widen_the_interval() -> None:
     known[chosen] = people[chosen]
     alone = people_mean(known, judge, judge, np.arange(150), span=8)
     families = people_mean(known, judge, judge, np.arange(150) // 5, span=8)
-    assert alone is not None and families is not None
+    assert alone is not None
+    assert families is not None
     assert families.mean != alone.mean  # the weight looks at families, too
     assert families.clusters <= 30 < alone.clusters
 
@@ -114,7 +118,9 @@ def test_too_few_clusters_give_no_interval() -> None:
     judge = np.random.default_rng(9).normal(size=60)
     made = people_mean(known, judge, judge, np.arange(60) // 5, span=8)
     assert made is not None
-    assert made.clusters == 4 and np.isnan(made.low) and np.isfinite(made.mean)
+    assert made.clusters == 4
+    assert np.isnan(made.low)
+    assert np.isfinite(made.mean)
     assert people_mean(known, judge, judge, np.zeros(60, dtype=np.int64), span=8) is None
 
 
