@@ -42,6 +42,8 @@ class DataSpec(Section):
         only: ``clean`` keeps prompts that are not in the training data.
         duplicates: ``first`` asks duplicates of a prompt once (their number is reported); ``keep``
             asks every one.
+        group_by: Field of the rows that says which prompts belong together (written from one case, by
+            one author, on one topic): they count as one observation in every interval and test.
     """
 
     path: str
@@ -55,6 +57,7 @@ class DataSpec(Section):
     limit: int | None = Field(default=None, ge=1)
     only: Literal["all", "clean"] = "all"
     duplicates: Literal["first", "keep"] = "first"
+    group_by: str | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -281,6 +284,8 @@ class ProbesSection(Section):
         max_new_tokens: Length of the answers and continuations.
         canaries: Key file of ``jostle audit --plant``; the training data must hold its secrets.
         canary_candidates: Rivals of each secret that are rated beside it.
+        halves: ``counterfactual.json`` of a halves study on the same training data, base and
+            recipe; the verdict of the subjects that it is about rests on it.
     """
 
     training: int = Field(default=100, ge=1)
@@ -290,6 +295,7 @@ class ProbesSection(Section):
     max_new_tokens: int = Field(default=64, ge=4)
     canaries: str | None = None
     canary_candidates: int = Field(default=100, ge=20)
+    halves: str | None = None
 
 
 class Suite(Section):

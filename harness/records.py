@@ -88,9 +88,12 @@ class Sample(StageRecord):
         reference: The answer in the data set, or None.
         metadata: Further fields of the row (``topic`` and the like).
         audit: The audit's verdict: ``clean``, ``leaked`` (the prompt or its answer is in the
-            training data) or ``unchecked`` (the suite names no training data, or the prompt is like too many of its rows
-            to be compared with each).
+            training data) or ``unchecked`` (the suite names no training data, or the prompt is like
+            too many of its rows to be compared with each).
         leak: Where a leaked prompt, or its answer, is in the training data.
+        family: Id of one of the prompts that are nearly the same as this one, the same for all of
+            them and for a prompt without any its own; empty where nobody looked.
+        group: Value of the field that the suite names as ``data.group_by``.
     """
 
     FILE: ClassVar = "samples"
@@ -101,6 +104,8 @@ class Sample(StageRecord):
     metadata: dict[str, JsonValue] = {}
     audit: Literal["clean", "leaked", "unchecked"] = "unchecked"
     leak: Leak | None = None
+    family: str = ""
+    group: str | None = None
     made_from: str = ""
 
     @property

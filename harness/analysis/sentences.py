@@ -91,7 +91,7 @@ def unclear(estimate: Estimate | None) -> str:
 def sentence(evidence: Evidence) -> str:
     """Write the one sentence that a reader remembers about one subject."""
     name, base = evidence.subject, evidence.baseline
-    first, second = evidence.contrast.gain_originals, evidence.contrast.gain_variants
+    first, second = evidence.gain_originals, evidence.gain_variants
     o, v = with_interval(first, sign=True), with_interval(second, sign=True)
     o = f"{evidence.label} {o}"
     match evidence.original, evidence.reworded:
@@ -131,7 +131,7 @@ def sentence(evidence: Evidence) -> str:
 
 def robustness_sentence(evidence: Evidence) -> str:
     """Say what rewording costs beside the baseline, and what share of the gain is kept."""
-    name, base, did = evidence.subject, evidence.baseline, evidence.contrast.did
+    name, base, did = evidence.subject, evidence.baseline, evidence.did
     figures = with_interval(did, sign=True)
     match evidence.robustness:
         case "worse":
@@ -161,7 +161,7 @@ def bound(evidence: Evidence) -> str:
     return (
         f"Rewording costs {evidence.subject} at most {figure(most, digits)} more than it costs"
         f" {evidence.baseline}, less than the {evidence.margin:g} that would matter"
-        f" (difference {with_interval(evidence.contrast.did, sign=True)})"
+        f" (difference {with_interval(evidence.did, sign=True)})"
     )
 
 
@@ -191,8 +191,8 @@ def rests_on(table: Table, headline: Sequence[Measure]) -> str:
 def second_measure(lead: Evidence, other: Evidence) -> str:
     """Say if a second headline measure says the same as the leading one."""
     figures = (
-        f"originals {with_interval(other.contrast.gain_originals, sign=True)},"
-        f" reworded {with_interval(other.contrast.gain_variants, sign=True)}"
+        f"originals {with_interval(other.gain_originals, sign=True)},"
+        f" reworded {with_interval(other.gain_variants, sign=True)}"
     )
     originals, reworded = {lead.original, other.original}, {lead.reworded, other.reworded}
     if len(originals) == len(reworded) == 1:

@@ -72,12 +72,12 @@ _BETTER: Mapping[Direction, Answer] = {
 def better(evidence: Evidence) -> Answer:
     """Answer: is the fine-tune better on the original prompts?"""
     colour, words = _BETTER[evidence.original]
-    return colour, f"{words} ({with_interval(evidence.contrast.gain_originals, sign=True)})."
+    return colour, f"{words} ({with_interval(evidence.gain_originals, sign=True)})."
 
 
 def robust(evidence: Evidence) -> Answer:
     """Answer: does rewording cost it more than it costs the baseline?"""
-    figures = with_interval(evidence.contrast.did, sign=True)
+    figures = with_interval(evidence.did, sign=True)
     if evidence.robustness == "worse":
         return "red", f"Rewording costs it more than the baseline ({figures})."
     if evidence.robustness == "better":
