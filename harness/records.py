@@ -61,7 +61,7 @@ class Leak(Record):
     Attributes:
         kind: How the prompt is there: word for word; after normalisation; or nearly (see
             ``harness.audit.similar``). ``response``: it is not, but the reference answer is, under
-            another prompt (see ``harness.audit.responses``).
+            another prompt (see ``harness.audit.trained_answers``).
         row: Row of the training data, counted from 1 over all its files in order.
         id: That row's sample id.
         similarity: Share of characters in common, in [0, 1]; of an answer alone, the share of its

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from harness.audit import mark_leaked
-from harness.audit.responses import find_responses
+from harness.audit.trained_answers import find_responses
 from harness.config import DataSpec
 from harness.data.loading import load, select
 from harness.data.rows import HUB

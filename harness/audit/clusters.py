@@ -9,8 +9,8 @@ from typing import NamedTuple
 from harness.audit.corpus import Corpus
 from harness.audit.leakage import Question, questions
 from harness.audit.lookup import near_pairs
-from harness.audit.responses import find_responses
 from harness.audit.similar import NearPairs
+from harness.audit.trained_answers import find_responses
 from harness.records import Sample
 from harness.text.embedding import Embed
 

@@ -8,7 +8,6 @@ from typing import Any, Literal, NamedTuple
 
 from harness.audit.corpus import Corpus, normalised
 from harness.audit.lookup import Lookup, look_up
-from harness.audit.responses import find_responses
 from harness.audit.similar import (
     SHORT_WORDS,
     CorpusPair,
@@ -20,6 +19,7 @@ from harness.audit.similar import (
     same_response,
 )
 from harness.audit.templates import Templates
+from harness.audit.trained_answers import find_responses
 from harness.records import Leak, Message, Sample
 from harness.text.embedding import Embed
 from harness.text.normalise import normalise_prompt

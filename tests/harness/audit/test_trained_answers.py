@@ -10,7 +10,7 @@ import pytest
 from harness.audit import mark_leaked
 from harness.audit.clusters import cluster_rows
 from harness.audit.examine import compare
-from harness.audit.responses import common_from, find_responses
+from harness.audit.trained_answers import common_from, find_responses
 from harness.records import Message, Sample
 from tests.harness.audit.test_leakage import conversation, edited, no_model, prose, sample
 
@@ -180,10 +180,10 @@ def test_a_split_keeps_rows_with_one_answer_together() -> None:
 
 @pytest.mark.parametrize("block", [1, 50, 1 << 19])
 def test_blocks_change_nothing(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    from harness.audit import responses
+    from harness.audit import trained_answers
 
-    monkeypatch.setattr(responses, "_WORDS_AT_ONCE", block)
-    monkeypatch.setattr(responses, "_HITS_AT_ONCE", block)
+    monkeypatch.setattr(trained_answers, "_WORDS_AT_ONCE", block)
+    monkeypatch.setattr(trained_answers, "_HITS_AT_ONCE", block)
     training = rows(30, 15)
     messages = (Message(role="user", content="Other?"),)
     asked = [row.model_copy(update={"messages": messages}) for row in training[:5]]
