@@ -95,9 +95,9 @@ def find_responses(
     if not numbers:
         return [None] * len(asked)
     index = _AskedIndex(list(numbers))
-    found = index.matches(_answers(trained), common_from(len(trained)))
+    matched = index.matches(_answers(trained), common_from(len(trained)))
     return [
-        None if number < 0 else _best(found[number], row if within else -1)
+        None if number < 0 else _best(matched[number], row if within else -1)
         for row, number in enumerate(of_row)
     ]
 
@@ -159,26 +159,26 @@ class _AskedIndex:
         hits, trained_with = self._collect(answers, common, seen)
         # A test set may hold many versions of one answer.
         asked_common = max(MOST_COMMON, COMMON_SHARE * len(self._texts))
-        own_run = (trained_with <= common) & (self._asked_with <= asked_common)
-        hits = hits.only(own_run[hits.run])
-        found: list[list[ResponseMatch]] = [[] for _ in self._texts]
+        personal_run = (trained_with <= common) & (self._asked_with <= asked_common)
+        hits = hits.only(personal_run[hits.run])
+        matched: list[list[ResponseMatch]] = [[] for _ in self._texts]
         for number, candidates in self._candidates(hits):
             ids = self._ids[number]
-            own = ~in_runs(~own_run[ids], len(self._words[number]))
-            long_enough = self._own_words(number, own)
+            personal = ~in_runs(~personal_run[ids], len(self._words[number]))
+            long_enough = self._own_words(number, personal)
             if long_enough < LEAST_WORDS:
                 continue
             for place, runs in candidates:
-                covered = in_runs(np.isin(ids, runs), len(own)) & own
-                share = float(covered.sum() / own.sum())
+                covered = in_runs(np.isin(ids, runs), len(personal)) & personal
+                share = float(covered.sum() / personal.sum())
                 kind = self._decide(number, seen[place].text, share, long_enough)
                 if kind is not None:
-                    found[number].append(ResponseMatch(seen[place].row, kind, round(share, 4)))
-            found[number].sort(key=_closest)
-        return found
+                    matched[number].append(ResponseMatch(seen[place].row, kind, round(share, 4)))
+            matched[number].sort(key=_closest)
+        return matched
 
-    def _own_words(self, number: int, own: NDArray[np.bool_]) -> float:
-        return word_count([self._words[number][at] for at in np.flatnonzero(own)])
+    def _own_words(self, number: int, marked: NDArray[np.bool_]) -> float:
+        return word_count([self._words[number][at] for at in np.flatnonzero(marked)])
 
     def _collect(
         self, answers: Iterable[_Answer], common: int, seen: list[_Answer]
@@ -249,7 +249,7 @@ class _AskedIndex:
             pairs.sort(key=lambda pair: (-len(pair[1]), pair[0]))
             yield number, pairs[:CANDIDATES]
 
-    def _decide(self, number: int, other: str, share: float, own: float) -> Kind | None:
+    def _decide(self, number: int, other: str, share: float, own_words: float) -> Kind | None:
         text = self._texts[number]
         if text == other:
             return "exact"
@@ -258,9 +258,9 @@ class _AskedIndex:
             return None
         if share == 1 and normalise_prompt(text) == normalise_prompt(other):
             return "normalised"
-        if own < (wording.ONE_WORD_COUNTS if code else LEAST_WORDS_NEAR):
+        if own_words < (wording.ONE_WORD_COUNTS if code else LEAST_WORDS_NEAR):
             return None
-        if own < wording.ONE_WORD_COUNTS and self._told_apart(number, other):
+        if own_words < wording.ONE_WORD_COUNTS and self._told_apart(number, other):
             return None
         return "near"
 
@@ -270,13 +270,13 @@ class _AskedIndex:
         Compared is the part of the other from where the first shared run would have the answer begin
         to where the last one would have it end.
         """
-        mine, theirs = self._words[number], words(other)
-        here, there = self._hasher(mine), self._hasher(theirs)
-        own = np.flatnonzero(np.isin(here, there))
-        places = np.flatnonzero(np.isin(there, here))
-        first = max(0, int(places[0] - own[0]))
-        part = theirs[first : int(places[-1]) + len(mine) - int(own[-1])]
-        return wording.difference(" ".join(mine), " ".join(part)) is None
+        asked, trained = self._words[number], words(other)
+        runs, trained_runs = self._hasher(asked), self._hasher(trained)
+        at = np.flatnonzero(np.isin(runs, trained_runs))
+        trained_at = np.flatnonzero(np.isin(trained_runs, runs))
+        first = max(0, int(trained_at[0] - at[0]))
+        part = trained[first : int(trained_at[-1]) + len(asked) - int(at[-1])]
+        return wording.difference(" ".join(asked), " ".join(part)) is None
 
 
 def _closest(match: ResponseMatch) -> tuple[int, float, int]:
