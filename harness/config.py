@@ -363,10 +363,15 @@ class Suite(Section):
 
     def subjects_by_base(self) -> list[list[SubjectSpec]]:
         """Group the subjects that share base weights, which are loaded once."""
-        groups: dict[str, list[SubjectSpec]] = {}
-        for subject in self.subjects:
-            groups.setdefault(canonical_json(subject.base), []).append(subject)
-        return list(groups.values())
+        return grouped_by_base(self.subjects)
+
+
+def grouped_by_base(subjects: Sequence[SubjectSpec]) -> list[list[SubjectSpec]]:
+    """Group subjects that share base weights, in order of first appearance."""
+    groups: dict[str, list[SubjectSpec]] = {}
+    for subject in subjects:
+        groups.setdefault(canonical_json(subject.base), []).append(subject)
+    return list(groups.values())
 
 
 def load_suite(path: Path, overrides: Sequence[str] = ()) -> Suite:
