@@ -175,16 +175,17 @@ def _pairs(
     prompt_of = np.zeros(groups, dtype=np.int64)
     prompt_of[outer] = prompt
     return (
-        np.bincount(prompt_of, weights=weight * mean, minlength=prompts),
-        np.bincount(prompt_of, weights=weight, minlength=prompts),
+        np.asarray(np.bincount(prompt_of, weights=weight * mean, minlength=prompts), np.float64),
+        np.asarray(np.bincount(prompt_of, weights=weight, minlength=prompts), np.float64),
     )
 
 
 def _three(values: Floats, group: Ints, groups: int) -> tuple[Floats, Floats, Floats]:
     """Count the values of each group, and add up them and their squares."""
     n = np.bincount(group, minlength=groups).astype(np.float64)
-    total = np.bincount(group, weights=values, minlength=groups)
-    return n, total, np.bincount(group, weights=values**2, minlength=groups)
+    total = np.asarray(np.bincount(group, weights=values, minlength=groups), np.float64)
+    squares = np.bincount(group, weights=values**2, minlength=groups)
+    return n, total, np.asarray(squares, np.float64)
 
 
 def _moments(values: Floats, prompt: Ints, prompts: int) -> Floats:

@@ -89,7 +89,8 @@ def test_a_level_that_is_never_repeated_is_part_of_the_one_above() -> None:
     assert once.repeat.variance is None
     assert once.variant.variance == pytest.approx(TRUE[2] + TRUE[3], rel=0.15)
     single = components(_data(rng, 400, variants=(1, 1), repeats=(1, 1)), rng=rng, resamples=50)
-    assert single.variant.variance is None and single.repeat.variance is None
+    assert single.variant.variance is None
+    assert single.repeat.variance is None
     assert single.kind.variance == pytest.approx(sum(TRUE[1:]), rel=0.15)
     alone = components(_data(rng, 400, kinds=1, repeats=(1, 1)), rng=rng, resamples=50)
     assert alone.prompt.variance == pytest.approx(sum(TRUE), rel=0.2)
