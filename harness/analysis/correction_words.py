@@ -54,6 +54,9 @@ def worth_of_judge(estimate: CorrectedEstimate) -> str:
 
 
 def labels_worth(estimate: CorrectedEstimate) -> int:
-    """Return how many labels alone would give the same error: ``n / (1 - r^2 (1 - n/N))``."""
+    """Return how many labels alone would give the same error: ``n / (1 - r^2 (1 - n/N))``.
+
+    From the variance of double sampling, see :func:`harness.stats.prediction_powered.half_width`.
+    """
     r, n = estimate.correlation or 0.0, estimate.labelled
     return round(n / (1 - min(r * r, 0.99) * (1 - n / max(estimate.n, n))))

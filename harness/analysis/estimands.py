@@ -169,11 +169,11 @@ class Estimands:
         )
         on_originals = test if kind == ALL else None
         span = self.table.span(series.measure)
-        found = compared.differences(span, test=test, on_originals=on_originals)
-        return PendingRow(make, found | self._corrected(found, series, kind, scope))
+        judged = compared.differences(span, test=test, on_originals=on_originals)
+        return PendingRow(make, judged | self._corrected(judged, series, kind, scope))
 
     def _corrected(
-        self, found: Mapping[str, Quantity], series: Series, kind: str, scope: Scope
+        self, judged: Mapping[str, Quantity], series: Series, kind: str, scope: Scope
     ) -> dict[str, Quantity]:
         """Return the differences by people, which are tested in the judge's place."""
         if self.people is None or not self.headline:
@@ -184,7 +184,7 @@ class Estimands:
         for name, values in labelled.differences(series, pair, kind, scope).items():
             mean = values.mean(self.table.families)
             if mean is not None:
-                judge = found[name]
+                judge = judged[name]
                 scale = (-values.span, values.span)
                 quantities[name] = replace(judge, test=None)
                 quantities[f"corrected_{name}"] = Quantity(

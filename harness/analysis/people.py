@@ -86,11 +86,11 @@ class PeopleLabels:
         if parts and all(part in self.scales for part in parts):
             return parts
         names = {other.dimension for other in table.dimensions}
-        own = [name for name in self.scales if name not in names]
-        if OVERALL in own:
-            own = [OVERALL]
+        new = [name for name in self.scales if name not in names]
+        if OVERALL in new:
+            new = [OVERALL]
         # People's own scales run from bad to good.
-        return own if measure == leading and table.sign(measure) > 0 else []
+        return new if measure == leading and table.sign(measure) > 0 else []
 
     def covers(self, kind: str, real_kinds: Sequence[str]) -> bool:
         """Return whether the variants were drawn at random from what a kind is averaged over."""
@@ -177,15 +177,17 @@ class LabelledRun:
         if on_kind.any():  # the same prompts as the judge's own line
             drawn_from &= on_kind
         span = float(np.mean([people.scales[d].high - people.scales[d].low for d in dimensions]))
-        found = {"gain_originals": LabelledValues(originals, o, o, drawn_from, span)}
+        corrected = {"gain_originals": LabelledValues(originals, o, o, drawn_from, span)}
         if covered:
             variants = self._by_people(dimensions, subjects, originals=False)
             judged = self._judged_variants(series)
-            found["gain_variants"] = LabelledValues(variants, judged, v, reworded & on_kind, span)
-            found["did"] = LabelledValues(
+            corrected["gain_variants"] = LabelledValues(
+                variants, judged, v, reworded & on_kind, span
+            )
+            corrected["did"] = LabelledValues(
                 variants - originals, judged - o, v - o, reworded & on_kind, 2 * span
             )
-        return found
+        return corrected
 
     def _among(self, clusters: frozenset[str]) -> Mask:
         return np.array([cluster in clusters for cluster in self.table.clusters], dtype=np.bool_)
@@ -195,15 +197,15 @@ class LabelledRun:
     ) -> Floats:
         """Return people's differences by prompt, on originals or on the drawn rewordings."""
         place = {cluster: number for number, cluster in enumerate(self.table.clusters)}
-        found = np.full(len(place), np.nan)
+        values = np.full(len(place), np.nan)
         for prompt in self.people.prompts:
             key = prompt.original if originals else prompt.variant
             if key is None or prompt.cluster not in place:
                 continue
             one, two = (self._value(key, subject, dimensions) for subject in subjects)
             if one is not None and two is not None:
-                found[place[prompt.cluster]] = one - two
-        return found
+                values[place[prompt.cluster]] = one - two
+        return values
 
     def _value(self, key: VariantKey, subject: str, dimensions: Sequence[str]) -> float | None:
         given = [self.people.values.get((key, subject, name)) for name in dimensions]
@@ -213,9 +215,9 @@ class LabelledRun:
     def _judged_variants(self, series: Series) -> Floats:
         """Return the judge's differences on the drawn rewordings themselves, by prompt."""
         place = {cluster: number for number, cluster in enumerate(self.table.clusters)}
-        found = np.full(len(place), np.nan)
+        values = np.full(len(place), np.nan)
         for prompt in self.people.prompts:
             row = None if prompt.variant is None else self.table.row_of.get(prompt.variant)
             if row is not None and prompt.cluster in place:
-                found[place[prompt.cluster]] = series.values[row]
-        return found
+                values[place[prompt.cluster]] = series.values[row]
+        return values

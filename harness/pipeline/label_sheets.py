@@ -34,7 +34,7 @@ def items_of(draw: LabelDraw, answered: AnsweredPrompts, annotator: str) -> list
     """Return what an annotator reads, in their own order within each prompt; each item once."""
     items: dict[str, Item] = {}
     for answers in drawn_answers(draw, answered.subjects):
-        found = (answered.item(key, draw.id) for key in answers)
+        shown = (answered.item(key, draw.id) for key in answers)
         placed = [
             (
                 # Answers to one question stay together.
@@ -42,7 +42,7 @@ def items_of(draw: LabelDraw, answered: AnsweredPrompts, annotator: str) -> list
                 digest([draw.id, annotator, item.id]),
                 item,
             )
-            for item in found
+            for item in shown
             if item is not None
         ]
         for *_, item in sorted(placed, key=lambda row: row[:2]):

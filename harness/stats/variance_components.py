@@ -202,13 +202,13 @@ def _levels(weights: Floats, sums: _Sums, moments: Floats) -> Floats:
         n, total, square, squared, inside = (weights @ moments).T
         between = (n * square - total**2 - inside) / (n**2 - squared)
     # From the innermost level on; an unknown level's variance is part of the next one out.
-    found = np.full((len(weights), 4), np.nan)
+    levels = np.full((len(weights), 4), np.nan)
     below = np.zeros(len(weights))
     for place, level in ((3, within[:, 0]), (2, within[:, 1]), (1, within[:, 2]), (0, between)):
         known = ~np.isnan(level)
-        found[:, place] = np.where(known, level - below, np.nan)
+        levels[:, place] = np.where(known, level - below, np.nan)
         below = np.where(known, level, below)
-    return found
+    return levels
 
 
 class PooledVariance(NamedTuple):
