@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -281,6 +281,8 @@ class ProbesSection(Section):
         max_new_tokens: Length of the answers and continuations.
         canaries: Key file of ``jostle audit --plant``; the training data must hold its secrets.
         canary_candidates: Rivals of each secret that are rated beside it.
+        halves: ``counterfactual.json`` of a halves study on the same training data, base and
+            recipe; the verdict of the subjects that it is about rests on it.
     """
 
     training: int = Field(default=100, ge=1)
@@ -290,10 +292,17 @@ class ProbesSection(Section):
     max_new_tokens: int = Field(default=64, ge=4)
     canaries: str | None = None
     canary_candidates: int = Field(default=100, ge=20)
+    halves: str | None = None
 
 
 class Suite(Section):
-    """Everything that ``jostle run`` needs."""
+    """Everything that ``jostle run`` needs.
+
+    Attributes:
+        margins: How small a difference counts as none, by measure (``judge.dimension``, or the judge
+            where it has one dimension), in the measure's units; without it, the noise that the kind
+            ``identity`` shows.
+    """
 
     suite: SuiteSection = SuiteSection()
     plugins: tuple[str, ...] = ()
@@ -305,6 +314,7 @@ class Suite(Section):
     perturbations: tuple[PerturbationSpec, ...] = Field(min_length=1)
     judges: tuple[JudgeSpec, ...] = Field(min_length=1)
     probes: ProbesSection | None = None
+    margins: dict[str, Annotated[float, Field(gt=0, allow_inf_nan=False)]] = {}
 
     @model_validator(mode="before")
     @classmethod

@@ -222,7 +222,7 @@ class Estimands:
             if self.table.sign(measure) != 0:
                 values = self.table.values[measure]
                 scored = ~np.isnan(values).all(axis=0)
-                common = ~np.isnan(values[:, scored]).any(axis=1)
+                common = np.asarray(~np.isnan(values[:, scored]).any(axis=1))
                 for subject in np.flatnonzero(scored):
                     series = Series.of(self.table, measure, self.table.subjects[subject])
                     for kind in [ALL, *self.table.kinds]:

@@ -149,24 +149,39 @@ class Evidence:
     unscored: Sequence[str]
 
     @property
+    def gain_originals(self) -> Estimate | None:
+        """Return the difference from the baseline on the originals that the verdict rests on."""
+        return self.contrast.gain_originals
+
+    @property
+    def gain_variants(self) -> Estimate | None:
+        """Return the difference on the reworded prompts that the verdict rests on."""
+        return self.contrast.gain_variants
+
+    @property
+    def did(self) -> Estimate | None:
+        """Return the difference in differences that the verdict rests on."""
+        return self.contrast.did
+
+    @property
     def original(self) -> Direction:
         """Compare with the baseline on the original prompts."""
-        return direction(self.contrast.gain_originals, self.sign)
+        return direction(self.gain_originals, self.sign)
 
     @property
     def reworded(self) -> Direction:
         """Compare with the baseline on the reworded prompts."""
-        return direction(self.contrast.gain_variants, self.sign)
+        return direction(self.gain_variants, self.sign)
 
     @property
     def robustness(self) -> Direction:
         """Say if rewording costs the subject less (better) or more (worse) than the baseline."""
-        return direction(self.contrast.did, self.sign)
+        return direction(self.did, self.sign)
 
     @property
     def extra_loss(self) -> float | None:
         """Return the most that rewording may cost the subject beyond what it costs the baseline."""
-        did = self.contrast.did
+        did = self.did
         if did is None or did.low is None or did.high is None:
             return None
         return max(0.0, -did.low if self.sign > 0 else did.high)

@@ -136,7 +136,7 @@ def sentence(evidence: Evidence) -> str:
     if "not measured" in (evidence.original, evidence.reworded):
         return _unmeasured(evidence)
     name, base = evidence.subject, evidence.baseline
-    first, second = evidence.contrast.gain_originals, evidence.contrast.gain_variants
+    first, second = evidence.gain_originals, evidence.gain_variants
     o, v = with_interval(first, sign=True), with_interval(second, sign=True)
     o = f"{evidence.label} {o}"
     match evidence.original, evidence.reworded:
@@ -195,7 +195,7 @@ def _not_shown(estimate: Estimate | None) -> str:
 
 def _unmeasured(evidence: Evidence) -> str:
     """Write the sentence where a difference was not measured: that is not "no difference"."""
-    name, base, contrast = evidence.subject, evidence.baseline, evidence.contrast
+    name, base = evidence.subject, evidence.baseline
     if evidence.unscored:
         have = "has" if len(evidence.unscored) == 1 else "have"
         return (
@@ -208,22 +208,25 @@ def _unmeasured(evidence: Evidence) -> str:
             " whether they differ is not known."
         )
     if evidence.original == "not measured":
-        seen, where, unseen = contrast.gain_variants, "reworded prompts", "original prompts"
+        seen, where, unseen = evidence.gain_variants, "reworded prompts", "original prompts"
     else:
-        seen, where, unseen = contrast.gain_originals, "original prompts", "reworded ones"
-    said = {
-        "better": f"{name} is better than {base} on the {where}",
-        "worse": f"{name} is worse than {base} on the {where}",
-    }.get(
-        direction(seen, evidence.sign),
-        f"{no_difference(seen)} between {name} and {base} was seen on the {where}".capitalize(),
-    )
-    return f"{said} ({evidence.label} {unclear(seen)}); on the {unseen} nothing was measured."
+        seen, where, unseen = evidence.gain_originals, "original prompts", "reworded ones"
+    verdict = direction(seen, evidence.sign)
+    if verdict == "unclear":
+        said = f"on the {where} {no_difference(seen)} between {name} and {base} was seen"
+        figures = unclear(seen)
+    else:
+        said, figures = (
+            f"{name} is {verdict} than {base} on the {where}",
+            with_interval(seen, sign=True),
+        )
+    text = f"{said} ({evidence.label} {figures}); on the {unseen} nothing was measured."
+    return text[0].upper() + text[1:] if verdict == "unclear" else text
 
 
 def robustness_sentence(evidence: Evidence) -> str:
     """Say what rewording costs beside the baseline, and what share of the gain is kept."""
-    name, base, did = evidence.subject, evidence.baseline, evidence.contrast.did
+    name, base, did = evidence.subject, evidence.baseline, evidence.did
     figures = with_interval(did, sign=True)
     match evidence.robustness:
         case "not measured":
@@ -258,7 +261,7 @@ def bound(evidence: Evidence) -> str:
     return (
         f"Rewording costs {evidence.subject} at most {figure(most, digits)} more than it costs"
         f" {evidence.baseline}, less than the {margin_words(evidence.margin, most)}"
-        f" (difference {with_interval(evidence.contrast.did, sign=True)})"
+        f" (difference {with_interval(evidence.did, sign=True)})"
     )
 
 
@@ -271,7 +274,7 @@ def nothing_to_lose(evidence: Evidence) -> str:
         f"{name} has nothing left to lose on {share}% of the original prompts, which score the"
         f" {'lowest' if evidence.sign > 0 else 'highest'} value, so what rewording costs"
         f" {evidence.subject} and {evidence.baseline} cannot be compared"
-        f" (difference {with_interval(evidence.contrast.did, sign=True)})"
+        f" (difference {with_interval(evidence.did, sign=True)})"
     )
 
 
@@ -301,8 +304,8 @@ def rests_on(table: Table, headline: Sequence[Measure]) -> str:
 def second_measure(lead: Evidence, other: Evidence) -> str:
     """Say if a second headline measure says the same as the leading one."""
     figures = (
-        f"originals {with_interval(other.contrast.gain_originals, sign=True)},"
-        f" reworded {with_interval(other.contrast.gain_variants, sign=True)}"
+        f"originals {with_interval(other.gain_originals, sign=True)},"
+        f" reworded {with_interval(other.gain_variants, sign=True)}"
     )
     if (other.original, other.reworded) == ("not measured", "not measured"):
         return f"{other.label} was not measured."
@@ -345,9 +348,7 @@ def elsewhere(basis: VerdictBasis, subject: str, agreement: Mapping[Measure, flo
     return f"Certain by other measures: {'; '.join(parts[:MOST_OTHERS])}{more}."
 
 
-def _by_direction(
-    directions: Mapping[str, Direction], gains: Mapping[str, Estimate | None]
-) -> str:
+def _by_direction(directions: Mapping[str, Direction], gains: Mapping[str, Estimate | None]) -> str:
     """Say ``better (originals …, reworded …)``, or both where they differ; empty without any."""
     certain: dict[Direction, list[str]] = {}
     for where, verdict in directions.items():

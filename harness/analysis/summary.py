@@ -183,7 +183,11 @@ def _with_drops(
     for cell in cells:
         point = largest.get((cell.subject, cell.measure, cell.kind))
         estimate = point.expected_worst if point else None
-        case = WorstCase(k=point.k, left_out=point.left_out, **dict(estimate)) if point and estimate else None
+        case = (
+            WorstCase(k=point.k, left_out=point.left_out, **dict(estimate))
+            if point and estimate
+            else None
+        )
         drop = drop_of(cell.change, table.sign(cell.measure))
         rows.append(cell.model_copy(update={"drop": drop, "worst": case}))
     return rows

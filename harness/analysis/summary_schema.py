@@ -315,7 +315,8 @@ class Summary(Record):
     severities: tuple[SeverityPoint, ...] = Field(description="Levels and changes by severity.")
     worst: tuple[WorstPoint, ...] = Field(description="Worst cases.")
     tipping: tuple[TippingPoint, ...] = Field(
-        default=(), description="Of every certain headline difference with missing scores behind it."
+        default=(),
+        description="Of every certain headline difference with missing scores behind it.",
     )
     leak_gaps: tuple[LeakGap, ...] = Field(description="Only where prompts leaked.")
     noise: Noise | None = Field(description="None without kind ``identity``.")

@@ -84,7 +84,7 @@ _BETTER: Mapping[Direction, tuple[LightColour, str]] = {
 
 def better(evidence: Evidence) -> LightAnswer:
     """Answer: is the fine-tune better on the original prompts, and nothing else when reworded?"""
-    gain, reworded = evidence.contrast.gain_originals, evidence.contrast.gain_variants
+    gain, reworded = evidence.gain_originals, evidence.gain_variants
     figures = with_interval(gain, sign=True)
     colour, words = _BETTER[evidence.original]
     if evidence.original == "not measured":
@@ -118,9 +118,11 @@ def _hidden(evidence: Evidence) -> str:
 
 def robust(evidence: Evidence) -> LightAnswer:
     """Answer: does rewording cost it more than it costs the baseline?"""
-    figures = with_interval(evidence.contrast.did, sign=True)
+    figures = with_interval(evidence.did, sign=True)
     if evidence.robustness == "not measured":
-        return LightAnswer("grey", "No prompt has scores of both on an original and a rewording: not measured.")
+        return LightAnswer(
+            "grey", "No prompt has scores of both on an original and a rewording: not measured."
+        )
     if evidence.floored is not None:
         return LightAnswer("amber", f"{nothing_to_lose(evidence)}.", "at the floor")
     if evidence.robustness == "worse":
@@ -129,7 +131,7 @@ def robust(evidence: Evidence) -> LightAnswer:
         return LightAnswer("green", f"Rewording costs it less than the baseline ({figures}).")
     if evidence.equivalent:
         return LightAnswer("green", f"{bound(evidence)}.")
-    did = evidence.contrast.did
+    did = evidence.did
     if did is not None and too_few(did):
         text = f"Not settled: {figures}, {not_provable(did)}."
         return LightAnswer("amber", f"{text}{_why_open(evidence)}", TOO_FEW)
@@ -237,7 +239,9 @@ def leaked(audit: AuditCount, scope: str) -> LightAnswer:
         unchecked = plural(audit.unchecked, "test prompt")
         return LightAnswer("amber", f"{unchecked} were not checked; the rest are clean.")
     clean = plural(audit.clean, "test prompt")
-    return LightAnswer("green", f"None of {clean} was found in the training data, word for word or nearly.")
+    return LightAnswer(
+        "green", f"None of {clean} was found in the training data, word for word or nearly."
+    )
 
 
 def judged(judges: Sequence[JudgeInfo]) -> TrafficLight:
