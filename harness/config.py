@@ -42,6 +42,8 @@ class DataSpec(Section):
         only: ``clean`` keeps prompts that are not in the training data.
         duplicates: ``first`` asks duplicates of a prompt once (their number is reported); ``keep``
             asks every one.
+        group_by: Field of the rows that says which prompts belong together (written from one case, by
+            one author, on one topic): they count as one observation in every interval and test.
     """
 
     path: str
@@ -55,6 +57,7 @@ class DataSpec(Section):
     limit: int | None = Field(default=None, ge=1)
     only: Literal["all", "clean"] = "all"
     duplicates: Literal["first", "keep"] = "first"
+    group_by: str | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -367,10 +370,15 @@ class Suite(Section):
 
     def subjects_by_base(self) -> list[list[SubjectSpec]]:
         """Group the subjects that share base weights, which are loaded once."""
-        groups: dict[str, list[SubjectSpec]] = {}
-        for subject in self.subjects:
-            groups.setdefault(canonical_json(subject.base), []).append(subject)
-        return list(groups.values())
+        return grouped_by_base(self.subjects)
+
+
+def grouped_by_base(subjects: Sequence[SubjectSpec]) -> list[list[SubjectSpec]]:
+    """Group subjects that share base weights, in order of first appearance."""
+    groups: dict[str, list[SubjectSpec]] = {}
+    for subject in subjects:
+        groups.setdefault(canonical_json(subject.base), []).append(subject)
+    return list(groups.values())
 
 
 def load_suite(path: Path, overrides: Sequence[str] = ()) -> Suite:

@@ -86,6 +86,9 @@ class Sample(StageRecord):
             or ``unchecked`` (the suite names no training data, or the prompt is like too many of its rows
             to be compared with each).
         leak: Where a leaked prompt is in the training data.
+        family: Id of one of the prompts that are nearly the same as this one, the same for all of
+            them and for a prompt without any its own; empty where nobody looked.
+        group: Value of the field that the suite names as ``data.group_by``.
     """
 
     FILE: ClassVar = "samples"
@@ -96,6 +99,8 @@ class Sample(StageRecord):
     metadata: dict[str, JsonValue] = {}
     audit: Literal["clean", "leaked", "unchecked"] = "unchecked"
     leak: Leak | None = None
+    family: str = ""
+    group: str | None = None
     made_from: str = ""
 
     @property

@@ -54,17 +54,57 @@ def cluster_rows(samples: Sequence[Sample], *, embed: Embed | None = None) -> Cl
     final = {part[:2] for part in questions(samples)}
     texts = [part.text for part in asked]
     clusters = cluster(Corpus.of_prompts(texts), tie_undecided=True, embed=embed)
-    members: dict[int, list[Question]] = defaultdict(list)
-    for part, number in zip(asked, clusters.of_row, strict=True):
-        members[number].append(part)
     ties = [
         (parts[0].row, part.row)
-        for parts in members.values()
+        for parts in _members(asked, clusters).values()
         # Two conversations that both begin with "Hello" ask nothing alike.
         if any(part[:2] in final for part in parts)
         for part in parts[1:]
     ]
     return Clusters(_numbered(connected(len(samples), ties)), clusters.search)
+
+
+class Families(NamedTuple):
+    """Prompts under test with the family of each.
+
+    Attributes:
+        samples: In the order given.
+        undecided: Similar pairs that were too many to decide; they are not tied.
+    """
+
+    samples: list[Sample]
+    undecided: int
+
+
+def mark_families(samples: Sequence[Sample], *, embed: Embed | None = None) -> Families:
+    """Mark every prompt with its family of near-duplicates: answers within one are not independent.
+
+    Only what is asked counts, the conversation or its last turn. The name of a family is the least id
+    in it, so that it does not depend on the order of the rows.
+
+    Raises:
+        MissingPackage: Some pairs need the embedding model, which is not installed.
+    """
+    asked = questions(samples)
+    clusters = cluster(Corpus.of_prompts([part.text for part in asked]), embed=embed)
+    members = _members(asked, clusters).values()
+    root = connected(len(samples), [(p[0].row, part.row) for p in members for part in p[1:]])
+    name: dict[int, str] = {}
+    for row, sample in zip(root, samples, strict=True):
+        name[row] = min(name.get(row, sample.id), sample.id)
+    marked = [
+        sample.model_copy(update={"family": name[row]})
+        for row, sample in zip(root, samples, strict=True)
+    ]
+    return Families(marked, len(clusters.search.undecided))
+
+
+def _members(asked: Sequence[Question], clusters: Clusters) -> dict[int, list[Question]]:
+    """Return the questions of each cluster."""
+    members: dict[int, list[Question]] = defaultdict(list)
+    for part, number in zip(asked, clusters.of_row, strict=True):
+        members[number].append(part)
+    return members
 
 
 def _numbered(items: Iterable[int]) -> list[int]:
