@@ -31,7 +31,7 @@ from harness.errors import StoreError
 from harness.judging.calibration_records import CalibrationReport
 from harness.records import Dimension, Record
 
-SUMMARY_VERSION: Final = 3
+SUMMARY_VERSION: Final = 4
 
 Direction = Literal["better", "worse", "unclear", "not measured"]
 LightColour = Literal["green", "amber", "red", "grey"]
@@ -286,7 +286,7 @@ class FailureGroup(Record):
 class Summary(Record):
     """Every figure of the report."""
 
-    schema_version: Literal[3] = Field(default=SUMMARY_VERSION, description="Of this format.")
+    schema_version: Literal[4] = Field(default=SUMMARY_VERSION, description="Of this format.")
     seed: int = Field(description="Seed of the run.")
     level: float = Field(description="Confidence level of every interval.")
     resamples: int = Field(description="Bootstrap resamples.")
