@@ -61,15 +61,15 @@ def resolve_margins(
     by_name = {".".join(measure): measure for measure in measures}
     margins = {}
     for name, value in given.items():
-        own = [measure for measure in measures if measure.judge == name]
-        if name not in by_name and len(own) != 1:
+        of_judge = [measure for measure in measures if measure.judge == name]
+        if name not in by_name and len(of_judge) != 1:
             what = (
-                f"names {len(own)} measures; choose one of {', '.join(map('.'.join, own))}"
-                if own
+                f"names {len(of_judge)} measures; choose one of {', '.join(map('.'.join, of_judge))}"
+                if of_judge
                 else f"is no measure of the suite.{did_you_mean(name, [*by_name])}"
             )
             raise ConfigError(f"margins: {name!r} {what}")
-        margins[by_name.get(name) or own[0]] = value
+        margins[by_name.get(name) or of_judge[0]] = value
     return margins
 
 

@@ -213,14 +213,14 @@ def _unmeasured(evidence: Evidence) -> str:
         seen, where, unseen = evidence.gain_originals, "original prompts", "reworded ones"
     verdict = direction(seen, evidence.sign)
     if verdict == "unclear":
-        said = f"on the {where} {no_difference(seen)} between {name} and {base} was seen"
+        clause = f"on the {where} {no_difference(seen)} between {name} and {base} was seen"
         figures = unclear(seen)
     else:
-        said, figures = (
+        clause, figures = (
             f"{name} is {verdict} than {base} on the {where}",
             with_interval(seen, sign=True),
         )
-    text = f"{said} ({evidence.label} {figures}); on the {unseen} nothing was measured."
+    text = f"{clause} ({evidence.label} {figures}); on the {unseen} nothing was measured."
     return text[0].upper() + text[1:] if verdict == "unclear" else text
 
 
@@ -335,13 +335,13 @@ def elsewhere(basis: VerdictBasis, subject: str, agreement: Mapping[Measure, flo
             continue
         gains = {"originals": row.gain_originals, "reworded": row.gain_variants}
         directions = {where: direction(gain, sign) for where, gain in gains.items()}
-        said = _by_direction(directions, gains)
-        if said:
+        verdicts = _by_direction(directions, gains)
+        if verdicts:
             rho = agreement.get(measure)
             weak = (
                 "" if rho is None or rho >= WEAK else f" (a measure with a rho of {rho:.2f} only)"
             )
-            parts.append(f"{table.label(measure)}{weak} is {said}")
+            parts.append(f"{table.label(measure)}{weak} is {verdicts}")
     if not parts:
         return None
     more = f" and {len(parts) - MOST_OTHERS} more" if len(parts) > MOST_OTHERS else ""

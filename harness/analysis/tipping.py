@@ -142,9 +142,9 @@ def _tipping_step(
         axis=1,
     )
     scales = np.tile([-span, span], (STEPS, 1)).astype(np.float64)
-    found = column_means(columns, scales, settings, "tipping")
+    intervals = column_means(columns, scales, settings, "tipping")
     # The end of the interval that lies nearer to zero, positive as long as zero is outside.
-    reach = found.low if subject.end < baseline.end else -found.high
+    reach = intervals.low if subject.end < baseline.end else -intervals.high
     reached = np.flatnonzero(reach <= 0)
     if not reached.size:
         return None

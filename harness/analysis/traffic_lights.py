@@ -53,8 +53,8 @@ def run_lights(
             make_light(name, answer.colour, answer.text, subject, answer.word)
             for name, answer in answers.items()
         ]
-    found = leaked(audit, basis.scope.name)
-    return (*by_subject, make_light("Leaked?", found.colour, found.text), judged(judges))
+    leak = leaked(audit, basis.scope.name)
+    return (*by_subject, make_light("Leaked?", leak.colour, leak.text), judged(judges))
 
 
 def make_light(
