@@ -54,6 +54,11 @@ class Estimate(ScopeLevel):
         default=None,
         description="Smallest effect that is seen with 80 % probability; None where zero was not tested.",
     )
+    moved: int = Field(default=0, description="Prompts whose value is not zero: ties do not count.")
+    needed: int | None = Field(
+        default=None,
+        description="Fewest such prompts with which the corrected test can pass; None where zero was not tested.",
+    )
 
 
 class CorrectedEstimate(Estimate):
@@ -62,6 +67,7 @@ class CorrectedEstimate(Estimate):
     On people's scale, whatever the judge's is.
     """
 
+    span: float = Field(description="Width of people's scale.")
     labelled: int = Field(description="Prompts that people labelled.")
     weight: float | None = Field(description="What the judge's values were multiplied by.")
     correlation: float | None = Field(
@@ -86,6 +92,10 @@ class WorstCase(Estimate):
     """The expected worst of k variants of a prompt."""
 
     k: int = Field(description="How many variants.")
+    left_out: int = Field(
+        default=0,
+        description="Prompts without k variants that every subject was scored on.",
+    )
 
 
 class MissingScores(Record):
@@ -195,7 +205,11 @@ class WorstPoint(MeasureRow):
     """The expected worst of k variants."""
 
     kind: str = Field(description="Kind of rewording; ``(all kinds)`` pools all but ``identity``.")
-    k: int = Field(description="How many variants of a prompt.")
+    k: int = Field(description="How many variants of a prompt, the same for every subject.")
+    left_out: int = Field(
+        default=0,
+        description="Prompts without k variants that every subject was scored on.",
+    )
     expected_worst: Estimate | None = Field(description="Mean over prompts.")
 
 

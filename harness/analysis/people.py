@@ -106,13 +106,15 @@ class LabelledValues(NamedTuple):
         judged: By the judge, on the very answers that people labelled.
         judge: By the judge, on all the prompt's answers.
         population: The prompts that the labelled ones were drawn from.
-        span: Width of people's scale.
+        reach: Greatest possible absolute value of people's difference.
+        span: Width of people's scale for one answer.
     """
 
     people: Floats
     judged: Floats
     judge: Floats
     population: Mask
+    reach: float
     span: float
 
     def mean(self, families: NDArray[np.int64]) -> PeopleMean | None:
@@ -132,7 +134,7 @@ class LabelledValues(NamedTuple):
             np.where(np.isnan(judged), usual, judged),
             np.where(np.isnan(judge), usual, judge),
             families[inside],
-            span=2 * self.span,
+            span=2 * self.reach,
         )
 
 
@@ -177,7 +179,7 @@ class LabelledRun:
         if on_kind.any():  # the same prompts as the judge's own line
             drawn_from &= on_kind
         span = float(np.mean([people.scales[d].high - people.scales[d].low for d in dimensions]))
-        corrected = {"gain_originals": LabelledValues(originals, o, o, drawn_from, span)}
+        corrected = {"gain_originals": LabelledValues(originals, o, o, drawn_from, span, span)}
         if covered:
             variants = self._by_people(dimensions, subjects, originals=False)
             judged = self._judged_variants(series)
@@ -185,7 +187,7 @@ class LabelledRun:
                 variants, judged, v, reworded & on_kind, span
             )
             corrected["did"] = LabelledValues(
-                variants - originals, judged - o, v - o, reworded & on_kind, 2 * span
+                variants - originals, judged - o, v - o, reworded & on_kind, 2 * span, span
             )
         return corrected
 
