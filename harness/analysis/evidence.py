@@ -287,6 +287,13 @@ class VerdictBasis:
         noise = again.did if again.against != IDENTITY else again.gain_variants
         return margin_of(self.margins.get(measure), noise)
 
+    def _margin_for(self, measure: Measure, row: Contrast) -> Margin | None:
+        """Return the margin; None where people used another scale, which no margin was named for."""
+        by_people = row.corrected_did
+        if by_people is not None and by_people.span != self.table.span(measure):
+            return None
+        return self.margin(measure, row.subject)
+
     def _extremes(self, measure: Measure, subject: str) -> Extremes | None:
         """Return how many originals of a subject lie at the ends of a measure's scale."""
         table = self.table

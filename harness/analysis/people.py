@@ -184,7 +184,7 @@ class LabelledRun:
             variants = self._by_people(dimensions, subjects, originals=False)
             judged = self._judged_variants(series)
             corrected["gain_variants"] = LabelledValues(
-                variants, judged, v, reworded & on_kind, span
+                variants, judged, v, reworded & on_kind, span, span
             )
             corrected["did"] = LabelledValues(
                 variants - originals, judged - o, v - o, reworded & on_kind, 2 * span, span
