@@ -52,6 +52,11 @@ class Estimate(ScopeLevel):
         default=None,
         description="Smallest effect that is seen with 80 % probability; None where zero was not tested.",
     )
+    moved: int = Field(default=0, description="Prompts whose value is not zero: ties do not count.")
+    needed: int | None = Field(
+        default=None,
+        description="Fewest such prompts with which the corrected test can pass; None where zero was not tested.",
+    )
 
 
 class LeakDifference(Interval):
@@ -69,6 +74,10 @@ class WorstCase(Estimate):
     """The expected worst of k variants of a prompt."""
 
     k: int = Field(description="How many variants.")
+    left_out: int = Field(
+        default=0,
+        description="Prompts without k variants that every subject was scored on.",
+    )
 
 
 class MissingScores(Record):
@@ -171,7 +180,11 @@ class WorstPoint(MeasureRow):
     """The expected worst of k variants."""
 
     kind: str = Field(description="Kind of rewording; ``(all kinds)`` pools all but ``identity``.")
-    k: int = Field(description="How many variants of a prompt.")
+    k: int = Field(description="How many variants of a prompt, the same for every subject.")
+    left_out: int = Field(
+        default=0,
+        description="Prompts without k variants that every subject was scored on.",
+    )
     expected_worst: Estimate | None = Field(description="Mean over prompts.")
 
 

@@ -5,17 +5,25 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
 from harness.analysis.estimates import Estimate, Method
-from harness.stats.bootstrap import Intervals, studentised_bootstrap
+from harness.stats.bootstrap import TIE, Intervals, studentised_bootstrap
 from harness.stats.closed_forms import Floats, clustered_wilson
-from harness.stats.significance import holm, minimum_detectable_effect, sign_flip_test
+from harness.stats.significance import (
+    fewest_flips,
+    holm,
+    minimum_detectable_effect,
+    sign_flip_test,
+)
 from harness.util.digest import derived_seed
 
 Test = Literal["headline", "detail"]
+
+ALPHA = 0.05
+"""Greatest corrected p with which the words of a report call a difference certain."""
 
 POWER = 0.8
 """Probability with which the smallest detectable effect is seen."""
@@ -72,9 +80,9 @@ def solve(quantities: Sequence[Quantity], settings: BootstrapSettings) -> dict[Q
     matrix = np.stack([quantity.values for quantity in quantities], axis=1)
     scales = np.array([quantity.scale for quantity in quantities])
     intervals = column_means(matrix, scales, settings, "bootstrap")
-    p_values = _test(quantities, matrix, settings)
+    tests = _test(quantities, matrix, settings)
     return {
-        quantity: _estimate(quantity, intervals, i, p_values.get(i), settings.level)
+        quantity: _estimate(quantity, intervals, i, tests.get(i), settings.level)
         for i, quantity in enumerate(quantities)
     }
 
@@ -110,16 +118,24 @@ def figures_of(intervals: Intervals, column: int) -> dict[str, Any]:
     }
 
 
+class _Tested(NamedTuple):
+    """One test: its p, the corrected one, and the fewest prompts with which that could pass."""
+
+    p: float
+    p_holm: float
+    needed: int
+
+
 def _test(
     quantities: Sequence[Quantity], matrix: Floats, settings: BootstrapSettings
-) -> dict[int, tuple[float, float]]:
+) -> dict[int, _Tested]:
     """Test by sign flips, and correct by Holm over all tests together.
 
     Half the error budget goes to the headline tests and half to the rest (weighted Holm): the
     whole page errs at 5 %, and the headline does not pay for every detail that is shown.
 
     Returns:
-        p and adjusted p by index, for the quantities that are tested.
+        By index, for the quantities that are tested.
     """
     tested = [i for i, quantity in enumerate(quantities) if quantity.test is not None]
     if not tested:
@@ -137,14 +153,19 @@ def _test(
         if group.any():
             weights[group] = 0.5 / group.sum()
     adjusted = holm(p, weights)
-    return {i: (float(p[j]), float(adjusted[j])) for j, i in enumerate(tested)}
+    # Holm's first step: what a test needs where no other passed before it.
+    shares = ALPHA * weights / weights[made].sum() if made.any() else weights
+    return {
+        i: _Tested(float(p[j]), float(adjusted[j]), fewest_flips(float(shares[j])))
+        for j, i in enumerate(tested)
+    }
 
 
 def _estimate(
     quantity: Quantity,
     intervals: Intervals,
     index: int,
-    p_values: tuple[float, float] | None,
+    tested: _Tested | None,
     level: float,
 ) -> Estimate:
     n, figures = int(intervals.n[index]), figures_of(intervals, index)
@@ -156,9 +177,11 @@ def _estimate(
         low, high = clustered_wilson(present, quantity.trials, level)
         figures |= {"low": number(low), "high": number(high)}
         method = "clustered_wilson"
-    if p_values is not None:
+    if tested is not None:
         sd = (figures["se"] or 0.0) * math.sqrt(max(n, 1))
         mde = minimum_detectable_effect(sd, n, POWER, 1 - level)
-        p, p_holm = p_values
-        figures |= {"p": number(p), "p_holm": number(p_holm), "mde": number(mde)}
-    return Estimate(**figures, n=n, method=method)
+        figures |= {"p": number(tested.p), "p_holm": number(tested.p_holm), "mde": number(mde)}
+        figures["needed"] = tested.needed
+    with np.errstate(invalid="ignore"):
+        moved = int((np.abs(quantity.values) > TIE).sum())
+    return Estimate(**figures, n=n, method=method, moved=moved)
