@@ -196,7 +196,7 @@ class Variant(_OfVariant):
         similarity: Cosine of MiniLM embeddings to the original, where the gate measured it; of
             several changed turns the least.
         acceptability: Probability, by the second gate, that a strict reader would pass it, likewise;
-            None for kinds of which no pairs were read, where the gate is off, and in older files.
+            None for kinds without a threshold, where the gate is off, and in older files.
         danger: Set on the original: the prompt holds a sentence that may come from somebody in
             danger, which few kinds may touch.
     """
