@@ -31,6 +31,7 @@ def analyse(context: StageContext, report: StageReport) -> None:
     session, run, suite = context.session, context.session.run, context.session.suite
     session.update(judges=manifest_entries(session, context.parts.judges))
     records = run.records([subject.name for subject in suite.subjects], suite.baseline_name)
+    looks = run.looks().with_analysis(records, suite.suite.looks)
     settings = AnalysisSettings(
         BootstrapSettings(suite.suite.seed, suite.suite.resamples),
         # Subjects whose answers cannot differ when they are asked again.
@@ -42,6 +43,7 @@ def analyse(context: StageContext, report: StageReport) -> None:
         ],
         warnings=session.manifest.warnings,
         margins=context.parts.margins,
+        looks=looks.plain,
     )
     judges = [judge_info(named) for named in context.parts.judges]
     summary = summarise(records, judges, settings)
@@ -52,6 +54,7 @@ def analyse(context: StageContext, report: StageReport) -> None:
     run.write_summary(
         summary.model_copy(update={"unanswerable": unanswerable, "worst_found": worst})
     )
+    run.write_looks(looks)
     report.made_from = session.manifest.stages["scores"].made_from
 
 
