@@ -9,10 +9,11 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from harness.analysis.estimates import Estimate, Method
+from harness.analysis.estimates import CorrectedEstimate, Estimate, Interval, Method
 from harness.stats.bootstrap import TIE, Intervals, studentised_bootstrap
 from harness.stats.closed_forms import Floats, clustered_wilson
 from harness.stats.sequential import GroupSequential
+from harness.stats.prediction_powered import PeopleMean
 from harness.stats.significance import (
     fewest_flips,
     holm,
@@ -68,12 +69,17 @@ class Quantity:
         scale: Least and greatest possible value.
         test: The group of tests against zero that it belongs to; None is no test.
         trials: Answers behind the values when they are rates; asks for a Wilson interval.
+        people: The mean itself with its p value, where people's labels make it; ``values`` are then
+            what people said, and neither bootstrap nor sign flips are used.
+        people_span: Width of the scale that people used for one answer.
     """
 
     values: Floats
     scale: tuple[float, float]
     test: Test | None = None
     trials: int | None = None
+    people: PeopleMean | None = None
+    people_span: float = 0.0
 
 
 def solve(quantities: Sequence[Quantity], settings: BootstrapSettings) -> dict[Quantity, Estimate]:
@@ -169,6 +175,9 @@ def _test(
         # The least p must be able to pass the correction.
         permutations=max(settings.resamples, 100 * len(tested)),
     )
+    for j, i in enumerate(tested):
+        if (by_people := quantities[i].people) is not None:
+            p[j] = by_people.p
     if settings.design is not None:
         p = settings.design.repeated_p(p)
     made = ~np.isnan(p)
@@ -180,7 +189,8 @@ def _test(
     # Holm's first step: what a test needs where no other passed before it.
     shares = ALPHA * weights / weights[made].sum() if made.any() else weights
     if settings.design is not None:
-        shares = np.array([settings.design.nominal(float(share)) for share in shares])
+        distinct, place = np.unique(shares, return_inverse=True)
+        shares = np.array([settings.design.nominal(float(share)) for share in distinct])[place]
     return {
         i: _Tested(float(p[j]), float(adjusted[j]), fewest_flips(float(shares[j])))
         for j, i in enumerate(tested)
@@ -194,6 +204,8 @@ def _estimate(
     tested: _Tested | None,
     level: float,
 ) -> Estimate:
+    if quantity.people is not None:
+        return _corrected(quantity, quantity.people, tested)
     n, figures = int(intervals.n[index]), figures_of(intervals, index)
     method: Method = "adjusted_student" if intervals.adjusted[index] else "studentised_bootstrap"
     if n < 2:
@@ -211,3 +223,26 @@ def _estimate(
     with np.errstate(invalid="ignore"):
         moved = int((np.abs(quantity.values) > TIE).sum())
     return Estimate(**figures, n=n, method=method, moved=moved)
+
+
+def _corrected(quantity: Quantity, people: PeopleMean, tested: _Tested | None) -> CorrectedEstimate:
+    """Write down a mean that people's labels make, cut to the scale."""
+    least, most = quantity.scale
+    mean, low, high = (min(max(x, least), most) for x in (people.mean, people.low, people.high))
+    alone = dict(zip(("mean", "low", "high"), map(number, people.alone), strict=True))
+    return CorrectedEstimate(
+        mean=number(mean),
+        low=number(low),
+        high=number(high),
+        se=number(people.se),
+        n=people.prompts,
+        method="prediction_powered",
+        p=None if tested is None else number(tested.p),
+        p_holm=None if tested is None else number(tested.p_holm),
+        span=quantity.people_span,
+        labelled=people.labelled,
+        weight=number(people.weight),
+        correlation=number(people.correlation),
+        sd=number(people.sd),
+        alone=Interval(**alone),
+    )
