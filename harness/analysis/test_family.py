@@ -12,6 +12,7 @@ import numpy as np
 from harness.analysis.estimates import CorrectedEstimate, Estimate, Interval, Method
 from harness.stats.bootstrap import TIE, Intervals, studentised_bootstrap
 from harness.stats.closed_forms import Floats, clustered_wilson
+from harness.stats.sequential import GroupSequential
 from harness.stats.prediction_powered import PeopleMean
 from harness.stats.significance import (
     fewest_flips,
@@ -50,11 +51,13 @@ class BootstrapSettings:
         seed: Seed of the run.
         resamples: Bootstrap resamples, and least number of sign flips.
         level: Confidence level of every interval.
+        design: Looks at a growing run, which tests and the intervals of what is tested allow for.
     """
 
     seed: int
     resamples: int = 10_000
     level: float = 0.95
+    design: GroupSequential | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,9 +91,28 @@ def solve(quantities: Sequence[Quantity], settings: BootstrapSettings) -> dict[Q
     intervals = column_means(matrix, scales, settings, "bootstrap")
     tests = _test(quantities, matrix, settings)
     return {
-        quantity: _estimate(quantity, intervals, i, tests.get(i), settings.level)
+        quantity: _repeated(
+            _estimate(quantity, intervals, i, tests.get(i), settings.level), quantity, settings
+        )
         for i, quantity in enumerate(quantities)
     }
+
+
+def _repeated(estimate: Estimate, quantity: Quantity, settings: BootstrapSettings) -> Estimate:
+    """Widen the interval of what is tested so that it holds at every look at a growing run."""
+    low, high, mean = estimate.low, estimate.high, estimate.mean
+    if settings.design is None or quantity.test is None or None in (low, high, mean):
+        return estimate
+    assert low is not None
+    assert high is not None
+    assert mean is not None
+    factor = settings.design.widening(settings.level, estimate.n)
+    least, most = quantity.scale
+    ends = {
+        "low": number(max(least, mean - factor * (mean - low))),
+        "high": number(min(most, mean + factor * (high - mean))),
+    }
+    return estimate.model_copy(update=ends)
 
 
 def column_means(
@@ -156,6 +178,8 @@ def _test(
     for j, i in enumerate(tested):
         if (by_people := quantities[i].people) is not None:
             p[j] = by_people.p
+    if settings.design is not None:
+        p = settings.design.repeated_p(p)
     made = ~np.isnan(p)
     weights = np.ones(len(tested))
     for group in (headline & made, ~headline & made):
@@ -164,6 +188,9 @@ def _test(
     adjusted = holm(p, weights)
     # Holm's first step: what a test needs where no other passed before it.
     shares = ALPHA * weights / weights[made].sum() if made.any() else weights
+    if settings.design is not None:
+        distinct, place = np.unique(shares, return_inverse=True)
+        shares = np.array([settings.design.nominal(float(share)) for share in distinct])[place]
     return {
         i: _Tested(float(p[j]), float(adjusted[j]), fewest_flips(float(shares[j])))
         for j, i in enumerate(tested)
