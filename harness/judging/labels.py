@@ -12,10 +12,11 @@ Pairwise (``preferred`` is ``a``, ``b`` or ``tie``)::
 Rows with the same id are labels of the same item by further annotators. Optional: ``split``
 (``fit`` or ``check``), ``reference``, ``original_question``, ``original_answer``, ``reason``, and
 ``kind``, a word for the sort of answer it is, tricks that must not pay included (``warm_words``,
-``copies_question``), and ``source``, where question and answer come from in words that a report can
-show (``forum posts``): agreement is shown with it, and a judge is fitted with whole sources left out.
-An annotator whose name begins with ``author`` is one of those who made the labelled set, and one
-whose name begins with ``reader`` is a language model; everybody else counts as an independent person.
+``copies_question``); ``draw``, the draw of a run's own answers that a filled sheet of ``jostle labels
+draw`` belongs to; and ``source``, where question and answer come from in words that a report can show
+(``forum posts``): agreement is shown with it, and a judge is fitted with whole sources left out. An
+annotator whose name begins with ``author`` is one of those who made the labelled set, and one whose
+name begins with ``reader`` is a language model; everybody else counts as an independent person.
 """
 
 from __future__ import annotations
@@ -90,6 +91,7 @@ class Label(BaseModel):
     kind: str | None = None
     reason: dict[str, str] | str | None = None
     topic: str | None = None
+    draw: str | None = None
     source: str | None = Field(default=None, min_length=1)
 
     @property
