@@ -40,15 +40,15 @@ def clause_adverb_shifts(text: Text) -> Iterator[Move]:
 def _may_move(adverb: Any, verb: Any) -> bool:
     """Return whether an adverb says of one clause when it is, with nothing set against it."""
     sentence = verb.sent
-    own = [t for t in verb.subtree if t.head.i == verb.i or t.i == verb.i]
+    direct = [t for t in verb.subtree if t.head.i == verb.i or t.i == verb.i]
     words = [t.lower_ for t in sentence]
     joined = any(c.dep_ == "conj" for c in verb.children)
     return not (
-        denied(own)
+        denied(direct)
         or words.count(adverb.lower_) > 1
         or (adverb.lower_ == "then" and not _SEQUENCE.isdisjoint(words))
         or (adverb.lower_ in _HABITS and (joined or any(c.dep_ == "ccomp" for c in verb.children)))
-        or any(c.dep_ == "advmod" and abs(c.i - adverb.i) <= 2 and c.i != adverb.i for c in own)
+        or any(c.dep_ == "advmod" and abs(c.i - adverb.i) <= 2 and c.i != adverb.i for c in direct)
     )
 
 

@@ -68,17 +68,17 @@ def coordinations(text: Text, several: bool = False) -> Sequence[tuple[Any, Any,
         several: Also lists, in which the first has no conjunction of its own; the third is then the
             first once more.
     """
-    found: list[tuple[Any, Any, Any]] = []
+    coordinated: list[tuple[Any, Any, Any]] = []
     for second in text.doc:
         if second.dep_ != "conj":
             continue
         first = second.head
         other, link = pair(first)
         if other is not None:
-            found.append((first, other, link))
+            coordinated.append((first, other, link))
         elif several:
-            found.append((first, second, first))
-    return tuple(found)
+            coordinated.append((first, second, first))
+    return tuple(coordinated)
 
 
 def pair(first: Any) -> tuple[Any, Any]:
