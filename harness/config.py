@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -42,6 +42,8 @@ class DataSpec(Section):
         only: ``clean`` keeps prompts that are not in the training data.
         duplicates: ``first`` asks duplicates of a prompt once (their number is reported); ``keep``
             asks every one.
+        group_by: Field of the rows that says which prompts belong together (written from one case, by
+            one author, on one topic): they count as one observation in every interval and test.
     """
 
     path: str
@@ -55,6 +57,7 @@ class DataSpec(Section):
     limit: int | None = Field(default=None, ge=1)
     only: Literal["all", "clean"] = "all"
     duplicates: Literal["first", "keep"] = "first"
+    group_by: str | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -257,6 +260,8 @@ class SuiteSection(Section):
         acceptability_gate: Hold variants to their kind's threshold of the second gate, which was
             learned from pairs that were read and labelled.
         resamples: Bootstrap and permutation resamples.
+        looks: How often a growing run will be analysed, declared before the first time; tests and
+            intervals then hold for all looks together.
     """
 
     name: str = Field(default="run", pattern=r"^[A-Za-z0-9._-]+$")
@@ -268,6 +273,7 @@ class SuiteSection(Section):
     similarity_gate: bool = True
     acceptability_gate: bool = True
     resamples: int = Field(default=10_000, ge=200)
+    looks: int | None = Field(default=None, ge=1, le=20)
 
 
 class ProbesSection(Section):
@@ -281,6 +287,8 @@ class ProbesSection(Section):
         max_new_tokens: Length of the answers and continuations.
         canaries: Key file of ``jostle audit --plant``; the training data must hold its secrets.
         canary_candidates: Rivals of each secret that are rated beside it.
+        halves: ``counterfactual.json`` of a halves study on the same training data, base and
+            recipe; the verdict of the subjects that it is about rests on it.
     """
 
     training: int = Field(default=100, ge=1)
@@ -290,10 +298,17 @@ class ProbesSection(Section):
     max_new_tokens: int = Field(default=64, ge=4)
     canaries: str | None = None
     canary_candidates: int = Field(default=100, ge=20)
+    halves: str | None = None
 
 
 class Suite(Section):
-    """Everything that ``jostle run`` needs."""
+    """Everything that ``jostle run`` needs.
+
+    Attributes:
+        margins: How small a difference counts as none, by measure (``judge.dimension``, or the judge
+            where it has one dimension), in the measure's units; without it, the noise that the kind
+            ``identity`` shows.
+    """
 
     suite: SuiteSection = SuiteSection()
     plugins: tuple[str, ...] = ()
@@ -305,6 +320,7 @@ class Suite(Section):
     perturbations: tuple[PerturbationSpec, ...] = Field(min_length=1)
     judges: tuple[JudgeSpec, ...] = Field(min_length=1)
     probes: ProbesSection | None = None
+    margins: dict[str, Annotated[float, Field(gt=0, allow_inf_nan=False)]] = {}
 
     @model_validator(mode="before")
     @classmethod
@@ -357,10 +373,15 @@ class Suite(Section):
 
     def subjects_by_base(self) -> list[list[SubjectSpec]]:
         """Group the subjects that share base weights, which are loaded once."""
-        groups: dict[str, list[SubjectSpec]] = {}
-        for subject in self.subjects:
-            groups.setdefault(canonical_json(subject.base), []).append(subject)
-        return list(groups.values())
+        return grouped_by_base(self.subjects)
+
+
+def grouped_by_base(subjects: Sequence[SubjectSpec]) -> list[list[SubjectSpec]]:
+    """Group subjects that share base weights, in order of first appearance."""
+    groups: dict[str, list[SubjectSpec]] = {}
+    for subject in subjects:
+        groups.setdefault(canonical_json(subject.base), []).append(subject)
+    return list(groups.values())
 
 
 def load_suite(path: Path, overrides: Sequence[str] = ()) -> Suite:

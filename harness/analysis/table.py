@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.analysis.estimates import Measure
+from harness.audit.clusters import connected
 from harness.judging.derived import OVERALL, overall_parts
 from harness.judging.traits import JudgeInfo
 from harness.records import (
@@ -70,7 +71,10 @@ class Table:
         kinds: Perturbations in the order in which they first appear, ``identity`` last; without
             ``original``.
         clusters: Digests of the source prompts, see ``prompt_cluster``.
-        samples: One sample of each cluster.
+        samples: One sample of each cluster, that with the least id.
+        families: Number of each cluster's family, shape (clusters,): source prompts that are nearly
+            the same, or that the suite's ``group_by`` puts together. What is resampled whole.
+        groups: Value of ``group_by`` of each cluster; None where the suite names none.
         cluster: Source prompt of each row, shape (rows,).
         kind: Perturbation of each row.
         severity: Severity of each row.
@@ -81,6 +85,7 @@ class Table:
         llm: Names of the judges that are language models.
         learned: Names of the judges that were learned from people's labels.
         parts: For a measure made here from others, those others.
+        row_of: Row of each variant.
         notes: What was left out of the table, a line each.
     """
 
@@ -88,6 +93,8 @@ class Table:
     kinds: list[str]
     clusters: list[str]
     samples: list[Sample]
+    families: NDArray[np.int64]
+    groups: list[str] | None
     cluster: NDArray[np.int64]
     kind: NDArray[np.str_]
     severity: NDArray[np.str_]
@@ -98,6 +105,7 @@ class Table:
     llm: frozenset[str]
     learned: frozenset[str] = frozenset()
     parts: dict[Measure, list[Measure]] = field(default_factory=dict)
+    row_of: dict[VariantKey, int] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -191,20 +199,26 @@ def build(records: RunRecords, judges: Sequence[JudgeInfo]) -> Table:
     Scores of judges, dimensions, subjects or variants that the run does not know are left out and
     counted in ``notes``.
     """
-    samples = {sample.id: sample for sample in records.samples}
-    contents = {sample.id: prompt_cluster(sample) for sample in records.samples}
+    # By id and content: no figure may depend on the order of the rows in a file.
+    samples = {sample.id: sample for sample in sorted(records.samples, key=lambda s: s.id)}
+    contents = {id_: prompt_cluster(sample) for id_, sample in samples.items()}
     first: dict[str, Sample] = {}
-    for sample in records.samples:
-        first.setdefault(contents[sample.id], sample)
+    for id_, content in contents.items():
+        first.setdefault(content, samples[id_])
+    first = dict(sorted(first.items()))
     place = {content: number for number, content in enumerate(first)}
     valid = [v for v in records.variants if v.status == "valid" and v.sample_id in samples]
     kinds = dict.fromkeys(v.perturbation for v in valid if v.perturbation != ORIGINAL)
+    valid.sort(key=lambda variant: variant.variant_key)
+    groups = [sample.group for sample in first.values() if sample.group is not None]
     ordered = [k for k in kinds if k != IDENTITY] + ([IDENTITY] if IDENTITY in kinds else [])
     table = Table(
         subjects=list(records.subjects),
         kinds=ordered,
         clusters=list(first),
         samples=list(first.values()),
+        families=_families(samples.values(), [place[content] for content in contents.values()]),
+        groups=groups if len(groups) == len(first) else None,
         cluster=np.array([place[contents[v.sample_id]] for v in valid], dtype=np.int64),
         kind=np.array([v.perturbation for v in valid], dtype=np.str_),
         severity=np.array([v.severity for v in valid], dtype=np.str_),
@@ -214,11 +228,11 @@ def build(records: RunRecords, judges: Sequence[JudgeInfo]) -> Table:
         expected={},
         llm=frozenset(j.label for j in judges if j.llm),
         learned=frozenset(j.label for j in judges if j.learned),
+        row_of={v.variant_key: i for i, v in enumerate(valid)},
     )
-    row_of = {v.variant_key: i for i, v in enumerate(valid)}
     references = (samples[v.sample_id].reference for v in valid)
     has_reference = np.array([text is not None for text in references], dtype=np.bool_)
-    seen = _fill(table, records.scores, row_of)
+    seen = _fill(table, records.scores)
     for measure, dimension in table.dimensions.items():
         applies = np.ones(len(valid), dtype=np.bool_)
         if "reference" in dimension.needs:
@@ -233,11 +247,29 @@ def build(records: RunRecords, judges: Sequence[JudgeInfo]) -> Table:
     return table
 
 
-def _fill(
-    table: Table, scores: Iterable[Score], row_of: Mapping[VariantKey, int]
-) -> dict[Measure, Mask]:
+def _families(samples: Collection[Sample], prompts: Sequence[int]) -> NDArray[np.int64]:
+    """Number the families of source prompts, each by its first one, shape (prompts,).
+
+    Two are of one family where any of their samples share a family of near-duplicates or a group.
+
+    Args:
+        samples: All samples.
+        prompts: Number of the source prompt of each.
+    """
+    first: dict[tuple[str, str], int] = {}
+    ties = []
+    for sample, prompt in zip(samples, prompts, strict=True):
+        # A family is named after a member, so a prompt whose family is not known is its own.
+        names = [("family", sample.family or sample.id)]
+        if sample.group is not None:
+            names.append(("group", sample.group))
+        ties += [(first.setdefault(name, prompt), prompt) for name in names]
+    return np.array(connected(max(prompts, default=-1) + 1, ties), dtype=np.int64)
+
+
+def _fill(table: Table, scores: Iterable[Score]) -> dict[Measure, Mask]:
     """Put mean values over repeats into the table; return where any judgement was recorded."""
-    shape = (len(row_of), len(table.subjects))
+    row_of, shape = table.row_of, (len(table.row_of), len(table.subjects))
     column_of = {name: i for i, name in enumerate(table.subjects)}
     sums = {m: np.zeros(shape) for m in table.dimensions}
     counts = {m: np.zeros(shape, dtype=np.int64) for m in table.dimensions}

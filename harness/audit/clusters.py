@@ -10,6 +10,7 @@ from harness.audit.corpus import Corpus
 from harness.audit.leakage import Question, questions
 from harness.audit.lookup import near_pairs
 from harness.audit.similar import NearPairs
+from harness.audit.trained_answers import find_responses
 from harness.records import Sample
 from harness.text.embedding import Embed
 
@@ -48,23 +49,66 @@ def cluster_rows(samples: Sequence[Sample], *, embed: Embed | None = None) -> Cl
     """Put rows together of which one would leak into the other, see ``leakage.leakage``.
 
     Pairs that were too many to decide are tied: apart, they could leak. For rows of one turn that is
-    ``cluster``. A conversation is also tied to rows that ask what one of its earlier turns asks.
+    ``cluster``. A conversation is also tied to rows that ask what one of its earlier turns asks, and
+    a row to the one that holds its answer.
     """
     asked = questions(samples, all_turns=True)
     final = {part[:2] for part in questions(samples)}
     texts = [part.text for part in asked]
     clusters = cluster(Corpus.of_prompts(texts), tie_undecided=True, embed=embed)
-    members: dict[int, list[Question]] = defaultdict(list)
-    for part, number in zip(asked, clusters.of_row, strict=True):
-        members[number].append(part)
     ties = [
         (parts[0].row, part.row)
-        for parts in members.values()
+        for parts in _members(asked, clusters).values()
         # Two conversations that both begin with "Hello" ask nothing alike.
         if any(part[:2] in final for part in parts)
         for part in parts[1:]
     ]
+    answers = find_responses(samples, samples, within=True)
+    ties += [(match.row, row) for row, match in enumerate(answers) if match is not None]
     return Clusters(_numbered(connected(len(samples), ties)), clusters.search)
+
+
+class Families(NamedTuple):
+    """Prompts under test with the family of each.
+
+    Attributes:
+        samples: In the order given.
+        undecided: Similar pairs that were too many to decide; they are not tied.
+    """
+
+    samples: list[Sample]
+    undecided: int
+
+
+def mark_families(samples: Sequence[Sample], *, embed: Embed | None = None) -> Families:
+    """Mark every prompt with its family of near-duplicates: answers within one are not independent.
+
+    Only what is asked counts, the conversation or its last turn. The name of a family is the least id
+    in it, so that it does not depend on the order of the rows.
+
+    Raises:
+        MissingPackage: Some pairs need the embedding model, which is not installed.
+    """
+    asked = questions(samples)
+    clusters = cluster(Corpus.of_prompts([part.text for part in asked]), embed=embed)
+    members = _members(asked, clusters).values()
+    root = connected(len(samples), [(p[0].row, part.row) for p in members for part in p[1:]])
+    name: dict[int, str] = {}
+    for row, sample in zip(root, samples, strict=True):
+        name[row] = min(name.get(row, sample.id), sample.id)
+    marked = [
+        sample.model_copy(update={"family": name[row]})
+        for row, sample in zip(root, samples, strict=True)
+    ]
+    return Families(marked, len(clusters.search.undecided))
+
+
+def _members(asked: Sequence[Question], clusters: Clusters) -> dict[int, list[Question]]:
+    """Return the questions of each cluster."""
+    members: dict[int, list[Question]] = defaultdict(list)
+    for part, number in zip(asked, clusters.of_row, strict=True):
+        members[number].append(part)
+    return members
 
 
 def _numbered(items: Iterable[int]) -> list[int]:

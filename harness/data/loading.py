@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -88,7 +88,8 @@ class Selection(NamedTuple):
 def select(samples: Sequence[Sample], spec: DataSpec, seed: int) -> Selection:
     """Apply ``duplicates``, ``only`` and ``limit``, in this order, and count what each leaves out.
 
-    The draw for ``limit`` keeps the order of the data.
+    The draw for ``limit`` keeps the order of the data, and a greater limit keeps the prompts of a
+    smaller one: a run can grow.
     """
     left_out: dict[str, int] = {}
     chosen = list(samples)
@@ -102,8 +103,8 @@ def select(samples: Sequence[Sample], spec: DataSpec, seed: int) -> Selection:
         chosen = clean
     if spec.limit is not None and spec.limit < len(chosen):
         left_out["beyond_limit"] = len(chosen) - spec.limit
-        drawn = derived_rng(seed, "limit").sample(range(len(chosen)), spec.limit)
-        chosen = [chosen[index] for index in sorted(drawn)]
+        drawn = derived_rng(seed, "limit").sample(range(len(chosen)), len(chosen))
+        chosen = [chosen[index] for index in sorted(drawn[: spec.limit])]
     return Selection(chosen, {rule: count for rule, count in left_out.items() if count})
 
 
@@ -157,14 +158,32 @@ def _sample(row: SourceRow, spec: DataSpec) -> tuple[Sample, bool]:
     content = _content(messages, reference)
     given_id = None if id_field is None or fields[id_field] in (None, "") else str(fields[id_field])
     metadata = {str(k): _jsonable(v) for k, v in fields.items() if k not in used}
+    group = None if spec.group_by is None else _group(fields, spec.group_by, row.where)
     sample = Sample(
         id=given_id or _content_id(content),
         messages=messages,
         reference=reference,
         metadata=metadata,
+        group=group,
         made_from=digest({**content, "metadata": metadata}),
     )
     return sample, given_id is not None
+
+
+def _group(fields: Mapping[str, Any], name: str, where: str) -> str:
+    """Return the value of the field that says which rows belong together."""
+    if name not in fields:
+        raise DataError(
+            f"{where}: field {name!r} (data.group_by) is missing."
+            f"{did_you_mean(name, [str(f) for f in fields])}"
+        )
+    value = fields[name]
+    if value is None or not isinstance(value, str | int | float) or not str(value).strip():
+        raise DataError(
+            f"{where}: field {name!r} (data.group_by) must be a text or a number in every row, not"
+            f" {value!r}; give each row the name of its group"
+        )
+    return str(value).strip()
 
 
 def _content(messages: Sequence[Message], reference: str | None) -> dict[str, Any]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import closing
 from typing import Any
 
-from harness.audit import mark_leaked
+import numpy as np
+
+from harness.audit import mark_families, mark_leaked
 from harness.data.loading import data_digest, load, select
-from harness.errors import DataError
-from harness.pipeline.session import StageReport
+from harness.errors import DataError, MissingPackage
+from harness.pipeline.session import Session, StageReport
 from harness.pipeline.stage import Stage, StageContext
 from harness.records import Sample
 from harness.util.digest import digest
@@ -51,7 +54,7 @@ def collect(context: StageContext, report: StageReport) -> None:
         )
     chosen = [
         sample.model_copy(update={"made_from": digest([sample.made_from, sample.audit])})
-        for sample in chosen
+        for sample in _with_families(chosen, session)
     ]
     session.update(data={**manifest, "asked": len(chosen), "left_out": left_out})
     wanted = {sample.id: sample for sample in chosen}
@@ -62,6 +65,26 @@ def collect(context: StageContext, report: StageReport) -> None:
     report.made_from = digest(sorted((sample.id, sample.made_from) for sample in chosen))
     report.counts.update({"samples": len(chosen), **left_out})
     context.hand_on(Sample, chosen)
+
+
+def _with_families(samples: Sequence[Sample], session: Session) -> list[Sample]:
+    """Mark near-duplicates among the prompts: they count as one observation in the analysis."""
+    try:
+        families = mark_families(samples)
+    except MissingPackage as error:
+        # What only its meaning could tell apart counts as related: intervals err on the wide side.
+        families = mark_families(samples, embed=lambda texts: np.ones((len(texts), 1), np.float32))
+        session.warn(
+            "related test prompts were looked for by their letters alone, and more may count as"
+            f" related than are ({error})"
+        )
+    if families.undecided:
+        session.warn(
+            f"{families.undecided} pairs of alike test prompts were too many to be compared by"
+            " meaning: they count as unrelated; name the field that says which belong together as"
+            " data.group_by"
+        )
+    return families.samples
 
 
 STAGE = Stage("samples", collect)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from harness.audit import mark_leaked, minhash
-from harness.audit.clusters import cluster, cluster_rows, connected
+from harness.audit.clusters import cluster, cluster_rows, connected, mark_families
 from harness.audit.corpus import Corpus
 from harness.audit.leakage import leakage
 from harness.audit.lookup import near_pairs
@@ -206,11 +206,11 @@ def test_exact_goes_before_normalised_and_whole_pairs_are_told() -> None:
     assert told[0] == ("exact", "c", "normalised")
     assert told[1] == ("normalised", "a", None)
     assert told[3] == ("exact", "d", "exact")
-    assert told[4] is None
+    assert told[4] == ("response", "d", None)  # another prompt, but this answer was trained on
     assert told[2] is not None
     assert told[2][:2] == ("exact", "d")
-    assert {key: counts[key] for key in ("samples", "exact", "normalised", "near", "clean")} == {
-        "samples": 5, "exact": 3, "normalised": 1, "near": 0, "clean": 1,
+    assert {key: counts[key] for key in ("samples", "exact", "normalised", "near", "response", "clean")} == {
+        "samples": 5, "exact": 3, "normalised": 1, "near": 0, "response": 1, "clean": 0,
     }  # fmt: skip
     assert counts["pairs"] == 1
 
@@ -282,6 +282,24 @@ def test_open_pairs_beyond_the_limit_are_undecided(monkeypatch: pytest.MonkeyPat
     assert (counts["unchecked"], counts["clean"], counts["undecided_pairs"]) == (1, 1, 1)
     assert cluster_rows(rows, embed=Meaning(0.0)).of_row == [0, 0, 0]
     assert cluster(Corpus(NURSES), embed=Meaning(0.0)).total == 3
+
+
+def test_prompts_under_test_are_marked_with_their_family() -> None:
+    words = prose(random.Random(3), 40)
+    turned = [*words[:-1], "otherwise"]
+    rows = [
+        sample("c", " ".join(words)),
+        sample("b", "Why is the sky blue?"),
+        sample("a", " ".join(turned)),
+        conversation("d", "Hello", "Good day", "Why is the sky blue, and why is grass green then?"),
+        conversation("e", "Hello", "Yes?", "How do I bake bread without any yeast in the house?"),
+    ]
+    families = mark_families(rows, embed=Meaning(0.0))
+    assert [row.family for row in families.samples] == ["a", "b", "a", "d", "e"]
+    backwards = mark_families(rows[::-1], embed=Meaning(0.0))
+    assert backwards.samples == families.samples[::-1]
+    nurses = [sample(f"s{n}", text) for n, text in enumerate(NURSES)]
+    assert {row.family for row in mark_families(nurses, embed=Meaning(0.99)).samples} == {"s0"}
 
 
 def test_the_limit_grows_with_the_rows() -> None:

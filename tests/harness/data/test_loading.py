@@ -207,3 +207,17 @@ def test_what_is_written_loses_no_column_and_no_given_id(tmp_path: Path) -> None
     path.write_text('{"prompt": "What is tea?", "response": "A drink."}\n' * 2)
     again = [as_row(sample) for sample in load(str(path))]
     assert again == [{"prompt": "What is tea?", "response": "A drink."}] * 2
+
+
+def test_the_field_that_groups_prompts_is_there_in_every_row(tmp_path: Path) -> None:
+    path = lines(tmp_path / "a.jsonl", {**ROW, "case": 7}, {**ROW, "prompt": "How?", "case": " b "})
+    spec = DataSpec(path=str(path), group_by="case")
+    assert [sample.group for sample in load(spec)] == ["7", "b"]
+    assert load(spec)[0].metadata["case"] == 7
+    assert [sample.group for sample in load(path)] == [None, None]
+    with pytest.raises(DataError, match=r"a\.jsonl:1: field 'cas' \(data\.group_by\).*'case'"):
+        load(DataSpec(path=str(path), group_by="cas"))
+    for value in (None, "", ["x"]):
+        lines(path, ROW | {"case": "a"}, ROW | {"case": value})
+        with pytest.raises(DataError, match=r"a\.jsonl:2: field 'case' .* every row"):
+            load(spec)
