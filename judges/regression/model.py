@@ -12,13 +12,14 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from harness.errors import DataError, PluginError
 from harness.judging.calibration_records import LeftOutSource
-from harness.judging.labels import Labels, said_sources
+from harness.judging.labels import Labels, annotator_basis, said_sources
 from harness.stats.agreement import Coefficient, estimate, spearman
 from harness.text import embedding
 from harness.util.digest import digest
 from harness.util.files import make_folder, replacing
 from judges.regression.features import FEATURES, LENGTH, WIDTH, features
 from judges.regression.ridge import (
+    READERS_KEEP,
     TrainingItems,
     centred,
     fit_line,
@@ -171,6 +172,7 @@ class LabelTable(NamedTuple):
         scores: Of each dimension, shape ``(items,)``, nan where an item has no label.
         questions: The question of each item, or any name of it.
         sources: Where each item comes from.
+        made: Whether it was made by rule, so that it is fitted on but no agreement counts it.
     """
 
     x: NDArray[np.float64]
@@ -178,6 +180,7 @@ class LabelTable(NamedTuple):
     scores: dict[str, NDArray[np.float64]]
     questions: tuple[str, ...]
     sources: tuple[str, ...]
+    made: tuple[bool, ...]
 
     def joined(self, other: LabelTable) -> LabelTable:
         """Return the items of both; a dimension that one lacks has no labels there."""
@@ -195,6 +198,7 @@ class LabelTable(NamedTuple):
             },
             questions=self.questions + other.questions,
             sources=self.sources + other.sources,
+            made=self.made + other.made,
         )
 
 
@@ -223,6 +227,7 @@ def label_table(labels: Labels, embed: Embed | None = None) -> LabelTable:
         scores=scores,
         questions=tuple(asked),
         sources=tuple(item.first.source or "" for item in labels.items),
+        made=(False,) * len(labels.items),
     )
 
 
@@ -262,6 +267,8 @@ def fit_table(table: LabelTable, source: str, card: FittedCard) -> FittedModel:
     # One scale for all: a dimension on which nobody gave the lowest step has it all the same.
     every = np.concatenate([scores[~np.isnan(scores)] for scores in table.scores.values()])
     low, high = float(np.floor(every.min())), float(np.ceil(every.max()))
+    readers = any(annotator_basis(name) == "readers" for name in card.annotators)
+    kept = READERS_KEEP if readers else 1.0
     fitted, weights, biases = [], [], []
     for dimension, scores in sorted(table.scores.items()):
         rows = np.flatnonzero(~np.isnan(scores))
@@ -276,6 +283,7 @@ def fit_table(table: LabelTable, source: str, card: FittedCard) -> FittedModel:
             y,
             [table.questions[row] for row in rows],
             [table.sources[row] for row in rows],
+            length_kept=kept,
         )
         line = fit_line(training)
         pays = bool((line(table.twice[rows]) - line(training.x)).mean() > 0)
@@ -284,7 +292,11 @@ def fit_table(table: LabelTable, source: str, card: FittedCard) -> FittedModel:
             line = fit_line(training)
         weights.append(line.weights)
         biases.append(line.bias)
-        unseen = list(sources_left_out(training))
+        counted = ~np.array([table.made[row] for row in rows])
+        unseen = [
+            (name, test[counted[test]], predicted[counted[test]])
+            for name, test, predicted in sources_left_out(training)
+        ]
         fitted.append(
             FittedDimension(
                 name=dimension,
@@ -310,11 +322,9 @@ def fit_table(table: LabelTable, source: str, card: FittedCard) -> FittedModel:
 def _cross_validated(training: TrainingItems, unseen: Sequence[_Unseen]) -> Coefficient:
     if not unseen:
         return estimate(spearman, list(held_out(training)), list(training.y), training.groups)
-    predicted = np.empty_like(training.y)
-    for _, rows, values in unseen:
-        predicted[rows] = values
-    judged = list(centred(predicted, training.sources))
-    return estimate(spearman, judged, list(centred(training.y, training.sources)), training.groups)
+    told = training.only(np.concatenate([rows for _, rows, _ in unseen]))
+    judged = centred(np.concatenate([values for *_, values in unseen]), told.sources)
+    return estimate(spearman, list(judged), list(centred(told.y, told.sources)), told.groups)
 
 
 def _left_out(

@@ -30,6 +30,7 @@ from safetensors.numpy import load_file, save_file
 from harness.judging.calibration import calibrate
 from harness.judging.labels import Labels, read_labels
 from harness.text import embedding
+from harness.util.digest import derived_rng
 from harness.util.files import write_atomically
 from harness.util.resources import resolve
 from judges.fitted import SHIPPED, Fitted, beside
@@ -37,11 +38,11 @@ from judges.regression.features import BLOCKS, WIDTH, features
 from judges.regression.model import FittedCard, FittedModel, LabelTable, fit_table, label_table
 
 LETTERS = "bundled:data/labels/counseling_answers.jsonl"
-OURS = "bundled:data/labels/read_replies.jsonl"
+OURS = resolve(LETTERS).with_name("read_replies.jsonl")
 FOLDER = Path(__file__).resolve().parent.parent / "golden" / "judge"
 READINGS, NUMBERS = FOLDER / "readings.csv", FOLDER / "features.safetensors"
 DIMENSIONS = ("empathy", "relevance")
-LETTERS_SOURCE = "letters and answers written by the authors"
+LOWEST, HIGHEST = 1.0, 5.0
 
 _FIGURES = BLOCKS["product"].stop
 """First column after the embeddings."""
@@ -86,7 +87,7 @@ def add(path: Path) -> None:
         for reader in sorted(row["read"])
     ]
     text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in ours)
-    write_atomically(resolve(OURS), text)
+    write_atomically(OURS, text)
 
 
 def _bytes(vectors: NDArray[Any]) -> NDArray[np.int8]:
@@ -122,6 +123,7 @@ def read_table() -> tuple[LabelTable, list[str]]:
             },
             questions=tuple(keys),
             sources=tuple(about[order[at]]["source"] for at in kept),
+            made=(False,) * len(kept),
         ),
         sorted({row["annotator"] for row in ratings}),
     )
@@ -140,19 +142,37 @@ def _levelled(ratings: list[dict[str, str]]) -> dict[tuple[str, str], list[float
         for reader, rows in of_reader.items():
             for item, value in rows:
                 level = (value - means[reader]) / spreads[reader] * spread + mean
-                found[item, name].append(float(level))
+                found[item, name].append(float(np.clip(level, LOWEST, HIGHEST)))
     return found
 
 
-def letters() -> Labels:
-    """Return the authors' labels that are fitted on, with their source."""
-    labels = read_labels(LETTERS)
-    return labels.part("fit")
+def nonsense(letters: Labels) -> LabelTable:
+    """Make answers that say nothing, by rule, of every third letter: they are worth the lowest score.
+
+    The words of the answer in random order, and the question handed back. Nobody wrote or read them,
+    so no agreement counts them.
+    """
+    asked, answers = [], []
+    for number, item in enumerate(letters.items):
+        if number % 3 == 0:
+            words = [word.strip(".,;:!?") for word in (item.first.answer or "").split()]
+            derived_rng("nonsense", item.first.id).shuffle(words)
+            asked += [item.first.question] * 2
+            answers += [" ".join(words), item.first.question]
+    lowest = np.full(len(asked), LOWEST)
+    return LabelTable(
+        x=features(asked, answers),
+        twice=features(asked, [f"{answer}\n{answer}" for answer in answers]),
+        scores=dict.fromkeys(DIMENSIONS, lowest),
+        questions=tuple(asked),
+        sources=(letters.sources[0],) * len(asked),
+        made=(True,) * len(asked),
+    )
 
 
 def refit() -> FittedModel:
     """Fit from what is in the repository."""
-    ours = letters()
+    ours = read_labels(LETTERS).part("fit")
     read, readers = read_table()
     card = FittedCard(
         name="counseling",
@@ -163,7 +183,8 @@ def refit() -> FittedModel:
         own=False,
         dimensions=(),
     )
-    return fit_table(label_table(ours).joined(read), LETTERS, card)
+    table = label_table(ours).joined(nonsense(ours)).joined(read)
+    return fit_table(table, LETTERS, card)
 
 
 def main() -> None:
