@@ -39,7 +39,8 @@ from harness.analysis.series import Series
 from harness.analysis.table import ALL, Table
 from harness.analysis.test_family import Quantity, Test, number
 from harness.records import IDENTITY, SEVERITIES
-from harness.stats.closed_forms import Floats, expected_worst, fieller
+from harness.stats.closed_forms import Floats, expected_worst
+from harness.stats.ratios import fieller
 
 WORST_SHARE = 0.9
 MAX_K = 10

@@ -25,7 +25,8 @@ from harness.analysis.worst_found_schema import (
     WorstFound,
 )
 from harness.records import Dimension, Sample, Search, Severity
-from harness.stats.closed_forms import Floats, clustered_wilson
+from harness.stats.closed_forms import Floats
+from harness.stats.ratios import clustered_wilson
 
 EXAMPLES = 6
 

@@ -39,7 +39,8 @@ from harness.analysis.unanswerable_schema import (
 )
 from harness.records import IDENTITY, ORIGINAL, VariantKey
 from harness.stats.bootstrap import studentised_bootstrap
-from harness.stats.closed_forms import Floats, clustered_wilson
+from harness.stats.closed_forms import Floats
+from harness.stats.ratios import clustered_wilson
 from harness.text.normalise import normalise_prompt
 from harness.unanswerable.detectors import JUDGE, RefusalWays
 from harness.util.digest import derived_seed
