@@ -40,17 +40,29 @@ class ScopeLevel(Interval):
 class Estimate(ScopeLevel):
     """A mean over source prompts, and whether it differs from zero."""
 
-    method: Method = Field(description="How the interval was made; ``none`` under two prompts.")
+    clusters: int = Field(
+        default=0,
+        description="Independent observations: prompts, related ones (see ``data.group_by``) as one.",
+    )
+    method: Method = Field(description="How the interval was made; ``none`` under two clusters.")
     p: float | None = Field(
         default=None,
-        description="Of the sign-flip test against zero; None where zero was not tested.",
+        description="Against zero: the larger of the sign-flip test's and the interval's; None where zero was not tested.",
+    )
+    alpha: float | None = Field(
+        default=None,
+        description="What ``p`` must reach on its own to be shown: Holm's first step over all tests of the page.",
+    )
+    untied: int | None = Field(
+        default=None,
+        description="Clusters whose difference is not zero: under ``1 - log2(alpha)`` of them no difference can be shown.",
     )
     p_holm: float | None = Field(
         default=None, description="The same after Holm's correction over all tests of the page."
     )
     mde: float | None = Field(
         default=None,
-        description="Smallest effect that is seen with 80 % probability; None where zero was not tested.",
+        description="Smallest true difference whose ``p`` reaches ``alpha`` with 80 % probability; None where zero was not tested, or there is none.",
     )
 
 
@@ -149,6 +161,14 @@ class Contrast(PairedRow, SubjectDifference):
     kept: Interval | None = Field(
         description="Share of the gain on originals that is there on variants, with Fieller's interval; only where that gain is certain."
     )
+    balanced_originals: Estimate | None = Field(
+        default=None,
+        description="``gain_originals`` with every group of ``data.group_by`` weighing alike, however many prompts it has; ``n`` counts groups. None without groups.",
+    )
+    balanced_variants: Estimate | None = Field(
+        default=None, description="The same of ``gain_variants``."
+    )
+    balanced_did: Estimate | None = Field(default=None, description="The same of ``did``.")
 
 
 class SubjectPair(SubjectDifference):

@@ -144,7 +144,7 @@ def _estimate(table: Table, records: RunRecords, settings: AnalysisSettings) -> 
     worst = list(estimands.worst_cases())
     pending = itertools.chain[PendingRow[Any]](cells, contrasts, pairs, severities, worst)
     quantities = [quantity for row in pending for quantity in row.quantities.values()]
-    solved = solve(quantities, settings.bootstrap)
+    solved = solve(quantities, settings.bootstrap, table.families)
     worst_points = tuple(row.filled(solved) for row in worst)
     differences = tuple(
         without_uncertain_share(row, table.sign(row.measure))

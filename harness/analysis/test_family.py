@@ -5,14 +5,23 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from harness.analysis.estimates import Estimate, Method
 from harness.stats.bootstrap import Intervals, studentised_bootstrap
-from harness.stats.closed_forms import Floats, clustered_wilson
-from harness.stats.significance import holm, minimum_detectable_effect, sign_flip_test
+from harness.stats.closed_forms import Floats
+from harness.stats.clusters import Clustered, Columns
+from harness.stats.ratios import clustered_wilson
+from harness.stats.significance import (
+    first_step,
+    holm,
+    minimum_detectable_effect,
+    sign_flip_test,
+    untied,
+)
 from harness.util.digest import derived_seed
 
 Test = Literal["headline", "detail"]
@@ -65,27 +74,47 @@ class Quantity:
     trials: int | None = None
 
 
-def solve(quantities: Sequence[Quantity], settings: BootstrapSettings) -> dict[Quantity, Estimate]:
-    """Estimate and test all quantities of a summary together."""
+class _Tested(NamedTuple):
+    """What the tests say of one quantity, by the names of an estimate."""
+
+    p: float
+    p_holm: float
+    alpha: float
+    untied: int
+
+
+def solve(
+    quantities: Sequence[Quantity],
+    settings: BootstrapSettings,
+    families: NDArray[np.int64] | None = None,
+) -> dict[Quantity, Estimate]:
+    """Estimate and test all quantities of a summary together.
+
+    ``families`` are the clusters of the prompts, see :attr:`harness.analysis.table.Table.families`:
+    they are drawn and flipped whole. None: every prompt is its own.
+    """
     if not quantities:
         return {}
     matrix = np.stack([quantity.values for quantity in quantities], axis=1)
     scales = np.array([quantity.scale for quantity in quantities])
-    intervals = column_means(matrix, scales, settings, "bootstrap")
-    p_values = _test(quantities, matrix, settings)
+    data = Clustered(matrix, families)
+    intervals = column_means(data, scales, settings, "bootstrap")
+    tested = _test(quantities, data, intervals, settings)
     return {
-        quantity: _estimate(quantity, intervals, i, p_values.get(i), settings.level)
+        quantity: _estimate(
+            _Solved(quantity, intervals, i, families), tested.get(i), settings.level
+        )
         for i, quantity in enumerate(quantities)
     }
 
 
 def column_means(
-    values: Floats, scales: Floats, settings: BootstrapSettings, *stream: str
+    values: Columns, scales: Floats, settings: BootstrapSettings, *stream: str
 ) -> Intervals:
     """Estimate the mean of every column of ``values``.
 
     Args:
-        values: One row a prompt, NaN where it has none.
+        values: One row a prompt, NaN where it has none; with clusters as ``Clustered``.
         scales: Least and greatest possible value of each column, shape (columns, 2).
         settings: How intervals are made.
         stream: Names the stream of random numbers.
@@ -110,55 +139,87 @@ def figures_of(intervals: Intervals, column: int) -> dict[str, Any]:
     }
 
 
+def family_weights(headline: NDArray[np.bool_]) -> Floats:
+    """Return the shares of the error budget of the tests that are made, shape (tests,).
+
+    Half goes to the headline tests and half to the rest: the whole page errs at 5 %, and the headline
+    does not pay for every detail that is shown.
+    """
+    weights = np.ones(len(headline))
+    for group in (headline, ~headline):
+        if group.any():
+            weights[group] = 0.5 / group.sum()
+    return weights
+
+
 def _test(
-    quantities: Sequence[Quantity], matrix: Floats, settings: BootstrapSettings
-) -> dict[int, tuple[float, float]]:
-    """Test by sign flips, and correct by Holm over all tests together.
+    quantities: Sequence[Quantity],
+    data: Clustered,
+    intervals: Intervals,
+    settings: BootstrapSettings,
+) -> dict[int, _Tested]:
+    """Test by sign flips and by the interval, and correct by weighted Holm over all tests together.
 
-    Half the error budget goes to the headline tests and half to the rest (weighted Holm): the
-    whole page errs at 5 %, and the headline does not pay for every detail that is shown.
-
-    Returns:
-        p and adjusted p by index, for the quantities that are tested.
+    The p of a quantity is the larger of the two: sign flips reject skewed differences too often, the
+    bootstrap needs more prompts for small p, and no p may contradict the interval beside it.
     """
     tested = [i for i, quantity in enumerate(quantities) if quantity.test is not None]
     if not tested:
         return {}
-    headline = np.array([quantities[i].test == "headline" for i in tested])
-    p = sign_flip_test(
-        matrix[:, tested],
+    columns = Clustered(data.values[:, tested], data.clusters)
+    flips = sign_flip_test(
+        columns,
         rng=np.random.default_rng(derived_seed(settings.seed, "sign_flip")),
         # The least p must be able to pass the correction.
         permutations=max(settings.resamples, 100 * len(tested)),
     )
-    made = ~np.isnan(p)
-    weights = np.ones(len(tested))
-    for group in (headline & made, ~headline & made):
-        if group.any():
-            weights[group] = 0.5 / group.sum()
-    adjusted = holm(p, weights)
-    return {i: (float(p[j]), float(adjusted[j])) for j, i in enumerate(tested)}
+    p = np.maximum(flips, intervals.p[tested])
+    made = np.flatnonzero(~np.isnan(p))
+    weights, alpha = np.ones(len(tested)), np.full(len(tested), np.nan)
+    if made.size:
+        headline = np.array([quantities[tested[j]].test == "headline" for j in made])
+        weights[made] = family_weights(headline)
+        alpha[made] = first_step(weights[made], 1 - settings.level)
+    rows = zip(p, holm(p, weights), alpha, untied(columns), strict=True)
+    return {
+        i: _Tested(float(one), float(corrected), float(threshold), int(moved))
+        for i, (one, corrected, threshold, moved) in zip(tested, rows, strict=True)
+    }
 
 
-def _estimate(
-    quantity: Quantity,
-    intervals: Intervals,
-    index: int,
-    p_values: tuple[float, float] | None,
-    level: float,
-) -> Estimate:
+class _Solved(NamedTuple):
+    """One quantity and its place among the intervals."""
+
+    quantity: Quantity
+    intervals: Intervals
+    column: int
+    families: NDArray[np.int64] | None
+
+
+def _estimate(solved: _Solved, tested: _Tested | None, level: float) -> Estimate:
+    quantity, intervals, index, families = solved
     n, figures = int(intervals.n[index]), figures_of(intervals, index)
+    clusters, effective = int(intervals.clusters[index]), float(intervals.effective[index])
     method: Method = "adjusted_student" if intervals.adjusted[index] else "studentised_bootstrap"
-    if n < 2:
+    if clusters < 2:
         method = "none"
     elif quantity.trials is not None:
-        present = quantity.values[~np.isnan(quantity.values)]
-        low, high = clustered_wilson(present, quantity.trials, level)
+        present = ~np.isnan(quantity.values)
+        low, high = clustered_wilson(
+            quantity.values[present],
+            quantity.trials,
+            level,
+            None if families is None else families[present],
+        )
         figures |= {"low": number(low), "high": number(high)}
         method = "clustered_wilson"
-    if p_values is not None:
-        sd = (figures["se"] or 0.0) * math.sqrt(max(n, 1))
-        mde = minimum_detectable_effect(sd, n, POWER, 1 - level)
-        p, p_holm = p_values
-        figures |= {"p": number(p), "p_holm": number(p_holm), "mde": number(mde)}
-    return Estimate(**figures, n=n, method=method)
+    if tested is not None:
+        sd = (figures["se"] or 0.0) * math.sqrt(max(effective, 1.0))
+        mde = (
+            None
+            if math.isnan(tested.alpha)
+            else minimum_detectable_effect(sd, effective, POWER, tested.alpha)
+        )
+        figures |= {name: number(value) for name, value in tested._asdict().items()}
+        figures |= {"mde": number(mde), "untied": tested.untied}
+    return Estimate(**figures, n=n, clusters=clusters, method=method)

@@ -101,7 +101,7 @@ def studentised_bootstrap(
     means, clusters, effective, se = sums.means, sums.clusters, sums.effective, sums.se
     lower, upper, p = (np.full(columns, np.nan) for _ in range(3))
     drawn = resamplable(means)
-    for column in np.flatnonzero(~drawn & (clusters >= 2)):
+    for column in np.flatnonzero(~drawn & (clusters >= 2)).tolist():
         span = high[column] - low[column]
         lower[column], upper[column], se[column], p[column] = student_interval(
             sums, column, level=level, span=float(span) if np.isfinite(span) else 1.0
@@ -181,9 +181,7 @@ def resampled_means(
         parts = np.split(_resample_counts(rng, stop - start, rows) @ both, ends, axis=1)
         sum_, square, n = parts[0], parts[1], parts[2][:, mask_of]
         cross, n_square, present = (
-            (sum_, n, n)
-            if single
-            else (parts[3], parts[4][:, mask_of], parts[5][:, mask_of])
+            (sum_, n, n) if single else (parts[3], parts[4][:, mask_of], parts[5][:, mask_of])
         )
         with np.errstate(divide="ignore", invalid="ignore"):
             mean = sum_ / n
@@ -228,7 +226,7 @@ class Tails:
     def quantiles(self, level: float) -> Floats:
         """Return the quantiles (a/2, 1 - a/2), shape (2, m): order statistics, never interpolated."""
         ends = [self._order_statistic(share) for share in ((1 - level) / 2, (1 + level) / 2)]
-        return np.stack(ends)
+        return np.asarray(np.stack(ends))
 
     def _order_statistic(self, share: float) -> Floats:
         # An interpolation could meet an infinity.
@@ -250,7 +248,7 @@ class Tails:
                 for row, n, t, d in zip(self.ordered, self.known, observed, df, strict=True)
             ]
         )
-        return np.minimum(2 * least, 1.0)
+        return np.asarray(np.minimum(2 * least, 1.0))
 
 
 def _upper_tail(ordered: Floats, observed: float, df: float) -> float:

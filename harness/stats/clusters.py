@@ -101,9 +101,7 @@ class ClusterSums:
 
     def only(self, columns: NDArray[np.int64]) -> ClusterSums:
         """Return some of the columns."""
-        return ClusterSums(
-            self.mean[columns], self.deviations[:, columns], self.counts[:, columns]
-        )
+        return ClusterSums(self.mean[columns], self.deviations[:, columns], self.counts[:, columns])
 
     @property
     def rows(self) -> NDArray[np.int64]:

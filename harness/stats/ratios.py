@@ -48,7 +48,9 @@ def clustered_wilson(
         return wilson(rate, trials, level)
     counts, means = sums.counts[:, 0], sums.means[:, 0]
     seen = _effective_size(sums, present)
-    guarded = ClusterSums.of_means(np.append(means, [1.0, 0.0]), np.append(counts, [counts.mean()] * 2))
+    guarded = ClusterSums.of_means(
+        np.append(means, [1.0, 0.0]), np.append(counts, [counts.mean()] * 2)
+    )
     share = present / (present + 2)
     size = math.sqrt(seen * max(_effective_size(guarded, present) * share, 1.0))
     df = max(float(sums.effective[0]) - 1, _LEAST_DF)

@@ -117,4 +117,9 @@ def _welch(
     effective = np.array([group.effective for group in groups])
     df = max(float(_welch_df(np.array(variances)[:, None], effective)[0]), 1.0)
     half = float(student.ppf((1 + level) / 2, df)) * total**0.5
-    return centre - half, centre + half, total**0.5, 2 * float(student.sf(abs(centre) / total**0.5, df))
+    return (
+        centre - half,
+        centre + half,
+        total**0.5,
+        2 * float(student.sf(abs(centre) / total**0.5, df)),
+    )
