@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -299,7 +299,13 @@ class ProbesSection(Section):
 
 
 class Suite(Section):
-    """Everything that ``jostle run`` needs."""
+    """Everything that ``jostle run`` needs.
+
+    Attributes:
+        margins: How small a difference counts as none, by measure (``judge.dimension``, or the judge
+            where it has one dimension), in the measure's units; without it, the noise that the kind
+            ``identity`` shows.
+    """
 
     suite: SuiteSection = SuiteSection()
     plugins: tuple[str, ...] = ()
@@ -311,6 +317,7 @@ class Suite(Section):
     perturbations: tuple[PerturbationSpec, ...] = Field(min_length=1)
     judges: tuple[JudgeSpec, ...] = Field(min_length=1)
     probes: ProbesSection | None = None
+    margins: dict[str, Annotated[float, Field(gt=0, allow_inf_nan=False)]] = {}
 
     @model_validator(mode="before")
     @classmethod
@@ -363,10 +370,15 @@ class Suite(Section):
 
     def subjects_by_base(self) -> list[list[SubjectSpec]]:
         """Group the subjects that share base weights, which are loaded once."""
-        groups: dict[str, list[SubjectSpec]] = {}
-        for subject in self.subjects:
-            groups.setdefault(canonical_json(subject.base), []).append(subject)
-        return list(groups.values())
+        return grouped_by_base(self.subjects)
+
+
+def grouped_by_base(subjects: Sequence[SubjectSpec]) -> list[list[SubjectSpec]]:
+    """Group subjects that share base weights, in order of first appearance."""
+    groups: dict[str, list[SubjectSpec]] = {}
+    for subject in subjects:
+        groups.setdefault(canonical_json(subject.base), []).append(subject)
+    return list(groups.values())
 
 
 def load_suite(path: Path, overrides: Sequence[str] = ()) -> Suite:

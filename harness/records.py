@@ -56,22 +56,27 @@ class Message(Record):
 
 
 class Leak(Record):
-    """The place in the training data where the audit found a prompt.
+    """The place in the training data where the audit found a prompt, or its answer alone.
 
     Attributes:
-        kind: Word for word; after normalisation; or nearly (see ``harness.audit.similar``).
+        kind: How the prompt is there: word for word; after normalisation; or nearly (see
+            ``harness.audit.similar``). ``response``: it is not, but the reference answer is, under
+            another prompt (see ``harness.audit.trained_answers``).
         row: Row of the training data, counted from 1 over all its files in order.
         id: That row's sample id.
-        similarity: Share of characters in common, in [0, 1].
+        similarity: Share of characters in common, in [0, 1]; of an answer alone, the share of its
+            own words.
         pair: How prompt and reference answer occur together, in this row or another: the weaker of
             the two kinds; None where no matching prompt has that answer.
+        response: How the answer is there, of a leak by the answer alone.
     """
 
-    kind: Literal["exact", "normalised", "near"]
+    kind: Literal["exact", "normalised", "near", "response"]
     row: int = Field(ge=1)
     id: str
     similarity: float = 1.0
     pair: Literal["exact", "normalised", "near"] | None = None
+    response: Literal["exact", "normalised", "near"] | None = None
 
 
 class Sample(StageRecord):
@@ -82,10 +87,10 @@ class Sample(StageRecord):
         messages: One user turn, or a conversation that ends in one.
         reference: The answer in the data set, or None.
         metadata: Further fields of the row (``topic`` and the like).
-        audit: The audit's verdict: ``clean``, ``leaked`` (the prompt is in the training data)
-            or ``unchecked`` (the suite names no training data, or the prompt is like too many of its rows
-            to be compared with each).
-        leak: Where a leaked prompt is in the training data.
+        audit: The audit's verdict: ``clean``, ``leaked`` (the prompt or its answer is in the
+            training data) or ``unchecked`` (the suite names no training data, or the prompt is like
+            too many of its rows to be compared with each).
+        leak: Where a leaked prompt, or its answer, is in the training data.
         family: Id of one of the prompts that are nearly the same as this one, the same for all of
             them and for a prompt without any its own; empty where nobody looked.
         group: Value of the field that the suite names as ``data.group_by``.

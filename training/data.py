@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from harness.audit import mark_leaked
+from harness.audit.trained_answers import find_responses
 from harness.config import DataSpec
 from harness.data.loading import load, select
 from harness.data.rows import HUB
@@ -85,17 +86,22 @@ def _overlap(
     keys = {_conversation(sample) for sample in train}
     exact = [sample for sample in validation if sample.messages in exact_keys]
     same = [sample for sample in validation if _conversation(sample) in keys]
-    if not same:
+    others = [sample for sample in validation if _conversation(sample) not in keys]
+    answers = [match for match in find_responses(others, train) if match is not None]
+    if not same and not answers:
         return []
     counts = f"{len(same)} of {len(validation)} validation rows have a prompt that is in"
+    by_answer = f"{len(answers)} have an answer that is there under another prompt"
     if config.allow_overlap:
         return [
-            f"{counts} the training data (allow_overlap): the validation loss measures memory as well"
+            f"{counts} the training data, {by_answer} (allow_overlap): the validation loss measures"
+            " memory as well"
         ]
+    example = (exact or same or [train[answers[0].row]])[0].prompt[:60]
     raise DataError(
         f"{path}: {counts} {config.train_data.path} ({len(exact)} exactly,"
-        f" {len(same) - len(exact)} but for case, punctuation or spacing;"
-        f" e.g. {(exact or same)[0].prompt[:60]!r}): their loss measures memory. Remove them, use"
+        f" {len(same) - len(exact)} but for case, punctuation or spacing), and {by_answer} (e.g."
+        f" {example!r}): their loss measures memory. Remove them, use"
         " 'validation_data: {path: ..., only: clean}', or set allow_overlap: true"
     )
 

@@ -36,7 +36,7 @@ from harness.analysis.estimates import (
 )
 from harness.analysis.scopes import Scope
 from harness.analysis.series import Series
-from harness.analysis.table import ALL, Table
+from harness.analysis.table import ALL, Mask, Table
 from harness.analysis.test_family import Quantity, Test, number
 from harness.records import IDENTITY, SEVERITIES
 from harness.stats.closed_forms import Floats, expected_worst
@@ -231,26 +231,39 @@ class Estimands:
             )
 
     def worst_cases(self) -> Iterator[PendingRow[WorstPoint]]:
-        """Yield the expected worst of k variants, for every k that nearly all prompts can give."""
-        for series in self._series():
-            if self.table.sign(series.measure) != 0:
-                for kind in [ALL, *self.table.kinds]:
-                    yield from self._worst_curve(series, kind)
+        """Yield the expected worst of k variants, for every k that nearly all prompts can give.
 
-    def _worst_curve(self, series: Series, kind: str) -> Iterator[PendingRow[WorstPoint]]:
+        Subjects can be compared: of each prompt only variants count that all of them were scored on,
+        so that k and the kinds are the same for all. A subject without any score is passed over.
+        """
+        for measure in self.table.dimensions:
+            if self.table.sign(measure) != 0:
+                values = self.table.values[measure]
+                scored = ~np.isnan(values).all(axis=0)
+                common = np.asarray(~np.isnan(values[:, scored]).any(axis=1))
+                for subject in np.flatnonzero(scored):
+                    series = Series.of(self.table, measure, self.table.subjects[subject])
+                    for kind in [ALL, *self.table.kinds]:
+                        yield from self._worst_curve(series, kind, common)
+
+    def _worst_curve(
+        self, series: Series, kind: str, common: Mask
+    ) -> Iterator[PendingRow[WorstPoint]]:
         table, sign = self.table, self.table.sign(series.measure)
         rows = table.rows(kind) & self.main.prompts[table.cluster]
-        wide = sign * table.wide(series.values, rows)
+        asked = len(np.unique(table.cluster[rows & series.expected]))
+        wide = sign * table.wide(series.values, rows & common)
         counts = (~np.isnan(wide)).sum(axis=1)
-        counts = counts[counts > 0]
-        if not counts.size:
+        given = counts[counts > 0]
+        if not given.size:
             return
-        most = int(np.quantile(counts, 1 - WORST_SHARE, method="inverted_cdf"))
+        most = int(np.quantile(given, 1 - WORST_SHARE, method="inverted_cdf"))
         for k in range(1, min(most, MAX_K) + 1):
             if kind != ALL and k not in (1, most, MAX_K):
                 continue
             worst = Quantity(sign * expected_worst(wide, k), table.scale(series.measure))
-            make = partial(WorstPoint, **_place(series, kind), k=k)
+            left_out = asked - int((counts >= k).sum())
+            make = partial(WorstPoint, **_place(series, kind), k=k, left_out=left_out)
             yield PendingRow(make, {"expected_worst": worst})
 
 

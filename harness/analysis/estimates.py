@@ -53,10 +53,6 @@ class Estimate(ScopeLevel):
         default=None,
         description="What ``p`` must reach on its own to be shown: Holm's first step over all tests of the page.",
     )
-    untied: int | None = Field(
-        default=None,
-        description="Clusters whose difference is not zero: under ``1 - log2(alpha)`` of them no difference can be shown.",
-    )
     p_holm: float | None = Field(
         default=None, description="The same after Holm's correction over all tests of the page."
     )
@@ -64,6 +60,18 @@ class Estimate(ScopeLevel):
         default=None,
         description="Smallest true difference whose ``p`` reaches ``alpha`` with 80 % probability; None where zero was not tested, or there is none.",
     )
+    moved: int = Field(
+        default=0, description="Clusters whose values do not add up to zero: ties do not count."
+    )
+    needed: int | None = Field(
+        default=None,
+        description="Fewest such clusters with which the corrected test can pass; None where zero was not tested.",
+    )
+
+    @property
+    def observations(self) -> int:
+        """Return the number of independent observations: clusters, where they were counted."""
+        return self.clusters or self.n
 
 
 class LeakDifference(Interval):
@@ -81,6 +89,10 @@ class WorstCase(Estimate):
     """The expected worst of k variants of a prompt."""
 
     k: int = Field(description="How many variants.")
+    left_out: int = Field(
+        default=0,
+        description="Prompts without k variants that every subject was scored on.",
+    )
 
 
 class MissingScores(Record):
@@ -191,7 +203,11 @@ class WorstPoint(MeasureRow):
     """The expected worst of k variants."""
 
     kind: str = Field(description="Kind of rewording; ``(all kinds)`` pools all but ``identity``.")
-    k: int = Field(description="How many variants of a prompt.")
+    k: int = Field(description="How many variants of a prompt, the same for every subject.")
+    left_out: int = Field(
+        default=0,
+        description="Prompts without k variants that every subject was scored on.",
+    )
     expected_worst: Estimate | None = Field(description="Mean over prompts.")
 
 

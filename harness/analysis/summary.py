@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from harness.analysis import sentences
@@ -37,6 +37,7 @@ from harness.analysis.summary_schema import (
 )
 from harness.analysis.table import RunRecords, Table, build
 from harness.analysis.test_family import BootstrapSettings, solve
+from harness.analysis.tipping import tipping_points
 from harness.analysis.traffic_lights import run_lights
 from harness.errors import DataError
 from harness.judging.traits import JudgeInfo
@@ -53,12 +54,14 @@ class AnalysisSettings:
         deterministic: Subjects whose noise floor is zero by construction (fp32, greedy).
         warnings: Lines that the report must show.
         topic_key: Field of a sample's metadata that names its topic.
+        margins: How small a difference counts as none, in the measure's units, where the user says.
     """
 
     bootstrap: BootstrapSettings
     deterministic: Collection[str] = ()
     warnings: Sequence[str] = ()
     topic_key: str = "topic"
+    margins: Mapping[Measure, float] = field(default_factory=dict)
 
 
 def summarise(
@@ -84,6 +87,7 @@ def summarise(
     estimated = _estimate(table, records, settings)
     basis = estimated.basis
     gaps = leak_gaps(table, scopes, records.baseline, bootstrap)
+    tipping = tipping_points(basis, bootstrap)
     return Summary(
         seed=bootstrap.seed,
         level=bootstrap.level,
@@ -96,13 +100,14 @@ def summarise(
         kinds=kinds,
         prompts_in_danger=sum(variant.danger for variant in records.variants),
         judges=judge_rows,
-        measures=_measures(table),
+        measures=_measures(table, settings.margins),
         headline=_headline(basis),
         finding=sentences.run_finding(
             basis,
             sentences.cautions(basis, answers),
             sentences.leak_sentence(basis, audit, gaps),
             _agreement(judges),
+            tipping,
         ),
         traffic_lights=run_lights(basis, audit, judges),
         radar=tuple(radar(table, measure, basis.scope.prompts) for measure in basis.headline),
@@ -112,6 +117,7 @@ def summarise(
         pairs=estimated.pairs,
         severities=estimated.severities,
         worst=estimated.worst,
+        tipping=tipping,
         leak_gaps=gaps,
         noise=_noise(basis, answers, settings.deterministic),
         audit=audit,
@@ -157,6 +163,7 @@ def _estimate(table: Table, records: RunRecords, settings: AnalysisSettings) -> 
             main,
             _with_drops(table, [row.filled(solved) for row in cells], worst_points),
             [row for row in differences if (row.scope, row.topic) == (main.name, None)],
+            settings.margins,
         ),
         contrasts=differences,
         pairs=tuple(row.filled(solved) for row in pairs),
@@ -176,7 +183,11 @@ def _with_drops(
     for cell in cells:
         point = largest.get((cell.subject, cell.measure, cell.kind))
         estimate = point.expected_worst if point else None
-        case = WorstCase(k=point.k, **dict(estimate)) if point and estimate else None
+        case = (
+            WorstCase(k=point.k, left_out=point.left_out, **dict(estimate))
+            if point and estimate
+            else None
+        )
         drop = drop_of(cell.change, table.sign(cell.measure))
         rows.append(cell.model_copy(update={"drop": drop, "worst": case}))
     return rows
@@ -191,7 +202,7 @@ def _headline(basis: VerdictBasis) -> Headline:
     )
 
 
-def _measures(table: Table) -> tuple[MeasureScale, ...]:
+def _measures(table: Table, margins: Mapping[Measure, float]) -> tuple[MeasureScale, ...]:
     return tuple(
         MeasureScale(
             **measure._asdict(),
@@ -201,6 +212,7 @@ def _measures(table: Table) -> tuple[MeasureScale, ...]:
             rate=table.is_rate(measure),
             against=table.baseline_for(measure),
             mean_of=tuple(part.dimension for part in table.parts.get(measure, ())) or None,
+            margin=margins.get(measure),
         )
         for measure, dimension in table.dimensions.items()
     )

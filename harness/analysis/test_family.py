@@ -16,6 +16,7 @@ from harness.stats.closed_forms import Floats
 from harness.stats.clusters import Clustered, Columns
 from harness.stats.ratios import clustered_wilson
 from harness.stats.significance import (
+    fewest_flips,
     first_step,
     holm,
     minimum_detectable_effect,
@@ -25,6 +26,9 @@ from harness.stats.significance import (
 from harness.util.digest import derived_seed
 
 Test = Literal["headline", "detail"]
+
+ALPHA = 0.05
+"""Greatest corrected p with which the words of a report call a difference certain."""
 
 POWER = 0.8
 """Probability with which the smallest detectable effect is seen."""
@@ -80,7 +84,6 @@ class _Tested(NamedTuple):
     p: float
     p_holm: float
     alpha: float
-    untied: int
 
 
 def solve(
@@ -99,10 +102,10 @@ def solve(
     scales = np.array([quantity.scale for quantity in quantities])
     data = Clustered(matrix, families)
     intervals = column_means(data, scales, settings, "bootstrap")
-    tested = _test(quantities, data, intervals, settings)
+    tested, moved = _test(quantities, data, intervals, settings), untied(data).tolist()
     return {
         quantity: _estimate(
-            _Solved(quantity, intervals, i, families), tested.get(i), settings.level
+            _Solved(quantity, intervals, i, families, moved[i]), tested.get(i), settings.level
         )
         for i, quantity in enumerate(quantities)
     }
@@ -179,12 +182,9 @@ def _test(
     if made.size:
         headline = np.array([quantities[tested[j]].test == "headline" for j in made])
         weights[made] = family_weights(headline)
-        alpha[made] = first_step(weights[made], 1 - settings.level)
-    rows = zip(p, holm(p, weights), alpha, untied(columns), strict=True)
-    return {
-        i: _Tested(float(one), float(corrected), float(threshold), int(moved))
-        for i, (one, corrected, threshold, moved) in zip(tested, rows, strict=True)
-    }
+        alpha[made] = first_step(weights[made], ALPHA)
+    rows = zip(p, holm(p, weights), alpha, strict=True)
+    return {i: _Tested(*map(float, figures)) for i, figures in zip(tested, rows, strict=True)}
 
 
 class _Solved(NamedTuple):
@@ -194,10 +194,11 @@ class _Solved(NamedTuple):
     intervals: Intervals
     column: int
     families: NDArray[np.int64] | None
+    moved: int
 
 
 def _estimate(solved: _Solved, tested: _Tested | None, level: float) -> Estimate:
-    quantity, intervals, index, families = solved
+    quantity, intervals, index, families, moved = solved
     n, figures = int(intervals.n[index]), figures_of(intervals, index)
     clusters, effective = int(intervals.clusters[index]), float(intervals.effective[index])
     method: Method = "adjusted_student" if intervals.adjusted[index] else "studentised_bootstrap"
@@ -214,12 +215,9 @@ def _estimate(solved: _Solved, tested: _Tested | None, level: float) -> Estimate
         figures |= {"low": number(low), "high": number(high)}
         method = "clustered_wilson"
     if tested is not None:
-        sd = (figures["se"] or 0.0) * math.sqrt(max(effective, 1.0))
-        mde = (
-            None
-            if math.isnan(tested.alpha)
-            else minimum_detectable_effect(sd, effective, POWER, tested.alpha)
-        )
         figures |= {name: number(value) for name, value in tested._asdict().items()}
-        figures |= {"mde": number(mde), "untied": tested.untied}
-    return Estimate(**figures, n=n, clusters=clusters, method=method)
+        if not math.isnan(tested.alpha):
+            sd = (figures["se"] or 0.0) * math.sqrt(max(effective, 1.0))
+            mde = minimum_detectable_effect(sd, effective, POWER, tested.alpha)
+            figures |= {"mde": number(mde), "needed": fewest_flips(tested.alpha)}
+    return Estimate(**figures, n=n, clusters=clusters, method=method, moved=moved)

@@ -10,6 +10,7 @@ from harness.audit.corpus import Corpus
 from harness.audit.leakage import Question, questions
 from harness.audit.lookup import near_pairs
 from harness.audit.similar import NearPairs
+from harness.audit.trained_answers import find_responses
 from harness.records import Sample
 from harness.text.embedding import Embed
 
@@ -48,7 +49,8 @@ def cluster_rows(samples: Sequence[Sample], *, embed: Embed | None = None) -> Cl
     """Put rows together of which one would leak into the other, see ``leakage.leakage``.
 
     Pairs that were too many to decide are tied: apart, they could leak. For rows of one turn that is
-    ``cluster``. A conversation is also tied to rows that ask what one of its earlier turns asks.
+    ``cluster``. A conversation is also tied to rows that ask what one of its earlier turns asks, and
+    a row to the one that holds its answer.
     """
     asked = questions(samples, all_turns=True)
     final = {part[:2] for part in questions(samples)}
@@ -61,6 +63,8 @@ def cluster_rows(samples: Sequence[Sample], *, embed: Embed | None = None) -> Cl
         if any(part[:2] in final for part in parts)
         for part in parts[1:]
     ]
+    answers = find_responses(samples, samples, within=True)
+    ties += [(match.row, row) for row, match in enumerate(answers) if match is not None]
     return Clusters(_numbered(connected(len(samples), ties)), clusters.search)
 
 

@@ -11,7 +11,7 @@ from pydantic import JsonValue
 
 from harness.audit.clusters import cluster, connected
 from harness.audit.corpus import Corpus
-from harness.audit.leakage import KINDS, leakage, prompt_text
+from harness.audit.leakage import KINDS, RESPONSE, leakage, prompt_text
 from harness.audit.lookup import look_up
 from harness.audit.personal import personal_data
 from harness.audit.quality import (
@@ -23,7 +23,7 @@ from harness.audit.quality import (
 )
 from harness.audit.report import AuditReport, BetweenReport, DataReport, Repeats, WordCounts
 from harness.audit.similar import NearPairs
-from harness.records import Sample
+from harness.records import Leak, Sample
 from harness.text.embedding import Embed
 
 SHOWN_CHARACTERS = 300
@@ -55,26 +55,13 @@ def compare(
     """Report the evaluation rows that are in the training data; see ``audit``."""
     leakages = leakage(evaluation, training, embed=embed)
     leaked = [(row, leak) for row, leak in enumerate(leakages.leaks, 1) if leak is not None]
-    matches: list[dict[str, JsonValue]] = [
-        {
-            "evaluation_row": row,
-            "evaluation_id": evaluation[row - 1].id,
-            "training_row": leak.row,
-            "training_id": leak.id,
-            "kind": leak.kind,
-            "similarity": leak.similarity,
-            "pair": leak.pair,
-            "evaluation_prompt": _shown(evaluation[row - 1].prompt),
-            "training_prompt": _shown(training[leak.row - 1].prompt),
-        }
-        for row, leak in leaked
-    ]
     responses, of_responses = _responses_between(training, evaluation, embed)
     searches = (leakages.search, of_responses)
     return BetweenReport(
         rows=len(evaluation),
         prompts=_by_kind(
             [leak.kind for _, leak in leaked],
+            response=sum(leak.kind == RESPONSE for _, leak in leaked),
             unchecked=len(leakages.unchecked),
             clean=len(evaluation) - len(leaked) - len(leakages.unchecked),
         ),
@@ -83,8 +70,32 @@ def compare(
         undecided_pairs=sum(len(search.undecided) for search in searches),
         told_apart=sum(search.told_apart for search in searches),
         crowded_buckets=sum(search.crowded for search in searches),
-        matches=matches,
+        matches=[
+            _match(row, leak, evaluation[row - 1], training[leak.row - 1]) for row, leak in leaked
+        ],
     )
+
+
+def _match(row: int, leak: Leak, asked: Sample, trained: Sample) -> dict[str, JsonValue]:
+    """Describe a leaked evaluation row (counted from 1) with the training row that it matches."""
+    match: dict[str, JsonValue] = {
+        "evaluation_row": row,
+        "evaluation_id": asked.id,
+        "training_row": leak.row,
+        "training_id": leak.id,
+        "kind": leak.kind,
+        "similarity": leak.similarity,
+        "pair": leak.pair,
+        "evaluation_prompt": _shown(asked.prompt),
+        "training_prompt": _shown(trained.prompt),
+    }
+    if leak.kind == RESPONSE:
+        match |= {
+            "response": leak.response,
+            "evaluation_response": _shown(asked.reference or ""),
+            "training_response": _shown(trained.reference or ""),
+        }
+    return match
 
 
 def examine(samples: Sequence[Sample], *, embed: Embed | None = None) -> DataReport:

@@ -1,10 +1,10 @@
-"""Leaks: prompts under test that are in the training data, where, and how."""
+"""Leaks: prompts under test, or their answers, that are in the training data, where, and how."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from harness.audit.corpus import Corpus, normalised
 from harness.audit.lookup import Lookup, look_up
@@ -19,11 +19,15 @@ from harness.audit.similar import (
     same_response,
 )
 from harness.audit.templates import Templates
+from harness.audit.trained_answers import find_responses
 from harness.records import Leak, Message, Sample
 from harness.text.embedding import Embed
 from harness.text.normalise import normalise_prompt
 
 KINDS: tuple[Kind, ...] = ("exact", "normalised", "near")
+RESPONSE: Literal["response"] = "response"
+"""Kind of a leak by the answer alone."""
+
 LOOKED_AT = 200
 """Matching training rows of one prompt whose responses are compared."""
 
@@ -53,7 +57,7 @@ class Leakage(NamedTuple):
 def mark_leaked(
     samples: Sequence[Sample], training: Iterable[Sample], *, embed: Embed | None = None
 ) -> tuple[list[Sample], dict[str, Any]]:
-    """Mark every sample ``leaked`` whose prompt is in the training data, else ``clean``.
+    """Mark every sample ``leaked`` whose prompt or answer is in the training data, else ``clean``.
 
     A sample that is alike to more training rows than could be compared, and equal to none of those
     compared, is ``unchecked``.
@@ -61,8 +65,8 @@ def mark_leaked(
     Returns:
         The marked samples in order, each leaked one with its ``leak``; and the counts:
         ``samples``, ``exact`` (prompt word for word), ``normalised`` (only after normalisation),
-        ``near`` (only nearly), ``unchecked``, ``clean``, ``pairs`` (prompt and answer both word for word),
-        ``training_rows``, ``undecided_pairs`` and ``crowded_buckets`` (see ``similar.NearPairs``).
+        ``near`` (only nearly), ``response`` (not the prompt, but the answer), ``unchecked``,
+        ``clean``, ``pairs`` (prompt and answer both word for word), ``training_rows``, ``undecided_pairs`` and ``crowded_buckets`` (see ``similar.NearPairs``).
 
     Raises:
         MissingPackage: Some pairs need the embedding model, which is not installed.
@@ -78,10 +82,10 @@ def mark_leaked(
         )
         for row, (sample, leak) in enumerate(zip(samples, leaked.leaks, strict=True))
     ]
-    kinds = [leak.kind for leak in leaked.leaks if leak]
+    kinds: list[str] = [leak.kind for leak in leaked.leaks if leak]
     return marked, {
         "samples": len(samples),
-        **{kind: kinds.count(kind) for kind in KINDS},
+        **{kind: kinds.count(kind) for kind in (*KINDS, RESPONSE)},
         "unchecked": len(leaked.unchecked),
         "clean": len(samples) - len(kinds) - len(leaked.unchecked),
         "pairs": sum(leak is not None and leak.pair == "exact" for leak in leaked.leaks),
@@ -94,7 +98,7 @@ def mark_leaked(
 def leakage(
     evaluation: Sequence[Sample], training: Sequence[Sample], *, embed: Embed | None = None
 ) -> Leakage:
-    """Look every evaluation prompt up in the training data.
+    """Look every evaluation prompt up in the training data, and the answers of those not found.
 
     A conversation is looked up as a whole and, unless it is short, by its last turn alone; of a
     training conversation every user turn counts, because every answer in it was trained on. For
@@ -116,8 +120,26 @@ def leakage(
             leak = leak.model_copy(update={"pair": "near"})
         leaks[part.row] = min(filter(None, (leaks[part.row], leak)), key=_gravity, default=None)
         unchecked |= {part.row} if key in lookup.unchecked else set()
+    _add_by_response(leaks, evaluation, training)
     unchecked = {row for row in unchecked if leaks[row] is None}
     return Leakage(leaks, frozenset(unchecked), lookup.search)
+
+
+def _add_by_response(
+    leaks: list[Leak | None], evaluation: Sequence[Sample], training: Sequence[Sample]
+) -> None:
+    """Look the answers of the rows without a leak up, and note the leaks by the answer alone."""
+    rows = [row for row, leak in enumerate(leaks) if leak is None]
+    matches = find_responses([evaluation[row] for row in rows], training)
+    for row, match in zip(rows, matches, strict=True):
+        if match is not None:
+            leaks[row] = Leak(
+                kind=RESPONSE,
+                row=match.row + 1,
+                id=training[match.row].id,
+                similarity=match.share,
+                response=match.kind,
+            )
 
 
 def _pairs_elsewhere(
@@ -232,6 +254,7 @@ def _best(
 
 
 def _gravity(leak: Leak) -> tuple[int, int, float, int]:
-    """Order the gravest first: by prompt, then by pair, then the closest, then the first."""
+    """Order leaks of prompts, the gravest first: by pair, then the closest, then the first."""
+    order: tuple[str, ...] = KINDS
     pair = len(KINDS) if leak.pair is None else KINDS.index(leak.pair)
-    return KINDS.index(leak.kind), pair, -leak.similarity, leak.row
+    return order.index(leak.kind), pair, -leak.similarity, leak.row

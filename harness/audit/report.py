@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import JsonValue
 
-from harness.audit.leakage import KINDS
+from harness.audit.leakage import KINDS, RESPONSE
 from harness.records import Record
 
 
@@ -78,8 +78,9 @@ class BetweenReport(Record):
     """Evaluation rows that are in the training data, by kind.
 
     Attributes:
-        prompts: Rows by the kind of match of their prompt; ``clean`` has none, and ``unchecked`` is
-            alike to more rows than could be compared.
+        prompts: Rows by the kind of match of their prompt; ``response`` has none, but its answer was
+            trained on under another prompt; ``unchecked`` is alike to more rows than could be
+            compared; ``clean`` is none of these.
         responses: The same for responses, whatever the prompt; ``none`` has no response.
         pairs: Rows whose prompt and response match one training row, by the weaker of the two.
         undecided_pairs, told_apart, crowded_buckets: See ``similar.NearPairs``.
@@ -97,6 +98,11 @@ class BetweenReport(Record):
 
     @property
     def leaked(self) -> int:
+        """Return how many evaluation rows leaked, by their prompt or by their answer alone."""
+        return self.by_prompt + self.prompts[RESPONSE]
+
+    @property
+    def by_prompt(self) -> int:
         """Return how many evaluation rows have a prompt that is in the training data in any way."""
         return sum(self.prompts[kind] for kind in KINDS)
 

@@ -52,7 +52,7 @@ class AuditOptions:
 @click.option(
     "--fail-on-leak",
     is_flag=True,
-    help="Exit with 1 where a prompt leaked, or was not checked (for CI).",
+    help="Exit with 1 where a prompt or its answer leaked, or was not checked (for CI).",
 )
 @click.option(
     "--show", type=click.IntRange(0), default=5, show_default=True, help="Matching pairs to print."
@@ -71,7 +71,9 @@ def command(options: AuditOptions) -> int:
     """Report which rows of EVALUATION are in TRAIN, and the quality of both.
 
     Prompts and responses are compared word for word, after normalisation (case, white space,
-    punctuation, Unicode forms) and as near-duplicates. With TRAIN alone, only that file is looked
+    punctuation, Unicode forms) and as near-duplicates. A row whose prompt is not in TRAIN leaked all
+    the same where its answer is, word for word, in part or lightly edited, unless the answer is
+    short or boilerplate. With TRAIN alone, only that file is looked
     at. A leak is a finding, not an error: the exit code is 0 unless --fail-on-leak asks for 1.
 
     With --plant nothing is compared: TRAIN is written anew with made-up secrets in it. Train on that
@@ -184,28 +186,35 @@ def _print(console: Console, report: AuditReport, names: list[str], show: int) -
     for match in sorted(matches, key=lambda match: (match["kind"] != "near", match["similarity"]))[
         :show
     ]:
+        by_answer = match["kind"] == "response"
+        kind = f"answer ({match['response']})" if by_answer else match["kind"]
+        of = "its own words" if by_answer else "the characters"
         console.print(
-            f"\n[dim]{match['kind']}, {match['similarity']:.0%} of the characters:"
+            f"\n[dim]{kind}, {match['similarity']:.0%} of {of}:"
             f" evaluation row {match['evaluation_row']}, training row {match['training_row']}[/dim]",
             soft_wrap=True,
         )
-        console.print("  " + escape(str(match["evaluation_prompt"])), soft_wrap=True)
+        what = "response" if by_answer else "prompt"
+        console.print("  " + escape(str(match[f"evaluation_{what}"])), soft_wrap=True)
         if match["kind"] != "exact":
-            console.print("  " + escape(str(match["training_prompt"])), soft_wrap=True)
+            console.print("  " + escape(str(match[f"training_{what}"])), soft_wrap=True)
 
 
 def _print_between(console: Console, between: BetweenReport) -> None:
     from rich.table import Table
 
     pairs, unchecked = sum(between.pairs.values()), between.prompts["unchecked"]
+    alone = between.prompts["response"]
     console.print(
-        f"[bold]{between.leaked} of {between.rows}[/bold] evaluation rows have a prompt that"
-        f" is in the training data; {pairs} whole pairs are.",
+        f"[bold]{between.by_prompt} of {between.rows}[/bold] evaluation rows have a prompt that"
+        f" is in the training data; {pairs} whole pairs are."
+        + (f" Of {alone} more the answer is, under another prompt." if alone else ""),
         style="red" if between.leaked else "yellow" if unchecked else "green",
         soft_wrap=True,
     )
     table = Table("in the training data", box=None, pad_edge=False)
     kinds = {"word for word": "exact", "normalised": "normalised", "nearly": "near"}
+    kinds |= {"only its answer": "response"} if alone else {}
     kinds |= {"unchecked": "unchecked"} if unchecked else {}
     kinds["not"] = "clean"
     for title in kinds:

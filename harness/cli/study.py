@@ -20,7 +20,10 @@ def command(
 ) -> int:
     """Train every cell of CONFIG's grid, put each under its suite, and compare them in one report.
 
-    CONFIG is a YAML file or the name of a shipped study. Stop at any time; the same command resumes.
+    CONFIG is a YAML file or the name of a shipped study. With a halves section (jostle study halves)
+    the grid is pairs of complementary random halves of the training rows; every row is scored in
+    against out, and counterfactual.json tells what was memorised of it: name it as probes.halves in
+    a suite. Stop at any time; the same command resumes.
     A training that fails is recorded, and the others continue.
     """
     from harness.cli.common import launch_command

@@ -6,77 +6,24 @@ would count as one word, and most answers as too short to be cut.
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
-from itertools import groupby
 from typing import NamedTuple
 
 from harness.protocols import Judge
 from harness.records import JudgeItem
+from harness.text.word_runs import PIECE, SPACELESS, word_count, words
 
 TOKENS_PER_WORD = 1.5
 """Tokens that a continuation is allowed for each word of the reference: a model that recites must be
 able to reach the end of the text that it is compared with."""
-
-CHARACTERS_PER_WORD = 3
-"""Characters of a script without spaces that count as one word; Chinese has fewer, Thai more."""
 
 LEAST_WORDS = 6
 """Shorter references are not continued: too little to show and to recite."""
 
 TOO_SHORT = "too_short"
 """Failure kind of a reference that is too short to be continued: not applicable, not an error."""
-
-_SPACELESS_BLOCKS = (
-    (0x0E00, 0x0EFF),  # Thai, Lao
-    (0x1000, 0x109F),  # Burmese
-    (0x1780, 0x17FF),  # Khmer
-    (0x3005, 0x3007),  # 々 and 〇
-    (0x3041, 0x30FF),  # kana
-    (0x31F0, 0x31FF),
-    (0x3400, 0x4DBF),  # Han
-    (0x4E00, 0x9FFF),
-    (0xF900, 0xFAFF),
-    (0x20000, 0x323AF),
-)
-
-
-def _characters(letters: bool) -> str:
-    """Return the letters of the blocks, or their combining marks, as ranges of a character class."""
-
-    def wanted(point: int) -> bool:
-        category = unicodedata.category(chr(point))
-        return category in ("Lo", "Lm", "Nl") if letters else category.startswith("M")
-
-    ranges = []
-    for first, last in _SPACELESS_BLOCKS:
-        for is_wanted, run in groupby(range(first, last + 1), wanted):
-            if is_wanted:
-                points = list(run)
-                ranges.append(f"{chr(points[0])}-{chr(points[-1])}")
-    return "".join(ranges)
-
-
-_LETTER, _MARK = _characters(letters=True), _characters(letters=False)
-_SINGLE = rf"[{_LETTER}][{_MARK}]*"
-_WORD = re.compile(rf"{_SINGLE}|(?:(?![{_LETTER}])\w)+(?:['’](?:(?![{_LETTER}])\w)+)*")
-# With the signs that follow it: a full stop stays with its sentence.
-_PIECE = re.compile(rf"{_SINGLE}(?:(?![{_LETTER}])[^\w\s])*|[^\s{_LETTER}]+")
-_SPACELESS = re.compile(f"[{_LETTER}]")
-
-
-def words(text: str) -> list[str]:
-    """Return lower-case words without punctuation; single characters in scripts without spaces."""
-    return _WORD.findall(text.lower().replace("’", "'"))
-
-
-def word_count(pieces: Sequence[str]) -> float:
-    """Count words, ``CHARACTERS_PER_WORD`` characters of scripts without spaces as one."""
-    single = sum(bool(_SPACELESS.match(piece)) for piece in pieces)
-    return len(pieces) - single + single / CHARACTERS_PER_WORD
 
 
 class CutReference(NamedTuple):
@@ -93,7 +40,7 @@ def cut(reference: str, share: float, max_new_tokens: int) -> CutReference | Non
     ``LEAST_WORDS`` words.
     """
     text = reference.strip()
-    pieces = list(_PIECE.finditer(text))
+    pieces = list(PIECE.finditer(text))
     if word_count([piece[0] for piece in pieces]) < LEAST_WORDS:
         return None
     at = min(max(round(share * len(pieces)), 1), len(pieces) - 1)
@@ -101,7 +48,7 @@ def cut(reference: str, share: float, max_new_tokens: int) -> CutReference | Non
     while last < len(pieces):
         piece = pieces[last][0]
         # No tokenizer on bytes needs more tokens than bytes; few have whole words of such scripts.
-        room -= len(piece.encode()) if _SPACELESS.match(piece) else TOKENS_PER_WORD
+        room -= len(piece.encode()) if SPACELESS.match(piece) else TOKENS_PER_WORD
         if room < 0 and last > at:
             break
         last += 1

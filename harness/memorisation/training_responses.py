@@ -7,7 +7,6 @@ alike, so that memory is bounded and the share of common runs stays an unbiased 
 
 from __future__ import annotations
 
-import hashlib
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
@@ -15,18 +14,16 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.memorisation.copying import longest_span, words
+from harness.memorisation.copying import longest_span
 from harness.memorisation.prompt_choice import ProbedPrompt
 from harness.records import Sample
 from harness.text.normalise import normalise_prompt
+from harness.text.word_runs import RUN, Hashes, RunHasher, words
 from harness.util.digest import digest
 
-RUN = 4
 MOST_RUNS = 20_000_000
 CANDIDATES = 3
 """Rows with the most runs in common, whose longest copied span is measured."""
-
-Hashes = NDArray[np.uint64]
 
 
 class NearestResponse(NamedTuple):
@@ -51,7 +48,7 @@ class ResponseIndex:
 
     def __init__(self, responses: Sequence[str], most_runs: int = MOST_RUNS) -> None:
         self._responses = responses
-        self._known: dict[str, int] = {}
+        self._hash_at_each_word = RunHasher()
         self._bar = np.uint64(2**64 - 1)
         hashes: list[Hashes] = []
         rows: list[NDArray[np.uint32]] = []
@@ -105,27 +102,6 @@ class ResponseIndex:
         """Return the hashes of the distinct runs of a text that lie under the bar."""
         hashes = self._hash_at_each_word(words(text))
         return np.unique(hashes[hashes <= self._bar])
-
-    def _hash_at_each_word(self, text: Sequence[str]) -> Hashes:
-        """Hash the run that begins at each word."""
-        numbers = np.array([self._number(word) for word in text], dtype=np.uint64)
-        if len(numbers) < RUN:
-            return np.empty(0, dtype=np.uint64)
-        mixed = np.zeros(len(numbers) - RUN + 1, dtype=np.uint64)
-        for offset in range(RUN):
-            mixed *= np.uint64(0x9E3779B97F4A7C15)
-            mixed ^= numbers[offset : offset + len(mixed)]
-        mixed ^= mixed >> np.uint64(31)
-        mixed *= np.uint64(0xBF58476D1CE4E5B9)
-        mixed ^= mixed >> np.uint64(29)
-        return mixed
-
-    def _number(self, word: str) -> int:
-        known = self._known.get(word)
-        if known is None:
-            raw = hashlib.blake2b(word.encode(), digest_size=8).digest()
-            known = self._known[word] = int.from_bytes(raw, "big")
-        return known
 
     def _thin(
         self, hashes: list[Hashes], rows: list[NDArray[np.uint32]], most: int

@@ -73,23 +73,22 @@ def untied(values: Columns) -> NDArray[np.int64]:
     return np.asarray((np.abs(sums) > TIE).sum(axis=0), dtype=np.int64)
 
 
-def fewest_untied(alpha: float) -> int:
-    """Return the fewest untied clusters with which a two-sided sign-flip test can reach ``alpha``.
+def fewest_flips(alpha: float) -> int:
+    """Return the fewest differences that are not zero with which the sign-flip test can reach ``alpha``.
 
-    Of u clusters all ``2^u`` flips are as likely, and the data with all signs alike and its mirror
-    image are two of them: no p is below ``2^(1 - u)``, however large the difference is.
+    With m of them the least p is ``2 / 2**m``: all have one sign, and only the flip of all ties.
 
     Raises:
-        ValueError: ``alpha`` is no level.
+        ValueError: ``alpha`` is no probability above zero.
     """
-    if not 0 < alpha < 1:
-        raise ValueError(f"a level lies between 0 and 1, not {alpha}")
-    return math.ceil(1 - math.log2(alpha) - 1e-9)
+    if not 0 < alpha <= 1:
+        raise ValueError(f"alpha must be above 0 and at most 1, not {alpha}")
+    return max(1, math.ceil(1 - math.log2(alpha)))
 
 
 def can_show(untied_clusters: int, alpha: float) -> bool:
     """Return whether any difference could pass a test at ``alpha`` with so many untied clusters."""
-    return untied_clusters >= fewest_untied(alpha)
+    return untied_clusters >= fewest_flips(alpha)
 
 
 @lru_cache(maxsize=_EXACT_FLIPS + 1)
@@ -134,7 +133,7 @@ THREE_P = 0.7
 """How much power the largest of three p values costs: a multiple of ``z^2 / ((z + 0.84) n)``, the
 relative shift of the bootstrap's critical value by the chance skewness of n values. Fitted to
 simulations with 8 to 100 prompts at levels from 0.05 to 0.001, where it makes 0.8 of a nominal 0.8 to
-within 0.02 (tests/benchmarks/stats_power.py)."""
+within 0.02 (tests/benchmarks/stats_coverage.py)."""
 
 
 @lru_cache(maxsize=4096)
@@ -147,7 +146,7 @@ def _standardised_effect(n: float, power: float, alpha: float) -> float:
     chance and ask for a little more, see :data:`THREE_P`. With the fewest clusters that sign flips can
     judge, all must have the same sign. Infinite below three clusters, and below those.
     """
-    fewest = fewest_untied(alpha)
+    fewest = fewest_flips(alpha)
     if n < 3 or n < fewest:
         return math.inf
     critical = float(t.ppf(1 - alpha / 2, n - 1))

@@ -9,7 +9,11 @@ from typing import Any
 
 import pytest
 
+from harness.errors import JostleError
+from training import train
 from training.config import TrainingConfig
+from training.studies import engines
+from training.studies.cell import CellOutcome
 
 QUESTIONS = ("sad", "tired", "lost", "late", "new here", "worried", "alone", "angry")
 
@@ -56,3 +60,17 @@ def make_config(tiny_llama: Path, tmp_path: Path) -> Callable[..., TrainingConfi
         return TrainingConfig(**{**given, **fields})
 
     return make
+
+
+@pytest.fixture
+def in_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Train in this process: a fresh one costs a dozen seconds of imports."""
+
+    def run(name: str, config: TrainingConfig, events: Any = None) -> CellOutcome:
+        try:
+            train(config, progress=events)
+        except JostleError as error:
+            return CellOutcome(name, Path(config.output_dir), str(error))
+        return CellOutcome(name, Path(config.output_dir))
+
+    monkeypatch.setattr(engines, "run_cell", run)

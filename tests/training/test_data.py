@@ -69,6 +69,16 @@ def test_overlap_counts_exact_and_normalised(make_config: Make) -> None:
     assert warning.startswith("2 of 3 validation rows")
 
 
+def test_an_answer_that_is_trained_on_under_another_prompt_is_refused(make_config: Make) -> None:
+    answer = "Write down what you would say to her, and read it aloud to a friend before you call."
+    train = [s.model_copy(update={"reference": answer}) for s in samples("Why me?")]
+    held_out = [s.model_copy(update={"reference": answer}) for s in samples("How do I begin?")]
+    with pytest.raises(DataError, match=r"0 of 1 validation rows .*1 have an answer that is there"):
+        _overlap(make_config(), "valid", train, held_out)
+    [warning] = _overlap(make_config(allow_overlap=True), "valid", train, held_out)
+    assert "1 have an answer" in warning
+
+
 def test_conversations_are_compared_whole(make_config: Make) -> None:
     def talk(first: str) -> Sample:
         turns = [("user", first), ("assistant", "Hi"), ("user", "Thanks!")]

@@ -17,10 +17,9 @@ from harness.errors import ConfigError, JostleError, MissingPackage
 from harness.util.resources import configs_root
 from tests.pipeline import Silent
 from tests.training.conftest import rows, write_jsonl
-from training import train
 from training.config import TrainingConfig
 from training.studies import engines, page
-from training.studies.cell import CellOutcome, run_cell
+from training.studies.cell import run_cell
 from training.studies.compare import gap, validated_on
 from training.studies.config import StudyConfig, load_study
 from training.studies.findings import findings
@@ -72,20 +71,6 @@ def make_study(make_config: Make, tmp_path: Path) -> Callable[..., StudyConfig]:
         )
 
     return make
-
-
-@pytest.fixture
-def in_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Train in this process: a fresh one costs a dozen seconds of imports."""
-
-    def run(name: str, config: TrainingConfig, events: Any = None) -> CellOutcome:
-        try:
-            train(config, progress=events)
-        except JostleError as error:
-            return CellOutcome(name, Path(config.output_dir), str(error))
-        return CellOutcome(name, Path(config.output_dir))
-
-    monkeypatch.setattr(engines, "run_cell", run)
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda p: p.stem)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from harness.memorisation.counterfactual import Counterfactual
 from reports import style
 from reports.drawing import Chart, draw, short, slug
 from training.curves import perplexity
@@ -20,6 +21,9 @@ TITLES = {
     "gap": "Validation loss minus training loss",
 }
 """Titles of the charts of curves by what they show, which begins their files' names."""
+
+MEMORISED = "in-against-out"
+"""Name of the chart of a study of halves."""
 
 _COSTS: tuple[tuple[str, str, str, Callable[[StudyTraining], float | None]], ...] = (
     ("peak_cpu_mib", "Peak CPU memory of the process", "MiB", lambda row: row.peak_cpu_mib),
@@ -55,6 +59,40 @@ def costs(rows: Sequence[StudyTraining]) -> Iterator[Chart]:
         values = {row.name: value for row in rows if (value := figure(row))}
         if values and len({f"{v:.3g}" for v in values.values()}) > 1:
             yield _bars(slug(name), title, unit, values)
+
+
+def in_against_out(record: Counterfactual) -> Chart:
+    """Draw every row's likelihood under adapters trained with it against those trained without."""
+    scores = [row.token_likelihood for row in record.rows]
+    outside, inside = [s.outside for s in scores], [s.inside for s in scores]
+    memorised = [score.memorised > record.above.threshold for score in scores]
+
+    def paint(page: Any) -> None:
+        axis = page.add_subplot()
+        ends = min(*outside, *inside), max(*outside, *inside)
+        axis.plot(ends, ends, color=style.MUTED, lw=1)
+        for beyond, label in ((False, "not above"), (True, "above")):
+            points = [
+                (x, y) for x, y, m in zip(outside, inside, memorised, strict=True) if m == beyond
+            ]
+            if points:
+                axis.scatter(
+                    *zip(*points, strict=True), s=16, alpha=0.7, lw=0,
+                    color=style.SUBJECTS[int(beyond)], marker=style.MARKERS[int(beyond)],
+                    label=f"{label} {record.above.threshold:g} nats a token ({len(points)})",
+                )  # fmt: skip
+        axis.set_xlabel("trained without the row: log-likelihood, nats a token")
+        axis.set_ylabel("trained with the row")
+        page.legend(loc="outside upper left", ncols=2)
+
+    title = "Each training row: in against out"
+    alt = (
+        f"{title}. Of {len(scores)} rows {sum(memorised)} lie more than"
+        f" {record.above.threshold:g} nats a token above the diagonal; on average a row is"
+        f" {record.memorised.mean or 0:+.3f} nats a token likelier under adapters that were trained"
+        " with it."
+    )
+    return draw(MEMORISED, title, alt, paint, (5.6, 5.0))
 
 
 def _lines(name: str, title: str, data: str, rows: Sequence[StudyTraining], what: str) -> Chart:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from harness.analysis.estimates import Estimate
-from harness.util.formatting import figure
+from harness.memorisation.counterfactual import Counterfactual
+from harness.util.formatting import figure, plural, with_interval
 from training.studies.summary import ConfigurationPair, StudySuite, StudyTraining
 
 LEAST_EVALUATIONS = 3
@@ -27,6 +28,38 @@ def findings(cells: Sequence[StudyTraining], suites: Sequence[StudySuite]) -> li
     for suite in suites:
         sentences += _differences(suite)
     return sentences
+
+
+def memorisation_findings(record: Counterfactual) -> Iterator[str]:
+    """Yield what a study of halves shows: memorised, generalised, and the rows beyond chance."""
+    rows, adapters = record.memorised.rows, 2 * len(record.seeds)
+    shown = record.memorised.low is not None and record.memorised.low > 0
+    yield (
+        f"{'Memorised' if shown else 'No memorisation is shown'}: the responses of {rows} training rows are"
+        f" {with_interval(record.memorised, sign=True)} nats a token"
+        f" ({with_interval(record.memorised_response, sign=True)} nats a response) likelier under"
+        f" adapters that were trained with the row than under those trained without it"
+        f" ({adapters} adapters, {plural(record.memorised.families, 'family')} of near-duplicates;"
+        f" by seed {', '.join(figure(value, sign=True) for value in record.by_seed)})."
+    )
+    yield (
+        "Generalised: rows that were left out gained"
+        f" {with_interval(record.gain_outside, sign=True)} nats a token over the base, those that"
+        f" were in {with_interval(record.gain_inside, sign=True)}."
+    )
+    above = record.above
+    yield (
+        f"{above.rows} of {rows} rows ({above.mean or 0:.0%}) are memorised by more than"
+        f" {above.threshold:g} nats a token; rows without memorisation would be so in"
+        f" {above.expected:.0%} (97.5 % of the permutations: at most {above.null_high:.0%};"
+        f" p = {above.p:.2g})."
+    )
+    for estimate, what in ((record.recited, "recited"), (record.closeness, "answered")):
+        if estimate is not None:
+            yield (
+                f"Share of a response that is {what}, in less out:"
+                f" {with_interval(estimate, sign=True)}."
+            )
 
 
 def _lowest(trained: Sequence[StudyTraining]) -> Iterator[str]:

@@ -47,6 +47,9 @@ COSTS = (
     TrainingColumn("Seconds", ".0f", lambda row: row.seconds),
 )
 
+MOST_ROWS = 20
+"""Rows with the highest counterfactual memorisation that the page lists; the JSON has all."""
+
 OPEN = ("rouge_l",)
 """Judges whose tables need no click, beside the measures of the headline."""
 
@@ -57,7 +60,9 @@ def write_page(root: Path, summary: StudySummary) -> Path:
     Raises:
         StoreError: The folder cannot be written.
     """
-    drawn = [*charts.curves(summary.cells), *charts.costs(summary.cells)]
+    record = summary.counterfactual
+    memorised = [charts.in_against_out(record)] if record else []
+    drawn = [*memorised, *charts.curves(summary.cells), *charts.costs(summary.cells)]
     figures = root / "figures"
     with readable_os_errors(figures, "be written"):
         figures.mkdir(exist_ok=True)
@@ -78,6 +83,9 @@ def fill(root: Path, summary: StudySummary, drawn: Sequence[Chart]) -> str:
         loader=FileSystemLoader(templates), autoescape=True, undefined=StrictUndefined
     )
     environment.filters["figure"] = lambda value, sign=False: figure(value, 3, sign=sign)
+    rows = summary.counterfactual.rows if summary.counterfactual else ()
+    highest = sorted(rows, key=lambda row: -row.token_likelihood.memorised)[:MOST_ROWS]
+    memorised = charts.MEMORISED
     stems = tuple(f"{what}-" for what in charts.TITLES)
     css = (files("reports") / "templates" / "report.css").read_text(encoding="utf-8")
     return environment.get_template("study.html.j2").render(
@@ -87,7 +95,10 @@ def fill(root: Path, summary: StudySummary, drawn: Sequence[Chart]) -> str:
         losses=_table(summary.cells, LOSSES),
         costs=_table(summary.cells, COSTS),
         curve_charts=[c for c in drawn if c.name.startswith(stems)],
-        cost_charts=[c for c in drawn if not c.name.startswith(stems)],
+        cost_charts=[c for c in drawn if not c.name.startswith((*stems, memorised))],
+        memorised_charts=[c for c in drawn if c.name == memorised],
+        record=summary.counterfactual,
+        highest=highest,
         suites=[_suite(root, suite) for suite in summary.suites],
         config=summary.study.model_dump(mode="json"),
     )

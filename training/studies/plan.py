@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from harness.data.loading import load
 from harness.models.checkpoints import count_parameters
@@ -15,7 +15,7 @@ from training.config import TrainingConfig
 from training.data import load_data
 from training.loading import base_folder, renderer_of
 from training.masking import EncodingCounts, encode_samples
-from training.studies.config import StudyCell
+from training.studies.config import HALVES, StudyCell, StudyConfig
 from training.studies.suites import SuiteGroup
 
 _FLOPS = {"full": 6.0, "lora": 4.0, "qlora-4bit": 4.0, "qlora-8bit": 4.0}
@@ -51,11 +51,38 @@ class SuiteCost:
 
 
 @dataclass(frozen=True)
+class RatingCost:
+    """Cost of rating every row of a halves study under every adapter.
+
+    Attributes:
+        models: The base and the adapters.
+        tokens: Tokens that are rated.
+        new_tokens: Tokens that are written at most, where answers are asked for.
+        seconds: An estimate for the ratings alone; writing is slower by an unknown factor.
+    """
+
+    rows: int
+    models: int
+    tokens: int
+    new_tokens: int
+    seconds: float
+
+    def line(self) -> str:
+        """Return the cost in one line."""
+        written = f"; up to {self.new_tokens:,} new tokens" if self.new_tokens else ""
+        return (
+            f"ratings: {self.rows} rows under {self.models} models, {self.tokens:,} tokens, about"
+            f" {duration(self.seconds)}{written}"
+        )
+
+
+@dataclass(frozen=True)
 class StudyPlan:
     """Cost of a study."""
 
     trainings: tuple[TrainingCost, ...]
     suites: tuple[SuiteCost, ...]
+    ratings: RatingCost | None = None
 
     def lines(self) -> list[str]:
         """Return the plan as text, one line an item and one for the sum."""
@@ -71,6 +98,7 @@ class StudyPlan:
                 f" {cost.tokens:,} new tokens"
                 for cost in self.suites
             ),
+            *([self.ratings.line()] if self.ratings else []),
             f"in all {len(self.trainings)} trainings, {sum(c.tokens for c in self.trainings):,}"
             f" tokens, about {duration(seconds)} of training one after the other on this machine;"
             f" {sum(c.answers for c in self.suites):,} answers at most",
@@ -86,6 +114,30 @@ def plan(cells: Sequence[StudyCell], groups: Sequence[SuiteGroup]) -> StudyPlan:
     speed = matmul_speed()
     trainings = tuple(_training(cell.name, cell.config, speed) for cell in cells)
     return StudyPlan(trainings, tuple(_suite(group) for group in groups))
+
+
+def plan_halves(study: StudyConfig) -> StudyPlan:
+    """Estimate the cost of a study of halves; every training has half of the rows.
+
+    Raises:
+        JostleError: Data or a model that cannot be found.
+    """
+    assert study.halves is not None
+    whole, cells, speed = study.whole(), study.cells(), matmul_speed()
+    data = load_data(whole)
+    half = _training("", whole, speed, share=1 / len(HALVES))
+    counts = encode_samples(data.train, renderer_of(whole), whole.max_length)[1]
+    models = 1 + len(cells)
+    tokens = models * counts.tokens
+    written = 2 * study.halves.max_new_tokens if study.halves.answers else 0
+    ratings = RatingCost(
+        rows=len(data.train),
+        models=models,
+        tokens=tokens,
+        new_tokens=written * models * len(data.train),
+        seconds=2.0 * tokens * count_parameters(base_folder(whole)) / speed,
+    )
+    return StudyPlan(tuple(replace(half, name=cell.name) for cell in cells), (), ratings)
 
 
 def steps_of(config: TrainingConfig, rows: int) -> int:
@@ -124,7 +176,8 @@ def matmul_speed() -> float:
     return rounds * 2 * size**3 / (time.perf_counter() - began)
 
 
-def _training(name: str, config: TrainingConfig, speed: float) -> TrainingCost:
+def _training(name: str, config: TrainingConfig, speed: float, share: float = 1.0) -> TrainingCost:
+    """Estimate a training on a share of its rows."""
     data = load_data(config)
     renderer = renderer_of(config)
 
@@ -132,7 +185,7 @@ def _training(name: str, config: TrainingConfig, speed: float) -> TrainingCost:
         return encode_samples(samples, renderer, config.max_length, config.assistant_turns)[1]
 
     counts = encoded(data.train)
-    steps = steps_of(config, counts.rows)
+    steps = steps_of(config, math.ceil(share * counts.rows))
     batch = config.per_device_train_batch_size * config.gradient_accumulation_steps
     tokens = round(steps * batch * counts.tokens / counts.rows)
     evaluated = 0

@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from harness.errors import ConfigError, JostleError
+from harness.memorisation.copying import Closeness
+from harness.memorisation.counterfactual import FILE as COUNTERFACTUAL
 from harness.models.subjects import open_subjects
 from harness.pipeline import runner as harness_runner
 from harness.pipeline.assemble import assemble
 from harness.pipeline.session import Launch, open_session
 from harness.pipeline.stage import StageContext
+from harness.registry import judges
 from harness.util.files import make_folder, readable_os_errors, write_json
 from harness.util.progress import Progress
 from judges.rouge import ROUGE_L
@@ -22,9 +25,11 @@ from training.studies.cell import CellOutcome
 from training.studies.compare import suite_figures, training_figures, validated_on
 from training.studies.config import StudyCell, StudyConfig
 from training.studies.engines import Engine, train_all
-from training.studies.findings import findings
+from training.studies.findings import findings, memorisation_findings
+from training.studies.half_scores import RowScorer
+from training.studies.halves import halve
 from training.studies.page import write_page
-from training.studies.plan import StudyPlan, plan
+from training.studies.plan import StudyPlan, plan, plan_halves
 from training.studies.suites import SuiteGroup, groups
 from training.studies.summary import StudySuite, StudySummary
 
@@ -50,6 +55,8 @@ def plan_study(study: StudyConfig, out: Path | None = None) -> StudyPlan:
     Raises:
         JostleError: Data, a model or a suite that cannot be found.
     """
+    if study.halves is not None:
+        return plan_halves(study)
     cells = study.cells(folder_of(study, out))
     return plan(cells, groups(study.study.name, cells))
 
@@ -64,7 +71,8 @@ def run_study(
 ) -> StudyOutcome:
     """Train what is not trained yet, test what is not tested yet, and write the report.
 
-    A training that fails is recorded and the others continue; the next call retries it.
+    A training that fails is recorded and the others continue; the next call retries it. Halves are
+    compared, and ``counterfactual.json`` is written, once all their trainings are finished.
 
     Args:
         study: The grid.
@@ -81,21 +89,34 @@ def run_study(
     costs = plan_study(study, out).lines()
     for line in costs:
         progress.note(line)
+    halved = None if study.halves is None else halve(study)
     _claim(root, study)
+    if study.halves is not None and halved is not None:
+        halved.write(root, study.halves.seeds)
     outcomes = _train(cells, engine, progress)
     trained = [c for c in cells if outcomes[c.name].error is None]
     measured = validated_on(cells)
     rows = tuple(training_figures(cell, outcomes[cell.name], measured[cell.name]) for cell in cells)
     suites = groups(study.study.name, trained)
     tested = tuple(_test(root, group, progress, command) for group in suites)
+    record = None
+    if halved is not None and len(trained) == len(cells):
+        scorer = RowScorer(open_subjects, Closeness(judges.create(ROUGE_L)), progress)
+        record = scorer.counterfactual(study, halved, cells)
+        write_json(root / COUNTERFACTUAL, record.model_dump(mode="json"))
     summary = StudySummary(
         study=study,
         plan=tuple(costs),
         cells=rows,
         suites=tested,
-        findings=tuple(findings(rows, tested)),
+        findings=(
+            *(memorisation_findings(record) if record else ()),
+            *findings(rows, tested),
+        ),
+        counterfactual=record,
     )
-    write_json(root / SUMMARY, summary.model_dump(mode="json"))
+    # The rows of a halves study are in the file that suites read.
+    write_json(root / SUMMARY, summary.model_dump(mode="json", exclude={"counterfactual"}))
     report = write_page(root, summary)
     errors = [*(row.error for row in rows), *(suite.error for suite in tested)]
     return StudyOutcome(report, sum(error is not None for error in errors), summary.findings)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.config import AdapterSpec, Suite, load_suite
+from harness.config import AdapterSpec, SubjectSpec, Suite, load_suite
 from harness.util.digest import canonical_json
 from harness.util.resources import shipped
 from training.studies.config import StudyCell, slug
@@ -49,6 +49,20 @@ def groups(study: str, cells: Sequence[StudyCell]) -> list[SuiteGroup]:
     ]
 
 
+def with_trainings(base: SubjectSpec, cells: Sequence[StudyCell]) -> tuple[SubjectSpec, ...]:
+    """Return the base model and a subject for each training, by the cell's name."""
+    subjects = [base]
+    for cell in cells:
+        output = str(Path(cell.config.output_dir).expanduser())
+        fields: dict[str, Any] = {"name": cell.name, "quantization": cell.config.quantization}
+        if cell.config.method == "full":
+            fields |= {"model": output, "revision": None}
+        else:
+            fields |= {"adapters": (AdapterSpec(path=output),)}
+        subjects.append(base.model_copy(update=fields))
+    return tuple(subjects)
+
+
 def _shared(cell: StudyCell) -> list[Any]:
     config = cell.config
     rendering = [config.model, config.revision, config.template, config.system_prompt]
@@ -78,20 +92,11 @@ def _suite(name: str, cells: Sequence[StudyCell]) -> Suite:
             "quantization": None,
         }
     )
-    subjects = [base]
-    for cell in cells:
-        output = str(Path(cell.config.output_dir).expanduser())
-        fields: dict[str, Any] = {"name": cell.name, "quantization": cell.config.quantization}
-        if cell.config.method == "full":
-            fields |= {"model": output, "revision": None}
-        else:
-            fields |= {"adapters": (AdapterSpec(path=output),)}
-        subjects.append(base.model_copy(update=fields))
     data = {canonical_json(c.config.train_data.model_dump()): c.config.train_data for c in cells}
     return given.model_copy(
         update={
             "suite": given.suite.model_copy(update={"name": slug(name)}),
-            "subjects": tuple(subjects),
+            "subjects": with_trainings(base, cells),
             "baseline": BASE,
             # A leak into any of them affects the comparison.
             "training_data": tuple(data.values()),

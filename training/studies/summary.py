@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from harness.analysis.estimates import Estimate
+from harness.memorisation.counterfactual import Counterfactual
 from harness.records import Record
 from training.studies.config import StudyConfig
 
@@ -145,10 +146,15 @@ class StudySuite(Record):
 
 
 class StudySummary(Record):
-    """Everything that a study's page shows: plan and findings are lines of text."""
+    """Everything that a study's page shows: plan and findings are lines of text.
+
+    Attributes:
+        counterfactual: Of a study of halves; ``summary.json`` leaves it to ``counterfactual.json``.
+    """
 
     study: StudyConfig
     plan: tuple[str, ...]
     cells: tuple[StudyTraining, ...]
     suites: tuple[StudySuite, ...]
     findings: tuple[str, ...]
+    counterfactual: Counterfactual | None = None

@@ -22,6 +22,7 @@ from harness.memorisation.probe_requests import (
 from harness.memorisation.prompt_choice import ProbedPrompt, choose_prompts
 from harness.memorisation.training_responses import TrainingResponses
 from harness.models.subjects import OpenSubjects
+from harness.pipeline.cache import Cache
 from harness.pipeline.session import Session, StageReport
 from harness.pipeline.stage import Stage, StageContext, keep_current
 from harness.pipeline.stage_file import StageFile
@@ -158,15 +159,23 @@ def _ask(
         file.append(*records)
         task.advance(len(records))
 
-    def write_reply(request: ProbeRequest, reply: Completion | TokenLogprobs) -> None:
+    write(*(r.record for r in requests if r.request is None))
+    for request, reply in replies(session.cache, subjects, requests):
         if isinstance(reply, TokenLogprobs):
             write(rating_record(request, reply))
         else:
             write(answer_record(request, reply, material.training, material.closeness))
 
-    write(*(r.record for r in requests if r.request is None))
+
+def replies(
+    cache: Cache, subjects: OpenSubjects, requests: Sequence[ProbeRequest]
+) -> Iterator[tuple[ProbeRequest, Completion | TokenLogprobs]]:
+    """Yield the reply to every request that has one to send: from the cache, else from the model.
+
+    What the model gives is put into the cache as it comes, failures aside.
+    """
     requests = [r for r in requests if r.request is not None]
-    cached = session.cache.get(r.content for r in requests) if subjects.durable else {}
+    cached = cache.get(r.content for r in requests) if subjects.durable else {}
 
     ways: Sequence[tuple[type, Any, Any]] = (
         (Scored, TokenLogprobs, subjects.model.logprobs),
@@ -176,14 +185,14 @@ def _ask(
         of_kind = [r for r in requests if isinstance(r.request, kind)]
         for request in of_kind:
             if request.content in cached:
-                write_reply(request, reply_type.model_validate_json(cached[request.content]))
+                yield request, reply_type.model_validate_json(cached[request.content])
         missing = [r for r in of_kind if r.content not in cached]
         if not missing:
             continue
         for index, reply in send([r.request for r in missing]):
-            write_reply(missing[index], reply)
             if subjects.durable and reply.error is None:
-                session.cache.put({missing[index].content: reply.model_dump_json()})
+                cache.put({missing[index].content: reply.model_dump_json()})
+            yield missing[index], reply
 
 
 def _ending(record: Probe) -> str:

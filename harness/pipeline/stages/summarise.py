@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from harness.analysis import AnalysisSettings, BootstrapSettings, RunRecords, Summary, summarise
@@ -13,14 +14,14 @@ from harness.analysis.unanswerable_schema import Unanswerable
 from harness.analysis.worst_found import FoundRecords, Searched, worst_found
 from harness.analysis.worst_found_schema import WorstFound
 from harness.judging.calibration_report import calibration_of
-from harness.judging.traits import JudgeInfo, declared_traits
+from harness.judging.traits import JudgeInfo
 from harness.memorisation.copying import Closeness
 from harness.memorisation.probe_summary import summarise_probes, with_memorisation
-from harness.pipeline.assemble import NamedJudge
+from harness.pipeline.assemble import NamedJudge, measured_by
 from harness.pipeline.judge_ledger import manifest_entries
 from harness.pipeline.session import StageReport
 from harness.pipeline.stage import Stage, StageContext
-from harness.records import Probe, Search, role_of_name
+from harness.records import Probe, Search
 from harness.unanswerable.detectors import RefusalWays, refusal_detectors
 from harness.unanswerable.rates import unanswerable_rates
 
@@ -40,6 +41,7 @@ def analyse(context: StageContext, report: StageReport) -> None:
             and subject.generation.temperature == 0
         ],
         warnings=session.manifest.warnings,
+        margins=context.parts.margins,
     )
     judges = [judge_info(named) for named in context.parts.judges]
     summary = summarise(records, judges, settings)
@@ -55,20 +57,8 @@ def analyse(context: StageContext, report: StageReport) -> None:
 
 def judge_info(named: NamedJudge) -> JudgeInfo:
     """Collect what the analysis needs to know of a judge."""
-    traits = declared_traits(named.judge)
-    role = "safety" if role_of_name(named.label) == "safety" else None
-    return JudgeInfo(
-        label=named.label,
-        dimensions=tuple(
-            dimension.model_copy(update={"role": dimension.role or role})
-            for dimension in named.judge.dimensions
-        ),
-        llm=traits.llm,
-        learned=traits.learned,
-        panel=bool(traits.members),
-        repeats=named.repeats,
-        calibration=calibration_of(named.judge, named.name, named.source),
-    )
+    calibration = calibration_of(named.judge, named.name, named.source)
+    return replace(measured_by(named), calibration=calibration)
 
 
 def memorisation_of(context: StageContext) -> Memorisation | None:

@@ -206,11 +206,11 @@ def test_exact_goes_before_normalised_and_whole_pairs_are_told() -> None:
     assert told[0] == ("exact", "c", "normalised")
     assert told[1] == ("normalised", "a", None)
     assert told[3] == ("exact", "d", "exact")
-    assert told[4] is None
+    assert told[4] == ("response", "d", None)  # another prompt, but this answer was trained on
     assert told[2] is not None
     assert told[2][:2] == ("exact", "d")
-    assert {key: counts[key] for key in ("samples", "exact", "normalised", "near", "clean")} == {
-        "samples": 5, "exact": 3, "normalised": 1, "near": 0, "clean": 1,
+    assert {key: counts[key] for key in ("samples", "exact", "normalised", "near", "response", "clean")} == {
+        "samples": 5, "exact": 3, "normalised": 1, "near": 0, "response": 1, "clean": 0,
     }  # fmt: skip
     assert counts["pairs"] == 1
 

@@ -160,7 +160,7 @@ def test_the_report_counts_rows() -> None:
     between = report.between
     assert between is not None
     assert between.prompts == {
-        "exact": 1, "normalised": 0, "near": 0, "unchecked": 0, "clean": 1,
+        "exact": 1, "normalised": 0, "near": 0, "response": 0, "unchecked": 0, "clean": 1,
     }  # fmt: skip
     assert between.responses == {"exact": 1, "normalised": 0, "near": 0, "clean": 1, "none": 0}
     assert between.pairs == {"exact": 1, "normalised": 0, "near": 0}

@@ -17,6 +17,7 @@ from harness.memorisation.canaries import exposure
 from harness.memorisation.membership import auc, lowest_mean, membership_scores
 from harness.memorisation.training_responses import ResponseIndex
 from harness.records import Message, Sample, TokenLogprobs
+from harness.text.word_runs import CHARACTERS_PER_WORD, words
 
 
 def sample(prompt: str, response: str | None = None) -> Sample:
@@ -42,16 +43,16 @@ CHINESE = "我最近总是睡不着觉，晚上躺在床上想很多事情，第
 
 
 def test_a_text_without_spaces_is_cut_and_counted_by_characters() -> None:
-    assert len(copying.words(CHINESE)) == 38  # signs aside
+    assert len(words(CHINESE)) == 38  # signs aside
     parts = copying.cut(CHINESE, 0.5, 200)
     assert parts is not None
     # 38 characters, of which half are shown; a sign stays with the character that it follows.
     assert parts == (CHINESE[:20], CHINESE[20:])
     assert copying.cut(CHINESE, 0.5, 30) == (CHINESE[:20], CHINESE[20:30])  # three bytes each
     assert copying.cut("我不知道该怎么办。", 0.5, 200) is None  # eight of 18 characters
-    assert copying.words("我用Python写代码") == ["我", "用", "python", "写", "代", "码"]
+    assert words("我用Python写代码") == ["我", "用", "python", "写", "代", "码"]
     found = copying.recitation(parts.rest, parts.rest)
-    assert found == {"span": pytest.approx(19 / copying.CHARACTERS_PER_WORD), "share": 1.0}
+    assert found == {"span": pytest.approx(19 / CHARACTERS_PER_WORD), "share": 1.0}
     half = copying.recitation(parts.rest, parts.rest[:10])
     assert 0.4 < half["share"] < 0.6
 
@@ -62,8 +63,8 @@ def test_a_thai_character_keeps_its_marks_and_korean_its_words() -> None:
     assert parts is not None
     assert parts.shown + parts.rest == thai
     assert not parts.rest.startswith(("่", "ี", "้", "ั"))
-    assert copying.words("ไม่") == ["ไ", "ม่"]
-    assert copying.words("나는 요즘 잠을") == ["나는", "요즘", "잠을"]
+    assert words("ไม่") == ["ไ", "ม่"]
+    assert words("나는 요즘 잠을") == ["나는", "요즘", "잠을"]
 
 
 def test_longest_span_and_share_by_hand() -> None:
@@ -86,7 +87,7 @@ def test_what_comes_long_after_the_rest_is_not_looked_at() -> None:
 def test_copying_scores_stay_in_their_range(rest: str, answer: str) -> None:
     found = copying.recitation(rest, answer)
     assert 0.0 <= found["share"] <= 1.0
-    assert 0.0 <= found["span"] <= len(copying.words(rest))
+    assert 0.0 <= found["span"] <= len(words(rest))
 
 
 # --- membership
@@ -199,7 +200,7 @@ def test_a_copied_clause_without_spaces_is_found_at_its_length_in_words() -> Non
     )
     found = index.nearest("你可以试试：晚上躺在床上想很多事情。")
     assert found is not None
-    assert (found.row, found.span) == (0, pytest.approx(11 / copying.CHARACTERS_PER_WORD))
+    assert (found.row, found.span) == (0, pytest.approx(11 / CHARACTERS_PER_WORD))
 
 
 def test_runs_of_ones_own_text_lead_to_no_other_row() -> None:

