@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Generic, NamedTuple, Self, TypeVar
 
@@ -34,6 +34,7 @@ from harness.analysis.estimates import (
     SummaryCell,
     WorstPoint,
 )
+from harness.analysis.people import LabelledRun, PeopleLabels
 from harness.analysis.scopes import Scope
 from harness.analysis.series import Series
 from harness.analysis.table import ALL, Mask, Table
@@ -97,12 +98,14 @@ class Estimands:
         headline: Measures whose tests carry the finding.
         main: Scope that the finding rests on.
         baseline: The subject that the others are compared with.
+        people: People's labels of the run's own answers, where there are any.
     """
 
     table: Table
     headline: Sequence[Measure]
     main: Scope
     baseline: str
+    people: PeopleLabels | None = None
 
     def _series(self) -> Iterator[Series]:
         for measure in self.table.dimensions:
@@ -176,15 +179,45 @@ class Estimands:
         )
         on_originals = test if kind == ALL else None
         span = self.table.span(series.measure)
-        quantities = compared.differences(span, test=test, on_originals=on_originals)
+        judged = compared.differences(span, test=test, on_originals=on_originals)
+        further = self._corrected(judged, series, kind, scope)
+        if kind == ALL and scope.topic is None:
+            further |= self._balanced(judged)
+        return PendingRow(make, judged | further)
+
+    def _balanced(self, judged: Mapping[str, Quantity]) -> dict[str, Quantity]:
+        """Return the differences with every group weighing alike; none without groups."""
         groups = self.table.groups
-        if groups is not None and kind == ALL and scope.topic is None:
-            names = {"gain_originals": "originals", "gain_variants": "variants", "did": "did"}
-            quantities |= {
-                f"balanced_{names[name]}": Quantity(group_means(one.values, groups), one.scale)
-                for name, one in quantities.items()
-            }
-        return PendingRow(make, quantities)
+        if groups is None:
+            return {}
+        names = {"gain_originals": "originals", "gain_variants": "variants", "did": "did"}
+        return {
+            f"balanced_{names[name]}": Quantity(group_means(one.values, groups), one.scale)
+            for name, one in judged.items()
+        }
+
+    def _corrected(
+        self, judged: Mapping[str, Quantity], series: Series, kind: str, scope: Scope
+    ) -> dict[str, Quantity]:
+        """Return the differences by people, which are tested in the judge's place."""
+        if self.people is None or not self.headline:
+            return {}
+        labelled = LabelledRun(self.table, self.people, self.headline[0])
+        quantities: dict[str, Quantity] = {}
+        pair = (series.subject, self.baseline)
+        for name, values in labelled.differences(series, pair, kind, scope).items():
+            mean = values.mean(self.table.families)
+            if mean is not None:
+                judge = judged[name]
+                quantities[name] = replace(judge, test=None)
+                quantities[f"corrected_{name}"] = Quantity(
+                    values.people,
+                    (-values.reach, values.reach),
+                    judge.test,
+                    people=mean,
+                    people_span=values.span,
+                )
+        return quantities
 
     def pairs(self) -> Iterator[PendingRow[SubjectPair]]:
         """Yield every two of the compared subjects against each other, on the headline measures."""
@@ -314,7 +347,9 @@ def _kept(compared: _Compared, table: Table, measure: Measure) -> Interval | Non
 
 
 def without_uncertain_share(row: Contrast, sign: int) -> Contrast:
-    """Drop the share kept where the gain on originals is not certain."""
+    """Drop the share kept where the gain on originals is not certain, or only the judge's."""
+    if row.corrected_gain_originals is not None:
+        return row.model_copy(update={"kept": None})
     gain = row.gain_originals
     ends = () if gain is None or gain.low is None or gain.high is None else (gain.low, gain.high)
     certain = bool(ends) and min(sign * end for end in ends) > 0

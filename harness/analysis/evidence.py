@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from harness.analysis.correction_words import corrected_label
 from harness.analysis.estimates import Contrast, Estimate, Measure, SummaryCell
 from harness.analysis.margins import margin_of
 from harness.analysis.scopes import Scope
@@ -149,19 +150,29 @@ class Evidence:
     unscored: Sequence[str]
 
     @property
+    def named(self) -> str:
+        """Return the measure's name, and the labels that correct it where any do."""
+        return corrected_label(self.label, self.contrast)
+
+    @property
+    def corrected(self) -> bool:
+        """Return whether the verdict rests on people's labels."""
+        return self.contrast.corrected_gain_originals is not None
+
+    @property
     def gain_originals(self) -> Estimate | None:
         """Return the difference from the baseline on the originals that the verdict rests on."""
-        return self.contrast.gain_originals
+        return self.contrast.corrected_gain_originals or self.contrast.gain_originals
 
     @property
     def gain_variants(self) -> Estimate | None:
         """Return the difference on the reworded prompts that the verdict rests on."""
-        return self.contrast.gain_variants
+        return self.contrast.corrected_gain_variants or self.contrast.gain_variants
 
     @property
     def did(self) -> Estimate | None:
         """Return the difference in differences that the verdict rests on."""
-        return self.contrast.did
+        return self.contrast.corrected_did or self.contrast.did
 
     @property
     def original(self) -> Direction:
@@ -243,7 +254,7 @@ class VerdictBasis:
                 baseline=row.baseline,
                 label=table.label(measure),
                 sign=table.sign(measure),
-                margin=self.margin(measure, row.subject),
+                margin=self._margin_for(measure, row),
                 contrast=row,
                 drops=[
                     cell
@@ -275,6 +286,13 @@ class VerdictBasis:
         # Of a measure whose variants are compared with `identity`, that is the level itself.
         noise = again.did if again.against != IDENTITY else again.gain_variants
         return margin_of(self.margins.get(measure), noise)
+
+    def _margin_for(self, measure: Measure, row: Contrast) -> Margin | None:
+        """Return the margin; None where people used another scale, which no margin was named for."""
+        by_people = row.corrected_did
+        if by_people is not None and by_people.span != self.table.span(measure):
+            return None
+        return self.margin(measure, row.subject)
 
     def _extremes(self, measure: Measure, subject: str) -> Extremes | None:
         """Return how many originals of a subject lie at the ends of a measure's scale."""

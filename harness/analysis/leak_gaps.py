@@ -20,7 +20,7 @@ from harness.analysis.test_family import BootstrapSettings, column_means, figure
 from harness.records import ORIGINAL
 from harness.stats.bootstrap import Intervals
 from harness.stats.closed_forms import Floats
-from harness.stats.clusters import Clustered
+from harness.stats.cluster_sums import Clustered
 from harness.stats.two_groups import two_groups
 from harness.util.digest import derived_seed
 

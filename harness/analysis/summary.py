@@ -23,6 +23,7 @@ from harness.analysis.estimates import (
 from harness.analysis.evidence import VerdictBasis, choose_headline
 from harness.analysis.judge_outcomes import JudgementCount
 from harness.analysis.leak_gaps import leak_gaps
+from harness.analysis.people import PeopleLabels
 from harness.analysis.scopes import count_audit, main_scope, scopes_of, topics_of
 from harness.analysis.series import radar
 from harness.analysis.summary_schema import (
@@ -54,6 +55,7 @@ class AnalysisSettings:
         deterministic: Subjects whose noise floor is zero by construction (fp32, greedy).
         warnings: Lines that the report must show.
         topic_key: Field of a sample's metadata that names its topic.
+        people: People's labels of the run's own answers, where there are any.
         margins: How small a difference counts as none, in the measure's units, where the user says.
     """
 
@@ -61,6 +63,7 @@ class AnalysisSettings:
     deterministic: Collection[str] = ()
     warnings: Sequence[str] = ()
     topic_key: str = "topic"
+    people: PeopleLabels | None = None
     margins: Mapping[Measure, float] = field(default_factory=dict)
 
 
@@ -143,7 +146,7 @@ def _estimate(table: Table, records: RunRecords, settings: AnalysisSettings) -> 
     """Enter every quantity, solve them in one go, and read the rows back."""
     scopes = scopes_of(table, records.samples)
     main, headline = main_scope(scopes), choose_headline(table)
-    estimands = Estimands(table, headline, main, records.baseline)
+    estimands = Estimands(table, headline, main, records.baseline, settings.people)
     cells = list(estimands.cells())
     contrasts = list(estimands.contrasts([*scopes, *topics_of(table, settings.topic_key)]))
     pairs, severities = list(estimands.pairs()), list(estimands.severities())

@@ -183,6 +183,10 @@ class SubjectFinding(Record):
     levels: str | None = Field(description="Where baseline and subject stand on the originals.")
     robustness: str = Field(description="What rewording costs it beside the baseline.")
     also: tuple[str, ...] = Field(description="What other measures say, a line each.")
+    corrected: tuple[str, ...] = Field(
+        default=(),
+        description="Each judged difference beside the one that people's labels correct, a line each.",
+    )
     original: Direction = Field(description="Against the baseline on the originals.")
     reworded: Direction = Field(description="Against the baseline on the reworded prompts.")
     robust: Direction = Field(description="What rewording costs it, against the baseline.")

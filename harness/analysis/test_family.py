@@ -10,10 +10,11 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.analysis.estimates import Estimate, Method
+from harness.analysis.estimates import CorrectedEstimate, Estimate, Interval, Method
 from harness.stats.bootstrap import Intervals, studentised_bootstrap
 from harness.stats.closed_forms import Floats
-from harness.stats.clusters import Clustered, Columns
+from harness.stats.cluster_sums import Clustered, Columns
+from harness.stats.prediction_powered import PeopleMean
 from harness.stats.ratios import clustered_wilson
 from harness.stats.significance import (
     fewest_flips,
@@ -70,12 +71,17 @@ class Quantity:
         scale: Least and greatest possible value.
         test: The group of tests against zero that it belongs to; None is no test.
         trials: Answers behind the values when they are rates; asks for a Wilson interval.
+        people: The mean itself with its p value, where people's labels make it; ``values`` are then
+            what people said, and neither bootstrap nor sign flips are used.
+        people_span: Width of the scale that people used for one answer.
     """
 
     values: Floats
     scale: tuple[float, float]
     test: Test | None = None
     trials: int | None = None
+    people: PeopleMean | None = None
+    people_span: float = 0.0
 
 
 class _Tested(NamedTuple):
@@ -177,6 +183,9 @@ def _test(
         permutations=max(settings.resamples, 100 * len(tested)),
     )
     p = np.maximum(flips, intervals.p[tested])
+    for j, i in enumerate(tested):
+        if (by_people := quantities[i].people) is not None:
+            p[j] = by_people.p
     made = np.flatnonzero(~np.isnan(p))
     weights, alpha = np.ones(len(tested)), np.full(len(tested), np.nan)
     if made.size:
@@ -199,6 +208,8 @@ class _Solved(NamedTuple):
 
 def _estimate(solved: _Solved, tested: _Tested | None, level: float) -> Estimate:
     quantity, intervals, index, families, moved = solved
+    if quantity.people is not None:
+        return _corrected(quantity, quantity.people, tested)
     n, figures = int(intervals.n[index]), figures_of(intervals, index)
     clusters, effective = int(intervals.clusters[index]), float(intervals.effective[index])
     method: Method = "adjusted_student" if intervals.adjusted[index] else "studentised_bootstrap"
@@ -221,3 +232,27 @@ def _estimate(solved: _Solved, tested: _Tested | None, level: float) -> Estimate
             mde = minimum_detectable_effect(sd, effective, POWER, tested.alpha)
             figures |= {"mde": number(mde), "needed": fewest_flips(tested.alpha)}
     return Estimate(**figures, n=n, clusters=clusters, method=method, moved=moved)
+
+
+def _corrected(quantity: Quantity, people: PeopleMean, tested: _Tested | None) -> CorrectedEstimate:
+    """Write down a mean that people's labels make, cut to the scale."""
+    least, most = quantity.scale
+    mean, low, high = (min(max(x, least), most) for x in (people.mean, people.low, people.high))
+    alone = dict(zip(("mean", "low", "high"), map(number, people.alone), strict=True))
+    return CorrectedEstimate(
+        mean=number(mean),
+        low=number(low),
+        high=number(high),
+        se=number(people.se),
+        n=people.prompts,
+        method="prediction_powered",
+        p=None if tested is None else number(tested.p),
+        p_holm=None if tested is None else number(tested.p_holm),
+        alpha=None if tested is None else number(tested.alpha),
+        span=quantity.people_span,
+        labelled=people.labelled,
+        weight=number(people.weight),
+        correlation=number(people.correlation),
+        sd=number(people.sd),
+        alone=Interval(**alone),
+    )

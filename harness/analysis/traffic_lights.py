@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from harness.analysis.correction_words import human_labels, worth_of_judge
 from harness.analysis.evidence import Evidence, VerdictBasis, direction, too_few
 from harness.analysis.margins import NO_MARGIN, margin_words
 from harness.analysis.sentences import bound, not_provable, nothing_to_lose
@@ -54,7 +55,11 @@ def run_lights(
             for name, answer in answers.items()
         ]
     leak = leaked(audit, basis.scope.name)
-    return (*by_subject, make_light("Leaked?", leak.colour, leak.text), judged(judges))
+    return (
+        *by_subject,
+        make_light("Leaked?", leak.colour, leak.text),
+        checked_by_people(basis) or judged(judges),
+    )
 
 
 def make_light(
@@ -241,6 +246,29 @@ def leaked(audit: AuditCount, scope: str) -> LightAnswer:
     clean = plural(audit.clean, "test prompt")
     return LightAnswer(
         "green", f"None of {clean} was found in the training data, word for word or nearly."
+    )
+
+
+def checked_by_people(basis: VerdictBasis) -> TrafficLight | None:
+    """Answer: was the judge checked? By labels of this run's own prompts, where they correct it."""
+    if not basis.lead or not all(evidence.corrected for evidence in basis.lead):
+        return None
+    whole = all(evidence.contrast.corrected_did is not None for evidence in basis.lead)
+    answers = []
+    for evidence in basis.lead:
+        first = evidence.contrast.corrected_gain_originals
+        assert first is not None
+        answers.append(
+            f"{evidence.subject}: the finding rests on {human_labels(first)} of this run, drawn at"
+            f" random and labelled blind. {worth_of_judge(first)}"
+        )
+    if not whole:
+        answers.append("What rewording costs rests on the judge alone: no rewordings were drawn.")
+    return make_light(
+        "Judge checked?",
+        "green" if whole else "amber",
+        " ".join(answers),
+        word="corrected by people" if whole else None,
     )
 
 

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from scipy.stats import t as student
 
 from harness.stats.closed_forms import Floats, student_quantile
-from harness.stats.clusters import TIE, ClusterSums, Columns
+from harness.stats.cluster_sums import TIE, ClusterSums, Columns
 
 LEAST_CLUSTERS = 5
 """Fewest clusters that are resampled."""

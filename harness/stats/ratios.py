@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from harness.stats.bootstrap import away_from_median, padded, resamplable
 from harness.stats.closed_forms import Floats, score_interval, student_quantile, wilson
-from harness.stats.clusters import Clustered, ClusterSums
+from harness.stats.cluster_sums import Clustered, ClusterSums
 
 _LEAST_DF = 1e-3
 

@@ -18,7 +18,7 @@ from scipy.stats import nct, norm, t
 
 from harness.stats.bootstrap import BLOCK_CELLS
 from harness.stats.closed_forms import Floats
-from harness.stats.clusters import TIE, Columns, totals
+from harness.stats.cluster_sums import TIE, Columns, totals
 
 _EXACT_FLIPS = 13
 

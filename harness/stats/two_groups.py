@@ -21,7 +21,7 @@ from harness.stats.bootstrap import (
     resampled_means,
 )
 from harness.stats.closed_forms import Floats
-from harness.stats.clusters import ClusterSums, Columns
+from harness.stats.cluster_sums import ClusterSums, Columns
 
 
 def two_groups(

@@ -40,7 +40,7 @@ from harness.analysis.unanswerable_schema import (
 from harness.records import IDENTITY, ORIGINAL, VariantKey
 from harness.stats.bootstrap import studentised_bootstrap
 from harness.stats.closed_forms import Floats
-from harness.stats.clusters import Clustered
+from harness.stats.cluster_sums import Clustered
 from harness.stats.ratios import clustered_wilson
 from harness.text.normalise import normalise_prompt
 from harness.unanswerable.detectors import JUDGE, RefusalWays

@@ -9,7 +9,7 @@ import pytest
 from scipy import stats as reference
 
 from harness.stats.bootstrap import studentised_bootstrap
-from harness.stats.clusters import Clustered, ClusterSums
+from harness.stats.cluster_sums import Clustered, ClusterSums
 from tests.benchmarks.stats_coverage import SCENARIOS, coverage
 
 

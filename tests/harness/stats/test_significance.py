@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats as reference
 
-from harness.stats.clusters import Clustered
+from harness.stats.cluster_sums import Clustered
 from harness.stats.significance import (
     can_show,
     fewest_flips,

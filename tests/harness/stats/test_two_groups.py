@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats as distributions
 
-from harness.stats.clusters import Clustered
+from harness.stats.cluster_sums import Clustered
 from harness.stats.two_groups import two_groups
 
 
