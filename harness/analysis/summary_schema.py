@@ -273,6 +273,16 @@ class AnswerCount(Record):
         return self.answers - self.failed
 
 
+class Look(Record):
+    """One analysis of a run that saw new records."""
+
+    prompts: int = Field(description="Source prompts that had an answer.")
+    answers: int = Field(description="Answers of all subjects together.")
+    declared: int | None = Field(
+        description="Looks that the suite declared; None where it did not."
+    )
+
+
 class FailureGroup(Record):
     """Failures of one sort."""
 
@@ -328,6 +338,9 @@ class Summary(Record):
     answers: tuple[AnswerCount, ...] = Field(description="A row a subject.")
     failures: tuple[FailureGroup, ...] = Field(description="By stage, the most frequent first.")
     warnings: tuple[str, ...] = Field(description="Lines that the page shows.")
+    looks: tuple[Look, ...] = Field(
+        default=(), description="Analyses that saw new records, this one included."
+    )
     unanswerable: Unanswerable | None = Field(
         default=None, description="None unless samples say ``known: false``."
     )

@@ -16,6 +16,7 @@ from harness.stats.closed_forms import Floats
 from harness.stats.cluster_sums import Clustered, Columns
 from harness.stats.prediction_powered import PeopleMean
 from harness.stats.ratios import clustered_wilson
+from harness.stats.sequential import GroupSequential
 from harness.stats.significance import (
     fewest_flips,
     first_step,
@@ -55,11 +56,13 @@ class BootstrapSettings:
         seed: Seed of the run.
         resamples: Bootstrap resamples, and least number of sign flips.
         level: Confidence level of every interval.
+        design: Looks at a growing run, which tests and the intervals of what is tested allow for.
     """
 
     seed: int
     resamples: int = 10_000
     level: float = 0.95
+    design: GroupSequential | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,11 +88,19 @@ class Quantity:
 
 
 class _Tested(NamedTuple):
-    """What the tests say of one quantity, by the names of an estimate."""
+    """What the tests say of one quantity.
+
+    Attributes:
+        p: Against zero; at every look so far, where looks at a growing run were declared.
+        p_holm: The same after Holm's correction.
+        alpha: What ``p`` must reach at Holm's first step.
+        nominal: What the p of this look alone must reach for that.
+    """
 
     p: float
     p_holm: float
     alpha: float
+    nominal: float
 
 
 def solve(
@@ -110,11 +121,32 @@ def solve(
     intervals = column_means(data, scales, settings, "bootstrap")
     tested, moved = _test(quantities, data, intervals, settings), untied(data).tolist()
     return {
-        quantity: _estimate(
-            _Solved(quantity, intervals, i, families, moved[i]), tested.get(i), settings.level
+        quantity: _repeated(
+            _estimate(
+                _Solved(quantity, intervals, i, families, moved[i]), tested.get(i), settings.level
+            ),
+            quantity,
+            settings,
         )
         for i, quantity in enumerate(quantities)
     }
+
+
+def _repeated(estimate: Estimate, quantity: Quantity, settings: BootstrapSettings) -> Estimate:
+    """Widen the interval of what is tested so that it holds at every look at a growing run."""
+    low, high, mean = estimate.low, estimate.high, estimate.mean
+    if settings.design is None or quantity.test is None or None in (low, high, mean):
+        return estimate
+    assert low is not None
+    assert high is not None
+    assert mean is not None
+    factor = settings.design.widening(settings.level, estimate.n)
+    least, most = quantity.scale
+    ends = {
+        "low": number(max(least, mean - factor * (mean - low))),
+        "high": number(min(most, mean + factor * (high - mean))),
+    }
+    return estimate.model_copy(update=ends)
 
 
 def column_means(
@@ -186,13 +218,19 @@ def _test(
     for j, i in enumerate(tested):
         if (by_people := quantities[i].people) is not None:
             p[j] = by_people.p
+    if settings.design is not None:
+        p = settings.design.repeated_p(p)
     made = np.flatnonzero(~np.isnan(p))
     weights, alpha = np.ones(len(tested)), np.full(len(tested), np.nan)
     if made.size:
         headline = np.array([quantities[tested[j]].test == "headline" for j in made])
         weights[made] = family_weights(headline)
         alpha[made] = first_step(weights[made], ALPHA)
-    rows = zip(p, holm(p, weights), alpha, strict=True)
+    nominal = alpha
+    if settings.design is not None:
+        distinct, place = np.unique(alpha, return_inverse=True)
+        nominal = np.array([settings.design.nominal(float(share)) for share in distinct])[place]
+    rows = zip(p, holm(p, weights), alpha, nominal, strict=True)
     return {i: _Tested(*map(float, figures)) for i, figures in zip(tested, rows, strict=True)}
 
 
@@ -226,11 +264,12 @@ def _estimate(solved: _Solved, tested: _Tested | None, level: float) -> Estimate
         figures |= {"low": number(low), "high": number(high)}
         method = "clustered_wilson"
     if tested is not None:
-        figures |= {name: number(value) for name, value in tested._asdict().items()}
-        if not math.isnan(tested.alpha):
+        figures |= {"p": number(tested.p), "p_holm": number(tested.p_holm)}
+        if not math.isnan(tested.nominal):
             sd = (figures["se"] or 0.0) * math.sqrt(max(effective, 1.0))
-            mde = minimum_detectable_effect(sd, effective, POWER, tested.alpha)
-            figures |= {"mde": number(mde), "needed": fewest_flips(tested.alpha)}
+            mde = minimum_detectable_effect(sd, effective, POWER, tested.nominal)
+            figures |= {"alpha": number(tested.alpha), "mde": number(mde)}
+            figures["needed"] = fewest_flips(tested.nominal)
     return Estimate(**figures, n=n, clusters=clusters, method=method, moved=moved)
 
 
