@@ -226,10 +226,11 @@ def _test(
         headline = np.array([quantities[tested[j]].test == "headline" for j in made])
         weights[made] = family_weights(headline)
         alpha[made] = first_step(weights[made], ALPHA)
-    nominal = alpha
-    if settings.design is not None:
-        distinct, place = np.unique(alpha, return_inverse=True)
-        nominal = np.array([settings.design.nominal(float(share)) for share in distinct])[place]
+    nominal = alpha.copy()
+    if settings.design is not None and made.size:
+        distinct, place = np.unique(alpha[made], return_inverse=True)
+        by_share = [settings.design.nominal(float(share)) for share in distinct]
+        nominal[made] = np.array(by_share)[place]
     rows = zip(p, holm(p, weights), alpha, nominal, strict=True)
     return {i: _Tested(*map(float, figures)) for i, figures in zip(tested, rows, strict=True)}
 
