@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from harness.analysis.correction_words import correction_lines
 from harness.analysis.estimates import Estimate, LeakGap, Measure
 from harness.analysis.evidence import Evidence, VerdictBasis, direction, suggestive, too_few
-from harness.analysis.margins import NO_MARGIN, margin_words
+from harness.analysis.margins import margin_words, no_margin
 from harness.analysis.summary_schema import (
     AnswerCount,
     AuditCount,
@@ -245,14 +245,16 @@ def robustness_sentence(evidence: Evidence) -> str:
             text = nothing_to_lose(evidence)
         case "worse":
             text = f"Rewording costs {name} more than it costs {base} (difference {figures})"
+            text += immaterial(evidence)
         case "better":
             text = f"Rewording costs {name} less than it costs {base} (difference {figures})"
         case _ if evidence.equivalent:
             text = bound(evidence)
         case _:
+            why = "" if evidence.margin else f"; {no_margin(evidence.asked_again)}"
             text = (
                 f"This run cannot say whether rewording costs {name} more or less than {base}"
-                f" (difference {unclear(did)}{'' if evidence.margin else f'; {NO_MARGIN}'})"
+                f" (difference {unclear(did)}{why})"
             )
     kept = evidence.contrast.kept
     if kept:
@@ -273,6 +275,16 @@ def bound(evidence: Evidence) -> str:
         f" {evidence.baseline}, less than the {margin_words(evidence.margin, most)}"
         f" (difference {with_interval(evidence.did, sign=True)})"
     )
+
+
+def immaterial(evidence: Evidence) -> str:
+    """Say that a certain extra loss is less than the user minds; empty where it is not."""
+    margin = evidence.margin
+    if margin is None or margin.source != "suite" or not evidence.equivalent:
+        return ""
+    most = evidence.extra_loss or 0.0
+    digits = decimals(margin.value - most)
+    return f", but by {figure(most, digits)} at most, less than the {margin_words(margin, most)}"
 
 
 def nothing_to_lose(evidence: Evidence) -> str:

@@ -12,8 +12,8 @@ import numpy as np
 from harness.analysis.estimates import CorrectedEstimate, Estimate, Interval, Method
 from harness.stats.bootstrap import TIE, Intervals, studentised_bootstrap
 from harness.stats.closed_forms import Floats, clustered_wilson
-from harness.stats.sequential import GroupSequential
 from harness.stats.prediction_powered import PeopleMean
+from harness.stats.sequential import GroupSequential
 from harness.stats.significance import (
     fewest_flips,
     holm,
