@@ -144,7 +144,12 @@ def test_a_foreign_prompt_is_never_the_samples_own() -> None:
 def test_a_memoriser_is_found_by_everything_that_looks_for_it(tmp_path: Path) -> None:
     found = probed(tmp_path / "run", suite_in(tmp_path), scripted())
     (one,) = found["subjects"]
-    assert one["verdict"] == "memorised", one["reasons"]
+    # All of the evidence is there; but the two files are told apart by their first words.
+    assert {"gain_training", "lost", "lost_response", "recited"} <= {
+        row["name"] for row in one["conditions"] if row["holds"]
+    }
+    assert one["why"] == "different kinds of text", one["reasons"]
+    assert found["shift"]["whole"]["training"] == found["shift"]["whole"]["clean"] == 12
     assert found["failures"] == []
     level = {row["key"]: row for row in one["levels"]}
     assert level["recited_training"]["subject"] == 1.0
@@ -165,7 +170,7 @@ def test_a_memoriser_is_found_by_everything_that_looks_for_it(tmp_path: Path) ->
     assert kinds["loss", "clean", "foreign"] == kinds["continuation", "training", "original"] == 24
     assert kinds["answer", "training", "variant"] == kinds["loss", "training", "variant"] > 12
     saved = json.loads((tmp_path / "run" / "probes.json").read_text())
-    assert saved["subjects"][0]["verdict"] == "memorised"
+    assert saved["subjects"][0]["why"] == "different kinds of text"
 
 
 def test_what_is_there_is_not_asked_again_and_a_torn_file_is_mended(tmp_path: Path) -> None:
