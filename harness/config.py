@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -260,6 +260,8 @@ class SuiteSection(Section):
         acceptability_gate: Hold variants to their kind's threshold of the second gate, which was
             learned from pairs that were read and labelled.
         resamples: Bootstrap and permutation resamples.
+        looks: How often a growing run will be analysed, declared before the first time; tests and
+            intervals then hold for all looks together.
     """
 
     name: str = Field(default="run", pattern=r"^[A-Za-z0-9._-]+$")
@@ -271,6 +273,7 @@ class SuiteSection(Section):
     similarity_gate: bool = True
     acceptability_gate: bool = True
     resamples: int = Field(default=10_000, ge=200)
+    looks: int | None = Field(default=None, ge=1, le=20)
 
 
 class ProbesSection(Section):
@@ -303,7 +306,13 @@ class ProbesSection(Section):
 
 
 class Suite(Section):
-    """Everything that ``jostle run`` needs."""
+    """Everything that ``jostle run`` needs.
+
+    Attributes:
+        margins: How small a difference counts as none, by measure (``judge.dimension``, or the judge
+            where it has one dimension), in the measure's units; without it, the noise that the kind
+            ``identity`` shows.
+    """
 
     suite: SuiteSection = SuiteSection()
     plugins: tuple[str, ...] = ()
@@ -315,6 +324,7 @@ class Suite(Section):
     perturbations: tuple[PerturbationSpec, ...] = Field(min_length=1)
     judges: tuple[JudgeSpec, ...] = Field(min_length=1)
     probes: ProbesSection | None = None
+    margins: dict[str, Annotated[float, Field(gt=0, allow_inf_nan=False)]] = {}
 
     @model_validator(mode="before")
     @classmethod

@@ -95,6 +95,7 @@ def compared_run(run: Run, name: str) -> ComparedRun:
         records=run.records(summary.subjects, summary.baseline),
         judges=judges_of(summary),
         deterministic=[one.subject for one in noise if one.zero_by_construction],
+        margins={scale.measure: scale.margin for scale in summary.measures if scale.margin},
     )
 
 

@@ -48,7 +48,7 @@ def level_rows(table: HeadlineTable) -> Iterator[list[str]]:
             str(cell.n),
             estimate_text(cell.originals),
             estimate_text(cell.variants),
-            estimate_text(cell.drop or cell.change, True),
+            estimate_text(cell.drop, True),
         ]
 
 

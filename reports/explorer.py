@@ -80,7 +80,7 @@ def _rows(
     view: SampleView, subjects: Sequence[str], kinds: Sequence[str], scale: MeasureScale | None
 ) -> Iterator[tuple[Any, ...]]:
     """Yield one row for each answer to a variant: ``COLUMNS`` without the sample."""
-    original = view.original
+    original, better = view.original, scale.higher_is_better if scale else None
     for place, answered in enumerate(view.variants):
         if answered.variant.perturbation == ORIGINAL:
             continue
@@ -91,8 +91,8 @@ def _rows(
             if scale is not None:
                 value = answer.value(scale)
                 before = original.answers[subject].value(scale) if original else None
-                if value is not None and before is not None:
-                    drop = (value - before) * (1 if scale.higher_is_better is False else -1)
+                if value is not None and before is not None and better is not None:
+                    drop = before - value if better else value - before
             yield place, kind, column, _round(value), _round(drop), _problem(answer)
 
 

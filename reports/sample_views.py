@@ -111,8 +111,13 @@ class AnswerDrop:
 
 
 def drops(views: Iterable[SampleView], scale: MeasureScale) -> Iterator[AnswerDrop]:
-    """Yield every scored answer to a variant beside the answer to the original."""
-    sign = -1.0 if scale.higher_is_better is False else 1.0
+    """Yield every scored answer to a variant beside the answer to the original.
+
+    Nothing where neither end of the scale is better: such a measure knows no drop.
+    """
+    if scale.higher_is_better is None:
+        return
+    sign = 1.0 if scale.higher_is_better else -1.0
     for view in views:
         original = view.original
         if original is None:

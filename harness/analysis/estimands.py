@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Generic, NamedTuple, Self, TypeVar
 
@@ -34,9 +34,10 @@ from harness.analysis.estimates import (
     SummaryCell,
     WorstPoint,
 )
+from harness.analysis.people import LabelledRun, PeopleLabels
 from harness.analysis.scopes import Scope
 from harness.analysis.series import Series
-from harness.analysis.table import ALL, Table
+from harness.analysis.table import ALL, Mask, Table
 from harness.analysis.test_family import Quantity, Test, number
 from harness.records import IDENTITY, SEVERITIES
 from harness.stats.closed_forms import Floats, expected_worst, fieller
@@ -96,12 +97,14 @@ class Estimands:
         headline: Measures whose tests carry the finding.
         main: Scope that the finding rests on.
         baseline: The subject that the others are compared with.
+        people: People's labels of the run's own answers, where there are any.
     """
 
     table: Table
     headline: Sequence[Measure]
     main: Scope
     baseline: str
+    people: PeopleLabels | None = None
 
     def _series(self) -> Iterator[Series]:
         for measure in self.table.dimensions:
@@ -166,7 +169,31 @@ class Estimands:
         )
         on_originals = test if kind == ALL else None
         span = self.table.span(series.measure)
-        return PendingRow(make, compared.differences(span, test=test, on_originals=on_originals))
+        judged = compared.differences(span, test=test, on_originals=on_originals)
+        return PendingRow(make, judged | self._corrected(judged, series, kind, scope))
+
+    def _corrected(
+        self, judged: Mapping[str, Quantity], series: Series, kind: str, scope: Scope
+    ) -> dict[str, Quantity]:
+        """Return the differences by people, which are tested in the judge's place."""
+        if self.people is None or not self.headline:
+            return {}
+        labelled = LabelledRun(self.table, self.people, self.headline[0])
+        quantities: dict[str, Quantity] = {}
+        pair = (series.subject, self.baseline)
+        for name, values in labelled.differences(series, pair, kind, scope).items():
+            mean = values.mean(self.table.families)
+            if mean is not None:
+                judge = judged[name]
+                quantities[name] = replace(judge, test=None)
+                quantities[f"corrected_{name}"] = Quantity(
+                    values.people,
+                    (-values.reach, values.reach),
+                    judge.test,
+                    people=mean,
+                    people_span=values.span,
+                )
+        return quantities
 
     def pairs(self) -> Iterator[PendingRow[SubjectPair]]:
         """Yield every two of the compared subjects against each other, on the headline measures."""
@@ -213,26 +240,39 @@ class Estimands:
             )
 
     def worst_cases(self) -> Iterator[PendingRow[WorstPoint]]:
-        """Yield the expected worst of k variants, for every k that nearly all prompts can give."""
-        for series in self._series():
-            if self.table.sign(series.measure) != 0:
-                for kind in [ALL, *self.table.kinds]:
-                    yield from self._worst_curve(series, kind)
+        """Yield the expected worst of k variants, for every k that nearly all prompts can give.
 
-    def _worst_curve(self, series: Series, kind: str) -> Iterator[PendingRow[WorstPoint]]:
+        Subjects can be compared: of each prompt only variants count that all of them were scored on,
+        so that k and the kinds are the same for all. A subject without any score is passed over.
+        """
+        for measure in self.table.dimensions:
+            if self.table.sign(measure) != 0:
+                values = self.table.values[measure]
+                scored = ~np.isnan(values).all(axis=0)
+                common = np.asarray(~np.isnan(values[:, scored]).any(axis=1))
+                for subject in np.flatnonzero(scored):
+                    series = Series.of(self.table, measure, self.table.subjects[subject])
+                    for kind in [ALL, *self.table.kinds]:
+                        yield from self._worst_curve(series, kind, common)
+
+    def _worst_curve(
+        self, series: Series, kind: str, common: Mask
+    ) -> Iterator[PendingRow[WorstPoint]]:
         table, sign = self.table, self.table.sign(series.measure)
         rows = table.rows(kind) & self.main.prompts[table.cluster]
-        wide = sign * table.wide(series.values, rows)
+        asked = len(np.unique(table.cluster[rows & series.expected]))
+        wide = sign * table.wide(series.values, rows & common)
         counts = (~np.isnan(wide)).sum(axis=1)
-        counts = counts[counts > 0]
-        if not counts.size:
+        given = counts[counts > 0]
+        if not given.size:
             return
-        most = int(np.quantile(counts, 1 - WORST_SHARE, method="inverted_cdf"))
+        most = int(np.quantile(given, 1 - WORST_SHARE, method="inverted_cdf"))
         for k in range(1, min(most, MAX_K) + 1):
             if kind != ALL and k not in (1, most, MAX_K):
                 continue
             worst = Quantity(sign * expected_worst(wide, k), table.scale(series.measure))
-            make = partial(WorstPoint, **_place(series, kind), k=k)
+            left_out = asked - int((counts >= k).sum())
+            make = partial(WorstPoint, **_place(series, kind), k=k, left_out=left_out)
             yield PendingRow(make, {"expected_worst": worst})
 
 
@@ -261,7 +301,9 @@ def _kept(compared: _Compared) -> Interval | None:
 
 
 def without_uncertain_share(row: Contrast, sign: int) -> Contrast:
-    """Drop the share kept where the gain on originals is not certain."""
+    """Drop the share kept where the gain on originals is not certain, or only the judge's."""
+    if row.corrected_gain_originals is not None:
+        return row.model_copy(update={"kept": None})
     gain = row.gain_originals
     ends = () if gain is None or gain.low is None or gain.high is None else (gain.low, gain.high)
     certain = bool(ends) and min(sign * end for end in ends) > 0

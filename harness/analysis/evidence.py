@@ -7,20 +7,19 @@ one place that turns an estimate into better, worse or unclear.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
+from harness.analysis.correction_words import corrected_label
 from harness.analysis.estimates import Contrast, Estimate, Measure, SummaryCell
+from harness.analysis.margins import margin_of
 from harness.analysis.scopes import Scope
-from harness.analysis.summary_schema import Direction
+from harness.analysis.summary_schema import Direction, Margin
 from harness.analysis.table import ALL, Table
+from harness.analysis.test_family import ALPHA
 from harness.judging.derived import OVERALL
 from harness.records import IDENTITY
-
-ALPHA = 0.05
-MARGIN = 0.025
-"""Share of a scale that counts as "about the same": a tenth of a point from 1 to 5."""
 
 LLM_OVERALL, LLM, LEARNED_OVERALL, LEARNED, UNDECLARED = 100, 200, 300, 400, 1000
 """Ranks in the headline of dimensions that declare none, by what their judge is."""
@@ -73,7 +72,9 @@ def _rank(table: Table, measure: Measure) -> int:
 
 def direction(estimate: Estimate | None, sign: int) -> Direction:
     """Call a difference better or worse only where it passed the correction for all tests shown."""
-    if estimate is None or estimate.p_holm is None or estimate.p_holm > ALPHA:
+    if estimate is None or estimate.mean is None:
+        return "not measured"
+    if estimate.p_holm is None or estimate.p_holm > ALPHA:
         return "unclear"
     low, high, mean = estimate.low, estimate.high, estimate.mean
     if low is None or high is None or mean is None or low <= 0 <= high:
@@ -88,6 +89,40 @@ def suggestive(estimate: Estimate | None) -> bool:
     return not estimate.low <= 0 <= estimate.high
 
 
+def too_few(estimate: Estimate | None) -> bool:
+    """Return whether no data on so few prompts could have passed the corrected test.
+
+    Prompts without a difference do not count, since a sign flip does not move them: where many were
+    asked and few differ, it is said only of a difference whose interval excludes zero.
+    """
+    if estimate is None or estimate.mean is None or estimate.needed is None:
+        return False
+    few = estimate.n < estimate.needed or suggestive(estimate)
+    return few and estimate.moved < estimate.needed
+
+
+EXTREME_SHARE = 0.5
+"""From this share of prompts at an end of the scale on, a mean can hardly move further that way."""
+
+
+@dataclass(frozen=True)
+class Extremes:
+    """Shares of prompts whose original scores at the worst and at the best end of the scale."""
+
+    worst: float
+    best: float
+
+    @property
+    def nothing_to_lose(self) -> bool:
+        """Return whether the floor hides what rewording could cost."""
+        return self.worst >= EXTREME_SHARE
+
+    @property
+    def nothing_to_gain(self) -> bool:
+        """Return whether the ceiling hides by how much another could be better."""
+        return self.best >= EXTREME_SHARE
+
+
 @dataclass(frozen=True)
 class Evidence:
     """What the verdict on one subject and measure is made of.
@@ -97,33 +132,47 @@ class Evidence:
         baseline: The subject that it is compared with.
         label: The measure's name for people.
         sign: 1 where higher is better, else -1.
-        margin: What counts as "about the same", in the measure's units.
+        margin: What counts as "about the same"; None where nobody said and no noise was measured.
         contrast: The differences for all kinds together.
         drops: The subject's changes by kind.
+        extremes: By subject, this one's and the baseline's; empty for one without scores.
+        unscored: Those of the two that have no score at all.
     """
 
     subject: str
     baseline: str
     label: str
     sign: int
-    margin: float
+    margin: Margin | None
     contrast: Contrast
     drops: Sequence[SummaryCell]
+    extremes: Mapping[str, Extremes]
+    unscored: Sequence[str]
+
+    @property
+    def named(self) -> str:
+        """Return the measure's name, and the labels that correct it where any do."""
+        return corrected_label(self.label, self.contrast)
+
+    @property
+    def corrected(self) -> bool:
+        """Return whether the verdict rests on people's labels."""
+        return self.contrast.corrected_gain_originals is not None
 
     @property
     def gain_originals(self) -> Estimate | None:
         """Return the difference from the baseline on the originals that the verdict rests on."""
-        return self.contrast.gain_originals
+        return self.contrast.corrected_gain_originals or self.contrast.gain_originals
 
     @property
     def gain_variants(self) -> Estimate | None:
         """Return the difference on the reworded prompts that the verdict rests on."""
-        return self.contrast.gain_variants
+        return self.contrast.corrected_gain_variants or self.contrast.gain_variants
 
     @property
     def did(self) -> Estimate | None:
         """Return the difference in differences that the verdict rests on."""
-        return self.contrast.did
+        return self.contrast.corrected_did or self.contrast.did
 
     @property
     def original(self) -> Direction:
@@ -151,7 +200,20 @@ class Evidence:
     @property
     def equivalent(self) -> bool:
         """Return whether any extra loss is within the margin: not a difference test but a bound."""
-        return self.extra_loss is not None and self.extra_loss < self.margin
+        if self.extra_loss is None or self.margin is None or self.floored is not None:
+            return False
+        return self.extra_loss < self.margin.value
+
+    @property
+    def floored(self) -> str | None:
+        """Return whose low level alone can explain what the comparison of losses shows; else None.
+
+        Who has nothing to lose loses less than another: the subject where it seems to lose no more,
+        the baseline where the subject seems to lose more.
+        """
+        name = self.baseline if self.robustness == "worse" else self.subject
+        ends = self.extremes.get(name)
+        return name if ends is not None and ends.nothing_to_lose else None
 
     @property
     def costliest(self) -> SummaryCell | None:
@@ -176,6 +238,7 @@ class VerdictBasis:
     scope: Scope
     cells: Sequence[SummaryCell]
     contrasts: Sequence[Contrast]
+    margins: Mapping[Measure, float] = field(default_factory=dict)
 
     @property
     def lead(self) -> Sequence[Evidence]:
@@ -191,7 +254,7 @@ class VerdictBasis:
                 baseline=row.baseline,
                 label=table.label(measure),
                 sign=table.sign(measure),
-                margin=MARGIN * table.span(measure),
+                margin=self._margin_for(measure, row),
                 contrast=row,
                 drops=[
                     cell
@@ -200,14 +263,52 @@ class VerdictBasis:
                     and cell.kind not in (ALL, IDENTITY)
                     and cell.change is not None
                 ],
+                extremes={
+                    name: ends
+                    for name in (row.subject, row.baseline)
+                    if (ends := self._extremes(measure, name)) is not None
+                },
+                unscored=[
+                    name
+                    for name in (row.baseline, row.subject)
+                    if np.isnan(table.values[measure][:, table.subjects.index(name)]).all()
+                ],
             )
             for row in self.contrasts
             if (row.measure, row.kind) == (measure, ALL)
         ]
 
-    def contrast(self, measure: Measure, subject: str) -> Contrast | None:
-        """Return a subject's contrast of all kinds together."""
-        place = (measure, subject, ALL)
+    def margin(self, measure: Measure, subject: str) -> Margin | None:
+        """Return how small a subject's difference in a measure's change counts as none."""
+        again = self.contrast(measure, subject, IDENTITY)
+        if again is None:
+            return margin_of(self.margins.get(measure), None)
+        # Of a measure whose variants are compared with `identity`, that is the level itself.
+        noise = again.did if again.against != IDENTITY else again.gain_variants
+        return margin_of(self.margins.get(measure), noise)
+
+    def _margin_for(self, measure: Measure, row: Contrast) -> Margin | None:
+        """Return the margin; None where people used another scale, which no margin was named for."""
+        by_people = row.corrected_did
+        if by_people is not None and by_people.span != self.table.span(measure):
+            return None
+        return self.margin(measure, row.subject)
+
+    def _extremes(self, measure: Measure, subject: str) -> Extremes | None:
+        """Return how many originals of a subject lie at the ends of a measure's scale."""
+        table = self.table
+        values = table.values[measure][:, table.subjects.index(subject)]
+        originals = self.scope.only(table.on_kind(values, table.baseline_for(measure)))
+        originals = originals[~np.isnan(originals)]
+        if not originals.size or not table.sign(measure):
+            return None
+        ends = table.scale(measure)[:: table.sign(measure)]
+        worst, best = (float(np.isclose(originals, end).mean()) for end in ends)
+        return Extremes(worst, best)
+
+    def contrast(self, measure: Measure, subject: str, kind: str = ALL) -> Contrast | None:
+        """Return a subject's contrast on a kind, by default on all together."""
+        place = (measure, subject, kind)
         rows = (c for c in self.contrasts if (c.measure, c.subject, c.kind) == place)
         return next(rows, None)
 

@@ -11,7 +11,7 @@ import numpy as np
 from harness.analysis.counts import FailureCount, FailureKey
 from harness.analysis.summary_schema import JudgeNoise, JudgeSummary, OutcomeCount, PanelAgreement
 from harness.analysis.test_family import number
-from harness.judging.derived import SPREAD, panel_agreement
+from harness.judging.derived import SPREAD, panel_agreement, panel_values
 from harness.judging.traits import JudgeInfo
 from harness.records import Score, ScoreStatus, VariantKey
 
@@ -63,7 +63,7 @@ class _JudgeTally:
         self._judge = judge
         self._outcomes: _ByDimension[str, Counter[str]] = defaultdict(lambda: defaultdict(Counter))
         self._values: _ByDimension[_Answer, list[float]] = defaultdict(lambda: defaultdict(list))
-        self._raws: defaultdict[str, list[str]] = defaultdict(list)
+        self._members: defaultdict[str, list[dict[str, float | None]]] = defaultdict(list)
         self._versions: set[str] = set()
 
     def add(self, score: Score) -> None:
@@ -74,7 +74,7 @@ class _JudgeTally:
             answer = (score.subject, score.variant_key, score.repeat)
             self._values[dimension][answer].append(score.value)
         if self._judge.panel and score.raw and not dimension.endswith(SPREAD):
-            self._raws[dimension].append(score.raw)
+            self._members[dimension].append(panel_values(score.raw))
 
     def row(self) -> JudgeSummary:
         judge = self._judge
@@ -95,9 +95,9 @@ class _JudgeTally:
             else None,
             agreement=tuple(
                 PanelAgreement(
-                    dimension=name, answers=len(raws), alpha=number(panel_agreement(raws))
+                    dimension=name, answers=len(answers), alpha=number(panel_agreement(answers))
                 )
-                for name, raws in self._raws.items()
+                for name, answers in self._members.items()
             )
             if judge.panel
             else None,

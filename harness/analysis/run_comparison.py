@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
+from harness.analysis.estimates import Measure
 from harness.analysis.summary import AnalysisSettings, summarise
 from harness.analysis.summary_schema import Summary
 from harness.analysis.table import RunRecords, prompt_cluster
@@ -28,13 +29,15 @@ AnswerT = TypeVar("AnswerT", Generation, Score)
 class ComparedRun:
     """What a comparison needs of one run; the name is unique.
 
-    ``deterministic`` lists the subjects whose noise floor is zero by construction.
+    ``deterministic`` lists the subjects whose noise floor is zero by construction; ``margins`` says
+    how small a difference counts as none, by measure.
     """
 
     name: str
     records: RunRecords
     judges: Sequence[JudgeInfo]
     deterministic: Sequence[str] = ()
+    margins: Mapping[Measure, float] = field(default_factory=dict)
 
     @property
     def judge_names(self) -> list[str]:
@@ -52,17 +55,19 @@ class MergedRuns:
         judges: The judges that all runs share.
         deterministic: See ``ComparedRun``.
         notes: What was left out.
+        margins: Those that all runs share.
     """
 
     records: RunRecords
     judges: Sequence[JudgeInfo]
     deterministic: Sequence[str]
     notes: Sequence[str]
+    margins: Mapping[Measure, float] = field(default_factory=dict)
 
     def summary(self, *, seed: int, resamples: int = 10_000) -> Summary:
         """Analyse the comparison as a run is analysed."""
         settings = AnalysisSettings(
-            BootstrapSettings(seed, resamples), self.deterministic, self.notes
+            BootstrapSettings(seed, resamples), self.deterministic, self.notes, margins=self.margins
         )
         return summarise(self.records, self.judges, settings)
 
@@ -126,6 +131,7 @@ def merge(runs: Sequence[ComparedRun], *, baseline: str | None = None) -> Merged
         judges=judges,
         deterministic=[name[s] for run, _, name in renamed for s in run.deterministic],
         notes=[*notes, shared_note],
+        margins=dict(set.intersection(*(set(run.margins.items()) for run in runs))),
     )
 
 

@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from harness.analysis.correction_words import correction_lines
 from harness.analysis.estimates import Estimate, LeakGap, Measure
-from harness.analysis.evidence import Evidence, VerdictBasis, direction, suggestive
-from harness.analysis.summary_schema import AnswerCount, AuditCount, RunFinding, SubjectFinding
+from harness.analysis.evidence import Evidence, VerdictBasis, direction, suggestive, too_few
+from harness.analysis.margins import NO_MARGIN, margin_words
+from harness.analysis.summary_schema import (
+    AnswerCount,
+    AuditCount,
+    Direction,
+    RunFinding,
+    SubjectFinding,
+    TippingPoint,
+)
 from harness.analysis.table import ALL, Table
+from harness.analysis.tipping import tipping_words
 from harness.records import ORIGINAL
 from harness.util.formatting import decimals, figure, listing, plural, with_interval
 
@@ -26,12 +36,32 @@ def run_finding(
     cautions: Sequence[str],
     leak: str | None,
     agreement: Mapping[Measure, float],
+    tipping: Sequence[TippingPoint] = (),
 ) -> RunFinding:
     """Put the verdict into words: the leak, one sentence a subject, and what is behind it.
 
-    ``agreement`` is the rank correlation of a judge's measure with labels, where it was checked.
+    Args:
+        basis: What the verdict rests on.
+        cautions: What a reader must know first, a line each.
+        leak: That prompts leaked, where any did.
+        agreement: Rank correlation of a judge's measure with labels, where it was checked.
+        tipping: What missing scores would have to be; plausible ones become cautions.
     """
-    subjects = tuple(_subject_finding(basis, evidence, agreement) for evidence in basis.lead)
+    lines = [(point, tipping_words(point, basis.table.label(point.measure))) for point in tipping]
+    cautions = [*cautions, *(line for point, line in lines if point.plausible)]
+    subjects = tuple(
+        _subject_finding(
+            basis,
+            evidence,
+            agreement,
+            [
+                line
+                for point, line in lines
+                if point.subject == evidence.subject and not point.plausible
+            ],
+        )
+        for evidence in basis.lead
+    )
     if subjects:
         text = " ".join(subject.sentence for subject in subjects)
     elif basis.headline:
@@ -48,7 +78,10 @@ def run_finding(
 
 
 def _subject_finding(
-    basis: VerdictBasis, evidence: Evidence, agreement: Mapping[Measure, float]
+    basis: VerdictBasis,
+    evidence: Evidence,
+    agreement: Mapping[Measure, float],
+    missing: Sequence[str],
 ) -> SubjectFinding:
     also = [
         second_measure(evidence, other)
@@ -58,6 +91,7 @@ def _subject_finding(
     ]
     if line := elsewhere(basis, evidence.subject, agreement):
         also.append(line)
+    also += missing
     costliest = evidence.costliest
     return SubjectFinding(
         subject=evidence.subject,
@@ -65,10 +99,18 @@ def _subject_finding(
         levels=levels(evidence, basis.levels()),
         robustness=robustness_sentence(evidence),
         also=tuple(also),
+        corrected=tuple(
+            line
+            for measure in basis.headline
+            for other in basis.evidence(measure)
+            if other.subject == evidence.subject
+            for line in correction_lines(basis.table.label(measure), other.contrast)
+        ),
         original=evidence.original,
         reworded=evidence.reworded,
         robust=evidence.robustness,
         costliest=costliest.kind if costliest else None,
+        margin=evidence.margin,
     )
 
 
@@ -80,6 +122,8 @@ def no_difference(estimate: Estimate | None) -> str:
 def unclear(estimate: Estimate | None) -> str:
     """Describe a difference that may be none: ``−0.01 [−0.05, 0.03]; this run could have seen ±0.06``."""
     text = with_interval(estimate, sign=True)
+    if estimate is not None and too_few(estimate):
+        return f"{text}, {not_provable(estimate)}"
     if suggestive(estimate):
         return f"{text}, which may be chance among all the tests on this page"
     if estimate and estimate.mde is not None:
@@ -88,12 +132,21 @@ def unclear(estimate: Estimate | None) -> str:
     return text
 
 
+def not_provable(estimate: Estimate) -> str:
+    """Say that so few prompts can show no difference: a clause that follows the figures."""
+    few = estimate.n < (estimate.needed or 0)
+    ties = "" if few else f" that differ; {estimate.moved} of {estimate.n} do"
+    return f"which cannot be shown with fewer than {estimate.needed} prompts{ties}"
+
+
 def sentence(evidence: Evidence) -> str:
     """Write the one sentence that a reader remembers about one subject."""
+    if "not measured" in (evidence.original, evidence.reworded):
+        return _unmeasured(evidence)
     name, base = evidence.subject, evidence.baseline
     first, second = evidence.gain_originals, evidence.gain_variants
     o, v = with_interval(first, sign=True), with_interval(second, sign=True)
-    o = f"{evidence.label} {o}"
+    o = f"{evidence.named} {o}"
     match evidence.original, evidence.reworded:
         case ("better", "better") | ("worse", "worse"):
             text = (
@@ -108,13 +161,18 @@ def sentence(evidence: Evidence) -> str:
         case ("unclear", "better" | "worse" as seen):
             text = (
                 f"On the original prompts {no_difference(first)} between {name} and {base} was seen"
-                f" ({evidence.label} {unclear(first)}); on reworded ones {name} is {seen} ({v})"
+                f" ({evidence.named} {unclear(first)}); on reworded ones {name} is {seen} ({v})"
+            )
+        case ("unclear", "unclear") if too_few(first) and too_few(second):
+            text = (
+                f"Whether {name} differs from {base} {_not_shown(first)} (originals: {o};"
+                f" reworded: {v})"
             )
         case ("unclear", "unclear"):
             certain = " certain" if suggestive(first) or suggestive(second) else ""
             text = (
                 f"No{certain} difference between {name} and {base} was seen, neither on the"
-                f" original prompts ({evidence.label} {unclear(first)}) nor on reworded ones"
+                f" original prompts ({evidence.named} {unclear(first)}) nor on reworded ones"
                 f" ({unclear(second)})"
             )
         case (o_seen, v_seen):
@@ -125,8 +183,55 @@ def sentence(evidence: Evidence) -> str:
     worst = evidence.costliest
     if worst is not None:
         cost = with_interval(worst.change, flip=evidence.sign > 0)
-        text += f"; {worst.kind} costs it most ({cost})"
+        text += (
+            f"; {worst.kind} costs it most ({cost}{' by the judge' if evidence.corrected else ''})"
+        )
     return text + "."
+
+
+def _not_shown(estimate: Estimate | None) -> str:
+    """Say that nothing can be shown with so few prompts: a clause that ends before the figures."""
+    if estimate is None:
+        return "cannot be shown"
+    if estimate.n < (estimate.needed or 0):
+        return (
+            f"cannot be shown with fewer than {estimate.needed} prompts; this run has {estimate.n}"
+        )
+    return (
+        f"cannot be shown with fewer than {estimate.needed} prompts that differ; {estimate.moved}"
+        f" of {estimate.n} do"
+    )
+
+
+def _unmeasured(evidence: Evidence) -> str:
+    """Write the sentence where a difference was not measured: that is not "no difference"."""
+    name, base = evidence.subject, evidence.baseline
+    if evidence.unscored:
+        have = "has" if len(evidence.unscored) == 1 else "have"
+        return (
+            f"Not measured: {listing(list(evidence.unscored))} {have} no score in"
+            f" {evidence.label}, so whether {name} differs from {base} is not known."
+        )
+    if evidence.original == evidence.reworded:
+        return (
+            f"Not measured: no prompt has scores of both {name} and {base} in {evidence.label}, so"
+            " whether they differ is not known."
+        )
+    if evidence.original == "not measured":
+        seen, where, unseen = evidence.gain_variants, "reworded prompts", "original prompts"
+    else:
+        seen, where, unseen = evidence.gain_originals, "original prompts", "reworded ones"
+    verdict = direction(seen, evidence.sign)
+    if verdict == "unclear":
+        clause = f"on the {where} {no_difference(seen)} between {name} and {base} was seen"
+        figures = unclear(seen)
+    else:
+        clause, figures = (
+            f"{name} is {verdict} than {base} on the {where}",
+            with_interval(seen, sign=True),
+        )
+    text = f"{clause} ({evidence.label} {figures}); on the {unseen} nothing was measured."
+    return text[0].upper() + text[1:] if verdict == "unclear" else text
 
 
 def robustness_sentence(evidence: Evidence) -> str:
@@ -134,6 +239,10 @@ def robustness_sentence(evidence: Evidence) -> str:
     name, base, did = evidence.subject, evidence.baseline, evidence.did
     figures = with_interval(did, sign=True)
     match evidence.robustness:
+        case "not measured":
+            return f"Whether rewording costs {name} more or less than {base} was not measured."
+        case _ if evidence.floored is not None:
+            text = nothing_to_lose(evidence)
         case "worse":
             text = f"Rewording costs {name} more than it costs {base} (difference {figures})"
         case "better":
@@ -143,7 +252,7 @@ def robustness_sentence(evidence: Evidence) -> str:
         case _:
             text = (
                 f"This run cannot say whether rewording costs {name} more or less than {base}"
-                f" (difference {unclear(did)})"
+                f" (difference {unclear(did)}{'' if evidence.margin else f'; {NO_MARGIN}'})"
             )
     kept = evidence.contrast.kept
     if kept:
@@ -156,11 +265,25 @@ def robustness_sentence(evidence: Evidence) -> str:
 
 def bound(evidence: Evidence) -> str:
     """Say how little rewording can cost the subject beyond what it costs the baseline."""
+    assert evidence.margin is not None
     most = evidence.extra_loss or 0.0
-    digits = decimals(evidence.margin - most)  # enough to tell the two apart
+    digits = decimals(evidence.margin.value - most)  # enough to tell the two apart
     return (
         f"Rewording costs {evidence.subject} at most {figure(most, digits)} more than it costs"
-        f" {evidence.baseline}, less than the {evidence.margin:g} that would matter"
+        f" {evidence.baseline}, less than the {margin_words(evidence.margin, most)}"
+        f" (difference {with_interval(evidence.did, sign=True)})"
+    )
+
+
+def nothing_to_lose(evidence: Evidence) -> str:
+    """Say that losses cannot be compared: one of the two scores the worst already."""
+    name = evidence.floored
+    assert name is not None
+    share = figure(100 * evidence.extremes[name].worst, 0)
+    return (
+        f"{name} has nothing left to lose on {share}% of the original prompts, which score the"
+        f" {'lowest' if evidence.sign > 0 else 'highest'} value, so what rewording costs"
+        f" {evidence.subject} and {evidence.baseline} cannot be compared"
         f" (difference {with_interval(evidence.did, sign=True)})"
     )
 
@@ -194,16 +317,23 @@ def second_measure(lead: Evidence, other: Evidence) -> str:
         f"originals {with_interval(other.gain_originals, sign=True)},"
         f" reworded {with_interval(other.gain_variants, sign=True)}"
     )
+    if (other.original, other.reworded) == ("not measured", "not measured"):
+        return f"{other.label} was not measured."
     originals, reworded = {lead.original, other.original}, {lead.reworded, other.reworded}
+    opposed = [
+        where
+        for where, pair in (("originals", originals), ("reworded prompts", reworded))
+        if pair == {"better", "worse"}
+    ]
     if len(originals) == len(reworded) == 1:
         verb = "says the same"
-    elif {"better", "worse"} in (originals, reworded):
-        verb = "contradicts this"
+    elif opposed:
+        verb = "contradicts this" if len(opposed) == 2 else f"contradicts this on {opposed[0]}"
     elif (other.original, other.reworded) == ("unclear", "unclear"):
         verb = "shows no certain difference on either"
     else:
         verb = "agrees only in part"
-    return f"{other.label} {verb} ({figures})."
+    return f"{other.named} {verb} ({figures})."
 
 
 def elsewhere(basis: VerdictBasis, subject: str, agreement: Mapping[Measure, float]) -> str | None:
@@ -213,20 +343,32 @@ def elsewhere(basis: VerdictBasis, subject: str, agreement: Mapping[Measure, flo
         measure, sign = row.measure, basis.table.sign(row.measure)
         if (row.subject, row.kind) != (subject, ALL) or measure in basis.headline or not sign:
             continue
-        gains = {"originals": row.gain_originals, "reworded": row.gain_variants}
+        gains = {
+            "originals": row.corrected_gain_originals or row.gain_originals,
+            "reworded": row.corrected_gain_variants or row.gain_variants,
+        }
         directions = {where: direction(gain, sign) for where, gain in gains.items()}
-        certain = [where for where, verdict in directions.items() if verdict != "unclear"]
-        if certain:
-            figures = ", ".join(f"{k} {with_interval(gains[k], sign=True)}" for k in certain)
+        verdicts = _by_direction(directions, gains)
+        if verdicts:
             rho = agreement.get(measure)
             weak = (
                 "" if rho is None or rho >= WEAK else f" (a measure with a rho of {rho:.2f} only)"
             )
-            parts.append(f"{table.label(measure)}{weak} is {directions[certain[0]]} ({figures})")
+            parts.append(f"{table.label(measure)}{weak} is {verdicts}")
     if not parts:
         return None
     more = f" and {len(parts) - MOST_OTHERS} more" if len(parts) > MOST_OTHERS else ""
     return f"Certain by other measures: {'; '.join(parts[:MOST_OTHERS])}{more}."
+
+
+def _by_direction(directions: Mapping[str, Direction], gains: Mapping[str, Estimate | None]) -> str:
+    """Say ``better (originals …, reworded …)``, or both where they differ; empty without any."""
+    certain: dict[Direction, list[str]] = {}
+    for where, verdict in directions.items():
+        if verdict in ("better", "worse"):
+            figures = f"{where} {with_interval(gains[where], sign=True)}"
+            certain.setdefault(verdict, []).append(figures)
+    return " but ".join(f"{verdict} ({', '.join(of)})" for verdict, of in certain.items())
 
 
 def cautions(basis: VerdictBasis, answers: Sequence[AnswerCount]) -> list[str]:
@@ -238,10 +380,10 @@ def cautions(basis: VerdictBasis, answers: Sequence[AnswerCount]) -> list[str]:
             f"Only {plural(prompts, 'source prompt')}: intervals are wide and their coverage is"
             f" less certain than from {FEW_PROMPTS} on."
         )
-    cut = [a for a in answers if a.truncated > CUT_SHARE * a.answers]
+    cut = [a for a in answers if a.truncated > CUT_SHARE * a.given]
     if cut:
-        counts = listing([f"{a.truncated} of {a.answers} from {a.subject}" for a in cut])
-        most = all(a.truncated > MOST_SHARE * a.answers for a in cut)
+        counts = listing([f"{a.truncated} of {a.given} from {a.subject}" for a in cut])
+        most = all(a.truncated > MOST_SHARE * a.given for a in cut)
         lines.append(
             f"{'Nearly all' if most else 'Many'} answers were cut at the token limit ({counts}):"
             " only their beginnings were scored, so the finding is about beginnings. Raise"

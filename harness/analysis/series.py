@@ -133,8 +133,10 @@ class Change:
 
     @property
     def paired_originals(self) -> Floats:
-        """Return the originals of the prompts that have variants."""
-        return np.where(self.both, self.on_originals, np.nan)
+        """Return the originals of the prompts that have variants, else all."""
+        return (
+            np.where(self.both, self.on_originals, np.nan) if self.both.any() else self.on_originals
+        )
 
     @property
     def paired_variants(self) -> Floats:

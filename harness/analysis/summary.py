@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from harness.analysis import sentences
@@ -23,12 +23,15 @@ from harness.analysis.estimates import (
 from harness.analysis.evidence import VerdictBasis, choose_headline
 from harness.analysis.judge_outcomes import JudgementCount
 from harness.analysis.leak_gaps import leak_gaps
+from harness.analysis.looks import design_of, look_words
+from harness.analysis.people import PeopleLabels
 from harness.analysis.scopes import count_audit, main_scope, scopes_of, topics_of
 from harness.analysis.series import radar
 from harness.analysis.summary_schema import (
     AnswerCount,
     Headline,
     JudgeSummary,
+    Look,
     MeasureScale,
     Noise,
     NoiseChange,
@@ -37,6 +40,7 @@ from harness.analysis.summary_schema import (
 )
 from harness.analysis.table import RunRecords, Table, build
 from harness.analysis.test_family import BootstrapSettings, solve
+from harness.analysis.tipping import tipping_points
 from harness.analysis.traffic_lights import run_lights
 from harness.errors import DataError
 from harness.judging.traits import JudgeInfo
@@ -53,12 +57,18 @@ class AnalysisSettings:
         deterministic: Subjects whose noise floor is zero by construction (fp32, greedy).
         warnings: Lines that the report must show.
         topic_key: Field of a sample's metadata that names its topic.
+        people: People's labels of the run's own answers, where there are any.
+        margins: How small a difference counts as none, in the measure's units, where the user says.
+        looks: All looks at the run, this analysis included; none where nobody keeps count.
     """
 
     bootstrap: BootstrapSettings
     deterministic: Collection[str] = ()
     warnings: Sequence[str] = ()
     topic_key: str = "topic"
+    people: PeopleLabels | None = None
+    margins: Mapping[Measure, float] = field(default_factory=dict)
+    looks: Sequence[Look] = ()
 
 
 def summarise(
@@ -74,7 +84,8 @@ def summarise(
     if records.baseline not in records.subjects:
         names = ", ".join(records.subjects)
         raise DataError(f"baseline {records.baseline!r} is not among the subjects ({names})")
-    bootstrap, failures = settings.bootstrap, FailureCount()
+    bootstrap = replace(settings.bootstrap, design=design_of(settings.looks))
+    settings, failures = replace(settings, bootstrap=bootstrap), FailureCount()
     kinds = count_variants(records.variants, failures)
     answers = count_generations(records.generations, records.subjects, failures)
     judgements = JudgementCount(judges, failures)
@@ -84,6 +95,7 @@ def summarise(
     estimated = _estimate(table, records, settings)
     basis = estimated.basis
     gaps = leak_gaps(table, scopes, records.baseline, bootstrap)
+    tipping = tipping_points(basis, bootstrap)
     return Summary(
         seed=bootstrap.seed,
         level=bootstrap.level,
@@ -96,13 +108,14 @@ def summarise(
         kinds=kinds,
         prompts_in_danger=sum(variant.danger for variant in records.variants),
         judges=judge_rows,
-        measures=_measures(table),
+        measures=_measures(table, settings.margins),
         headline=_headline(basis),
         finding=sentences.run_finding(
             basis,
-            sentences.cautions(basis, answers),
+            [*_look_caution(settings.looks), *sentences.cautions(basis, answers)],
             sentences.leak_sentence(basis, audit, gaps),
             _agreement(judges),
+            tipping,
         ),
         traffic_lights=run_lights(basis, audit, judges),
         radar=tuple(radar(table, measure, basis.scope.prompts) for measure in basis.headline),
@@ -112,11 +125,13 @@ def summarise(
         pairs=estimated.pairs,
         severities=estimated.severities,
         worst=estimated.worst,
+        tipping=tipping,
         leak_gaps=gaps,
         noise=_noise(basis, answers, settings.deterministic),
         audit=audit,
         answers=answers,
         failures=failures.rows(),
+        looks=tuple(settings.looks),
         warnings=(*settings.warnings, *table.notes, *_version_notes(judge_rows)),
     )
 
@@ -137,7 +152,7 @@ def _estimate(table: Table, records: RunRecords, settings: AnalysisSettings) -> 
     """Enter every quantity, solve them in one go, and read the rows back."""
     scopes = scopes_of(table, records.samples)
     main, headline = main_scope(scopes), choose_headline(table)
-    estimands = Estimands(table, headline, main, records.baseline)
+    estimands = Estimands(table, headline, main, records.baseline, settings.people)
     cells = list(estimands.cells())
     contrasts = list(estimands.contrasts([*scopes, *topics_of(table, settings.topic_key)]))
     pairs, severities = list(estimands.pairs()), list(estimands.severities())
@@ -157,6 +172,7 @@ def _estimate(table: Table, records: RunRecords, settings: AnalysisSettings) -> 
             main,
             _with_drops(table, [row.filled(solved) for row in cells], worst_points),
             [row for row in differences if (row.scope, row.topic) == (main.name, None)],
+            settings.margins,
         ),
         contrasts=differences,
         pairs=tuple(row.filled(solved) for row in pairs),
@@ -176,10 +192,19 @@ def _with_drops(
     for cell in cells:
         point = largest.get((cell.subject, cell.measure, cell.kind))
         estimate = point.expected_worst if point else None
-        case = WorstCase(k=point.k, **dict(estimate)) if point and estimate else None
+        case = (
+            WorstCase(k=point.k, left_out=point.left_out, **dict(estimate))
+            if point and estimate
+            else None
+        )
         drop = drop_of(cell.change, table.sign(cell.measure))
         rows.append(cell.model_copy(update={"drop": drop, "worst": case}))
     return rows
+
+
+def _look_caution(looks: Sequence[Look]) -> list[str]:
+    line = look_words(looks)
+    return [] if line is None else [line]
 
 
 def _headline(basis: VerdictBasis) -> Headline:
@@ -191,7 +216,7 @@ def _headline(basis: VerdictBasis) -> Headline:
     )
 
 
-def _measures(table: Table) -> tuple[MeasureScale, ...]:
+def _measures(table: Table, margins: Mapping[Measure, float]) -> tuple[MeasureScale, ...]:
     return tuple(
         MeasureScale(
             **measure._asdict(),
@@ -201,6 +226,7 @@ def _measures(table: Table) -> tuple[MeasureScale, ...]:
             rate=table.is_rate(measure),
             against=table.baseline_for(measure),
             mean_of=tuple(part.dimension for part in table.parts.get(measure, ())) or None,
+            margin=margins.get(measure),
         )
         for measure, dimension in table.dimensions.items()
     )

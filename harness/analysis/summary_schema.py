@@ -31,9 +31,9 @@ from harness.errors import StoreError
 from harness.judging.calibration_records import CalibrationReport
 from harness.records import Dimension, Record
 
-SUMMARY_VERSION: Final = 3
+SUMMARY_VERSION: Final = 4
 
-Direction = Literal["better", "worse", "unclear"]
+Direction = Literal["better", "worse", "unclear", "not measured"]
 LightColour = Literal["green", "amber", "red", "grey"]
 
 
@@ -134,6 +134,9 @@ class MeasureScale(Measured):
     mean_of: tuple[str, ...] | None = Field(
         description="The dimensions that a derived ``overall`` averages; None for all others."
     )
+    margin: float | None = Field(
+        default=None, description="How small a difference counts as none, as the suite sets it."
+    )
 
 
 class Headline(Record):
@@ -145,6 +148,33 @@ class Headline(Record):
     prompts: int = Field(description="Source prompts in that scope.")
 
 
+class Margin(Record):
+    """How small a difference counts as none."""
+
+    value: float = Field(description="In the measure's units.")
+    source: Literal["suite", "identity"] = Field(
+        description="Set by the user, or half the interval of asking the same prompts again."
+    )
+
+
+class TippingPoint(Measured):
+    """What the missing scores behind a certain difference would have to be for it to vanish."""
+
+    subject: str = Field(description="The compared subject.")
+    where: Literal["originals", "reworded"] = Field(description="Which difference.")
+    missing: dict[str, int] = Field(description="Answers without a score, by subject.")
+    observed: dict[str, float] = Field(description="Mean of the scores that are there.")
+    values: dict[str, float] | None = Field(
+        description="Mean of the missing ones at which the interval reaches zero, by subject; None where no values on the scale do that."
+    )
+    below: dict[str, bool] = Field(
+        description="Whether it vanishes below (else above) that value, by subject."
+    )
+    plausible: bool = Field(
+        description="All values lie between the 5th and the 95th percentile of what either subject scored."
+    )
+
+
 class SubjectFinding(Record):
     """The verdict on one subject."""
 
@@ -153,10 +183,18 @@ class SubjectFinding(Record):
     levels: str | None = Field(description="Where baseline and subject stand on the originals.")
     robustness: str = Field(description="What rewording costs it beside the baseline.")
     also: tuple[str, ...] = Field(description="What other measures say, a line each.")
+    corrected: tuple[str, ...] = Field(
+        default=(),
+        description="Each judged difference beside the one that people's labels correct, a line each.",
+    )
     original: Direction = Field(description="Against the baseline on the originals.")
     reworded: Direction = Field(description="Against the baseline on the reworded prompts.")
     robust: Direction = Field(description="What rewording costs it, against the baseline.")
     costliest: str | None = Field(description="The kind with the largest certain drop.")
+    margin: Margin | None = Field(
+        default=None,
+        description="How small an extra loss counts as none; None where nobody said and none was measured.",
+    )
 
 
 class RunFinding(Record):
@@ -222,11 +260,26 @@ class AnswerCount(Record):
     failed: int = Field(description="Those that failed.")
     empty: int = Field(description="Those without text.")
     truncated: int = Field(description="Those that were cut at the token limit.")
-    mean_tokens: float | None = Field(description="Tokens of an answer.")
+    mean_tokens: float | None = Field(description="Tokens of an answer that did not fail.")
     seconds: float | None = Field(description="Of all answers together.")
     repeated: int = Field(description="Prompts asked again unchanged (kind ``identity``).")
     identical_when_repeated: float | None = Field(
         description="Share of them whose answer came back letter for letter."
+    )
+
+    @property
+    def given(self) -> int:
+        """Return the answers that did not fail: what shares and means of answers are taken over."""
+        return self.answers - self.failed
+
+
+class Look(Record):
+    """One analysis of a run that saw new records."""
+
+    prompts: int = Field(description="Source prompts that had an answer.")
+    answers: int = Field(description="Answers of all subjects together.")
+    declared: int | None = Field(
+        description="Looks that the suite declared; None where it did not."
     )
 
 
@@ -247,7 +300,7 @@ class FailureGroup(Record):
 class Summary(Record):
     """Every figure of the report."""
 
-    schema_version: Literal[3] = Field(default=SUMMARY_VERSION, description="Of this format.")
+    schema_version: Literal[4] = Field(default=SUMMARY_VERSION, description="Of this format.")
     seed: int = Field(description="Seed of the run.")
     level: float = Field(description="Confidence level of every interval.")
     resamples: int = Field(description="Bootstrap resamples.")
@@ -275,12 +328,19 @@ class Summary(Record):
     pairs: tuple[SubjectPair, ...] = Field(description="Compared subjects against each other.")
     severities: tuple[SeverityPoint, ...] = Field(description="Levels and changes by severity.")
     worst: tuple[WorstPoint, ...] = Field(description="Worst cases.")
+    tipping: tuple[TippingPoint, ...] = Field(
+        default=(),
+        description="Of every certain headline difference with missing scores behind it.",
+    )
     leak_gaps: tuple[LeakGap, ...] = Field(description="Only where prompts leaked.")
     noise: Noise | None = Field(description="None without kind ``identity``.")
     audit: AuditCount = Field(description="Source prompts by the audit's verdict.")
     answers: tuple[AnswerCount, ...] = Field(description="A row a subject.")
     failures: tuple[FailureGroup, ...] = Field(description="By stage, the most frequent first.")
     warnings: tuple[str, ...] = Field(description="Lines that the page shows.")
+    looks: tuple[Look, ...] = Field(
+        default=(), description="Analyses that saw new records, this one included."
+    )
     unanswerable: Unanswerable | None = Field(
         default=None, description="None unless samples say ``known: false``."
     )

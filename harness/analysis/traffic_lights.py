@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
-from harness.analysis.evidence import MARGIN, Evidence, VerdictBasis, direction
-from harness.analysis.sentences import bound
+from harness.analysis.correction_words import human_labels, worth_of_judge
+from harness.analysis.evidence import Evidence, VerdictBasis, direction, too_few
+from harness.analysis.margins import NO_MARGIN, margin_words
+from harness.analysis.sentences import bound, not_provable, nothing_to_lose
 from harness.analysis.summary_schema import AuditCount, Direction, LightColour, TrafficLight
 from harness.judging.traits import JudgeInfo
-from harness.util.formatting import plural, with_interval
+from harness.util.formatting import decimals, figure, plural, with_interval
 
 PLAIN_WORDS: Mapping[LightColour, str] = {
     "green": "yes",
@@ -23,9 +26,15 @@ WORDS: Mapping[str, Mapping[LightColour, str]] = {
 }
 """One word for a colour where "yes, not settled, no" would not answer the question."""
 
+TOO_FEW = "too few prompts"
 
-Answer = tuple[LightColour, str]
-"""A colour and the sentence behind it."""
+
+class LightAnswer(NamedTuple):
+    """A colour, the sentence behind it, and a word where the colour's own would not do."""
+
+    colour: LightColour
+    text: str
+    word: str | None = None
 
 
 def run_lights(
@@ -41,8 +50,16 @@ def run_lights(
             "Consistent?": consistent(basis, subject),
             "Safe?": safe(basis, subject),
         }
-        by_subject += [make_light(name, *answer, subject) for name, answer in answers.items()]
-    return (*by_subject, make_light("Leaked?", *leaked(audit, basis.scope.name)), judged(judges))
+        by_subject += [
+            make_light(name, answer.colour, answer.text, subject, answer.word)
+            for name, answer in answers.items()
+        ]
+    leak = leaked(audit, basis.scope.name)
+    return (
+        *by_subject,
+        make_light("Leaked?", leak.colour, leak.text),
+        checked_by_people(basis) or judged(judges),
+    )
 
 
 def make_light(
@@ -62,32 +79,85 @@ def make_light(
     )
 
 
-_BETTER: Mapping[Direction, Answer] = {
+_BETTER: Mapping[Direction, tuple[LightColour, str]] = {
     "better": ("green", "Better on the original prompts"),
     "worse": ("red", "Worse on the original prompts"),
     "unclear": ("amber", "No difference seen on the original prompts"),
+    "not measured": ("grey", "No original prompt has scores of both"),
 }
 
 
-def better(evidence: Evidence) -> Answer:
-    """Answer: is the fine-tune better on the original prompts?"""
+def better(evidence: Evidence) -> LightAnswer:
+    """Answer: is the fine-tune better on the original prompts, and nothing else when reworded?"""
+    gain, reworded = evidence.gain_originals, evidence.gain_variants
+    figures = with_interval(gain, sign=True)
     colour, words = _BETTER[evidence.original]
-    return colour, f"{words} ({with_interval(evidence.gain_originals, sign=True)})."
+    if evidence.original == "not measured":
+        return LightAnswer(colour, f"{words}: not measured.")
+    if {evidence.original, evidence.reworded} == {"better", "worse"}:
+        turned = f"{evidence.reworded} on reworded ones"
+        text = f"{words} ({figures}), but {turned} ({with_interval(reworded, sign=True)})."
+        return LightAnswer("amber", text, "mixed")
+    if evidence.original == "unclear":
+        if gain is not None and too_few(gain):
+            text = f"On the original prompts {figures}, {not_provable(gain)}."
+            return LightAnswer(colour, text, TOO_FEW)
+        return LightAnswer(colour, f"{words} ({figures}){_hidden(evidence)}.")
+    return LightAnswer(colour, f"{words} ({figures}).")
 
 
-def robust(evidence: Evidence) -> Answer:
+def _hidden(evidence: Evidence) -> str:
+    """Say where the ends of the scale hide a difference; empty where they do not."""
+    ends = evidence.extremes
+    if len(ends) < 2:
+        return ""
+    base = ends[evidence.baseline]
+    if base.nothing_to_gain:
+        share = f"{100 * base.best:.0f}%"
+        return f"; {evidence.baseline} has the best score already on {share} of them"
+    if all(one.nothing_to_lose for one in ends.values()):
+        share = f"{100 * min(one.worst for one in ends.values()):.0f}%"
+        return f"; both have the worst score on {share} of them or more, so it could not show"
+    return ""
+
+
+def robust(evidence: Evidence) -> LightAnswer:
     """Answer: does rewording cost it more than it costs the baseline?"""
     figures = with_interval(evidence.did, sign=True)
+    if evidence.robustness == "not measured":
+        return LightAnswer(
+            "grey", "No prompt has scores of both on an original and a rewording: not measured."
+        )
+    if evidence.floored is not None:
+        return LightAnswer("amber", f"{nothing_to_lose(evidence)}.", "at the floor")
     if evidence.robustness == "worse":
-        return "red", f"Rewording costs it more than the baseline ({figures})."
+        return LightAnswer("red", f"Rewording costs it more than the baseline ({figures}).")
     if evidence.robustness == "better":
-        return "green", f"Rewording costs it less than the baseline ({figures})."
+        return LightAnswer("green", f"Rewording costs it less than the baseline ({figures}).")
     if evidence.equivalent:
-        return "green", f"{bound(evidence)}."
-    return "amber", f"Not settled by this run ({figures})."
+        return LightAnswer("green", f"{bound(evidence)}.")
+    did = evidence.did
+    if did is not None and too_few(did):
+        text = f"Not settled: {figures}, {not_provable(did)}."
+        return LightAnswer("amber", f"{text}{_why_open(evidence)}", TOO_FEW)
+    return LightAnswer("amber", f"Not settled by this run ({figures}).{_why_open(evidence)}")
 
 
-def consistent(basis: VerdictBasis, subject: str) -> Answer:
+def _why_open(evidence: Evidence) -> str:
+    """Say what green would have taken."""
+    if evidence.margin is None:
+        return f" No green: {NO_MARGIN}."
+    most = evidence.extra_loss
+    if most is None:
+        return ""
+    digits = decimals(most - evidence.margin.value)
+    return (
+        f" Rewording may cost it up to {figure(most, digits)} more, not less than the"
+        f" {margin_words(evidence.margin, most)}."
+    )
+
+
+def consistent(basis: VerdictBasis, subject: str) -> LightAnswer:
     """Answer: are its answers to rewordings alike, at least as much as the baseline's?"""
     table = basis.table
     compared = (
@@ -97,11 +167,11 @@ def consistent(basis: VerdictBasis, subject: str) -> Answer:
     )
     measure = next(compared, None)
     if measure is None:
-        return "grey", "No judge measured consistency."
+        return LightAnswer("grey", "No judge measured consistency.")
     contrast, cell = basis.contrast(measure, subject), basis.cell(measure, subject)
     gain = contrast.gain_variants if contrast else None
     if gain is None or gain.low is None:
-        return "grey", "Consistency could not be estimated."
+        return LightAnswer("grey", "Consistency could not be estimated.")
     level = with_interval(cell.variants) if cell else "–"
     text = (
         f"Its answers to rewordings are {level} like its answer to the original (1 is the same);"
@@ -109,52 +179,97 @@ def consistent(basis: VerdictBasis, subject: str) -> Answer:
     )
     verdict = direction(gain, 1)
     if verdict == "worse":
-        return "red", f"Less than the baseline. {text}"
-    if verdict == "better" or gain.low > -MARGIN * table.span(measure):
-        return "green", f"At least about as much as the baseline. {text}"
-    return "amber", f"Not settled by this run. {text}"
+        return LightAnswer("red", f"Less than the baseline. {text}")
+    if verdict == "better":
+        return LightAnswer("green", f"More than the baseline. {text}")
+    margin = basis.margin(measure, subject)
+    if margin is None:
+        return LightAnswer("amber", f"Not settled by this run. {text} No green: {NO_MARGIN}.")
+    less = max(0.0, -gain.low)
+    below = "below" if less < margin.value else "not below"
+    bounds = (
+        f"{figure(less, decimals(abs(margin.value - less)))} at most, {below} the"
+        f" {margin_words(margin, less)}"
+    )
+    if less < margin.value:
+        return LightAnswer("green", f"Less than the baseline by {bounds}. {text}")
+    return LightAnswer("amber", f"Not settled by this run. {text} It may be less by {bounds}.")
 
 
-def safe(basis: VerdictBasis, subject: str) -> Answer:
+def safe(basis: VerdictBasis, subject: str) -> LightAnswer:
     """Answer: did any measure of safety get worse?"""
     table = basis.table
     measures = [m for m, d in table.dimensions.items() if d.role == "safety" and table.sign(m) != 0]
     if not measures:
-        return "grey", "No judge or guard measured safety."
-    worse, unsettled = [], []
+        return LightAnswer("grey", "No judge or guard measured safety.")
+    worse, unsettled, unmeasured = [], [], []
     for measure in measures:
         row = basis.contrast(measure, subject)
         gains = (row.gain_originals, row.gain_variants) if row else ()
         directions = [direction(gain, table.sign(measure)) for gain in gains]
         if "worse" in directions:
             gain = gains[directions.index("worse")]
-            worse.append(f"{measure.dimension} ({with_interval(gain, sign=True)})")
-        elif not directions or "unclear" in directions:
-            unsettled.append(measure.dimension)
+            worse.append(f"{table.label(measure)} ({with_interval(gain, sign=True)})")
+        elif set(directions) <= {"not measured"}:
+            unmeasured.append(table.label(measure))
+        elif set(directions) != {"better"}:
+            unsettled.append(table.label(measure))
+    missing = f" Not measured: {', '.join(unmeasured)}." if unmeasured else ""
     if worse:
-        return "red", f"Worse than the baseline: {', '.join(worse)}."
+        return LightAnswer("red", f"Worse than the baseline: {', '.join(worse)}.{missing}")
     if unsettled:
-        return "amber", f"No change seen, but none proven either: {', '.join(unsettled)}."
+        words = f"No change seen, but none proven either: {', '.join(unsettled)}."
+        return LightAnswer("amber", f"{words}{missing}")
+    if len(unmeasured) == len(measures):
+        return LightAnswer("grey", missing.strip())
+    if unmeasured:
+        return LightAnswer("amber", f"Better than the baseline where it was measured.{missing}")
     if all(measure.judge in table.learned for measure in measures):
         answer = "Better than the baseline, but only by a judge learned from a few hundred labels."
-        return "amber", answer
-    return "green", "Better than the baseline on every safety measure."
+        return LightAnswer("amber", answer)
+    return LightAnswer("green", "Better than the baseline on every safety measure.")
 
 
-def leaked(audit: AuditCount, scope: str) -> Answer:
+def leaked(audit: AuditCount, scope: str) -> LightAnswer:
     """Answer: are test prompts in the training data?"""
     if not audit.leaked and not audit.clean:
-        return "grey", "Nobody checked: the suite names no training data."
+        return LightAnswer("grey", "Nobody checked: the suite names no training data.")
     if audit.leaked:
         counts = f"{audit.leaked} of {plural(audit.total, 'test prompt')} stand in the training"
         if scope == "clean":
-            return "amber", f"{counts} data; the finding rests on the others."
-        return "red", f"{counts} data and too few do not: the finding measures memory too."
+            return LightAnswer("amber", f"{counts} data; the finding rests on the others.")
+        answer = f"{counts} data and too few do not: the finding measures memory too."
+        return LightAnswer("red", answer)
     if audit.unchecked:
         unchecked = plural(audit.unchecked, "test prompt")
-        return "amber", f"{unchecked} were not checked; the rest are clean."
+        return LightAnswer("amber", f"{unchecked} were not checked; the rest are clean.")
     clean = plural(audit.clean, "test prompt")
-    return "green", f"None of {clean} was found in the training data, word for word or nearly."
+    return LightAnswer(
+        "green", f"None of {clean} was found in the training data, word for word or nearly."
+    )
+
+
+def checked_by_people(basis: VerdictBasis) -> TrafficLight | None:
+    """Answer: was the judge checked? By labels of this run's own prompts, where they correct it."""
+    if not basis.lead or not all(evidence.corrected for evidence in basis.lead):
+        return None
+    whole = all(evidence.contrast.corrected_did is not None for evidence in basis.lead)
+    answers = []
+    for evidence in basis.lead:
+        first = evidence.contrast.corrected_gain_originals
+        assert first is not None
+        answers.append(
+            f"{evidence.subject}: the finding rests on {human_labels(first)} of this run, drawn at"
+            f" random and labelled blind. {worth_of_judge(first)}"
+        )
+    if not whole:
+        answers.append("What rewording costs rests on the judge alone: no rewordings were drawn.")
+    return make_light(
+        "Judge checked?",
+        "green" if whole else "amber",
+        " ".join(answers),
+        word="corrected by people" if whole else None,
+    )
 
 
 def judged(judges: Sequence[JudgeInfo]) -> TrafficLight:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from harness.records import Dimension, Judgement
 from harness.stats.agreement import alpha
@@ -52,13 +52,19 @@ def panel_raw(verdicts: Mapping[str, Judgement]) -> str:
     )
 
 
-def panel_agreement(raws: Iterable[str], level: str = "interval") -> float | None:
+def panel_values(raw: str) -> dict[str, float | None]:
+    """Read the members' values, by label, out of what ``panel_raw`` wrote."""
+    return {label: verdict.get("value") for label, verdict in json.loads(raw).items()}
+
+
+def panel_agreement(
+    answers: Sequence[Mapping[str, float | None]], level: str = "interval"
+) -> float | None:
     """Return Krippendorff's alpha among a panel's members on one dimension.
 
     Args:
-        raws: What ``panel_raw`` wrote for its scores.
+        answers: The members' values of each answer, by label.
         level: ``ordinal`` or ``interval``.
     """
-    rows = [json.loads(raw) for raw in raws]
-    labels = sorted({label for row in rows for label in row})
-    return alpha([[row.get(label, {}).get("value") for row in rows] for label in labels], level)
+    labels = sorted({label for values in answers for label in values})
+    return alpha([[values.get(label) for values in answers] for label in labels], level)

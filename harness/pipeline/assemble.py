@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from harness.analysis.estimates import Measure
+from harness.analysis.margins import resolve_margins
 from harness.config import JudgeSpec, PerturbationSpec, SearchSpec, Suite
 from harness.errors import PluginError
-from harness.judging.traits import declared_traits
+from harness.judging.traits import JudgeInfo, declared_traits
 from harness.protocols import Judge, ProposesMany
-from harness.records import SEVERITIES, Dimension
+from harness.records import SEVERITIES, Dimension, role_of_name
 from harness.registry import judges, load_plugin_file
 from harness.variants.gate import Gate
 from harness.variants.kinds import Kind, make_kind
@@ -72,6 +74,7 @@ class Parts:
         closeness: Measures how close one text is to another, for the probes: a judge with one
             dimension that needs a reference.
         searches: Searches for worst cases, one entry a kind and severity.
+        margins: How small a difference counts as none, by measure.
     """
 
     kinds: list[Kind]
@@ -79,6 +82,7 @@ class Parts:
     judges: list[NamedJudge]
     closeness: Judge
     searches: Sequence[KindSearch] = ()
+    margins: Mapping[Measure, float] = field(default_factory=dict)
 
 
 def assemble(suite: Suite, *, closeness: str) -> Parts:
@@ -88,6 +92,7 @@ def assemble(suite: Suite, *, closeness: str) -> Parts:
 
     Raises:
         PluginError: Unknown name or option, or a plug-in file that fails on import.
+        ConfigError: A margin for what is no measure of the suite.
     """
     for path in suite.plugins:
         load_plugin_file(Path(path))
@@ -101,6 +106,24 @@ def assemble(suite: Suite, *, closeness: str) -> Parts:
         judges=named,
         closeness=judges.create(closeness),
         searches=build_searches(suite.perturbations, kinds, named),
+        margins=resolve_margins(suite.margins, [measured_by(judge) for judge in named]),
+    )
+
+
+def measured_by(named: NamedJudge) -> JudgeInfo:
+    """Return what a judge measures and what it is, before anybody checked it."""
+    traits = declared_traits(named.judge)
+    role = "safety" if role_of_name(named.label) == "safety" else None
+    return JudgeInfo(
+        label=named.label,
+        dimensions=tuple(
+            dimension.model_copy(update={"role": dimension.role or role})
+            for dimension in named.judge.dimensions
+        ),
+        llm=traits.llm,
+        learned=traits.learned,
+        panel=bool(traits.members),
+        repeats=named.repeats,
     )
 
 

@@ -235,7 +235,7 @@ class _MeanAnswer(NamedTuple):
 
 
 def _mean_answer(pilot: Summary) -> _MeanAnswer | None:
-    rows = [(row, row.answers - row.failed) for row in pilot.answers if row.mean_tokens]
+    rows = [(row, row.given) for row in pilot.answers if row.mean_tokens]
     total = sum(n for _, n in rows)
     if not total:
         return None

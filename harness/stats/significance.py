@@ -66,6 +66,19 @@ def sign_flip_test(
     return p
 
 
+def fewest_flips(alpha: float) -> int:
+    """Return the fewest differences that are not zero with which the sign-flip test can reach ``alpha``.
+
+    With m of them the least p is ``2 / 2**m``: all have one sign, and only the flip of all ties.
+
+    Raises:
+        ValueError: ``alpha`` is no probability above zero.
+    """
+    if not 0 < alpha <= 1:
+        raise ValueError(f"alpha must be above 0 and at most 1, not {alpha}")
+    return max(1, math.ceil(1 - math.log2(alpha)))
+
+
 @lru_cache(maxsize=_EXACT_FLIPS + 1)
 def _all_signs(n: int) -> Floats:
     """Return every pattern of n signs, shape (2**n, n)."""

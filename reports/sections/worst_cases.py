@@ -6,8 +6,10 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
+from harness.analysis import ALL
 from harness.analysis.summary_schema import MeasureScale, Summary
 from harness.records import IDENTITY
+from harness.util.formatting import plural
 from reports.display import clipped, highlighted_conversation, interval_text, mean_text, visible
 from reports.rows import label_of, leading_measure
 from reports.sample_views import AnswerDrop, AnsweredVariant, SampleView, drops
@@ -55,14 +57,35 @@ def identity_floors(summary: Summary) -> list[str]:
     ]
 
 
+def left_out(summary: Summary) -> str:
+    """Say how many prompts the longest curve of a headline measure leaves out; empty where none."""
+    points = [
+        point
+        for point in summary.worst
+        if point.kind == ALL and point.measure in summary.headline.measures
+    ]
+    if not points:
+        return ""
+    longest = max(points, key=lambda point: (point.k, point.left_out))
+    if not longest.left_out:
+        return ""
+    return (
+        f"Only variants that every subject was scored on count, so that k and the kinds are the same"
+        f" for all; {plural(longest.left_out, 'prompt')} with fewer than {longest.k} of them"
+        f" {'is' if longest.left_out == 1 else 'are'} left out at k = {longest.k}."
+    )
+
+
 def context(page: PageData) -> dict[str, object]:
     """Return the names that the template needs."""
     scale = leading_measure(page.summary)
     return {
         "floors": identity_floors(page.summary),
+        "left_out": left_out(page.summary),
         "examples": examples(page.views, scale, page.summary.baseline),
         "first_answer": first_answer,
         "ranked_by": scale.label if scale else "",
+        "oriented": scale is not None and scale.higher_is_better is not None,
     }
 
 

@@ -1,6 +1,6 @@
-"""Five fine-tunes whose answer is known, and what the probes make of them.
+"""Fine-tunes whose answer is known, in two domains, and what the probes make of them.
 
-    OMP_NUM_THREADS=1 python tests/benchmarks/known_answers.py --work DIR [--seeds 1,2,3] [--cases abcde]
+    OMP_NUM_THREADS=1 python -m tests.benchmarks.known_answers --work DIR [--seeds 1,2,3] [--cases abcdefg]
 
 | case | what was done                                                   | the verdict must      |
 |------|-----------------------------------------------------------------|-----------------------|
@@ -9,9 +9,13 @@
 | c    | an adapter that was never trained (all its B matrices are zero) | be ``no effect``      |
 | d    | as b, but every response stands at another prompt               | not be ``learned``    |
 | e    | a rule: a fixed answer form that quotes the prompt's first words | be ``learned``        |
+| f    | code, over-trained: 20 prompts, many epochs                     | be ``memorised``      |
+| g    | code, many varied prompts, one epoch: a stub named by the prompt | be ``learned``       |
+| h    | code, as g with the programs that were written for the prompts  | not be ``memorised``  |
 
-Data: the bundled counselling rows, prompts and responses cut to their first sentences so that a CPU
-can do it. The probed clean prompts are rows of the same pool that no adapter saw. Exits with 1 if
+Data: the bundled counselling rows, prompts and responses cut to their first sentences, and the first
+lines of code of the bundled code rows, so that a CPU can do it. Scripted worlds, for what no small
+model shows, are in ``known_worlds``. The probed clean prompts are rows of the same pool that no adapter saw. Exits with 1 if
 any verdict is wrong. What lies in DIR already (adapters, run folders) is not made again.
 """
 
@@ -36,7 +40,8 @@ MODEL = "embedded:smollm2-135m"
 TEMPLATE = "Person: {prompt}\nCounselor:"
 POOL = ("train", "valid", "heldout")
 PROMPT_WORDS, RESPONSE_WORDS = 24, (8, 20)
-CLEAN, SMALL, FAIR = 30, 20, 40
+TEMPLATES = {"counseling": TEMPLATE, "code": "Task: {prompt}\nCode:"}
+CLEAN, SMALL, FAIR, VARIED = 30, 20, 40, 140
 PROBED = 24
 """Clean prompts that are probed."""
 
@@ -48,6 +53,7 @@ class Case(NamedTuple):
 
     Attributes:
         rows: Training rows it gets.
+        domain: ``counseling`` or ``code``.
         epochs: Passes over them; 0 makes an untrained adapter.
         right: Verdicts that are right.
     """
@@ -56,6 +62,7 @@ class Case(NamedTuple):
     epochs: int
     learning_rate: float
     right: frozenset[str]
+    domain: str = "counseling"
 
 
 ALL = frozenset({"learned", "partly memorised", "memorised", "no effect", "cannot tell"})
@@ -65,6 +72,9 @@ CASES = {
     "c": Case(FAIR, 0, 0.0, frozenset({"no effect"})),
     "d": Case(FAIR, 2, 5e-4, ALL - {"learned"}),
     "e": Case(FAIR, 3, 2e-3, frozenset({"learned"})),
+    "f": Case(SMALL, 8, 2e-3, frozenset({"memorised"}), "code"),
+    "g": Case(VARIED, 1, 2e-3, frozenset({"learned"}), "code"),
+    "h": Case(VARIED, 1, 1e-3, ALL - {"memorised", "no effect"}, "code"),
 }
 
 
@@ -78,16 +88,28 @@ def first_sentences(text: str, most: int) -> str:
     return " ".join(kept)
 
 
-def pool() -> list[Row]:
-    """Bundled rows, shortened; rows that are still long are left out."""
+def first_lines(text: str, most: int) -> str:
+    """As many lines of the first block of code as fit into ``most`` words; empty without a block."""
+    block = re.search(r"```\w*\n(.*?)```", text, re.DOTALL)
+    kept: list[str] = []
+    for line in block[1].strip().splitlines() if block else ():
+        if kept and len(" ".join([*kept, line]).split()) > most:
+            break
+        kept.append(line)
+    return "\n".join(kept).rstrip()
+
+
+def pool(domain: str = "counseling") -> list[Row]:
+    """Bundled rows, shortened; rows that are still long, or have no code, are left out."""
+    shorten = first_lines if domain == "code" else first_sentences
     found: dict[str, str] = {}
     for name in POOL:
-        path = resolve(f"bundled:data/counseling/{name}.jsonl")
+        path = resolve(f"bundled:data/{domain}/{name}.jsonl")
         for line in path.read_text(encoding="utf-8").splitlines():
             row = json.loads(line)
             prompt, response = (
-                first_sentences(row["prompt"], PROMPT_WORDS),
-                first_sentences(row["response"], RESPONSE_WORDS[1]),
+                first_sentences(row["prompt"].split("```")[0], PROMPT_WORDS),
+                shorten(row["response"], RESPONSE_WORDS[1]),
             )
             words = len(prompt.split()), len(response.split())
             if words[0] <= PROMPT_WORDS and RESPONSE_WORDS[0] <= words[1] <= RESPONSE_WORDS[1]:
@@ -101,12 +123,19 @@ def rule(prompt: str) -> str:
     return f"You wrote: {quoted}. My advice: take one small step today, and write again soon."
 
 
+def stub(prompt: str) -> str:
+    """The answer of case g: an empty function whose name and note are the prompt's last words."""
+    words = re.sub(r"[^a-z ]", "", prompt.lower()).split()[-4:]
+    return f'def {"_".join(words)}(value):\n    """To do: {" ".join(words)}."""\n    return value'
+
+
 def splits(case: str, seed: int) -> tuple[list[Row], list[Row]]:
     """Training and clean rows of a case; cases of one seed share their clean prompts."""
-    rows = pool()
+    rows = pool(CASES[case].domain)
     derived_rng(seed, "known-answers").shuffle(rows)
-    if case == "e":
-        rows = [{"prompt": r["prompt"], "response": rule(r["prompt"])} for r in rows]
+    if case in "eg":
+        answer = rule if case == "e" else stub
+        rows = [{"prompt": r["prompt"], "response": answer(r["prompt"])} for r in rows]
     clean, train = rows[:CLEAN], rows[CLEAN : CLEAN + CASES[case].rows]
     if case == "d":  # a rotation leaves no response at its own prompt
         train = [
@@ -124,7 +153,13 @@ def write_rows(path: Path, rows: Sequence[Row]) -> Path:
 
 
 def training_config(
-    train: Path, out: Path, seed: int, *, epochs: int, learning_rate: float
+    train: Path,
+    out: Path,
+    seed: int,
+    *,
+    epochs: int,
+    learning_rate: float,
+    template: str = TEMPLATE,
 ) -> TrainingConfig:
     """A small LoRA training on a CPU: the upper quarter of the layers, no gradient below it."""
     from training.config import TrainingConfig
@@ -133,7 +168,7 @@ def training_config(
         model=MODEL,
         output_dir=str(out),
         train_data=str(train),  # type: ignore[arg-type]
-        template=TEMPLATE,
+        template=template,
         dtype="float32",
         max_length=128,
         r=16,
@@ -173,6 +208,7 @@ def make_adapter(case: str, seed: int, folder: Path, train: Path) -> Path:
         seed,
         epochs=max(made.epochs, 1),
         learning_rate=made.learning_rate or 1e-4,
+        template=TEMPLATES[made.domain],
     )
     if made.epochs:
         fit(config)
@@ -200,7 +236,13 @@ def _untrained(config: Any, out: Path) -> None:
 
 
 def probe_suite(
-    work: Path, folder: Path, data: tuple[Path, Path], adapter: Path, seed: int, **probes: Any
+    work: Path,
+    folder: Path,
+    data: tuple[Path, Path],
+    adapter: Path,
+    seed: int,
+    template: str = TEMPLATE,
+    **probes: Any,
 ) -> dict[str, Any]:
     """Probe an adapter beside its base; returns ``probes.json``.
 
@@ -210,6 +252,7 @@ def probe_suite(
         data: Evaluation rows and training rows.
         adapter: Its folder.
         seed: The suite's.
+        template: As it was trained with.
         probes: The suite's probes section.
     """
     from harness.config import Suite
@@ -225,7 +268,7 @@ def probe_suite(
             "suite": {"name": folder.name, "seed": seed, "similarity_gate": False},
             "data": str(data[0]),
             "training_data": str(data[1]),
-            "defaults": {"model": MODEL, "dtype": "float32", "template": TEMPLATE},
+            "defaults": {"model": MODEL, "dtype": "float32", "template": template},
             "subjects": [{"name": "base"}, {"name": "tuned", "adapters": [str(adapter)]}],
             "perturbations": ["surface", "typo"],
             "judges": ["rouge_l"],
@@ -254,6 +297,7 @@ def probe_case(case: str, seed: int, work: Path) -> dict[str, Any]:
         (evaluation, training),
         adapter,
         seed,
+        TEMPLATES[CASES[case].domain],
         training=SMALL,
         clean=PROBED,
     )
@@ -322,7 +366,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--seeds", default="1,2,3")
-    parser.add_argument("--cases", default="abcde")
+    parser.add_argument("--cases", default="".join(CASES))
     parser.add_argument(
         "--analyse", action="store_true", help="ask no model: judge the records in DIR again"
     )

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import pytest
 
 from harness.errors import BudgetExceeded, PluginError
-from harness.judging.derived import panel_agreement
+from harness.judging.derived import panel_agreement, panel_values
 from harness.protocols import Spending
 from harness.records import Cost, Dimension, JudgeItem, Judgement
 from harness.registry import Registry
@@ -172,11 +172,11 @@ def test_many_items_and_agreement() -> None:
     got = [j for j in made.grade(items) if j.dimension == "score"]
     assert [j.item for j in got] == sorted({j.item for j in got}, key=[j.item for j in got].index)
     assert {j.item: j.value for j in got} == {n: n % 7 + 0.5 for n in range(len(items))}
-    value = panel_agreement([j.raw or "" for j in got])
+    value = panel_agreement([panel_values(j.raw or "") for j in got])
     assert value is not None
     assert 0.8 < value < 1.0
     same = Panel(["fixed", {"fixed": {"fails_on": "none"}}])
-    exact = [j.raw or "" for j in same.grade(items) if j.dimension == "score"]
+    exact = [panel_values(j.raw or "") for j in same.grade(items) if j.dimension == "score"]
     assert panel_agreement(exact) == pytest.approx(1.0)
     assert panel_agreement([]) is None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +15,17 @@ from harness.analysis.unanswerable_schema import Unanswerable
 from harness.analysis.worst_found import FoundRecords, Searched, worst_found
 from harness.analysis.worst_found_schema import WorstFound
 from harness.judging.calibration_report import calibration_of
-from harness.judging.traits import JudgeInfo, declared_traits
+from harness.judging.traits import JudgeInfo
 from harness.memorisation.copying import Closeness
 from harness.memorisation.counterfactual import Counterfactual, read_counterfactual, unfit
 from harness.memorisation.probe_summary import BesideProbes, summarise_probes, with_memorisation
 from harness.models import provenance
-from harness.pipeline.assemble import NamedJudge
+from harness.pipeline.assemble import NamedJudge, measured_by
 from harness.pipeline.judge_ledger import manifest_entries
+from harness.pipeline.run_labels import people_labels
 from harness.pipeline.session import Session, StageReport
 from harness.pipeline.stage import Stage, StageContext
-from harness.records import Probe, Search, role_of_name
+from harness.records import Probe, Search
 from harness.unanswerable.detectors import RefusalWays, refusal_detectors
 from harness.unanswerable.rates import unanswerable_rates
 
@@ -33,6 +35,8 @@ def analyse(context: StageContext, report: StageReport) -> None:
     session, run, suite = context.session, context.session.run, context.session.suite
     session.update(judges=manifest_entries(session, context.parts.judges))
     records = run.records([subject.name for subject in suite.subjects], suite.baseline_name)
+    looks = run.looks().with_analysis(records, suite.suite.looks)
+    people, label_notes = people_labels(run, records)
     settings = AnalysisSettings(
         BootstrapSettings(suite.suite.seed, suite.suite.resamples),
         # Subjects whose answers cannot differ when they are asked again.
@@ -42,7 +46,10 @@ def analyse(context: StageContext, report: StageReport) -> None:
             if (subject.dtype, subject.quantization) == ("float32", None)
             and subject.generation.temperature == 0
         ],
-        warnings=session.manifest.warnings,
+        warnings=(*session.manifest.warnings, *label_notes),
+        margins=context.parts.margins,
+        looks=looks.plain,
+        people=people,
     )
     judges = [judge_info(named) for named in context.parts.judges]
     summary = summarise(records, judges, settings)
@@ -53,25 +60,14 @@ def analyse(context: StageContext, report: StageReport) -> None:
     run.write_summary(
         summary.model_copy(update={"unanswerable": unanswerable, "worst_found": worst})
     )
+    run.write_looks(looks)
     report.made_from = session.manifest.stages["scores"].made_from
 
 
 def judge_info(named: NamedJudge) -> JudgeInfo:
     """Collect what the analysis needs to know of a judge."""
-    traits = declared_traits(named.judge)
-    role = "safety" if role_of_name(named.label) == "safety" else None
-    return JudgeInfo(
-        label=named.label,
-        dimensions=tuple(
-            dimension.model_copy(update={"role": dimension.role or role})
-            for dimension in named.judge.dimensions
-        ),
-        llm=traits.llm,
-        learned=traits.learned,
-        panel=bool(traits.members),
-        repeats=named.repeats,
-        calibration=calibration_of(named.judge, named.name, named.source),
-    )
+    calibration = calibration_of(named.judge, named.name, named.source)
+    return replace(measured_by(named), calibration=calibration)
 
 
 def memorisation_of(context: StageContext) -> Memorisation | None:

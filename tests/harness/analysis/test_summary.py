@@ -353,7 +353,7 @@ def test_words_need_the_corrected_test_and_the_interval() -> None:
     assert direction(sure, -1) == "worse"
     assert direction(estimate(0.06), 1) == "unclear"
     assert direction(sure.model_copy(update={"low": -0.01}), 1) == "unclear"
-    assert direction(None, 1) == "unclear"
+    assert direction(None, 1) == "not measured"
     assert direction(estimate(None), 1) == "unclear"
 
 

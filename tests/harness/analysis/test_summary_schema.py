@@ -25,7 +25,7 @@ from tests.synthetic import make_run
 
 ROOT = Path(__file__).parents[3]
 GOLDEN = ROOT / "tests" / "golden" / "summary.json"
-"""Written once by version 3: a change that cannot read it must raise the version."""
+"""Written once by version 4: a change that cannot read it must raise the version."""
 
 JUDGE = '''
 """A third party's judge."""

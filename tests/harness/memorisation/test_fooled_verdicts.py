@@ -137,18 +137,6 @@ def test_where_enough_matched_pairs_remain_the_verdict_rests_on_them() -> None:
     """Half of either side has a topic of its own; the rest is matched and compared anew."""
     both = "shared"
     training = [*texts(both, GARDEN, 60), *texts("t", MONEY, 60)]
-    other_kind = [
-        "star",
-        "moon",
-        "orbit",
-        "comet",
-        "planet",
-        "lens",
-        "sky",
-        "dust",
-        "ring",
-        "eclipse",
-    ]
     clean = [*texts("c", GARDEN, 60), *texts("d", SKY, 60)]
     training = [t._replace(id=f"s{i}", family=f"t{i}") for i, t in enumerate(training)]
     clean = [c._replace(id=f"s{i}", family=f"c{i}") for i, c in enumerate(clean)]

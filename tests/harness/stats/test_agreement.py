@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -94,3 +95,35 @@ def test_krippendorff() -> None:
     assert alpha([[1, 2, 3]]) is None
     assert alpha([[1, 1], [1, 1]]) is None
     assert alpha([[1, None], [None, 2]]) is None
+    with pytest.raises(ValueError, match="interval or ordinal"):
+        alpha([[1, 2], [1, 3]], "nominal")
+
+
+@pytest.mark.parametrize("level", ["interval", "ordinal"])
+@pytest.mark.parametrize("steps", [3, 5, 0])
+def test_alpha_equals_the_package_krippendorff(level: str, steps: int) -> None:
+    import krippendorff
+
+    rng = np.random.default_rng(steps)
+    for missing in (0.0, 0.2, 0.6):
+        truth = rng.normal(3, 1, 40)
+        table = truth + rng.normal(0, 0.8, (4, 40)) + 1e3 * (steps == 0)
+        if steps:  # a scale of few steps, with many ties
+            table = np.clip(np.rint(table), 1, steps)
+        table[rng.random(table.shape) < missing] = np.nan
+        theirs = krippendorff.alpha(table, level_of_measurement=level)
+        ratings = [[None if np.isnan(x) else float(x) for x in row] for row in table]
+        assert alpha(ratings, level) == pytest.approx(theirs, abs=1e-9)
+
+
+def test_alpha_of_many_continuous_ratings_needs_no_table_of_their_pairs() -> None:
+    # 100,000 distinct values each: a matrix of pairs of them would take hundreds of gigabytes.
+    rng = np.random.default_rng(3)
+    truth = rng.normal(0, 1, 100_000)
+    table = [(truth + rng.normal(0, 1, len(truth))).tolist() for _ in range(2)]
+    tracemalloc.start()
+    found = alpha(table)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert found == pytest.approx(0.5, abs=0.02)  # half of the variance is the items' own
+    assert peak < 100e6

@@ -265,9 +265,10 @@ def test_a_whole_run_carries_the_verdict_and_a_light(tmp_path: Path) -> None:
     suite = suite_in(tmp_path)
     run_suite(tmp_path / "run", suite, scripted())
     summary = Run(tmp_path / "run").summary().model_dump(mode="json")
-    assert summary["memorisation"]["subjects"][0]["verdict"] == "memorised"
+    assert summary["memorisation"]["subjects"][0]["why"] == "different kinds of text"
     assert summary["traffic_lights"][0]["question"] == "Learned?"
-    assert summary["traffic_lights"][0]["light"] == "red"
+    assert summary["traffic_lights"][0]["light"] == "grey"
+    assert summary["traffic_lights"][0]["word"] == "cannot tell: different kinds of text"
     # And alone, afterwards: the summary that is there gets it too.
     alone = probed(tmp_path / "run", suite, scripted())
     assert Run(tmp_path / "run").summary().model_dump(mode="json")["memorisation"] == alone
