@@ -204,16 +204,18 @@ def _by_response(c: MemorisationContrasts) -> dict[str, tuple[bool, str]]:
     return {
         "gap_response": (
             above(c.gap_response),
-            f"so they did as whole responses ({nats(c.gap_response, unit)})",
+            f"training responses gained more than unseen ones as whole responses, too ({nats(c.gap_response, unit)})",
         ),
         "lost_response": (
             above(c.lost_response),
-            f"so it is of whole responses ({RULES.lost:g} x training less clean:"
+            f"less than {RULES.lost:.0%} of the gain of whole responses arrives on clean prompts"
+            f" ({RULES.lost:g} x training less clean:"
             f" {nats(c.lost_response, unit)})",
         ),
         "kept_response": (
             above(c.kept_response),
-            f"so it does of whole responses (clean less {RULES.kept:g} x training:"
+            f"at least {RULES.kept:.0%} of the gain of whole responses arrives on clean prompts"
+            f" (clean less {RULES.kept:g} x training:"
             f" {nats(c.kept_response, unit)})",
         ),
     }

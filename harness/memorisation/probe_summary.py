@@ -25,7 +25,7 @@ from harness.memorisation.copying import TOO_SHORT, Closeness
 from harness.memorisation.counterfactual import Counterfactual
 from harness.memorisation.halves import halves_contrasts
 from harness.memorisation.levels import PromptMeans
-from harness.memorisation.subject_evidence import SubjectEvidence, VerdictBasis
+from harness.memorisation.subject_evidence import MemorisationBasis, SubjectEvidence
 from harness.records import Probe
 
 MEMORISATION_VERSION = 3
@@ -66,13 +66,13 @@ class BesideProbes:
         }
         return [r for r in records if r.group not in chosen or r.sample_id in chosen[r.group]]
 
-    def basis(self, subject: str, settings: BootstrapSettings) -> VerdictBasis:
+    def basis(self, subject: str, settings: BootstrapSettings) -> MemorisationBasis:
         """Return what the verdict on one subject rests on."""
         record = self.halves.get(subject)
         comparison = None
         if self.shift is not None:
             comparison = self.shift.matched if self.matched() else self.shift.whole
-        return VerdictBasis(
+        return MemorisationBasis(
             comparison=comparison,
             matched=self.matched(),
             halves=None

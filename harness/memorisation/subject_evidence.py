@@ -54,7 +54,7 @@ GROUPS: tuple[Literal["training", "clean"], ...] = ("training", "clean")
 
 
 @dataclass(frozen=True)
-class VerdictBasis:
+class MemorisationBasis:
     """What a verdict rests on besides the probes of its subject.
 
     Attributes:
@@ -90,7 +90,7 @@ class SubjectEvidence:
         counts = ((len(b.logprobs), len(t.logprobs)) for b, t in self._rated_pairs)
         self._mismatch = next((pair for pair in counts if pair[0] != pair[1]), None)
 
-    def summary(self, basis: VerdictBasis) -> SubjectMemorisation:
+    def summary(self, basis: MemorisationBasis) -> SubjectMemorisation:
         """Return the verdict on this subject with all its evidence."""
         baseline, subject = self._names
         evidence = VerdictEvidence(
@@ -134,7 +134,7 @@ class SubjectEvidence:
             neighbours=self._neighbours(evidence.contrasts.neighbour),
         )
 
-    def _basis_lines(self, basis: VerdictBasis) -> Iterator[str]:
+    def _basis_lines(self, basis: MemorisationBasis) -> Iterator[str]:
         """Say what the verdict rests on, where that is not all probed prompts."""
         if basis.halves is not None:
             yield f"{basis.halves_words[:1].upper()}{basis.halves_words[1:]}."
@@ -329,7 +329,7 @@ class SubjectEvidence:
                 text=(r.text or "")[:300],
             )
 
-    def _cautions(self, basis: VerdictBasis) -> Iterator[str]:
+    def _cautions(self, basis: MemorisationBasis) -> Iterator[str]:
         """Warn of what may mislead: halves of another training, texts that the base finds unlike."""
         if basis.halves is None and basis.halves_words:
             yield f"The halves study is no evidence here: {basis.halves_words}."

@@ -199,13 +199,14 @@ def text_shift(
 
 
 def _compare(first: TextFeatures, second: TextFeatures, seed: int) -> TextComparison:
-    aucs = tuple(_separations(first, second, seed))
+    empty = not first.texts or not second.texts
+    aucs = () if empty else tuple(_separations(first, second, seed))
     return TextComparison(
         training=len(first.texts),
         clean=len(second.texts),
         likeness=_likeness(aucs),
         aucs=aucs,
-        balance=tuple(_balance(first, second)),
+        balance=() if empty else tuple(_balance(first, second)),
     )
 
 
@@ -285,9 +286,7 @@ def _held_out_scores(
     from sklearn.base import clone
     from sklearn.model_selection import StratifiedGroupKFold
 
-    families = [
-        len({g for g, mine in zip(groups, labels, strict=True) if mine == y}) for y in (0, 1)
-    ]
+    families = [len({g for g, of in zip(groups, labels, strict=True) if of == y}) for y in (0, 1)]
     folds = min(FOLDS, *families)
     if folds < 2:
         return None
