@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from harness.analysis.correction_words import correction_lines
 from harness.analysis.estimates import Estimate, LeakGap, Measure
 from harness.analysis.evidence import Evidence, VerdictBasis, direction, suggestive, too_few
-from harness.analysis.margins import NO_MARGIN, margin_words
+from harness.analysis.margins import margin_words, no_margin
 from harness.analysis.summary_schema import (
     AnswerCount,
     AuditCount,
@@ -134,9 +134,13 @@ def unclear(estimate: Estimate | None) -> str:
 
 def not_provable(estimate: Estimate) -> str:
     """Say that so few prompts can show no difference: a clause that follows the figures."""
-    few = estimate.n < (estimate.needed or 0)
-    ties = "" if few else f" that differ; {estimate.moved} of {estimate.n} do"
-    return f"which cannot be shown with fewer than {estimate.needed} prompts{ties}"
+    few = estimate.observations < (estimate.needed or 0)
+    ties = "" if few else f" that differ; {estimate.moved} of {estimate.observations} do"
+    return f"which cannot be shown with fewer than {estimate.needed} {_prompts(estimate)}{ties}"
+
+
+def _prompts(estimate: Estimate) -> str:
+    return "unrelated prompts" if estimate.observations < estimate.n else "prompts"
 
 
 def sentence(evidence: Evidence) -> str:
@@ -193,14 +197,10 @@ def _not_shown(estimate: Estimate | None) -> str:
     """Say that nothing can be shown with so few prompts: a clause that ends before the figures."""
     if estimate is None:
         return "cannot be shown"
-    if estimate.n < (estimate.needed or 0):
-        return (
-            f"cannot be shown with fewer than {estimate.needed} prompts; this run has {estimate.n}"
-        )
-    return (
-        f"cannot be shown with fewer than {estimate.needed} prompts that differ; {estimate.moved}"
-        f" of {estimate.n} do"
-    )
+    start = f"cannot be shown with fewer than {estimate.needed} {_prompts(estimate)}"
+    if estimate.observations < (estimate.needed or 0):
+        return f"{start}; this run has {estimate.observations}"
+    return f"{start} that differ; {estimate.moved} of {estimate.observations} do"
 
 
 def _unmeasured(evidence: Evidence) -> str:
@@ -245,14 +245,16 @@ def robustness_sentence(evidence: Evidence) -> str:
             text = nothing_to_lose(evidence)
         case "worse":
             text = f"Rewording costs {name} more than it costs {base} (difference {figures})"
+            text += immaterial(evidence)
         case "better":
             text = f"Rewording costs {name} less than it costs {base} (difference {figures})"
         case _ if evidence.equivalent:
             text = bound(evidence)
         case _:
+            why = "" if evidence.margin else f"; {no_margin(evidence.asked_again)}"
             text = (
                 f"This run cannot say whether rewording costs {name} more or less than {base}"
-                f" (difference {unclear(did)}{'' if evidence.margin else f'; {NO_MARGIN}'})"
+                f" (difference {unclear(did)}{why})"
             )
     kept = evidence.contrast.kept
     if kept:
@@ -273,6 +275,16 @@ def bound(evidence: Evidence) -> str:
         f" {evidence.baseline}, less than the {margin_words(evidence.margin, most)}"
         f" (difference {with_interval(evidence.did, sign=True)})"
     )
+
+
+def immaterial(evidence: Evidence) -> str:
+    """Say that a certain extra loss is less than the user minds; empty where it is not."""
+    margin = evidence.margin
+    if margin is None or margin.source != "suite" or not evidence.equivalent:
+        return ""
+    most = evidence.extra_loss or 0.0
+    digits = decimals(margin.value - most)
+    return f", but by {figure(most, digits)} at most, less than the {margin_words(margin, most)}"
 
 
 def nothing_to_lose(evidence: Evidence) -> str:

@@ -25,6 +25,7 @@ from harness.analysis.estimates import (
 from harness.analysis.evidence import VerdictBasis, choose_headline
 from harness.analysis.judge_outcomes import JudgementCount
 from harness.analysis.leak_gaps import leak_gaps
+from harness.analysis.looks import design_of, look_words
 from harness.analysis.people import PeopleLabels
 from harness.analysis.scopes import count_audit, main_scope, scopes_of, topics_of
 from harness.analysis.series import radar
@@ -32,6 +33,7 @@ from harness.analysis.summary_schema import (
     AnswerCount,
     Headline,
     JudgeSummary,
+    Look,
     MeasureScale,
     Noise,
     NoiseChange,
@@ -59,6 +61,7 @@ class AnalysisSettings:
         topic_key: Field of a sample's metadata that names its topic.
         people: People's labels of the run's own answers, where there are any.
         margins: How small a difference counts as none, in the measure's units, where the user says.
+        looks: All looks at the run, this analysis included; none where nobody keeps count.
     """
 
     bootstrap: BootstrapSettings
@@ -67,6 +70,7 @@ class AnalysisSettings:
     topic_key: str = "topic"
     people: PeopleLabels | None = None
     margins: Mapping[Measure, float] = field(default_factory=dict)
+    looks: Sequence[Look] = ()
 
 
 def summarise(
@@ -82,7 +86,8 @@ def summarise(
     if records.baseline not in records.subjects:
         names = ", ".join(records.subjects)
         raise DataError(f"baseline {records.baseline!r} is not among the subjects ({names})")
-    bootstrap, failures = settings.bootstrap, FailureCount()
+    bootstrap = replace(settings.bootstrap, design=design_of(settings.looks))
+    settings, failures = replace(settings, bootstrap=bootstrap), FailureCount()
     kinds = count_variants(records.variants, failures)
     answers = count_generations(records.generations, records.subjects, failures)
     judgements = JudgementCount(judges, failures)
@@ -111,7 +116,7 @@ def summarise(
         headline=_headline(basis),
         finding=sentences.run_finding(
             basis,
-            sentences.cautions(basis, answers),
+            [*_look_caution(settings.looks), *sentences.cautions(basis, answers)],
             sentences.leak_sentence(basis, audit, gaps),
             _agreement(judges),
             tipping,
@@ -133,6 +138,7 @@ def summarise(
         error_budgets=error_budgets(
             basis, answers_scored, bootstrap.seed, list(settings.deterministic)
         ),
+        looks=tuple(settings.looks),
         warnings=(*settings.warnings, *table.notes, *_version_notes(judge_rows)),
     )
 
@@ -160,7 +166,7 @@ def _estimate(table: Table, records: RunRecords, settings: AnalysisSettings) -> 
     worst = list(estimands.worst_cases())
     pending = itertools.chain[PendingRow[Any]](cells, contrasts, pairs, severities, worst)
     quantities = [quantity for row in pending for quantity in row.quantities.values()]
-    solved = solve(quantities, settings.bootstrap)
+    solved = solve(quantities, settings.bootstrap, table.families)
     worst_points = tuple(row.filled(solved) for row in worst)
     differences = tuple(
         without_uncertain_share(row, table.sign(row.measure))
@@ -201,6 +207,11 @@ def _with_drops(
         drop = drop_of(cell.change, table.sign(cell.measure))
         rows.append(cell.model_copy(update={"drop": drop, "worst": case}))
     return rows
+
+
+def _look_caution(looks: Sequence[Look]) -> list[str]:
+    line = look_words(looks)
+    return [] if line is None else [line]
 
 
 def _headline(basis: VerdictBasis) -> Headline:

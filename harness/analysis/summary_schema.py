@@ -274,6 +274,16 @@ class AnswerCount(Record):
         return self.answers - self.failed
 
 
+class Look(Record):
+    """One analysis of a run that saw new records."""
+
+    prompts: int = Field(description="Source prompts that had an answer.")
+    answers: int = Field(description="Answers of all subjects together.")
+    declared: int | None = Field(
+        description="Looks that the suite declared; None where it did not."
+    )
+
+
 class FailureGroup(Record):
     """Failures of one sort."""
 
@@ -331,6 +341,9 @@ class Summary(Record):
     warnings: tuple[str, ...] = Field(description="Lines that the page shows.")
     error_budgets: tuple[ErrorBudget, ...] = Field(
         default=(), description="Where the error comes from, and what would halve it."
+    )
+    looks: tuple[Look, ...] = Field(
+        default=(), description="Analyses that saw new records, this one included."
     )
     unanswerable: Unanswerable | None = Field(
         default=None, description="None unless samples say ``known: false``."

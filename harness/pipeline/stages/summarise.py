@@ -32,6 +32,7 @@ def analyse(context: StageContext, report: StageReport) -> None:
     session, run, suite = context.session, context.session.run, context.session.suite
     session.update(judges=manifest_entries(session, context.parts.judges))
     records = run.records([subject.name for subject in suite.subjects], suite.baseline_name)
+    looks = run.looks().with_analysis(records, suite.suite.looks)
     people, label_notes = people_labels(run, records)
     settings = AnalysisSettings(
         BootstrapSettings(suite.suite.seed, suite.suite.resamples),
@@ -44,6 +45,7 @@ def analyse(context: StageContext, report: StageReport) -> None:
         ],
         warnings=(*session.manifest.warnings, *label_notes),
         margins=context.parts.margins,
+        looks=looks.plain,
         people=people,
     )
     judges = [judge_info(named) for named in context.parts.judges]
@@ -55,6 +57,7 @@ def analyse(context: StageContext, report: StageReport) -> None:
     run.write_summary(
         summary.model_copy(update={"unanswerable": unanswerable, "worst_found": worst})
     )
+    run.write_looks(looks)
     report.made_from = session.manifest.stages["scores"].made_from
 
 
