@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from harness.analysis import sentences
+from harness.analysis import cautions, sentences
 from harness.analysis.counts import FailureCount, count_generations, count_variants
 from harness.analysis.estimands import Estimands, PendingRow, drop_of, without_uncertain_share
 from harness.analysis.estimates import (
@@ -112,8 +112,8 @@ def summarise(
         headline=_headline(basis),
         finding=sentences.run_finding(
             basis,
-            [*_look_caution(settings.looks), *sentences.cautions(basis, answers)],
-            sentences.leak_sentence(basis, audit, gaps),
+            [*_look_caution(settings.looks), *cautions.cautions(basis, answers)],
+            cautions.leak_sentence(basis, audit, gaps),
             _agreement(judges),
             tipping,
         ),
