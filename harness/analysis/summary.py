@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from harness.analysis import sentences
+from harness.analysis import cautions, sentences
 from harness.analysis.answer_scores import AnswerScores
 from harness.analysis.counts import FailureCount, count_generations, count_variants
 from harness.analysis.error_budget import error_budgets
@@ -116,8 +116,8 @@ def summarise(
         headline=_headline(basis),
         finding=sentences.run_finding(
             basis,
-            [*_look_caution(settings.looks), *sentences.cautions(basis, answers)],
-            sentences.leak_sentence(basis, audit, gaps),
+            [*_look_caution(settings.looks), *cautions.cautions(basis, answers)],
+            cautions.leak_sentence(basis, audit, gaps),
             _agreement(judges),
             tipping,
         ),
