@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from harness.records import SEVERITIES, GenerationSettings, Severity, Turns
+from harness.records import ORIGINAL, SEVERITIES, GenerationSettings, Severity, Turns
 from harness.registry import FIRST_OPTION
 from harness.util.digest import canonical_json
 from harness.util.secrets import refuse_secrets
@@ -255,6 +255,9 @@ class SuiteSection(Section):
         variants_per_prompt: At least this many variants a prompt; filler replicates make up for
             what is missing.
         repeats: Answers to every variant (for sampling at a temperature above 0).
+        original_repeats: Answers to every original, at least ``repeats``: each variant is compared with
+            their mean, so that asking the originals again is the cheapest way to a smaller error of
+            what rewording costs.
         turns: Perturb the ``last`` user turn of a conversation, or ``all`` of them.
         similarity_gate: Hold variants to their kind's similarity floor (MiniLM).
         acceptability_gate: Hold variants to their kind's threshold of the second gate, which was
@@ -269,11 +272,18 @@ class SuiteSection(Section):
     variants_per_kind: int = Field(default=1, ge=1, le=20)
     variants_per_prompt: int = Field(default=5, ge=1, le=20)
     repeats: int = Field(default=1, ge=1)
+    original_repeats: int = Field(default=1, ge=1)
     turns: Turns = "last"
     similarity_gate: bool = True
     acceptability_gate: bool = True
     resamples: int = Field(default=10_000, ge=200)
     looks: int | None = Field(default=None, ge=1, le=20)
+
+    def answers_to(self, perturbation: str) -> int:
+        """Return how often a variant of this kind is asked."""
+        return (
+            max(self.repeats, self.original_repeats) if perturbation == ORIGINAL else self.repeats
+        )
 
 
 class ProbesSection(Section):

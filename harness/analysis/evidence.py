@@ -97,7 +97,7 @@ def too_few(estimate: Estimate | None) -> bool:
     """
     if estimate is None or estimate.mean is None or estimate.needed is None:
         return False
-    few = estimate.n < estimate.needed or suggestive(estimate)
+    few = estimate.observations < estimate.needed or suggestive(estimate)
     return few and estimate.moved < estimate.needed
 
 
@@ -137,6 +137,7 @@ class Evidence:
         drops: The subject's changes by kind.
         extremes: By subject, this one's and the baseline's; empty for one without scores.
         unscored: Those of the two that have no score at all.
+        asked_again: Whether unchanged prompts were asked again.
     """
 
     subject: str
@@ -148,6 +149,7 @@ class Evidence:
     drops: Sequence[SummaryCell]
     extremes: Mapping[str, Extremes]
     unscored: Sequence[str]
+    asked_again: bool
 
     @property
     def named(self) -> str:
@@ -268,6 +270,7 @@ class VerdictBasis:
                     for name in (row.subject, row.baseline)
                     if (ends := self._extremes(measure, name)) is not None
                 },
+                asked_again=self.asked_again,
                 unscored=[
                     name
                     for name in (row.baseline, row.subject)
@@ -277,6 +280,11 @@ class VerdictBasis:
             for row in self.contrasts
             if (row.measure, row.kind) == (measure, ALL)
         ]
+
+    @property
+    def asked_again(self) -> bool:
+        """Return whether unchanged prompts were asked again."""
+        return IDENTITY in self.table.kinds
 
     def margin(self, measure: Measure, subject: str) -> Margin | None:
         """Return how small a subject's difference in a measure's change counts as none."""

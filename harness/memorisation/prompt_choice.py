@@ -6,6 +6,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from harness.analysis.table import families_of
+from harness.audit import mark_families
 from harness.config import ProbesSection
 from harness.data.loading import first_per_prompt
 from harness.records import ORIGINAL, Message, Probe, Sample
@@ -54,8 +56,8 @@ def choose_prompts(
 
     Returns:
         Training prompts, their rewordings, neighbours of their responses, clean prompts, and each
-        clean prompt's reference under the prompt of another clean sample (where there are two). Rows without an answer, system
-        rows and repeated prompts are never drawn.
+        clean prompt's reference under the prompt of another clean sample (where there are two). Rows
+        without an answer, system rows and repeated prompts are never drawn.
     """
     trained = _draw(training, spec.training, seed, "training")
     clean = _draw([s for s in evaluation if s.audit == "clean"], spec.clean, seed, "clean")
@@ -79,8 +81,30 @@ def usable_samples(samples: Sequence[Sample]) -> list[Sample]:
 
 
 def _draw(samples: Sequence[Sample], count: int, seed: int, group: str) -> list[Sample]:
-    usable = usable_samples(samples)
-    return derived_rng(seed, "probes", group).sample(usable, min(count, len(usable)))
+    """Draw prompts, of related ones (near-duplicates, ``group_by``) only one: each is an observation.
+
+    Others are drawn in the place of those left out, as long as there are any.
+    """
+    rest, rng = usable_samples(samples), derived_rng(seed, "probes", group)
+    chosen: list[Sample] = []
+    while rest and len(chosen) < count:
+        drawn = rng.sample(rest, min(count - len(chosen), len(rest)))
+        taken = {id(sample) for sample in drawn}
+        rest = [sample for sample in rest if id(sample) not in taken]
+        chosen = _unrelated([*chosen, *drawn])
+    return chosen
+
+
+def _unrelated(samples: Sequence[Sample]) -> list[Sample]:
+    """Keep the first of each family."""
+    number = families_of(mark_families(samples).samples)
+    seen: set[int] = set()
+    kept = []
+    for sample in samples:
+        if number[sample.id] not in seen:
+            seen.add(number[sample.id])
+            kept.append(sample)
+    return kept
 
 
 def _original(group: str, sample: Sample) -> ProbedPrompt:

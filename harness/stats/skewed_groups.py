@@ -2,11 +2,10 @@
 
 A bound on ``a * mean(first) + b * mean(second)`` is optimistic where a few large values of one group
 carry its mean and the sample happens to hold few of them: mean and standard error are both too small,
-and neither the bootstrap nor Student knows. Two guards: the interval is the wider one of the
-studentised bootstrap and of Welch at each end, and the skewness of the estimate itself tells at which
-end it must not be relied on.
+and neither the bootstrap nor Welch knows. So the skewness of the estimate itself tells at which end the
+interval of :mod:`harness.stats.two_groups` must not be relied on.
 
-Sources: Efron and Tibshirani 1993, section 16.2; Welch 1947; Johnson 1978, "Modified t tests and
+Sources: Johnson 1978, "Modified t tests and
 confidence intervals for asymmetrical populations", and Cochran 1977, section 2.15 (the skewness of a
 mean decides how far a normal interval can be trusted).
 """
@@ -16,10 +15,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import t
 
-from harness.stats.bootstrap import TIE
 from harness.stats.closed_forms import Floats
+from harness.stats.cluster_sums import TIE
 from harness.stats.two_groups import two_groups
 
 MOST_SKEW = 0.08
@@ -79,8 +77,6 @@ def cautious_two_groups(
     total = sum(variances)
     if total**0.5 <= TIE * max(1.0, abs(mean)):  # equal numbers but for rounding
         return CautiousInterval(mean, low, high, 0.0, low_holds=True, high_holds=True)
-    df = total**2 / sum(v**2 / (len(g) - 1) for v, g in zip(variances, groups, strict=True))
-    half = float(t.ppf((1 + level) / 2, df)) * total**0.5
     third = sum(
         w**3 * _third_cumulant(g) / len(g) ** 2 for w, g in zip(weights, groups, strict=True)
     )
@@ -88,8 +84,8 @@ def cautious_two_groups(
     most = FAR_SKEW if abs(mean) >= FAR * total**0.5 else MOST_SKEW
     return CautiousInterval(
         mean,
-        min(low, mean - half),
-        max(high, mean + half),
+        low,
+        high,
         asymmetry,
         low_holds=asymmetry >= -most,
         high_holds=asymmetry <= most,

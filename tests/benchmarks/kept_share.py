@@ -5,7 +5,7 @@
 Gains on training prompts have a mean of 0.5 nats and the shape that the row names; those on clean
 prompts have a mean of 0.375, of the same shape ("alike") or nearly even (normal, sd 0.1). The share of
 trials in which "clean less 0.75 x training > 0" is shown should be 2.5 % at most. Beside it the
-interval of version 3 of the rules (the studentised bootstrap alone); ``±`` is the Monte-Carlo error.
+interval alone, whatever the skewness; ``±`` is the Monte-Carlo error.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def even(rng: np.random.Generator, n: int) -> Floats:
 
 
 def rates(training: Draw, clean: Draw, n: int, trials: int) -> tuple[float, float]:
-    """Return how often more than 75 % is shown, by version 3 and now."""
+    """Return how often more than 75 % is shown, by the interval alone and as used."""
     before = now = 0
     for trial in range(trials):
         rng = np.random.default_rng([n, trial, 5])
@@ -75,7 +75,7 @@ def main() -> int:
     parser.add_argument("--sizes", default="20,50")
     options = parser.parse_args()
     print(
-        "| training gains | clean gains | prompts | version 3 | now | ± |\n|---|---|---|---|---|---|"
+        "| training gains | clean gains | prompts | interval alone | as used | ± |\n|---|---|---|---|---|---|"
     )
     for n in map(int, options.sizes.split(",")):
         for name, shape in SHAPES.items():

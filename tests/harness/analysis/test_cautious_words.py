@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
-from array_run import array_summary, light
+from array_run import array_records, array_summary, light
 
-from harness.analysis import ALL, sentences
+from harness.analysis import ALL, AnalysisSettings, BootstrapSettings, cautions, summarise
 from harness.analysis.estimates import Measure
 from harness.analysis.margins import resolve_margins
 from harness.errors import ConfigError
@@ -354,6 +356,8 @@ def test_without_margin_or_noise_nothing_is_called_the_same() -> None:
             one = light(summary, question)
             assert one.light == "amber", one
             assert "how much would matter is not known" in one.answer
+            why = "has no kind identity" if summary is without else "fewer than 8 prompts"
+            assert why in one.answer
         assert summary.finding.subjects[0].margin is None
 
 
@@ -372,6 +376,20 @@ def test_the_users_margin_decides_and_is_named() -> None:
     tight = dict.fromkeys(chosen, 0.0005)
     summary = array_summary({ROUGE: quality, COSINE: alike}, KINDS, margins=tight)
     assert {light(summary, q).light for q in ("Robust?", "Consistent?")} == {"amber"}
+
+
+def test_a_certain_loss_that_the_user_does_not_mind_is_green_and_said() -> None:
+    quality, alike = cosines(60, identity_noise=0.0, loss=0.03)
+    values = {ROUGE: quality, COSINE: alike}
+    for margin, colour in ((0.1, "green"), (0.02, "red")):
+        chosen = {Measure("rouge", "rouge"): margin, Measure("alike", "alike"): margin}
+        summary = array_summary(values, KINDS, margins=chosen)
+        assert summary.finding.subjects[0].robust == "worse"
+        assert {light(summary, q).light for q in ("Robust?", "Consistent?")} == {colour}
+    summary = array_summary(values, KINDS, margins=dict.fromkeys(chosen, 0.1))
+    assert "less than the 0.10 that would matter" in summary.finding.subjects[0].robustness
+    assert array_summary(values, KINDS).finding.subjects[0].robust == "worse"
+    assert light(array_summary(values, KINDS), "Robust?").light == "red"
 
 
 def test_the_identity_floor_is_the_margin_where_the_user_set_none() -> None:
@@ -416,7 +434,7 @@ def test_answers_that_failed_are_in_no_share_of_cut_answers() -> None:
     values = scores(40, (0, 0))
     summary = array_summary({QUALITY: values})
     base = summary.answers[0].model_copy(update={"answers": 80, "failed": 60, "truncated": 6})
-    lines = sentences.cautions(_basis(), [base])
+    lines = cautions.cautions(_basis(), [base])
     assert any("6 of 20 from base" in line for line in lines)
 
 
@@ -425,4 +443,46 @@ def _basis() -> Any:
     from harness.analysis.evidence import VerdictBasis
     from harness.analysis.scopes import Scope
 
-    return VerdictBasis(None, (), Scope("all", np.ones(40, dtype=np.bool_)), (), ())  # type: ignore[arg-type]
+    table: Any = SimpleNamespace(families=np.arange(40))
+    return VerdictBasis(table, (), Scope("all", np.ones(40, dtype=np.bool_)), (), ())
+
+
+# What the means are about.
+
+
+def test_the_mix_of_groups_is_named_and_the_balanced_means_stand_beside_it() -> None:
+    rng = RNG(3)
+    values = 5 + rng.normal(0, 0.5, (60, 2, 2))
+    values[:40, 1] += 2.0  # one large group gains, four small ones lose
+    values[40:, 1] -= 1.0
+    records = array_records({QUALITY: values}, ("original", "typo"))
+    groups = ["large"] * 40 + [f"small {n % 4}" for n in range(20)]
+    grouped = replace(
+        records,
+        samples=[
+            sample.model_copy(update={"group": group, "metadata": {"topic": group}})
+            for sample, group in zip(records.samples, groups, strict=True)
+        ],
+    )
+    topics = replace(
+        grouped, samples=[sample.model_copy(update={"group": None}) for sample in grouped.samples]
+    )
+    judges = [JudgeInfo("quality", [QUALITY])]
+    settings = AnalysisSettings(BootstrapSettings(1, 500))
+    said = {
+        name: summarise(of, judges, settings).finding
+        for name, of in (("plain", records), ("topics", topics), ("groups", grouped))
+    }
+    assert "mix" not in said["plain"].rests_on
+    assert said["topics"].rests_on.endswith("The means are for this mix of 5 topics.")
+    assert "for this mix of 5 groups (data.group_by)." in said["groups"].rests_on
+    assert "5 among 60 prompts" in said["groups"].rests_on
+    assert any(
+        line.startswith("Only 5 source prompts (60 prompts") for line in said["groups"].cautions
+    )
+    line = said["groups"].subjects[0].also[0]
+    # (2 - 4 * 1) / 5, while the mean over prompts is (40 * 2 - 20 * 1) / 60.
+    assert line.startswith(
+        "With each of the 5 groups weighing alike the difference in quality is −0."
+    )
+    assert not any("weighing alike" in line for line in said["topics"].subjects[0].also)
