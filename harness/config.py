@@ -260,6 +260,8 @@ class SuiteSection(Section):
         acceptability_gate: Hold variants to their kind's threshold of the second gate, which was
             learned from pairs that were read and labelled.
         resamples: Bootstrap and permutation resamples.
+        looks: How often a growing run will be analysed, declared before the first time; tests and
+            intervals then hold for all looks together.
     """
 
     name: str = Field(default="run", pattern=r"^[A-Za-z0-9._-]+$")
@@ -271,6 +273,7 @@ class SuiteSection(Section):
     similarity_gate: bool = True
     acceptability_gate: bool = True
     resamples: int = Field(default=10_000, ge=200)
+    looks: int | None = Field(default=None, ge=1, le=20)
 
 
 class ProbesSection(Section):

@@ -196,7 +196,7 @@ class Variant(_OfVariant):
         similarity: Cosine of MiniLM embeddings to the original, where the gate measured it; of
             several changed turns the least.
         acceptability: Probability, by the second gate, that a strict reader would pass it, likewise;
-            None for kinds of which no pairs were read, where the gate is off, and in older files.
+            None for kinds without a threshold, where the gate is off, and in older files.
         danger: Set on the original: the prompt holds a sentence that may come from somebody in
             danger, which few kinds may touch.
     """
@@ -585,6 +585,97 @@ class Judgement(Record):
     order: Literal["first", "second", "both"] | None = None
     transient: bool = False
     cost: Cost | None = None
+
+
+class LabelScale(Record):
+    """One thing that people are asked about an answer.
+
+    Attributes:
+        name: The dimension's name in the sheet.
+        low: Least value that they may give; people's own scale, whatever the judge's is.
+        high: Greatest value.
+        description: What the value means, one line.
+    """
+
+    name: str = Field(min_length=1)
+    low: float = Field(allow_inf_nan=False)
+    high: float = Field(allow_inf_nan=False)
+    description: str = ""
+
+    @model_validator(mode="after")
+    def _has_width(self) -> Self:
+        if not self.low < self.high:
+            raise ValueError(f"the scale of {self.name!r} runs from {self.low:g} to {self.high:g}")
+        return self
+
+
+class DrawnPrompt(Record):
+    """A source prompt that was drawn for labelling, and which of its answers people read.
+
+    Attributes:
+        cluster: Digest of the source prompt.
+        original: The original as it was asked.
+        original_repeat: Which of the answers to it.
+        variant: One rewording, drawn among its kinds and then within the kind; None where the draw is
+            of originals alone, or the prompt has no rewording that all subjects answered.
+        variant_repeat: Which of the answers to that.
+    """
+
+    cluster: str
+    original: VariantKey
+    original_repeat: int = 0
+    variant: VariantKey | None = None
+    variant_repeat: int = 0
+
+
+class LabelDraw(Record):
+    """A random draw of a run's own prompts, to be labelled blind: ``label_draw.json`` of a run.
+
+    Attributes:
+        id: Names the draw in every sheet made from it.
+        seed: Every choice follows from it and the prompt's own content, so that the draw can be made
+            again and compared.
+        scope: The prompts that it was drawn from: ``all``, or ``clean`` ones where prompts leaked.
+        population: Source prompts in that scope that every subject answered.
+        population_digest: Digest of their digests.
+        kinds: The kinds of rewording that variants were drawn from; none asks for originals alone.
+        scales: What people are asked.
+        prompts: Those drawn, in the order of the draw: the first k of them are a random draw, too.
+    """
+
+    schema_version: Literal[1] = 1
+    id: str
+    seed: int
+    scope: Literal["all", "clean"]
+    population: int = Field(ge=1)
+    population_digest: str
+    kinds: tuple[str, ...]
+    scales: tuple[LabelScale, ...] = Field(min_length=1)
+    prompts: tuple[DrawnPrompt, ...] = Field(min_length=1)
+
+
+class AnswerLabel(StageRecord):
+    """One person's value on one dimension of one answer of a run, given blind.
+
+    Attributes:
+        draw: Id of the draw that the answer was shown in.
+        item: Id of question and answer: the same texts are one item, whoever wrote them.
+        annotator: Who labelled.
+        dimension: Name of the scale.
+    """
+
+    FILE: ClassVar = "labels"
+
+    draw: str
+    item: str
+    annotator: str = Field(min_length=1)
+    dimension: str
+    value: float = Field(allow_inf_nan=False)
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """Name this record within a run."""
+        return (self.draw, self.item, self.annotator, self.dimension)
 
 
 class StageState(Record):

@@ -13,6 +13,7 @@ from harness.records import Edit
 from harness.text.lexicon import Substitution, Substitutions, by_first_word, substitutions
 from harness.text.parse import Text
 from perturbations.common import Level, check_level, match_case, word_set
+from perturbations.dialect_marks import mark_edits
 from perturbations.dialect_spelling import Direction, other_spelling
 from perturbations.dialect_topics import (
     english_at,
@@ -40,7 +41,8 @@ class Dialect:
     The direction is the one in which more of the prompt's words have a counterpart. A prompt stays as
     it is if any word that marks its dialect would stay beside the changed ones, or if it asks about
     words themselves; everyday words stay where it speaks of institutions of the one country, and the
-    words of code where there is code. Practice and license go by part of speech.
+    words of code where there is code. Practice and license go by part of speech. Dates and titles
+    change with the spelling: "April 7, 2020" ↔ "7 April 2020", "Mr." ↔ "Mr".
 
     Args:
         severity: Spelling only (light), or everyday words and usage too (medium; heavy is no more).
@@ -48,8 +50,8 @@ class Dialect:
     """
 
     traits = PerturbationTraits(
-        description="US or UK spelling and vocabulary",
-        version="2",
+        description="US or UK spelling, dates and vocabulary",
+        version="3",
         limits=Limits(floor=0.75, words={"light": 0.3, "medium": 0.3}),
         severities=("light", "medium"),
         packages=("breame", "lemminflect"),
@@ -93,6 +95,8 @@ class Dialect:
             for edit in _spelling_edits(text, direction)
             if not any(site.start < edit.end and edit.start < site.end for site in places)
         )
+        if not in_code:
+            edits += mark_edits(text, direction)
         words = [text.raw[e.start : e.end] if direction == "us-uk" else e.text for e in edits]
         if in_code and any(technical_word(text, word) for word in words):
             return []

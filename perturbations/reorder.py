@@ -10,27 +10,24 @@ from harness.records import Edit
 from harness.text.parse import Text
 from perturbations.common import Level, check_level
 from perturbations.layout import is_english
-from perturbations.reordering.adverbs import (
-    adverb_shifts,
-    adverbials,
-    comments,
-    reporting_clauses,
-)
+from perturbations.reordering.adverbials import adverbials
+from perturbations.reordering.adverbs import adverb_shifts
+from perturbations.reordering.also import also_shifts
+from perturbations.reordering.clause_adverbs import clause_adverb_shifts
 from perturbations.reordering.clauses import clause_moves
+from perturbations.reordering.comments import comments, parentheses, reporting_clauses
 from perturbations.reordering.confirm import confirmed
-from perturbations.reordering.coordination import (
-    between_swaps,
-    comma_swaps,
-    list_swaps,
-    pair_swaps,
-    verb_swaps,
-)
 from perturbations.reordering.courtesy import please_moves
+from perturbations.reordering.joined_verbs import clause_swaps, verb_swaps
+from perturbations.reordering.lists import comma_swaps, list_swaps
+from perturbations.reordering.manner import manner_shifts, manner_swaps
 from perturbations.reordering.moves import Move, independent
 from perturbations.reordering.neighbours import sentence_swaps
-from perturbations.reordering.phrases import phrase_moves, purpose_questions
+from perturbations.reordering.pairs import between_swaps, pair_swaps
+from perturbations.reordering.particles import particle_shifts
+from perturbations.reordering.phrases import phrase_moves, proviso_moves, purpose_questions
 from perturbations.reordering.predicates import predicate_swaps
-from perturbations.reordering.sentences import clause_swaps, question_first, question_last
+from perturbations.reordering.questions import question_first, question_last
 
 COUNTS: Mapping[Level, int] = {"light": 1, "medium": 2, "heavy": 5}
 
@@ -38,10 +35,17 @@ _FINDERS: tuple[Callable[[Text], Iterator[Move]], ...] = (
     clause_moves,
     adverbials,
     adverb_shifts,
+    also_shifts,
+    clause_adverb_shifts,
+    particle_shifts,
+    manner_shifts,
+    manner_swaps,
     comments,
+    parentheses,
     reporting_clauses,
     purpose_questions,
     phrase_moves,
+    proviso_moves,
     please_moves,
     pair_swaps,
     verb_swaps,
@@ -68,7 +72,7 @@ class Reorder:
 
     traits = PerturbationTraits(
         description="the same words in another order",
-        version="2",
+        version="3",
         limits=Limits(floor=0.75, same_words=True),
     )
 

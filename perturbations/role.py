@@ -25,7 +25,7 @@ class Role:
 
     traits = PerturbationTraits(
         description="another person in the same place of the story",
-        version="2",
+        version="3",
         limits=Limits(
             floor=0.55,
             words={"medium": 0.45},

@@ -14,7 +14,7 @@ from perturbations.common import Level, check_level
 from perturbations.left_alone import left_alone
 from perturbations.substitution import Site, replace, sites
 
-SHARES: Mapping[Level, float] = {"light": 0.2, "medium": 0.4, "heavy": 1.0}
+SHARES: Mapping[Level, float] = {"light": 0.2, "medium": 0.5, "heavy": 1.0}
 
 MOST: Mapping[Level, int] = {"light": 2, "medium": 4, "heavy": 12}
 """The most places changed: each change has its own small risk, and a long prompt has many places."""
@@ -31,13 +31,13 @@ class Synonym:
     and emphasised or repeated words are never touched; no two changes stand side by side.
 
     Args:
-        severity: Share of the places that an entry fits: 20, 40 or 100 %, and at most 2, 4 or 12.
+        severity: Share of the places that an entry fits: 20, 50 or 100 %, and at most 2, 4 or 12.
         share: The share itself, in place of the severity's.
     """
 
     traits = PerturbationTraits(
         description="other words of the same sense",
-        version="2",
+        version="3",
         limits=Limits(floor=0.7, words={"light": 0.2, "medium": 0.35, "heavy": 0.6}),
         packages=("lemminflect",),
     )

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Generic, NamedTuple, Self, TypeVar
 
@@ -34,6 +34,7 @@ from harness.analysis.estimates import (
     SummaryCell,
     WorstPoint,
 )
+from harness.analysis.people import LabelledRun, PeopleLabels
 from harness.analysis.scopes import Scope
 from harness.analysis.series import Series
 from harness.analysis.table import ALL, Mask, Table
@@ -96,12 +97,14 @@ class Estimands:
         headline: Measures whose tests carry the finding.
         main: Scope that the finding rests on.
         baseline: The subject that the others are compared with.
+        people: People's labels of the run's own answers, where there are any.
     """
 
     table: Table
     headline: Sequence[Measure]
     main: Scope
     baseline: str
+    people: PeopleLabels | None = None
 
     def _series(self) -> Iterator[Series]:
         for measure in self.table.dimensions:
@@ -166,7 +169,31 @@ class Estimands:
         )
         on_originals = test if kind == ALL else None
         span = self.table.span(series.measure)
-        return PendingRow(make, compared.differences(span, test=test, on_originals=on_originals))
+        judged = compared.differences(span, test=test, on_originals=on_originals)
+        return PendingRow(make, judged | self._corrected(judged, series, kind, scope))
+
+    def _corrected(
+        self, judged: Mapping[str, Quantity], series: Series, kind: str, scope: Scope
+    ) -> dict[str, Quantity]:
+        """Return the differences by people, which are tested in the judge's place."""
+        if self.people is None or not self.headline:
+            return {}
+        labelled = LabelledRun(self.table, self.people, self.headline[0])
+        quantities: dict[str, Quantity] = {}
+        pair = (series.subject, self.baseline)
+        for name, values in labelled.differences(series, pair, kind, scope).items():
+            mean = values.mean(self.table.families)
+            if mean is not None:
+                judge = judged[name]
+                quantities[name] = replace(judge, test=None)
+                quantities[f"corrected_{name}"] = Quantity(
+                    values.people,
+                    (-values.reach, values.reach),
+                    judge.test,
+                    people=mean,
+                    people_span=values.span,
+                )
+        return quantities
 
     def pairs(self) -> Iterator[PendingRow[SubjectPair]]:
         """Yield every two of the compared subjects against each other, on the headline measures."""
@@ -274,7 +301,9 @@ def _kept(compared: _Compared) -> Interval | None:
 
 
 def without_uncertain_share(row: Contrast, sign: int) -> Contrast:
-    """Drop the share kept where the gain on originals is not certain."""
+    """Drop the share kept where the gain on originals is not certain, or only the judge's."""
+    if row.corrected_gain_originals is not None:
+        return row.model_copy(update={"kept": None})
     gain = row.gain_originals
     ends = () if gain is None or gain.low is None or gain.high is None else (gain.low, gain.high)
     certain = bool(ends) and min(sign * end for end in ends) > 0

@@ -11,7 +11,9 @@ from pydantic import Field
 
 from harness.records import Record, Severity
 
-Method = Literal["studentised_bootstrap", "adjusted_student", "clustered_wilson", "none"]
+Method = Literal[
+    "studentised_bootstrap", "adjusted_student", "clustered_wilson", "prediction_powered", "none"
+]
 ScopeName = Literal["all", "clean", "leaked"]
 
 
@@ -57,6 +59,22 @@ class Estimate(ScopeLevel):
         default=None,
         description="Fewest such prompts with which the corrected test can pass; None where zero was not tested.",
     )
+
+
+class CorrectedEstimate(Estimate):
+    """A difference by people: their labels of some prompts, with the judge's scores of all.
+
+    On people's scale, whatever the judge's is.
+    """
+
+    span: float = Field(description="Width of people's scale.")
+    labelled: int = Field(description="Prompts that people labelled.")
+    weight: float | None = Field(description="What the judge's values were multiplied by.")
+    correlation: float | None = Field(
+        description="Of people's and the judge's differences over the labelled prompts."
+    )
+    sd: float | None = Field(description="Standard deviation of people's differences.")
+    alone: Interval = Field(description="By people's labels alone, without the judge.")
 
 
 class LeakDifference(Interval):
@@ -155,6 +173,13 @@ class Contrast(PairedRow, SubjectDifference):
     baseline: str = Field(description="What it is compared with.")
     scope: ScopeName = Field(description="All prompts, those that did not leak, or those that did.")
     topic: str | None = Field(description="Only the prompts of this topic; None for all topics.")
+    corrected_gain_originals: CorrectedEstimate | None = Field(
+        default=None, description="``gain_originals`` by people; None without enough labels."
+    )
+    corrected_gain_variants: CorrectedEstimate | None = Field(
+        default=None, description="``gain_variants`` by people."
+    )
+    corrected_did: CorrectedEstimate | None = Field(default=None, description="``did`` by people.")
     kept: Interval | None = Field(
         description="Share of the gain on originals that is there on variants, with Fieller's interval; only where that gain is certain."
     )

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from harness.analysis.correction_words import corrected_label
 from harness.analysis.estimates import Contrast, Estimate, Measure, SummaryCell
 from harness.analysis.margins import margin_of
 from harness.analysis.scopes import Scope
@@ -136,6 +137,7 @@ class Evidence:
         drops: The subject's changes by kind.
         extremes: By subject, this one's and the baseline's; empty for one without scores.
         unscored: Those of the two that have no score at all.
+        asked_again: Whether unchanged prompts were asked again.
     """
 
     subject: str
@@ -147,21 +149,32 @@ class Evidence:
     drops: Sequence[SummaryCell]
     extremes: Mapping[str, Extremes]
     unscored: Sequence[str]
+    asked_again: bool
+
+    @property
+    def named(self) -> str:
+        """Return the measure's name, and the labels that correct it where any do."""
+        return corrected_label(self.label, self.contrast)
+
+    @property
+    def corrected(self) -> bool:
+        """Return whether the verdict rests on people's labels."""
+        return self.contrast.corrected_gain_originals is not None
 
     @property
     def gain_originals(self) -> Estimate | None:
         """Return the difference from the baseline on the originals that the verdict rests on."""
-        return self.contrast.gain_originals
+        return self.contrast.corrected_gain_originals or self.contrast.gain_originals
 
     @property
     def gain_variants(self) -> Estimate | None:
         """Return the difference on the reworded prompts that the verdict rests on."""
-        return self.contrast.gain_variants
+        return self.contrast.corrected_gain_variants or self.contrast.gain_variants
 
     @property
     def did(self) -> Estimate | None:
         """Return the difference in differences that the verdict rests on."""
-        return self.contrast.did
+        return self.contrast.corrected_did or self.contrast.did
 
     @property
     def original(self) -> Direction:
@@ -243,7 +256,7 @@ class VerdictBasis:
                 baseline=row.baseline,
                 label=table.label(measure),
                 sign=table.sign(measure),
-                margin=self.margin(measure, row.subject),
+                margin=self._margin_for(measure, row),
                 contrast=row,
                 drops=[
                     cell
@@ -257,6 +270,7 @@ class VerdictBasis:
                     for name in (row.subject, row.baseline)
                     if (ends := self._extremes(measure, name)) is not None
                 },
+                asked_again=self.asked_again,
                 unscored=[
                     name
                     for name in (row.baseline, row.subject)
@@ -267,6 +281,11 @@ class VerdictBasis:
             if (row.measure, row.kind) == (measure, ALL)
         ]
 
+    @property
+    def asked_again(self) -> bool:
+        """Return whether unchanged prompts were asked again."""
+        return IDENTITY in self.table.kinds
+
     def margin(self, measure: Measure, subject: str) -> Margin | None:
         """Return how small a subject's difference in a measure's change counts as none."""
         again = self.contrast(measure, subject, IDENTITY)
@@ -275,6 +294,13 @@ class VerdictBasis:
         # Of a measure whose variants are compared with `identity`, that is the level itself.
         noise = again.did if again.against != IDENTITY else again.gain_variants
         return margin_of(self.margins.get(measure), noise)
+
+    def _margin_for(self, measure: Measure, row: Contrast) -> Margin | None:
+        """Return the margin; None where people used another scale, which no margin was named for."""
+        by_people = row.corrected_did
+        if by_people is not None and by_people.span != self.table.span(measure):
+            return None
+        return self.margin(measure, row.subject)
 
     def _extremes(self, measure: Measure, subject: str) -> Extremes | None:
         """Return how many originals of a subject lie at the ends of a measure's scale."""

@@ -21,10 +21,18 @@ from harness.util.suggestions import did_you_mean
 MIN_MOVED = 8
 """Fewest prompts whose score must have changed on asking again: fewer do not show how far it moves."""
 
-NO_MARGIN = (
-    "how much would matter is not known: set it in the suite (margins), or let the kind identity show"
-    " the noise"
-)
+
+def no_margin(asked_again: bool) -> str:
+    """Say why nothing can be called the same, where there is no margin.
+
+    ``asked_again`` says that the suite has the kind ``identity``, which did not change enough answers.
+    """
+    noise = (
+        f"asking again (kind identity) changed the scores of fewer than {MIN_MOVED} prompts"
+        if asked_again
+        else "the suite has no kind identity, which would show the noise"
+    )
+    return f"how much would matter is not known: set it in the suite (margins); {noise}"
 
 
 def margin_of(chosen: float | None, again: Estimate | None) -> Margin | None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from harness.analysis.correction_words import correction_lines
 from harness.analysis.estimates import Estimate, LeakGap, Measure
 from harness.analysis.evidence import Evidence, VerdictBasis, direction, suggestive, too_few
-from harness.analysis.margins import NO_MARGIN, margin_words
+from harness.analysis.margins import margin_words, no_margin
 from harness.analysis.summary_schema import (
     AnswerCount,
     AuditCount,
@@ -98,6 +99,13 @@ def _subject_finding(
         levels=levels(evidence, basis.levels()),
         robustness=robustness_sentence(evidence),
         also=tuple(also),
+        corrected=tuple(
+            line
+            for measure in basis.headline
+            for other in basis.evidence(measure)
+            if other.subject == evidence.subject
+            for line in correction_lines(basis.table.label(measure), other.contrast)
+        ),
         original=evidence.original,
         reworded=evidence.reworded,
         robust=evidence.robustness,
@@ -138,7 +146,7 @@ def sentence(evidence: Evidence) -> str:
     name, base = evidence.subject, evidence.baseline
     first, second = evidence.gain_originals, evidence.gain_variants
     o, v = with_interval(first, sign=True), with_interval(second, sign=True)
-    o = f"{evidence.label} {o}"
+    o = f"{evidence.named} {o}"
     match evidence.original, evidence.reworded:
         case ("better", "better") | ("worse", "worse"):
             text = (
@@ -153,7 +161,7 @@ def sentence(evidence: Evidence) -> str:
         case ("unclear", "better" | "worse" as seen):
             text = (
                 f"On the original prompts {no_difference(first)} between {name} and {base} was seen"
-                f" ({evidence.label} {unclear(first)}); on reworded ones {name} is {seen} ({v})"
+                f" ({evidence.named} {unclear(first)}); on reworded ones {name} is {seen} ({v})"
             )
         case ("unclear", "unclear") if too_few(first) and too_few(second):
             text = (
@@ -164,7 +172,7 @@ def sentence(evidence: Evidence) -> str:
             certain = " certain" if suggestive(first) or suggestive(second) else ""
             text = (
                 f"No{certain} difference between {name} and {base} was seen, neither on the"
-                f" original prompts ({evidence.label} {unclear(first)}) nor on reworded ones"
+                f" original prompts ({evidence.named} {unclear(first)}) nor on reworded ones"
                 f" ({unclear(second)})"
             )
         case (o_seen, v_seen):
@@ -175,7 +183,9 @@ def sentence(evidence: Evidence) -> str:
     worst = evidence.costliest
     if worst is not None:
         cost = with_interval(worst.change, flip=evidence.sign > 0)
-        text += f"; {worst.kind} costs it most ({cost})"
+        text += (
+            f"; {worst.kind} costs it most ({cost}{' by the judge' if evidence.corrected else ''})"
+        )
     return text + "."
 
 
@@ -235,14 +245,16 @@ def robustness_sentence(evidence: Evidence) -> str:
             text = nothing_to_lose(evidence)
         case "worse":
             text = f"Rewording costs {name} more than it costs {base} (difference {figures})"
+            text += immaterial(evidence)
         case "better":
             text = f"Rewording costs {name} less than it costs {base} (difference {figures})"
         case _ if evidence.equivalent:
             text = bound(evidence)
         case _:
+            why = "" if evidence.margin else f"; {no_margin(evidence.asked_again)}"
             text = (
                 f"This run cannot say whether rewording costs {name} more or less than {base}"
-                f" (difference {unclear(did)}{'' if evidence.margin else f'; {NO_MARGIN}'})"
+                f" (difference {unclear(did)}{why})"
             )
     kept = evidence.contrast.kept
     if kept:
@@ -263,6 +275,16 @@ def bound(evidence: Evidence) -> str:
         f" {evidence.baseline}, less than the {margin_words(evidence.margin, most)}"
         f" (difference {with_interval(evidence.did, sign=True)})"
     )
+
+
+def immaterial(evidence: Evidence) -> str:
+    """Say that a certain extra loss is less than the user minds; empty where it is not."""
+    margin = evidence.margin
+    if margin is None or margin.source != "suite" or not evidence.equivalent:
+        return ""
+    most = evidence.extra_loss or 0.0
+    digits = decimals(margin.value - most)
+    return f", but by {figure(most, digits)} at most, less than the {margin_words(margin, most)}"
 
 
 def nothing_to_lose(evidence: Evidence) -> str:
@@ -323,7 +345,7 @@ def second_measure(lead: Evidence, other: Evidence) -> str:
         verb = "shows no certain difference on either"
     else:
         verb = "agrees only in part"
-    return f"{other.label} {verb} ({figures})."
+    return f"{other.named} {verb} ({figures})."
 
 
 def elsewhere(basis: VerdictBasis, subject: str, agreement: Mapping[Measure, float]) -> str | None:
@@ -333,7 +355,10 @@ def elsewhere(basis: VerdictBasis, subject: str, agreement: Mapping[Measure, flo
         measure, sign = row.measure, basis.table.sign(row.measure)
         if (row.subject, row.kind) != (subject, ALL) or measure in basis.headline or not sign:
             continue
-        gains = {"originals": row.gain_originals, "reworded": row.gain_variants}
+        gains = {
+            "originals": row.corrected_gain_originals or row.gain_originals,
+            "reworded": row.corrected_gain_variants or row.gain_variants,
+        }
         directions = {where: direction(gain, sign) for where, gain in gains.items()}
         verdicts = _by_direction(directions, gains)
         if verdicts:

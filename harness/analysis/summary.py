@@ -23,12 +23,15 @@ from harness.analysis.estimates import (
 from harness.analysis.evidence import VerdictBasis, choose_headline
 from harness.analysis.judge_outcomes import JudgementCount
 from harness.analysis.leak_gaps import leak_gaps
+from harness.analysis.looks import design_of, look_words
+from harness.analysis.people import PeopleLabels
 from harness.analysis.scopes import count_audit, main_scope, scopes_of, topics_of
 from harness.analysis.series import radar
 from harness.analysis.summary_schema import (
     AnswerCount,
     Headline,
     JudgeSummary,
+    Look,
     MeasureScale,
     Noise,
     NoiseChange,
@@ -54,14 +57,18 @@ class AnalysisSettings:
         deterministic: Subjects whose noise floor is zero by construction (fp32, greedy).
         warnings: Lines that the report must show.
         topic_key: Field of a sample's metadata that names its topic.
+        people: People's labels of the run's own answers, where there are any.
         margins: How small a difference counts as none, in the measure's units, where the user says.
+        looks: All looks at the run, this analysis included; none where nobody keeps count.
     """
 
     bootstrap: BootstrapSettings
     deterministic: Collection[str] = ()
     warnings: Sequence[str] = ()
     topic_key: str = "topic"
+    people: PeopleLabels | None = None
     margins: Mapping[Measure, float] = field(default_factory=dict)
+    looks: Sequence[Look] = ()
 
 
 def summarise(
@@ -77,7 +84,8 @@ def summarise(
     if records.baseline not in records.subjects:
         names = ", ".join(records.subjects)
         raise DataError(f"baseline {records.baseline!r} is not among the subjects ({names})")
-    bootstrap, failures = settings.bootstrap, FailureCount()
+    bootstrap = replace(settings.bootstrap, design=design_of(settings.looks))
+    settings, failures = replace(settings, bootstrap=bootstrap), FailureCount()
     kinds = count_variants(records.variants, failures)
     answers = count_generations(records.generations, records.subjects, failures)
     judgements = JudgementCount(judges, failures)
@@ -104,7 +112,7 @@ def summarise(
         headline=_headline(basis),
         finding=sentences.run_finding(
             basis,
-            sentences.cautions(basis, answers),
+            [*_look_caution(settings.looks), *sentences.cautions(basis, answers)],
             sentences.leak_sentence(basis, audit, gaps),
             _agreement(judges),
             tipping,
@@ -123,6 +131,7 @@ def summarise(
         audit=audit,
         answers=answers,
         failures=failures.rows(),
+        looks=tuple(settings.looks),
         warnings=(*settings.warnings, *table.notes, *_version_notes(judge_rows)),
     )
 
@@ -143,7 +152,7 @@ def _estimate(table: Table, records: RunRecords, settings: AnalysisSettings) -> 
     """Enter every quantity, solve them in one go, and read the rows back."""
     scopes = scopes_of(table, records.samples)
     main, headline = main_scope(scopes), choose_headline(table)
-    estimands = Estimands(table, headline, main, records.baseline)
+    estimands = Estimands(table, headline, main, records.baseline, settings.people)
     cells = list(estimands.cells())
     contrasts = list(estimands.contrasts([*scopes, *topics_of(table, settings.topic_key)]))
     pairs, severities = list(estimands.pairs()), list(estimands.severities())
@@ -191,6 +200,11 @@ def _with_drops(
         drop = drop_of(cell.change, table.sign(cell.measure))
         rows.append(cell.model_copy(update={"drop": drop, "worst": case}))
     return rows
+
+
+def _look_caution(looks: Sequence[Look]) -> list[str]:
+    line = look_words(looks)
+    return [] if line is None else [line]
 
 
 def _headline(basis: VerdictBasis) -> Headline:

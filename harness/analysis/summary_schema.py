@@ -183,6 +183,10 @@ class SubjectFinding(Record):
     levels: str | None = Field(description="Where baseline and subject stand on the originals.")
     robustness: str = Field(description="What rewording costs it beside the baseline.")
     also: tuple[str, ...] = Field(description="What other measures say, a line each.")
+    corrected: tuple[str, ...] = Field(
+        default=(),
+        description="Each judged difference beside the one that people's labels correct, a line each.",
+    )
     original: Direction = Field(description="Against the baseline on the originals.")
     reworded: Direction = Field(description="Against the baseline on the reworded prompts.")
     robust: Direction = Field(description="What rewording costs it, against the baseline.")
@@ -269,6 +273,16 @@ class AnswerCount(Record):
         return self.answers - self.failed
 
 
+class Look(Record):
+    """One analysis of a run that saw new records."""
+
+    prompts: int = Field(description="Source prompts that had an answer.")
+    answers: int = Field(description="Answers of all subjects together.")
+    declared: int | None = Field(
+        description="Looks that the suite declared; None where it did not."
+    )
+
+
 class FailureGroup(Record):
     """Failures of one sort."""
 
@@ -324,6 +338,9 @@ class Summary(Record):
     answers: tuple[AnswerCount, ...] = Field(description="A row a subject.")
     failures: tuple[FailureGroup, ...] = Field(description="By stage, the most frequent first.")
     warnings: tuple[str, ...] = Field(description="Lines that the page shows.")
+    looks: tuple[Look, ...] = Field(
+        default=(), description="Analyses that saw new records, this one included."
+    )
     unanswerable: Unanswerable | None = Field(
         default=None, description="None unless samples say ``known: false``."
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -85,6 +85,7 @@ class Table:
         llm: Names of the judges that are language models.
         learned: Names of the judges that were learned from people's labels.
         parts: For a measure made here from others, those others.
+        row_of: Row of each variant.
         notes: What was left out of the table, a line each.
     """
 
@@ -104,6 +105,7 @@ class Table:
     llm: frozenset[str]
     learned: frozenset[str] = frozenset()
     parts: dict[Measure, list[Measure]] = field(default_factory=dict)
+    row_of: dict[VariantKey, int] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -226,11 +228,11 @@ def build(records: RunRecords, judges: Sequence[JudgeInfo]) -> Table:
         expected={},
         llm=frozenset(j.label for j in judges if j.llm),
         learned=frozenset(j.label for j in judges if j.learned),
+        row_of={v.variant_key: i for i, v in enumerate(valid)},
     )
-    row_of = {v.variant_key: i for i, v in enumerate(valid)}
     references = (samples[v.sample_id].reference for v in valid)
     has_reference = np.array([text is not None for text in references], dtype=np.bool_)
-    seen = _fill(table, records.scores, row_of)
+    seen = _fill(table, records.scores)
     for measure, dimension in table.dimensions.items():
         applies = np.ones(len(valid), dtype=np.bool_)
         if "reference" in dimension.needs:
@@ -265,11 +267,9 @@ def _families(samples: Collection[Sample], prompts: Sequence[int]) -> NDArray[np
     return np.array(connected(max(prompts, default=-1) + 1, ties), dtype=np.int64)
 
 
-def _fill(
-    table: Table, scores: Iterable[Score], row_of: Mapping[VariantKey, int]
-) -> dict[Measure, Mask]:
+def _fill(table: Table, scores: Iterable[Score]) -> dict[Measure, Mask]:
     """Put mean values over repeats into the table; return where any judgement was recorded."""
-    shape = (len(row_of), len(table.subjects))
+    row_of, shape = table.row_of, (len(table.row_of), len(table.subjects))
     column_of = {name: i for i, name in enumerate(table.subjects)}
     sums = {m: np.zeros(shape) for m in table.dimensions}
     counts = {m: np.zeros(shape, dtype=np.int64) for m in table.dimensions}

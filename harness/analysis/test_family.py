@@ -9,9 +9,11 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from harness.analysis.estimates import Estimate, Method
+from harness.analysis.estimates import CorrectedEstimate, Estimate, Interval, Method
 from harness.stats.bootstrap import TIE, Intervals, studentised_bootstrap
 from harness.stats.closed_forms import Floats, clustered_wilson
+from harness.stats.prediction_powered import PeopleMean
+from harness.stats.sequential import GroupSequential
 from harness.stats.significance import (
     fewest_flips,
     holm,
@@ -49,11 +51,13 @@ class BootstrapSettings:
         seed: Seed of the run.
         resamples: Bootstrap resamples, and least number of sign flips.
         level: Confidence level of every interval.
+        design: Looks at a growing run, which tests and the intervals of what is tested allow for.
     """
 
     seed: int
     resamples: int = 10_000
     level: float = 0.95
+    design: GroupSequential | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,12 +69,17 @@ class Quantity:
         scale: Least and greatest possible value.
         test: The group of tests against zero that it belongs to; None is no test.
         trials: Answers behind the values when they are rates; asks for a Wilson interval.
+        people: The mean itself with its p value, where people's labels make it; ``values`` are then
+            what people said, and neither bootstrap nor sign flips are used.
+        people_span: Width of the scale that people used for one answer.
     """
 
     values: Floats
     scale: tuple[float, float]
     test: Test | None = None
     trials: int | None = None
+    people: PeopleMean | None = None
+    people_span: float = 0.0
 
 
 def solve(quantities: Sequence[Quantity], settings: BootstrapSettings) -> dict[Quantity, Estimate]:
@@ -82,9 +91,28 @@ def solve(quantities: Sequence[Quantity], settings: BootstrapSettings) -> dict[Q
     intervals = column_means(matrix, scales, settings, "bootstrap")
     tests = _test(quantities, matrix, settings)
     return {
-        quantity: _estimate(quantity, intervals, i, tests.get(i), settings.level)
+        quantity: _repeated(
+            _estimate(quantity, intervals, i, tests.get(i), settings.level), quantity, settings
+        )
         for i, quantity in enumerate(quantities)
     }
+
+
+def _repeated(estimate: Estimate, quantity: Quantity, settings: BootstrapSettings) -> Estimate:
+    """Widen the interval of what is tested so that it holds at every look at a growing run."""
+    low, high, mean = estimate.low, estimate.high, estimate.mean
+    if settings.design is None or quantity.test is None or None in (low, high, mean):
+        return estimate
+    assert low is not None
+    assert high is not None
+    assert mean is not None
+    factor = settings.design.widening(settings.level, estimate.n)
+    least, most = quantity.scale
+    ends = {
+        "low": number(max(least, mean - factor * (mean - low))),
+        "high": number(min(most, mean + factor * (high - mean))),
+    }
+    return estimate.model_copy(update=ends)
 
 
 def column_means(
@@ -147,6 +175,11 @@ def _test(
         # The least p must be able to pass the correction.
         permutations=max(settings.resamples, 100 * len(tested)),
     )
+    for j, i in enumerate(tested):
+        if (by_people := quantities[i].people) is not None:
+            p[j] = by_people.p
+    if settings.design is not None:
+        p = settings.design.repeated_p(p)
     made = ~np.isnan(p)
     weights = np.ones(len(tested))
     for group in (headline & made, ~headline & made):
@@ -155,6 +188,9 @@ def _test(
     adjusted = holm(p, weights)
     # Holm's first step: what a test needs where no other passed before it.
     shares = ALPHA * weights / weights[made].sum() if made.any() else weights
+    if settings.design is not None:
+        distinct, place = np.unique(shares, return_inverse=True)
+        shares = np.array([settings.design.nominal(float(share)) for share in distinct])[place]
     return {
         i: _Tested(float(p[j]), float(adjusted[j]), fewest_flips(float(shares[j])))
         for j, i in enumerate(tested)
@@ -168,6 +204,8 @@ def _estimate(
     tested: _Tested | None,
     level: float,
 ) -> Estimate:
+    if quantity.people is not None:
+        return _corrected(quantity, quantity.people, tested)
     n, figures = int(intervals.n[index]), figures_of(intervals, index)
     method: Method = "adjusted_student" if intervals.adjusted[index] else "studentised_bootstrap"
     if n < 2:
@@ -185,3 +223,26 @@ def _estimate(
     with np.errstate(invalid="ignore"):
         moved = int((np.abs(quantity.values) > TIE).sum())
     return Estimate(**figures, n=n, method=method, moved=moved)
+
+
+def _corrected(quantity: Quantity, people: PeopleMean, tested: _Tested | None) -> CorrectedEstimate:
+    """Write down a mean that people's labels make, cut to the scale."""
+    least, most = quantity.scale
+    mean, low, high = (min(max(x, least), most) for x in (people.mean, people.low, people.high))
+    alone = dict(zip(("mean", "low", "high"), map(number, people.alone), strict=True))
+    return CorrectedEstimate(
+        mean=number(mean),
+        low=number(low),
+        high=number(high),
+        se=number(people.se),
+        n=people.prompts,
+        method="prediction_powered",
+        p=None if tested is None else number(tested.p),
+        p_holm=None if tested is None else number(tested.p_holm),
+        span=quantity.people_span,
+        labelled=people.labelled,
+        weight=number(people.weight),
+        correlation=number(people.correlation),
+        sd=number(people.sd),
+        alone=Interval(**alone),
+    )

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from harness.analysis.correction_words import human_labels, worth_of_judge
 from harness.analysis.evidence import Evidence, VerdictBasis, direction, too_few
-from harness.analysis.margins import NO_MARGIN, margin_words
-from harness.analysis.sentences import bound, not_provable, nothing_to_lose
+from harness.analysis.margins import margin_words, no_margin
+from harness.analysis.sentences import bound, immaterial, not_provable, nothing_to_lose
 from harness.analysis.summary_schema import AuditCount, Direction, LightColour, TrafficLight
 from harness.judging.traits import JudgeInfo
 from harness.util.formatting import decimals, figure, plural, with_interval
@@ -54,7 +55,11 @@ def run_lights(
             for name, answer in answers.items()
         ]
     leak = leaked(audit, basis.scope.name)
-    return (*by_subject, make_light("Leaked?", leak.colour, leak.text), judged(judges))
+    return (
+        *by_subject,
+        make_light("Leaked?", leak.colour, leak.text),
+        checked_by_people(basis) or judged(judges),
+    )
 
 
 def make_light(
@@ -126,7 +131,9 @@ def robust(evidence: Evidence) -> LightAnswer:
     if evidence.floored is not None:
         return LightAnswer("amber", f"{nothing_to_lose(evidence)}.", "at the floor")
     if evidence.robustness == "worse":
-        return LightAnswer("red", f"Rewording costs it more than the baseline ({figures}).")
+        small = immaterial(evidence)
+        text = f"Rewording costs it more than the baseline ({figures}){small}."
+        return LightAnswer("green" if small else "red", text)
     if evidence.robustness == "better":
         return LightAnswer("green", f"Rewording costs it less than the baseline ({figures}).")
     if evidence.equivalent:
@@ -141,7 +148,7 @@ def robust(evidence: Evidence) -> LightAnswer:
 def _why_open(evidence: Evidence) -> str:
     """Say what green would have taken."""
     if evidence.margin is None:
-        return f" No green: {NO_MARGIN}."
+        return f" No green: {no_margin(evidence.asked_again)}."
     most = evidence.extra_loss
     if most is None:
         return ""
@@ -173,22 +180,23 @@ def consistent(basis: VerdictBasis, subject: str) -> LightAnswer:
         f" difference from the baseline {with_interval(gain, sign=True)}."
     )
     verdict = direction(gain, 1)
-    if verdict == "worse":
-        return LightAnswer("red", f"Less than the baseline. {text}")
     if verdict == "better":
         return LightAnswer("green", f"More than the baseline. {text}")
     margin = basis.margin(measure, subject)
-    if margin is None:
-        return LightAnswer("amber", f"Not settled by this run. {text} No green: {NO_MARGIN}.")
     less = max(0.0, -gain.low)
-    below = "below" if less < margin.value else "not below"
+    within = margin is not None and less < margin.value
+    if verdict == "worse" and not (within and margin is not None and margin.source == "suite"):
+        return LightAnswer("red", f"Less than the baseline. {text}")
+    if margin is None:
+        why = no_margin(basis.asked_again)
+        return LightAnswer("amber", f"Not settled by this run. {text} No green: {why}.")
     bounds = (
-        f"{figure(less, decimals(abs(margin.value - less)))} at most, {below} the"
-        f" {margin_words(margin, less)}"
+        f"by {figure(less, decimals(abs(margin.value - less)))} at most, {'' if within else 'not '}below"
+        f" the {margin_words(margin, less)}"
     )
-    if less < margin.value:
-        return LightAnswer("green", f"Less than the baseline by {bounds}. {text}")
-    return LightAnswer("amber", f"Not settled by this run. {text} It may be less by {bounds}.")
+    if within:
+        return LightAnswer("green", f"Less than the baseline {bounds}. {text}")
+    return LightAnswer("amber", f"Not settled by this run. {text} It may be less {bounds}.")
 
 
 def safe(basis: VerdictBasis, subject: str) -> LightAnswer:
@@ -241,6 +249,29 @@ def leaked(audit: AuditCount, scope: str) -> LightAnswer:
     clean = plural(audit.clean, "test prompt")
     return LightAnswer(
         "green", f"None of {clean} was found in the training data, word for word or nearly."
+    )
+
+
+def checked_by_people(basis: VerdictBasis) -> TrafficLight | None:
+    """Answer: was the judge checked? By labels of this run's own prompts, where they correct it."""
+    if not basis.lead or not all(evidence.corrected for evidence in basis.lead):
+        return None
+    whole = all(evidence.contrast.corrected_did is not None for evidence in basis.lead)
+    answers = []
+    for evidence in basis.lead:
+        first = evidence.contrast.corrected_gain_originals
+        assert first is not None
+        answers.append(
+            f"{evidence.subject}: the finding rests on {human_labels(first)} of this run, drawn at"
+            f" random and labelled blind. {worth_of_judge(first)}"
+        )
+    if not whole:
+        answers.append("What rewording costs rests on the judge alone: no rewordings were drawn.")
+    return make_light(
+        "Judge checked?",
+        "green" if whole else "amber",
+        " ".join(answers),
+        word="corrected by people" if whole else None,
     )
 
 

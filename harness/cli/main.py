@@ -27,6 +27,7 @@ _COMMANDS = {
     "train": "Make an adapter.",
     "study": "A grid of trainings and its report.",
     "calibrate": "How far a judge agrees with labels.",
+    "labels": "People's labels of a run's own answers, which correct its judge.",
     "convert": "Any data set to prompt–response JSONL.",
     "list": "Perturbations, judges, models, suites.",
 }

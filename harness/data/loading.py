@@ -88,7 +88,8 @@ class Selection(NamedTuple):
 def select(samples: Sequence[Sample], spec: DataSpec, seed: int) -> Selection:
     """Apply ``duplicates``, ``only`` and ``limit``, in this order, and count what each leaves out.
 
-    The draw for ``limit`` keeps the order of the data.
+    The draw for ``limit`` keeps the order of the data, and a greater limit keeps the prompts of a
+    smaller one: a run can grow.
     """
     left_out: dict[str, int] = {}
     chosen = list(samples)
@@ -102,8 +103,8 @@ def select(samples: Sequence[Sample], spec: DataSpec, seed: int) -> Selection:
         chosen = clean
     if spec.limit is not None and spec.limit < len(chosen):
         left_out["beyond_limit"] = len(chosen) - spec.limit
-        drawn = derived_rng(seed, "limit").sample(range(len(chosen)), spec.limit)
-        chosen = [chosen[index] for index in sorted(drawn)]
+        drawn = derived_rng(seed, "limit").sample(range(len(chosen)), len(chosen))
+        chosen = [chosen[index] for index in sorted(drawn[: spec.limit])]
     return Selection(chosen, {rule: count for rule, count in left_out.items() if count})
 
 

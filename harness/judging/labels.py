@@ -12,7 +12,8 @@ Pairwise (``preferred`` is ``a``, ``b`` or ``tie``)::
 Rows with the same id are labels of the same item by further annotators. Optional: ``split``
 (``fit`` or ``check``), ``reference``, ``original_question``, ``original_answer``, ``reason``, and
 ``kind``, a word for the sort of answer it is, tricks that must not pay included (``warm_words``,
-``copies_question``). An annotator whose name begins with ``author`` is one of those who made the
+``copies_question``); and ``draw``, the draw of a run's own answers that a filled sheet of
+``jostle labels draw`` belongs to. An annotator whose name begins with ``author`` is one of those who made the
 labelled set; everybody else counts as independent.
 """
 
@@ -77,6 +78,7 @@ class Label(BaseModel):
     kind: str | None = None
     reason: dict[str, str] | str | None = None
     topic: str | None = None
+    draw: str | None = None
 
     @property
     def independent(self) -> bool:

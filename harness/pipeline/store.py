@@ -11,6 +11,7 @@ from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
 from harness.analysis import RunRecords, Summary
+from harness.analysis.looks import LookBook
 from harness.errors import StoreError
 from harness.pipeline.stage_file import StageFile
 from harness.records import (
@@ -25,6 +26,8 @@ from harness.records import (
 from harness.util.files import make_folder, readable_os_errors, write_atomically
 
 R = TypeVar("R", bound=StageRecord)
+
+LOOKS_FILE = "looks.json"
 
 
 class Run:
@@ -151,6 +154,29 @@ class Run:
     def write_summary(self, summary: Summary) -> None:
         """Replace ``summary.json`` atomically."""
         write_atomically(self.root / "summary.json", summary.dump())
+
+    def looks(self) -> LookBook:
+        """Return all looks at this run so far.
+
+        Raises:
+            StoreError: The file is damaged, or of another version.
+        """
+        path = self.root / LOOKS_FILE
+        if not path.exists():
+            return LookBook()
+        try:
+            return LookBook.model_validate_json(self._read(path))
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            place = ".".join(map(str, first["loc"])) or "the file"
+            raise StoreError(
+                f"{path}: damaged ({place}: {first['msg']}); looks that are not known cannot be"
+                " allowed for: make the run again in another folder"
+            ) from None
+
+    def write_looks(self, book: LookBook) -> None:
+        """Replace ``looks.json`` atomically."""
+        write_atomically(self.root / LOOKS_FILE, book.model_dump_json(indent=1) + "\n")
 
     def _read(self, path: Path) -> str:
         if not path.exists():

@@ -3,8 +3,9 @@
 It knows nothing of the rules that made the rewording: it sees two parses of the sentences that the
 edits touch (``edit_features.py``) and MiniLM's view of every word in them (``context_features.py``),
 which the similarity floor computes anyway. Boosted trees in ``acceptability.json`` turn
-these into a probability; each kind that the gate pays for has a threshold there. How it was fitted
-and what it costs: ``tests/support/fit_acceptability.py``.
+these into a probability; each kind that the gate pays for has a threshold there, and only those are
+scored. How it was fitted and what it is worth: ``tests/support/fit_acceptability.py`` and
+``perturbations/README.md``.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ class AcceptabilityModel(BaseModel):
     Attributes:
         features: Names of the numbers, in the order that the trees count them; the kinds follow.
         kinds: Kinds of rewording that were read; others get no score.
-        thresholds: Least score by kind, where the gate pays; a kind without one is only scored.
+        thresholds: Least score by kind, where the gate pays; a kind without one is not scored.
         intercept: Log-odds before any tree.
         trees: Nodes of each tree, the root first.
         pairs: How many read pairs it was fitted on.
@@ -102,7 +103,7 @@ class Acceptance(NamedTuple):
     """The second gate's view of one candidate.
 
     Attributes:
-        score: Probability that it is good; None for a kind of which no pairs were read.
+        score: Probability that it is good; None for a kind without a threshold.
         reason: Why it is rejected, or None.
     """
 
@@ -115,7 +116,7 @@ def texts(
 ) -> list[str]:
     """Return the distinct texts whose token states ``accept`` needs."""
     model = model or shipped()
-    read = (passage for passage, kind in passages if _kind(kind) in model.kinds)
+    read = (passage for passage, kind in passages if _kind(kind) in model.thresholds)
     return list(dict.fromkeys(t for passage in read for pair in windows(passage) for t in pair))
 
 
@@ -138,16 +139,16 @@ def accept(
     changed = dict.fromkeys(
         passage.after
         for (passage, _), kind in zip(passages, kinds, strict=True)
-        if kind in model.kinds
+        if kind in model.thresholds
     )
     docs = dict(zip(changed, nlp().pipe(map(parsable, changed), batch_size=64), strict=True))
     outcomes = []
     for (passage, _), kind in zip(passages, kinds, strict=True):
-        if kind not in model.kinds:
+        if kind not in model.thresholds:
             outcomes.append(Acceptance(None, None))
             continue
         score = model.score(numbers(passage, docs[passage.after], states), kind)
-        least = model.thresholds.get(kind, 0.0)
+        least = model.thresholds[kind]
         fails = f"acceptability: {score:.2f} is below {least:.2f}" if score < least else None
         outcomes.append(Acceptance(score, fails))
     return outcomes

@@ -152,8 +152,13 @@ def _terms(passage: Passage, limits: Limits) -> str | None:
     return _differing("term", before, after)
 
 
+def _counted(words: Iterable[str]) -> Counter[str]:
+    """Return how often each word comes; which form "a" has hangs on the word behind it."""
+    return Counter("a" if word == "an" else word for word in words)
+
+
 def _same_words(passage: Passage, limits: Limits) -> str | None:
-    if limits.same_words and Counter(passage.words_before) != Counter(passage.words_after):
+    if limits.same_words and _counted(passage.words_before) != _counted(passage.words_after):
         return "words were added or lost"
     return None
 

@@ -47,8 +47,9 @@ def _clause_move(text: Text, sentence: Sentence, clause: Any) -> Move | None:
     head = clause.head
     if not contiguous(tokens) or not _marked(tokens) or any(t.text == "," for t in tokens):
         return None
-    if head.i == sentence.root.i and _free_main(sentence):
-        main = list(sentence.tokens)
+    linked = _link(sentence, tokens[0], head)
+    if head.i == sentence.root.i and (linked is not None or _free_main(sentence)):
+        main = [t for t in sentence.tokens if t is not linked]
     else:
         main = last_main(sentence, head)
     rest = [t for t in main if t not in tokens and not t.is_punct]
@@ -58,9 +59,23 @@ def _clause_move(text: Text, sentence: Sentence, clause: Any) -> Move | None:
         return None
     if tokens[0].i > rest[-1].i:
         return _to_front(text, sentence, tokens, rest, head)
-    if tokens[-1].i < rest[0].i and tokens[0].i == sentence.tokens[0].i:
+    if tokens[-1].i < rest[0].i and (linked or tokens[0].i == sentence.tokens[0].i):
         return _to_end(text, sentence, tokens, rest)
     return None
+
+
+def _link(sentence: Sentence, mark: Any, head: Any) -> Any | None:
+    """Return the "but" or "and" right before a clause, if it opens a sentence of one main clause."""
+    link = sentence.tokens[0]
+    if (
+        link.lower_ not in ("but", "and")
+        or mark.i != link.i + 1
+        or SUBJECTS.isdisjoint(c.dep_ for c in head.children)
+        or head.pos_ not in ("VERB", "AUX")
+        or any(c.dep_ in ("conj", "cc") and c.i != link.i for c in head.children)
+    ):
+        return None
+    return link
 
 
 def last_main(sentence: Sentence, head: Any) -> list[Any]:
@@ -136,7 +151,8 @@ def _to_front(
         or (mark in ("if", "when") and _takes_clause(head, sentential))
         or (mark == "if" and not _simple_condition(sentence, clause, head))
         or (denied(rest) and (causal or mark in ("before", "after", "once", "while")))
-        or (causal and (asks or _heavy(clause)))
+        or (causal and (asks or _heavy(clause) or head.i != sentence.root.i))
+        or (causal and any(t.lower_ in _POINTING and t.dep_ in SUBJECTS for t in clause))
         or (
             mark in ("when", "while", "after", "before", "once")
             and _set_against(clause, rest, head)
@@ -235,6 +251,25 @@ def _shares_subject(token: Any) -> bool:
 
 
 _POINTING = frozenset({"it", "this", "that", "they", "these", "those"})
+_COUNTING = frozenset(
+    {
+        "none",
+        "some",
+        "all",
+        "one",
+        "ones",
+        "each",
+        "both",
+        "neither",
+        "either",
+        "most",
+        "few",
+        "many",
+        "any",
+        "others",
+    }
+)
+"""Pronouns of number, which count what the clause in front names: "If lines remain, none is cut"."""
 
 
 def _to_end(text: Text, sentence: Sentence, clause: list[Any], rest: list[Any]) -> Move | None:
@@ -244,7 +279,7 @@ def _to_end(text: Text, sentence: Sentence, clause: list[Any], rest: list[Any]) 
     if (
         # Without a comma the main clause may be what somebody says: "If I tell her I am sad."
         gap.strip() != ","
-        or any(t.dep_ in SUBJECTS and t.lower_ in _POINTING for t in rest)
+        or any(t.dep_ in SUBJECTS and t.lower_ in _POINTING | _COUNTING for t in rest)
         or (third_person(rest) and has_noun(clause))
         or rest[0].lower_ in ("then", "so", "what", "please", "maybe", "perhaps")
         or any(
@@ -258,6 +293,12 @@ def _to_end(text: Text, sentence: Sentence, clause: list[Any], rest: list[Any]) 
         or (mark in ("although", "though", "even") and sentence.closes_with(text) == "?")
     ):
         return None
+    if clause[0].i != sentence.tokens[0].i:  # "But when we meet, I smile."
+        moved = text.raw[clause[0].idx : end_of(clause[-1])]
+        return sentence.move(
+            Edit(start=clause[0].idx, end=rest[0].idx, text=""),
+            Edit(start=sentence.stop, end=sentence.stop, text=f" {moved}"),
+        )
     return back(text, sentence, clause[0], clause[-1], rest[0])
 
 

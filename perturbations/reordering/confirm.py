@@ -75,10 +75,15 @@ def parsed_links(raw: str) -> Links:
 
 def _links(tokens: list[Any]) -> Links:
     return Counter(
-        Link(t.lower_, _class(t), "" if t.dep_ == "ROOT" else t.head.lower_)
+        Link(_word(t), _class(t), "" if t.dep_ == "ROOT" else t.head.lower_)
         for t in tokens
         if not t.is_punct and not t.is_space and t.dep_ not in _LOOSE
     )
+
+
+def _word(token: Any) -> str:
+    """Return a word in small letters; the form of an article hangs on what comes to stand behind it."""
+    return "a" if token.lower_ == "an" else str(token.lower_)
 
 
 def _class(token: Any) -> str:

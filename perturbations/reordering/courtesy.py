@@ -11,6 +11,7 @@ from perturbations.common import capitalised, end_of
 from perturbations.reordering.moves import Move, Sentence, lowered, requests
 
 _LONGEST = 10
+_LONGEST_QUESTION = 14
 _ASKING = re.compile(r"(?:can|could|would|will) you please ", re.IGNORECASE)
 _ASKED = re.compile(r"(?:can|could|would|will) you ", re.IGNORECASE)
 
@@ -19,7 +20,11 @@ def please_moves(text: Text) -> Iterator[Move]:
     """Yield moves like "Please tell me more." ↔ "Tell me more, please."."""
     for sentence in requests(text):
         words = [t for t in sentence.tokens if not t.is_punct]
-        if not 3 <= len(words) <= _LONGEST or sum(t.lower_ == "please" for t in words) != 1:
+        asks = words and words[0].tag_ == "MD"
+        if (
+            not 3 <= len(words) <= (_LONGEST_QUESTION if asks else _LONGEST)
+            or sum(t.lower_ == "please" for t in words) != 1
+        ):
             continue
         move = _to_end(text, sentence) or _to_start(text, sentence)
         if move is not None:
@@ -48,11 +53,12 @@ def _to_end(text: Text, sentence: Sentence) -> Move | None:
 def _to_start(text: Text, sentence: Sentence) -> Move | None:
     """Return the move of a closing "please" to the start, or behind "could you"."""
     raw = text.raw[sentence.start : sentence.stop]
-    if not raw.endswith(", please") or raw.count(",") != 1:
-        return None
-    gone = Edit(start=sentence.stop - len(", please"), end=sentence.stop, text="")
     first = sentence.tokens[0]
     asked = _ASKED.match(raw)
+    closing = next((c for c in (", please", " please") if raw.endswith(c)), None)
+    if closing is None or "," in raw[: -len(closing)] or (closing == " please" and not asked):
+        return None
+    gone = Edit(start=sentence.stop - len(closing), end=sentence.stop, text="")
     if asked:
         at = sentence.start + asked.end()
         return sentence.move(Edit(start=at, end=at, text="please "), gone)

@@ -61,12 +61,19 @@ def surely_adjective(token: Any) -> bool:
     )
 
 
-def scoped(token: Any, negation: bool = True) -> bool:
+def scoped(
+    token: Any,
+    negation: bool = True,
+    allowed: frozenset[str] = frozenset(),
+    far: frozenset[str] | None = None,
+) -> bool:
     """Return whether "only", a quantifier or, unless told otherwise, a negation reaches over it.
 
     Args:
         token: The word.
         negation: Whether a negation counts: "no friends or family" says nothing about order.
+        allowed: Words before the token itself that do not count.
+        far: Which words count beyond those before the token itself; all by default.
     """
     scopes = word_set("scopes.txt")
     if negation:
@@ -74,12 +81,13 @@ def scoped(token: Any, negation: bool = True) -> bool:
     else:
         scopes = scopes - shared_word_set("negations.txt") - {"without", "both", "either"}
     place = token
-    for _ in range(8 if negation else 2):
+    for step in range(8 if negation else 2):
+        reaching = scopes - allowed if step == 0 or far is None else scopes & far
         near = [c for c in place.children if c.i < token.i]
-        if any((negation and c.dep_ == "neg") or c.lower_ in scopes for c in near):
+        if any((negation and c.dep_ == "neg") or c.lower_ in reaching for c in near):
             return True
-        if place.lower_ in scopes or place.head.i == place.i:
-            return place.lower_ in scopes
+        if place.lower_ in reaching or place.head.i == place.i:
+            return place.lower_ in reaching
         if place.dep_ in ("relcl", "ccomp", "advcl", "acl") or (
             place.dep_ == "conj" and any(c.dep_ == "nsubj" for c in place.children)
         ):

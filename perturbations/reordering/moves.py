@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 from harness.records import Edit
@@ -81,7 +82,8 @@ class Sentence:
         return Move(edits, ((self.start, self.end),), moved=words)
 
 
-def parsed_sentences(text: Text) -> list[Sentence]:
+@lru_cache(maxsize=2)  # each of the finders asks for those of the same text
+def parsed_sentences(text: Text) -> Sequence[Sentence]:
     """Return the sentences of the parse."""
     sentences = []
     for span in text.doc.sents:
@@ -94,7 +96,7 @@ def parsed_sentences(text: Text) -> list[Sentence]:
                 break
             stop = token.idx
         sentences.append(Sentence(tokens[0].idx, stop, end, tokens))
-    return sentences
+    return tuple(sentences)
 
 
 def prose(text: Text, closing: str = ".!?") -> Iterator[Sentence]:
@@ -222,13 +224,6 @@ def _expletive(token: Any) -> bool:
 def third_person(tokens: Iterable[Any]) -> bool:
     """Return whether a pronoun of the third person, or a demonstrative, is among ``tokens``."""
     return any(t.lower_ in word_set("third_person.txt") for t in tokens)
-
-
-def pair(first: Any) -> tuple[Any, Any]:
-    """Return the one conjunct of a token and the conjunction, or None twice if not just one."""
-    conjuncts = [c for c in first.children if c.dep_ == "conj"]
-    links = [c for c in first.children if c.dep_ == "cc"]
-    return (conjuncts[0], links[0]) if len(conjuncts) == len(links) == 1 else (None, None)
 
 
 def exchange(text: Text, spans: Spans, first: str = "", second: str = "") -> tuple[Edit, Edit]:

@@ -28,6 +28,11 @@ _MAKING = frozenset((
     "write", "create", "build", "implement", "make", "develop", "solve", "design", "generate",
 ))  # fmt: skip
 _FOLLOWING = ("that", "to", "which")
+_PROVISOS = re.compile(
+    r"(?:if|where|when|wherever|whenever) (?:possible|necessary|needed|appropriate|applicable|relevant)",
+    re.IGNORECASE,
+)
+"""Conditions on a request that stand before or behind it."""
 
 
 @lru_cache(maxsize=4)
@@ -51,6 +56,37 @@ def phrase_moves(text: Text) -> Iterator[Move]:
             continue
         yield from _fronted(text, sentence)
         yield from _returned(text, sentence)
+
+
+def proviso_moves(text: Text) -> Iterator[Move]:
+    """Yield moves like "Use an example if possible." ↔ "If possible, use an example."."""
+    for sentence in requests(text):
+        raw, root = text.raw[sentence.start : sentence.stop], sentence.root
+        words = [t for t in sentence.tokens if not t.is_punct]
+        if (
+            root.tag_ != "VB"
+            or not 5 <= len(words) <= _LONGEST_PURPOSE
+            or any(c.dep_ in ("conj", "cc") for c in root.children)
+            or not text.raw[sentence.start].isupper()
+            or denied(words)
+        ):
+            continue
+        match = _PROVISOS.match(raw)
+        if match and raw[match.end() : match.end() + 2] == ", " and raw.count(",") == 1:
+            first = next(t for t in words if t.idx >= sentence.start + match.end())
+            if first.i != root.i:
+                continue
+            yield sentence.move(
+                Edit(start=sentence.start, end=end_of(first), text=capitalised(first.text)),
+                Edit(start=sentence.stop, end=sentence.stop, text=f" {raw[: match.end()].lower()}"),
+                moved=words[:2],
+            )
+            continue
+        match = next((m for m in _PROVISOS.finditer(raw) if m.end() == len(raw)), None)
+        if match and words[0].i == root.i and raw[: match.start()].endswith(" ") and "," not in raw:
+            at = sentence.start + match.start()
+            move = front(text, sentence, at, words[0])
+            yield sentence.move(*move.edits, moved=words[-2:])
 
 
 def _compares(sentence: Sentence) -> bool:
@@ -81,7 +117,9 @@ def _fronted(text: Text, sentence: Sentence) -> Iterator[Move]:
         start, end = at, sentence.stop
     else:
         return
-    if text.raw[start:end].lower().startswith("in "):
+    if text.raw[start:end].lower().startswith("in ") and not (
+        request and _is_whole(text, sentence)
+    ):
         return  # "how to train a model in tensorflow" opens with "in tensorflow" in no query
     before = [t for t in sentence.tokens if t.idx < start]
     if (
@@ -94,6 +132,10 @@ def _fronted(text: Text, sentence: Sentence) -> Iterator[Move]:
         return
     if _of_lower_clause(sentence, start, end):
         return
+    if request and (
+        text.raw[sentence.start].islower() or any(c.dep_ == "conj" for c in sentence.root.children)
+    ):
+        return  # "repeat it and do this step by step" does not say how to repeat it
     if not _uses_freely(sentence, start):
         return
     if not request and text.raw[start:end].lower().startswith("according to"):
@@ -106,6 +148,11 @@ def _fronted(text: Text, sentence: Sentence) -> Iterator[Move]:
         Edit(start=start - 1, end=end, text=""),
         moved=_heads(sentence, start, end),
     )
+
+
+def _is_whole(text: Text, sentence: Sentence) -> bool:
+    """Return whether a sentence opens with a capital and closes with a full stop."""
+    return text.raw[sentence.start].isupper() and sentence.closes_with(text) == "."
 
 
 def _heads(sentence: Sentence, start: int, end: int) -> list[Any]:
@@ -241,6 +288,8 @@ def purpose_questions(text: Text) -> Iterator[Move]:
             or to.head.head.i != root.i
             or to.i != root.i + 1
             or words[-1].i - to.i < 2
+            or not any(t.lower_ in ("i", "we", "you", "one") and t.dep_ == "nsubj" for t in words)
+            or root.tag_ == "VBG"
             or not {t.i for t in words if t.i >= to.i} <= {t.i for t in to.head.subtree}
             or third_person(words)
             or denied(words)

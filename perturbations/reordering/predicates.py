@@ -8,12 +8,12 @@ from typing import Any
 from harness.text.parse import Text
 from perturbations.common import end_of, word_set
 from perturbations.reordering.evidence import denied, may_follow, technical
+from perturbations.reordering.exchanges import coordinations
 from perturbations.reordering.moves import (
     SUBJECTS,
     Move,
     Spans,
     exchange,
-    pair,
     refers_back,
     third_person,
 )
@@ -24,9 +24,8 @@ _GERUND_PLACES = frozenset({"pcomp", "xcomp", "dobj"})
 
 def predicate_swaps(text: Text) -> Iterator[Move]:
     """Yield swaps of two predicates, or gerunds, whose order says nothing."""
-    for first in text.doc:
-        second, link = pair(first)
-        if second is None or link.lower_ not in ("and", "or") or second.i < first.i:
+    for first, second, link in coordinations(text):
+        if link.lower_ not in ("and", "or") or second.i < first.i:
             continue
         if not (_both_last(first, second) or _both_name(first, second)):
             continue

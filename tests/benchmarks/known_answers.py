@@ -9,7 +9,7 @@
 | c    | an adapter that was never trained (all its B matrices are zero) | be ``no effect``      |
 | d    | as b, but every response stands at another prompt               | not be ``learned``    |
 | e    | a rule: a fixed answer form that quotes the prompt's first words | be ``learned``        |
-| f    | code, over-trained: 20 prompts, many epochs                     | be ``memorised``      |
+| f    | code, over-trained: 14 prompts, many epochs                     | be ``memorised``      |
 | g    | code, many varied prompts, one epoch: a stub named by the prompt | be ``learned``       |
 | h    | code, as g with the programs that were written for the prompts  | not be ``memorised``  |
 
@@ -41,8 +41,9 @@ TEMPLATE = "Person: {prompt}\nCounselor:"
 POOL = ("train", "valid", "heldout")
 PROMPT_WORDS, RESPONSE_WORDS = 24, (8, 20)
 TEMPLATES = {"counseling": TEMPLATE, "code": "Task: {prompt}\nCode:"}
-CLEAN, SMALL, FAIR, VARIED = 30, 20, 40, 140
-PROBED = 24
+CLEAN, SMALL, FAIR = 30, 20, 40
+SMALL_CODE, VARIED = 14, 80
+PROBED = {"counseling": 24, "code": 16}
 """Clean prompts that are probed."""
 
 Row = dict[str, str]
@@ -54,6 +55,7 @@ class Case(NamedTuple):
     Attributes:
         rows: Training rows it gets.
         domain: ``counseling`` or ``code``.
+        batch: Rows of a step.
         epochs: Passes over them; 0 makes an untrained adapter.
         right: Verdicts that are right.
     """
@@ -63,6 +65,7 @@ class Case(NamedTuple):
     learning_rate: float
     right: frozenset[str]
     domain: str = "counseling"
+    batch: int = 4
 
 
 ALL = frozenset({"learned", "partly memorised", "memorised", "no effect", "cannot tell"})
@@ -72,9 +75,9 @@ CASES = {
     "c": Case(FAIR, 0, 0.0, frozenset({"no effect"})),
     "d": Case(FAIR, 2, 5e-4, ALL - {"learned"}),
     "e": Case(FAIR, 3, 2e-3, frozenset({"learned"})),
-    "f": Case(SMALL, 8, 2e-3, frozenset({"memorised"}), "code"),
-    "g": Case(VARIED, 1, 2e-3, frozenset({"learned"}), "code"),
-    "h": Case(VARIED, 1, 1e-3, ALL - {"memorised", "no effect"}, "code"),
+    "f": Case(SMALL_CODE, 8, 2e-3, frozenset({"memorised"}), "code"),
+    "g": Case(VARIED, 1, 2e-3, frozenset({"learned"}), "code", batch=2),
+    "h": Case(VARIED, 1, 1e-3, ALL - {"memorised", "no effect"}, "code", batch=2),
 }
 
 
@@ -209,7 +212,7 @@ def make_adapter(case: str, seed: int, folder: Path, train: Path) -> Path:
         epochs=max(made.epochs, 1),
         learning_rate=made.learning_rate or 1e-4,
         template=TEMPLATES[made.domain],
-    )
+    ).model_copy(update={"per_device_train_batch_size": made.batch})
     if made.epochs:
         fit(config)
     elif not (out / "adapter_config.json").exists():
@@ -299,7 +302,7 @@ def probe_case(case: str, seed: int, work: Path) -> dict[str, Any]:
         seed,
         TEMPLATES[CASES[case].domain],
         training=SMALL,
-        clean=PROBED,
+        clean=PROBED[CASES[case].domain],
     )
     return {
         "case": case,

@@ -10,8 +10,8 @@ from harness.text.edits import apply_edits, normalised
 from harness.text.parse import Text
 from perturbations.reorder import Reorder
 from perturbations.reordering.confirm import confirmed
-from perturbations.reordering.coordination import pair_swaps
 from perturbations.reordering.moves import exchange
+from perturbations.reordering.pairs import pair_swaps
 
 LONG = (
     "My phone and laptop were stolen. I feel sad and lonely. I sleep badly because I worry. "

@@ -15,7 +15,8 @@ from their texts: ``--add tests/golden/acceptability/pairs.jsonl`` measures ours
 Everything is measured out of fold by source: a pair is scored by a fit that has seen no pair of its
 source. Thresholds look only at what the rules themselves proposed, since that is what the gate meets:
 the lowest score from which ``PRECISION`` of those pairs are good, if at least ``COVERAGE`` of the good
-ones pass; else the highest with that coverage at which half of what falls is bad; else none.
+ones pass; else the highest with that coverage at which half of what falls is bad; else none. A
+threshold that catches less than ``LEAST_CAUGHT`` of the bad ones does not pay, and is left out.
 """
 
 from __future__ import annotations
@@ -53,6 +54,8 @@ OURS = {
 }
 
 PRECISION, COVERAGE, SHARE_BAD = 0.97, 0.8, 0.5
+LEAST_CAUGHT = 0.2
+"""Share of the bad pairs of a kind that a threshold must catch; one that catches fewer does not pay."""
 LEAST_BAD = 8
 """Bad pairs of a kind that the rules proposed, below which no threshold is set."""
 
@@ -181,7 +184,11 @@ def threshold(scores: NDArray[np.float64], good: NDArray[np.bool_]) -> float | N
     """Choose a kind's threshold from what its rules proposed; None where it does not pay."""
     if (~good).sum() < LEAST_BAD:
         return None
-    cheap = [t for t in sorted(set(scores.round(3))) if (scores[good] >= t).mean() >= COVERAGE]
+    cheap = [
+        t
+        for t in sorted(set(scores.round(3)))
+        if (scores[good] >= t).mean() >= COVERAGE and (scores[~good] < t).mean() >= LEAST_CAUGHT
+    ]
     for least in cheap:
         if good[scores >= least].mean() >= PRECISION:
             return float(least)

@@ -10,13 +10,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.audit.clusters import cluster, cluster_rows, connected
-from harness.audit.corpus import Corpus
+from harness.audit.clusters import cluster_rows, connected
+from harness.audit.trained_answers import common_from, find_responses
 from harness.data.loading import jsonl
 from harness.errors import DataError
 from harness.memorisation.halves import numbered
 from harness.models.provenance import DataProvenance
 from harness.records import Sample
+from harness.text.normalise import normalise_prompt
 from harness.util.digest import derived_rng
 from harness.util.files import make_folder, write_atomically
 from harness.util.formatting import plural
@@ -30,14 +31,8 @@ LEAST_FAMILIES = 10
 MOST_UNEVEN = 0.6
 """Largest share of the rows that one half may hold."""
 
-SHARED_FORM = 0.1
-"""A response that so large a share of the rows gives is a form, not the mark of a twin."""
-
 SHUFFLES = 100
 """Orders of the families that are drawn at most, to find halves of equal size."""
-
-FEW_TWINS = 4
-"""In a small file, so many rows with near-identical responses are twins whatever their share."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,31 +99,39 @@ def halve(study: StudyConfig) -> HalvedRows:
 def row_families(samples: Sequence[Sample]) -> tuple[list[int], list[str]]:
     """Number the family of each row; rows that share a prompt or a response, nearly, are of one.
 
-    So are rows of one group, where ``train_data.group_by`` names a field.
-
-    A row whose twin lies in the other half would be "out" for an adapter that has read its text. A
-    response that more than ``SHARED_FORM`` of the rows give is a form of answering and ties nothing:
-    what is shared by many rows cannot be memorised from one.
+    So are rows of one group, where ``train_data.group_by`` names a field. A row whose twin lies in
+    the other half would be "out" for an adapter that has read its text. What more rows share than
+    :func:`harness.audit.trained_answers.common_from` allows is a form of answering and ties nothing:
+    it cannot be memorised from one row.
 
     Returns:
-        Families, and a caution where a form was found.
+        Families, and a caution where rows of different families give the same response.
     """
     prompts = cluster_rows(samples).of_row
-    responses = cluster(
-        Corpus.of_prompts([sample.reference or "" for sample in samples]), tie_undecided=True
-    ).of_row
-    most = max(FEW_TWINS, SHARED_FORM * len(samples))
-    forms = {number for number, count in Counter(responses).items() if count > most}
-    groups = [sample.group for sample in samples]
-    ties = _ties(prompts) + _ties(groups) + _ties([None if r in forms else r for r in responses])
+    responses = [normalise_prompt(sample.reference or "") for sample in samples]
+    counts = Counter(responses)
+    most = common_from(len(samples))
+    alike = find_responses(samples, samples, within=True)
+    ties = [
+        *_ties(prompts),
+        *_ties([sample.group for sample in samples]),
+        *_ties([text if counts[text] <= most else None for text in responses]),
+        *((row, match.row) for row, match in enumerate(alike) if match is not None),
+    ]
+    families = numbered(connected(len(samples), ties)).tolist()
+    within = Counter(zip(families, responses, strict=True))
+    shared = sum(
+        counts[text] > within[family, text]
+        for family, text in zip(families, responses, strict=True)
+    )
     cautions = []
-    if forms:
-        alike = sum(response in forms for response in responses)
+    if shared:
         cautions.append(
-            f"{alike} of {len(samples)} rows share their response, nearly, with more than"
-            f" {most:.0f} others: a form, which is learned from any half and counts as generalising"
+            f"{shared} of {len(samples)} rows have a response that rows of other families give word"
+            " for word: a form of answering, which is learned from either half and counts as"
+            " generalising"
         )
-    return numbered(connected(len(samples), ties)).tolist(), cautions
+    return families, cautions
 
 
 def assign(families: Sequence[int], seed: int) -> NDArray[np.int64]:

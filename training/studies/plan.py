@@ -16,6 +16,7 @@ from training.data import load_data
 from training.loading import base_folder, renderer_of
 from training.masking import EncodingCounts, encode_samples
 from training.studies.config import HALVES, StudyCell, StudyConfig
+from training.studies.halves import HalvedRows
 from training.studies.suites import SuiteGroup
 
 _FLOPS = {"full": 6.0, "lora": 4.0, "qlora-4bit": 4.0, "qlora-8bit": 4.0}
@@ -55,6 +56,7 @@ class RatingCost:
     """Cost of rating every row of a halves study under every adapter.
 
     Attributes:
+        families: Families of near-duplicates that the rows fall into.
         models: The base and the adapters.
         tokens: Tokens that are rated.
         new_tokens: Tokens that are written at most, where answers are asked for.
@@ -62,6 +64,7 @@ class RatingCost:
     """
 
     rows: int
+    families: int
     models: int
     tokens: int
     new_tokens: int
@@ -71,7 +74,7 @@ class RatingCost:
         """Return the cost in one line."""
         written = f"; up to {self.new_tokens:,} new tokens" if self.new_tokens else ""
         return (
-            f"ratings: {self.rows} rows under {self.models} models, {self.tokens:,} tokens, about"
+            f"ratings: {self.rows} rows in {self.families} families under {self.models} models, {self.tokens:,} tokens, about"
             f" {duration(self.seconds)}{written}"
         )
 
@@ -116,7 +119,7 @@ def plan(cells: Sequence[StudyCell], groups: Sequence[SuiteGroup]) -> StudyPlan:
     return StudyPlan(trainings, tuple(_suite(group) for group in groups))
 
 
-def plan_halves(study: StudyConfig) -> StudyPlan:
+def plan_halves(study: StudyConfig, halved: HalvedRows) -> StudyPlan:
     """Estimate the cost of a study of halves; every training has half of the rows.
 
     Raises:
@@ -124,17 +127,17 @@ def plan_halves(study: StudyConfig) -> StudyPlan:
     """
     assert study.halves is not None
     whole, cells, speed = study.whole(), study.cells(), matmul_speed()
-    data = load_data(whole)
     half = _training("", whole, speed, share=1 / len(HALVES))
-    counts = encode_samples(data.train, renderer_of(whole), whole.max_length)[1]
+    counts = encode_samples(halved.samples, renderer_of(whole), whole.max_length)[1]
     models = 1 + len(cells)
     tokens = models * counts.tokens
     written = 2 * study.halves.max_new_tokens if study.halves.answers else 0
     ratings = RatingCost(
-        rows=len(data.train),
+        rows=len(halved.samples),
+        families=len(set(halved.families)),
         models=models,
         tokens=tokens,
-        new_tokens=written * models * len(data.train),
+        new_tokens=written * models * len(halved.samples),
         seconds=2.0 * tokens * count_parameters(base_folder(whole)) / speed,
     )
     return StudyPlan(tuple(replace(half, name=cell.name) for cell in cells), (), ratings)

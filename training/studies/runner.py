@@ -27,7 +27,7 @@ from training.studies.config import StudyCell, StudyConfig
 from training.studies.engines import Engine, train_all
 from training.studies.findings import findings, memorisation_findings
 from training.studies.half_scores import RowScorer
-from training.studies.halves import halve
+from training.studies.halves import HalvedRows, halve
 from training.studies.page import write_page
 from training.studies.plan import StudyPlan, plan, plan_halves
 from training.studies.suites import SuiteGroup, groups
@@ -55,10 +55,19 @@ def plan_study(study: StudyConfig, out: Path | None = None) -> StudyPlan:
     Raises:
         JostleError: Data, a model or a suite that cannot be found.
     """
-    if study.halves is not None:
-        return plan_halves(study)
+    return _costs(study, out, halved_rows(study))
+
+
+def _costs(study: StudyConfig, out: Path | None, halved: HalvedRows | None) -> StudyPlan:
+    if halved is not None:
+        return plan_halves(study, halved)
     cells = study.cells(folder_of(study, out))
     return plan(cells, groups(study.study.name, cells))
+
+
+def halved_rows(study: StudyConfig) -> HalvedRows | None:
+    """Divide the rows of a study of halves; None for a grid."""
+    return None if study.halves is None else halve(study)
 
 
 def run_study(
@@ -86,10 +95,10 @@ def run_study(
     """
     root = folder_of(study, out)
     cells = study.cells(root)
-    costs = plan_study(study, out).lines()
+    halved = halved_rows(study)
+    costs = _costs(study, out, halved).lines()
     for line in costs:
         progress.note(line)
-    halved = None if study.halves is None else halve(study)
     _claim(root, study)
     if study.halves is not None and halved is not None:
         halved.write(root, study.halves.seeds)

@@ -19,6 +19,7 @@ from harness.memorisation.copying import Closeness
 from harness.memorisation.probe_summary import summarise_probes, with_memorisation
 from harness.pipeline.assemble import NamedJudge, measured_by
 from harness.pipeline.judge_ledger import manifest_entries
+from harness.pipeline.run_labels import people_labels
 from harness.pipeline.session import StageReport
 from harness.pipeline.stage import Stage, StageContext
 from harness.records import Probe, Search
@@ -31,6 +32,8 @@ def analyse(context: StageContext, report: StageReport) -> None:
     session, run, suite = context.session, context.session.run, context.session.suite
     session.update(judges=manifest_entries(session, context.parts.judges))
     records = run.records([subject.name for subject in suite.subjects], suite.baseline_name)
+    looks = run.looks().with_analysis(records, suite.suite.looks)
+    people, label_notes = people_labels(run, records)
     settings = AnalysisSettings(
         BootstrapSettings(suite.suite.seed, suite.suite.resamples),
         # Subjects whose answers cannot differ when they are asked again.
@@ -40,8 +43,10 @@ def analyse(context: StageContext, report: StageReport) -> None:
             if (subject.dtype, subject.quantization) == ("float32", None)
             and subject.generation.temperature == 0
         ],
-        warnings=session.manifest.warnings,
+        warnings=(*session.manifest.warnings, *label_notes),
         margins=context.parts.margins,
+        looks=looks.plain,
+        people=people,
     )
     judges = [judge_info(named) for named in context.parts.judges]
     summary = summarise(records, judges, settings)
@@ -52,6 +57,7 @@ def analyse(context: StageContext, report: StageReport) -> None:
     run.write_summary(
         summary.model_copy(update={"unanswerable": unanswerable, "worst_found": worst})
     )
+    run.write_looks(looks)
     report.made_from = session.manifest.stages["scores"].made_from
 
 

@@ -354,6 +354,8 @@ def test_without_margin_or_noise_nothing_is_called_the_same() -> None:
             one = light(summary, question)
             assert one.light == "amber", one
             assert "how much would matter is not known" in one.answer
+            why = "has no kind identity" if summary is without else "fewer than 8 prompts"
+            assert why in one.answer
         assert summary.finding.subjects[0].margin is None
 
 
@@ -372,6 +374,20 @@ def test_the_users_margin_decides_and_is_named() -> None:
     tight = dict.fromkeys(chosen, 0.0005)
     summary = array_summary({ROUGE: quality, COSINE: alike}, KINDS, margins=tight)
     assert {light(summary, q).light for q in ("Robust?", "Consistent?")} == {"amber"}
+
+
+def test_a_certain_loss_that_the_user_does_not_mind_is_green_and_said() -> None:
+    quality, alike = cosines(60, identity_noise=0.0, loss=0.03)
+    values = {ROUGE: quality, COSINE: alike}
+    for margin, colour in ((0.1, "green"), (0.02, "red")):
+        chosen = {Measure("rouge", "rouge"): margin, Measure("alike", "alike"): margin}
+        summary = array_summary(values, KINDS, margins=chosen)
+        assert summary.finding.subjects[0].robust == "worse"
+        assert {light(summary, q).light for q in ("Robust?", "Consistent?")} == {colour}
+    summary = array_summary(values, KINDS, margins=dict.fromkeys(chosen, 0.1))
+    assert "less than the 0.10 that would matter" in summary.finding.subjects[0].robustness
+    assert array_summary(values, KINDS).finding.subjects[0].robust == "worse"
+    assert light(array_summary(values, KINDS), "Robust?").light == "red"
 
 
 def test_the_identity_floor_is_the_margin_where_the_user_set_none() -> None:

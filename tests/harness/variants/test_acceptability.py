@@ -107,7 +107,8 @@ def test_a_score_below_the_threshold_of_its_kind_is_rejected_with_its_reason() -
         "acceptability: 0.12 is below 0.50",
         None,
     ]
-    assert [outcome.score for outcome in held] == [0.8808, 0.1192, 0.1192]
+    # The gate does not pay for the other kind, which costs no time then.
+    assert [outcome.score for outcome in held] == [0.8808, 0.1192, None]
 
 
 def test_kinds_that_nobody_read_get_no_score() -> None:
@@ -121,8 +122,9 @@ def test_compositions_are_one_kind() -> None:
     assert outcome.reason == "acceptability: 0.12 is below 0.50"
 
 
-def test_the_gate_keeps_the_score_and_can_do_without() -> None:
-    kind = shipped().kinds[0]
+def test_the_gate_keeps_the_score_and_can_do_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    kind = "one"
+    monkeypatch.setattr(second_gate, "shipped", lambda: model({kind: 0.5}))
 
     def embed(texts: Sequence[str]) -> NDArray[np.float32]:
         return np.ones((len(texts), 1), np.float32)
@@ -144,9 +146,10 @@ def test_an_edit_in_a_very_long_prompt_is_scored() -> None:
     text = Text("I am sad. " * 300)
     changed = Passage(text, [Edit(start=5, end=8, text="low")])
     kind = shipped().kinds[0]
-    needed = second_gate.texts([(changed, kind)])
+    paying = shipped().model_copy(update={"thresholds": {kind: 0.1}})
+    needed = second_gate.texts([(changed, kind)], paying)
     states = dict(zip(needed, blank_states(needed), strict=True))
-    (outcome,) = accept([(changed, kind)], states)
+    (outcome,) = accept([(changed, kind)], states, paying)
     assert outcome.score is not None
 
 
@@ -209,6 +212,14 @@ def test_the_shipped_weights_are_those_that_the_script_makes(
     for pair in pairs[::10]:
         old, new = (m.score(pair.values, pair.kind) for m in (shipped(), refitted))
         assert old == pytest.approx(new, abs=0.02)
+
+
+def test_a_threshold_that_lets_most_bad_ones_through_does_not_pay() -> None:
+    good = np.array([True] * 80 + [False] * 20)
+    apart = np.where(good, 0.9, 0.1)
+    assert fitting.threshold(apart, good) == 0.9
+    one_caught = np.where(np.arange(100) == 99, 0.1, 0.9)
+    assert fitting.threshold(one_caught, good) is None
 
 
 def test_texts_that_may_not_be_shipped_are_not_in_the_repository() -> None:

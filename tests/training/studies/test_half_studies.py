@@ -13,7 +13,8 @@ import yaml
 
 from harness.config import DataSpec
 from harness.data.loading import load
-from harness.errors import ConfigError, DataError
+from harness.errors import ConfigError, DataError, ModelError
+from harness.memorisation.copying import Closeness
 from harness.memorisation.counterfactual import (
     Counterfactual,
     read_counterfactual,
@@ -21,7 +22,10 @@ from harness.memorisation.counterfactual import (
     unfit,
 )
 from harness.models import provenance
-from harness.records import Message, Sample
+from harness.models.scripted import ScriptedModel
+from harness.models.subjects import OpenSubjects
+from harness.records import Failure, Message, Sample, Scored, TokenLogprobs
+from harness.registry import judges
 from tests.benchmarks.known_answers import pool, training_config
 from tests.pipeline import Silent
 from tests.support.scripted_halves import counterfactual_record
@@ -31,7 +35,8 @@ from training.config import TrainingConfig
 from training.studies import charts
 from training.studies.config import StudyConfig, load_study
 from training.studies.findings import memorisation_findings
-from training.studies.halves import FEW_TWINS, assign, halve, row_families
+from training.studies.half_scores import RowScorer
+from training.studies.halves import assign, halve, row_families
 from training.studies.runner import plan_study, run_study
 
 Make = Callable[..., TrainingConfig]
@@ -118,13 +123,13 @@ def test_rows_of_one_group_are_one_family(tmp_path: Path) -> None:
 
 
 def test_a_form_that_many_rows_share_ties_nothing_and_is_named() -> None:
-    rows = FEW_TWINS + 6
+    rows = 12
     samples = [
         sample(i, f"{TOPICS[i]}?", "Thank you for your message, we call back.") for i in range(rows)
     ]
     families, [caution] = row_families(samples)
     assert len(set(families)) == rows
-    assert caution.startswith(f"{rows} of {rows} rows share their response")
+    assert caution.startswith(f"{rows} of {rows} rows have a response that rows of other families")
 
 
 def test_halves_are_random_complementary_and_keep_families_together() -> None:
@@ -195,7 +200,7 @@ def test_the_whole_way_on_a_tiny_model(
     assert [cost.name for cost in costs.trainings] == [
         "seed 1 half a", "seed 1 half b", "seed 2 half a", "seed 2 half b",
     ]  # fmt: skip
-    assert any("ratings: 20 rows under 5 models" in line for line in costs.lines())
+    assert any("ratings: 20 rows in 20 families under 5 models" in line for line in costs.lines())
     outcome = run_study(study, progress=Silent(), out=root)
     assert outcome.failed == 0
     steps = json.loads((root / "cells/seed-1-half-a/training_log.json").read_text())["summary"][
@@ -253,6 +258,67 @@ def test_a_failed_training_leaves_the_rest_and_makes_no_record(
     assert outcome.failed == 4
     assert not (tmp_path / "out" / "counterfactual.json").exists()
     assert any("4 of 4 trainings failed" in line for line in outcome.findings)
+
+
+@pytest.mark.parametrize(("memorised", "learned"), [(0.9, 0.1), (0.0, 0.7)])
+def test_planted_models_come_back_with_their_values(
+    make_study: Any, memorised: float, learned: float
+) -> None:
+    """A scripted model that remembers what it was trained with, or that learns for all rows alike."""
+    study = make_study()
+    halved, cells = halve(study), study.cells()
+    place = {sample.reference: row for row, sample in enumerate(halved.samples)}
+    names = [cell.name for cell in cells]
+
+    def rate(request: Scored) -> TokenLogprobs:
+        words = request.continuation.split()
+        row = place[request.continuation]
+        value = -3.0 - row / 10
+        if request.adapter is not None:
+            seed, half = divmod(names.index(request.adapter), 2)
+            value += learned + memorised * (halved.half[row, seed] == half)
+        return TokenLogprobs(token_ids=tuple(range(len(words))), logprobs=(value,) * len(words))
+
+    model = ScriptedModel({}, ratings=rate)
+    closeness = Closeness(judges.create("rouge_l"))
+    scorer = RowScorer(lambda specs: OpenSubjects(model, specs), closeness, Silent())
+    record = scorer.counterfactual(study, halved, cells)
+    assert record.memorised.mean == pytest.approx(memorised, abs=1e-5)
+    assert record.gain_outside.mean == pytest.approx(learned, abs=1e-5)
+    assert record.gain_inside.mean == pytest.approx(learned + memorised, abs=1e-5)
+    lengths = [len(advice.split()) for advice in ADVICE]
+    assert record.memorised_response.mean == pytest.approx(memorised * np.mean(lengths), rel=1e-4)
+    assert [row.tokens for row in record.rows] == lengths
+    assert record.above.rows == (20 if memorised else 0)
+    assert record.above.expected == 0.0
+    assert len(model.scored) == 20 * 5
+    assert scorer.counterfactual(study, halved, cells) == record
+    assert len(model.scored) == 20 * 5  # every reply came from the cache
+
+
+def test_rows_that_cannot_be_rated_are_left_out_and_named(make_study: Any) -> None:
+    study = make_study()
+    halved, cells = halve(study), study.cells()
+
+    def rate(request: Scored) -> TokenLogprobs:
+        if request.continuation == ADVICE[3] and request.adapter == cells[1].name:
+            return TokenLogprobs(error=Failure(kind="context_length", message="too long"))
+        return TokenLogprobs(token_ids=(1,), logprobs=(-1.0,))
+
+    opened = ScriptedModel({}, ratings=rate)
+    closeness = Closeness(judges.create("rouge_l"))
+    scorer = RowScorer(lambda specs: OpenSubjects(opened, specs), closeness, Silent())
+    record = scorer.counterfactual(study, halved, cells)
+    assert len(record.rows) == 19
+    assert record.cautions == (
+        "1 of 20 rows are left out: they could not be rated under every adapter (too long)",
+    )
+    silent = ScriptedModel({}, fingerprint={"script": "silent"})
+    nothing = RowScorer(lambda specs: OpenSubjects(silent, specs), closeness, Silent())
+    with pytest.raises(
+        ModelError, match=r"only 0 of 20 rows could be rated .*no log-probabilities"
+    ):
+        nothing.counterfactual(study, halved, cells)
 
 
 @pytest.mark.parametrize(

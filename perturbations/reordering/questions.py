@@ -9,16 +9,11 @@ from typing import Any
 
 from harness.records import Edit
 from harness.text.parse import Text
-from perturbations.common import capitalised, end_of, word_set
-from perturbations.reordering.evidence import denied, may_follow, technical
+from perturbations.common import word_set
 from perturbations.reordering.moves import (
     SUBJECTS,
     Move,
     Sentence,
-    Spans,
-    exchange,
-    lowered,
-    pair,
     parsed_sentences,
     plain,
     refers_back,
@@ -38,7 +33,9 @@ _ANSWERS = frozenset((
 _SHORTEST_QUESTION = 6
 _EMPTY = frozenset((
     "advice", "advise", "help", "do", "offer", "suggest", "suggestion", "think", "recommend", "give",
-    "have", "be", "get",
+    "have", "be", "get", "possibility", "idea", "tip", "way", "example", "option", "some", "concise",
+    "short", "good", "any", "list", "please", "simple", "detailed", "tell", "provide", "show", "explain",
+    "share", "make", "answer", "solution", "thought", "opinion", "feedback", "input", "insight",
 ))  # fmt: skip
 _GIVING = frozenset(("give", "write", "suggest", "recommend", "list", "provide", "create", "help"))
 _GREETING = re.compile(
@@ -210,8 +207,9 @@ def _stands_alone(text: Text, question: Sentence) -> bool:
 
 def _is_thin(text: Text, question: Sentence) -> bool:
     """Return whether a question says too little to open with: "What advice might you offer?"."""
-    if _plain_words(text, question) in word_set("open_questions.txt") | word_set("appeals.txt"):
-        return False
+    opening = _plain_words(text, question)
+    if opening in word_set("open_questions.txt") | word_set("appeals.txt"):
+        return opening.startswith("any ")  # "Any ideas?" asks for ideas on what stands before
     words = [t for t in question.tokens if not t.is_punct]
     content = {t.lemma_.lower() for t in words if t.pos_ in ("NOUN", "PROPN", "VERB", "ADJ")}
     return len(words) < _SHORTEST_QUESTION or content <= _EMPTY
@@ -250,57 +248,4 @@ def _asks(sentence: Sentence) -> bool:
         first.tag_ in ("WRB", "WP", "WDT", "MD")
         or first.lower_ == "any"
         or first.lemma_.lower() in ("be", "do", "have")
-    )
-
-
-def clause_swaps(text: Text) -> Iterator[Move]:
-    """Swap two states joined by "and": "I am shy and I have no friends."."""
-    sentences = parsed_sentences(text)
-    for i, sentence in enumerate(sentences):
-        if not plain(text, sentence) or sentence.closes_with(text) != ".":
-            continue
-        spans = _joined_states(sentence)
-        if spans is None or any(refers_back(s.tokens) for s in sentences[i : i + 2]):
-            continue
-        (a, b), (c, d) = spans
-        first, second = lowered(text, sentence.tokens[0], text.raw[a:b]), text.raw[c:d]
-        if text.raw[a].isupper():
-            second = capitalised(second)
-        if not technical(text.raw[sentence.start : sentence.end]):
-            verbs = sentence.root, *(c for c in sentence.root.children if c.dep_ == "conj")
-            yield sentence.move(*exchange(text, spans, first, second), moved=verbs)
-
-
-def _joined_states(sentence: Sentence) -> Spans | None:
-    """Return the spans of two main clauses in the present tense that both describe a state."""
-    root = sentence.root
-    second, link = pair(root)
-    if second is None or link.lower_ != "and":
-        return None
-    two = [t for t in second.subtree if not t.is_space]
-    one = [t for t in sentence.tokens if t.i < link.i and not t.is_punct]
-    if (
-        not one
-        or not two
-        or two[0].i != link.i + 1
-        or two[-1].i < max(t.i for t in sentence.tokens if not t.is_punct)
-        or sentence.tokens[0].lower_ in word_set("connectives.txt")
-        or not all(_is_state(v) for v in (root, second))
-        or any(may_follow(v) for v in (root, second))
-        or not one[0].lower_ == two[0].lower_ == "i"
-        or denied(t for t in (*one, *two) if t.lower_ != "no")
-        or any(t.lower_ in word_set("ties.txt") for t in (*one, *two))
-        or any(t.text == "," or t.dep_ in ("advcl", "relcl") for t in (*one, *two))
-        or max(len(one), len(two)) > 16
-    ):
-        return None
-    return (sentence.start, end_of(one[-1])), (two[0].idx, sentence.stop)
-
-
-def _is_state(verb: Any) -> bool:
-    tensed = [verb, *(c for c in verb.children if c.dep_ in ("aux", "auxpass"))]
-    return (
-        verb.lemma_.lower() in word_set("stative_verbs.txt")
-        and any(c.dep_ == "nsubj" for c in verb.children)
-        and any(t.tag_ in ("VBP", "VBZ") for t in tensed)
     )
