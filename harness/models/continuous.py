@@ -105,11 +105,10 @@ def works(decoder: Decoder, ids: Sequence[int], logits: Any) -> bool:
     """
     import torch
 
-    config = decoder.model.config.get_text_config()
-    window = getattr(config, "sliding_window", None)
-    if set(getattr(config, "layer_types", None) or ()) - {"full_attention"} or (
-        window and window < config.max_position_embeddings
-    ):
+    config = decoder.model.config.get_text_config().to_dict()
+    layers = set(config.get("layer_types") or ()) - {"full_attention"}
+    window = config.get("sliding_window") or math.inf
+    if layers or window < config.get("max_position_embeddings", 0):
         return False
     row = _Answering(BatchRow(0, list(ids[:-1]), 2), seed=0)
     batch = _Batch(decoder, GenerationSettings(), 1, len(ids) + 1)

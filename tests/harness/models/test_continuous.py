@@ -186,7 +186,8 @@ def test_a_sequence_of_not_a_numbers_leaves_the_others_alone(
     monkeypatch.setitem(embed._parameters, "weight", torch.nn.Parameter(weight, False))
     mixed = answers(decoder, [*bad, *good], settings, 2)
     assert all(mixed[row.index].broken for row in bad)
-    assert {row.index: mixed[row.index] for row in good} == expected
+    assert all(mixed[row.index].text == expected[row.index].text for row in good)
+    assert not any(mixed[row.index].broken for row in good)
 
 
 def test_models_with_windows_are_left_to_generate(tmp_path: Path, tiny_llama: Path) -> None:
@@ -227,7 +228,7 @@ def test_other_architectures_give_their_own_answers(
         sizes |= {"num_key_value_heads": 2}
     ids = {"bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0}
     torch.manual_seed(3)
-    config = AutoConfig.for_model(kind, vocab_size=len(tokenizer), **sizes, **ids)
+    config = AutoConfig.for_model(kind, vocab_size=len(tokenizer) + 64, **sizes, **ids)
     AutoModelForCausalLM.from_config(config).save_pretrained(tmp_path)
     tokenizer.save_pretrained(tmp_path)
     model = HFModel.load(str(tmp_path), dtype="float32")
