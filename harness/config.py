@@ -297,6 +297,9 @@ class ProbesSection(Section):
         max_new_tokens: Length of the answers and continuations.
         canaries: Key file of ``jostle audit --plant``; the training data must hold its secrets.
         canary_candidates: Rivals of each secret that are rated beside it.
+        match: Where training and clean texts are told apart, let the verdict rest on pairs matched on
+            length and topic (``auto``), let it rest on them in any case (``always``), or give none
+            (``never``).
         halves: ``counterfactual.json`` of a halves study on the same training data, base and
             recipe; the verdict of the subjects that it is about rests on it.
     """
@@ -308,6 +311,7 @@ class ProbesSection(Section):
     max_new_tokens: int = Field(default=64, ge=4)
     canaries: str | None = None
     canary_candidates: int = Field(default=100, ge=20)
+    match: Literal["auto", "always", "never"] = "auto"
     halves: str | None = None
 
 
