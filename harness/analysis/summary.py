@@ -9,7 +9,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from harness.analysis import cautions, sentences
+from harness.analysis.answer_scores import AnswerScores
 from harness.analysis.counts import FailureCount, count_generations, count_variants
+from harness.analysis.error_budget import error_budgets
 from harness.analysis.estimands import Estimands, PendingRow, drop_of, without_uncertain_share
 from harness.analysis.estimates import (
     Contrast,
@@ -89,7 +91,9 @@ def summarise(
     kinds = count_variants(records.variants, failures)
     answers = count_generations(records.generations, records.subjects, failures)
     judgements = JudgementCount(judges, failures)
-    table = build(replace(records, scores=judgements.counted(records.scores)), judges)
+    answers_scored = AnswerScores()
+    scores = answers_scored.collected(judgements.counted(records.scores))
+    table = build(replace(records, scores=scores), judges)
     judge_rows = judgements.rows()
     audit, scopes = count_audit(table, records.samples), scopes_of(table, records.samples)
     estimated = _estimate(table, records, settings)
@@ -131,6 +135,9 @@ def summarise(
         audit=audit,
         answers=answers,
         failures=failures.rows(),
+        error_budgets=error_budgets(
+            basis, answers_scored, bootstrap.seed, list(settings.deterministic)
+        ),
         looks=tuple(settings.looks),
         warnings=(*settings.warnings, *table.notes, *_version_notes(judge_rows)),
     )

@@ -127,7 +127,12 @@ class Table:
             return np.asarray(np.where(counts > 0, sums / counts, np.nan), dtype=np.float64)
 
     def on_kind(self, series: Floats, kind: str) -> Floats:
-        """Average each prompt on a kind; on ``ALL``, average its means on each kind."""
+        """Average each prompt on a kind; on ``ALL``, average its means on each kind.
+
+        On ``original``, answers to ``identity`` count as well: the same prompt asked again.
+        """
+        if kind == ORIGINAL:
+            return self._originals(series)
         if kind != ALL:
             return self.per_prompt(series, self.rows(kind))
         kinds = self.real_kinds
@@ -138,6 +143,15 @@ class Table:
         counts = present.sum(axis=0)
         sums = np.where(present, each, 0.0).sum(axis=0)
         return np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
+
+    def _originals(self, series: Floats) -> Floats:
+        """Average the answers to each original and its ``identity``, where the original has a value.
+
+        A measure made of two answers has none on an original.
+        """
+        again = np.isin(self.kind, (ORIGINAL, IDENTITY))
+        bare = self.per_prompt(series, self.rows(ORIGINAL))
+        return np.where(np.isnan(bare), np.nan, self.per_prompt(series, again))
 
     def wide(self, series: Floats, rows: Mask) -> Floats:
         """Lay the values of the chosen rows beside their prompt, shape (clusters, most), NaN-padded."""

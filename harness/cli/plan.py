@@ -13,9 +13,10 @@ from harness.cli.common import overrides_argument
 from harness.util.formatting import duration
 
 if TYPE_CHECKING:
+    from harness.analysis import Summary
     from harness.config import Suite
     from harness.memorisation.prompt_choice import ProbeWorkload
-    from harness.pipeline.planning import Power, RunCost
+    from harness.pipeline.planning import DifferenceSpread, Power, RunCost
     from harness.records import Sample
 
 
@@ -71,6 +72,11 @@ def command(
     measures = 1 if summary is None else len(summary.headline.measures)
     alpha = planning.headline_level(len(loaded.subjects), measures)
     _print_power(planning.power(spreads, count, effect=effect, alpha=alpha), effect)
+    _print_labels(spreads, summary, count)
+    for budget in summary.error_budgets if summary is not None else ():
+        click.echo(f"Where the next euro goes, by the pilot, for {budget.subject}:")
+        for line in budget.words:
+            click.echo(f"  {line}")
     cost = planning.run_cost(
         loaded,
         prompts=count,
@@ -116,6 +122,18 @@ def _print_power(rows: Sequence[Power], effect: float | None) -> None:
         if row.needed is not None:
             line += f"; {effect:g} needs {row.needed:,} prompts"
         click.echo(f"{line}  (spread {row.spread.sd:.3g}, {row.spread.source})")
+
+
+def _print_labels(spreads: Sequence[DifferenceSpread], pilot: Summary | None, prompts: int) -> None:
+    """Say which half-width how many labels by people buy, of a difference that a judge scores."""
+    from harness.pipeline.label_planning import label_lines, label_plans, label_spreads
+    from harness.pipeline.planning import QUESTIONS
+
+    click.echo(f"People who label some of {prompts} prompts (jostle labels) would know, to within,")
+    for row in label_spreads(spreads, pilot):
+        click.echo(f"  the {QUESTIONS[row.estimand]} ({row.source}):")
+        for line in label_lines(row, label_plans(row, prompts)):
+            click.echo(f"    {line}")
 
 
 def _print_cost(cost: RunCost) -> None:

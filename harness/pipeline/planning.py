@@ -19,6 +19,7 @@ from harness.analysis.test_family import family_weights
 from harness.config import JudgeSpec, Suite
 from harness.errors import DataError
 from harness.memorisation.prompt_choice import ProbeWorkload
+from harness.records import ORIGINAL
 from harness.stats.significance import (
     first_step,
     minimum_detectable_effect,
@@ -237,9 +238,12 @@ def run_cost(
     """
     kinds = sum(len(p.severities) for p in suite.perturbations) * suite.suite.variants_per_kind
     variants = 1 + max(kinds, suite.suite.variants_per_prompt)
-    asked = prompts * variants * suite.suite.repeats
+    of_original = suite.suite.answers_to(ORIGINAL)
+    asked = prompts * (of_original + (variants - 1) * suite.suite.repeats)
     answers = asked * len(suite.subjects)
     notes = [f"{variants} requests a prompt: the original and {variants - 1} variants"]
+    if of_original > suite.suite.repeats:
+        notes.append(f"each original is asked {of_original} times")
     measured = None if pilot is None else _mean_answer(pilot)
     if measured is None:
         written = sum(asked * s.generation.max_new_tokens for s in suite.subjects)
