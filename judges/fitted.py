@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from harness.errors import PluginError
 from harness.judging.calibration import calibrate
 from harness.judging.calibration_records import Agreement, Calibration, read
 from harness.judging.derived import OVERALL
-from harness.judging.labels import AUTHOR, read_labels
+from harness.judging.labels import Basis, annotator_basis, read_labels
 from harness.protocols import JudgeTraits, LearnedFrom
 from harness.records import Dimension, JudgeItem, Judgement
 from harness.stats.agreement import Coefficient
@@ -108,7 +108,7 @@ class Fitted:
                 low=fitted.low,
                 high=fitted.high,
                 description=f"Learned from {fitted.items} labels"
-                + (" of its authors" if card.authors_only else ""),
+                + (" of its authors" if card.authors_only else f" of {fitted.measured_on}"),
             )
             for fitted in (card.dimensions[index] for index in self._columns)
         )
@@ -122,7 +122,13 @@ class Fitted:
             return [_cross_validated(self.model, self.version).only(names)]
         if self.version == self._whole:
             names.add(OVERALL)
-        return [beside_it.only(names)]
+        left_out = {one.name: one.left_out for one in self.model.card.dimensions}
+        known = beside_it.only(names)
+        carried = tuple(
+            one.model_copy(update={"left_out": left_out.get(one.dimension, ())})
+            for one in known.dimensions
+        )
+        return [known.model_copy(update={"dimensions": carried})]
 
     def grade(self, items: Sequence[JudgeItem]) -> Iterator[Judgement]:
         """Grade every item on every dimension."""
@@ -147,8 +153,9 @@ def _cross_validated(model: FittedModel, version: str) -> Calibration:
     """Report how far the judge agreed with its labels, each predicted without it."""
     card = model.card
     undefined = Coefficient(value=None)
-    # The card does not count labels by annotator: with authors among them, they are the authors'.
-    people = not any(name.startswith(AUTHOR) for name in card.annotators)
+    # The card does not count labels by annotator: the least independent of them says whose they are.
+    whose = {annotator_basis(name) for name in card.annotators}
+    basis = max(whose, key=get_args(Basis).index)
     return Calibration(
         judge="fitted",
         version=version,
@@ -163,11 +170,13 @@ def _cross_validated(model: FittedModel, version: str) -> Calibration:
             Agreement(
                 dimension=dimension.name,
                 items=dimension.items,
-                basis="people" if people else "authors",
+                basis=basis,
                 annotators=len(card.annotators),
                 independent_labels=None,
                 author_labels=None,
+                measured_on=dimension.measured_on,
                 cross_validated=True,
+                left_out=dimension.left_out,
                 spearman=dimension.cross_validated,
                 kendall=undefined,
                 kappa=undefined,

@@ -90,7 +90,11 @@ def checked_briefly(summary: Summary, measure: Measure) -> str:
     if value.value is None:
         return "agreement not defined"
     interval = "" if value.low is None else f" [{figure(value.low)}, {figure(value.high)}]"
-    labels = plural(check.annotators, "annotator") if check.basis == "people" else "authors' labels"
+    labels = {
+        "people": plural(check.annotators, "annotator"),
+        "readers": plural(check.annotators, "language-model reader"),
+        "authors": "authors' labels",
+    }[check.basis]
     cross_validated = ", cross-validated" if check.cross_validated else ""
     return f"{name} {figure(value.value)}{interval}, {labels}{cross_validated}"
 

@@ -143,6 +143,7 @@ def _agreement(
         dimension=dimension.name,
         items=len(rows),
         **origin._asdict(),
+        measured_on=grading.labels.described([item for item, *_ in rows]),
         spearman=estimate(spearman, judged, people, questions),
         kendall=estimate(kendall, judged, people, questions),
         kappa=estimate(lambda a, b: weighted_kappa(a, b, steps), judged, people, questions)

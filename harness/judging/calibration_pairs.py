@@ -58,6 +58,7 @@ def _preference(name: str, values: Mapping[int, float], grading: LabelGrading) -
         dimension=name,
         items=len(indices),
         **origin._asdict(),
+        measured_on=labels.described([labels.items[index] for index in indices]),
         accuracy=estimate(lambda a, b: accuracy(a, b, THREE), judged, people, questions),
         kappa=estimate(lambda a, b: weighted_kappa(a, b, THREE), judged, people, questions),
         swap_consistency=_consistency(grading.flips, labels),

@@ -36,11 +36,34 @@ class KindMeans(_Frozen):
     people: float
 
 
+class LeftOutSource(_Frozen):
+    """How a learned judge does on a source that it has not seen: fitted on all others, it is read here.
+
+    Attributes:
+        source: Where its questions and answers come from.
+        spearman: Of its scores with the labels of this source.
+        length_rho: Spearman of its scores with the logarithm of the answers' words.
+        labels_length_rho: The same of the labels.
+    """
+
+    source: str
+    items: int
+    spearman: Coefficient
+    length_rho: float | None
+    labels_length_rho: float | None
+
+    @property
+    def figure(self) -> str:
+        """Say ``forum posts rho 0.41 [0.33, 0.49]``."""
+        return f"{self.source} rho {self.spearman}"
+
+
 class Compared(_Frozen):
     """One dimension of a judge beside labels; whose labels, is in ``harness.judging.labels.Origin``.
 
     Attributes:
         items: Items that the judge scored and that have a label of the basis.
+        measured_on: What these items are, in words (their sources, else the labels' file).
         cross_validated: The judge was learned from these very labels, and each was predicted
             without it.
     """
@@ -51,6 +74,8 @@ class Compared(_Frozen):
     annotators: int
     independent_labels: int | None
     author_labels: int | None
+    reader_labels: int | None = None
+    measured_on: str | None = None
     cross_validated: bool = False
 
     @property
@@ -64,15 +89,31 @@ class Compared(_Frozen):
         raise NotImplementedError
 
     @property
+    def whose(self) -> str:
+        """Say whose labels it was compared with."""
+        if self.basis == "authors":
+            return "its authors' labels"
+        what = "independent annotator" if self.basis == "people" else "language-model reader"
+        return f"{self.annotators} {what}{'s' if self.annotators > 1 else ''}"
+
+    @property
+    def label_count(self) -> int:
+        """Return the labels of the basis; 0 where they were not counted."""
+        counts = {
+            "people": self.independent_labels,
+            "readers": self.reader_labels,
+            "authors": self.author_labels,
+        }
+        return counts[self.basis] or 0
+
+    def counted(self, noun: str) -> str:
+        """Say ``253 items of letters written by the authors``."""
+        return f"{self.items} {noun}" + (f" of {self.measured_on}" if self.measured_on else "")
+
+    @property
     def verdict(self) -> str:
         """Say ``agrees with 2 independent annotators``, or what else can be said."""
-        count = self.annotators
-        whose = (
-            f"{count} independent annotator{'s' if count > 1 else ''}"
-            if self.basis == "people"
-            else "its authors' labels"
-        )
-        deciding = self.deciding
+        whose, deciding = self.whose, self.deciding
         if deciding.value is None:
             return f"has no defined agreement with {whose}"
         if deciding.low is not None and deciding.low > 0:
@@ -84,23 +125,41 @@ class Compared(_Frozen):
     @property
     def labelled(self) -> str:
         """Say how many labels come from independent people, and how many from the set's authors."""
-        people, authors = self.independent_labels or 0, self.author_labels or 0
-        by_people = f"{people} label{'s' if people != 1 else ''} by independent people"
-        by_authors = f"{authors} label{'s' if authors != 1 else ''} by authors"
-        if self.basis == "people":
-            return f"{by_people}, {by_authors} left out" if authors else by_people
-        return f"{by_authors}, {by_people}: too few to count apart" if people else by_authors
+        counts: dict[Basis, int] = {
+            "people": self.independent_labels or 0,
+            "readers": self.reader_labels or 0,
+            "authors": self.author_labels or 0,
+        }
+        who: dict[Basis, str] = {
+            "people": "independent people",
+            "readers": "language models",
+            "authors": "authors",
+        }
+
+        def labels(basis: Basis) -> str:
+            return f"{counts[basis]} label{'s' if counts[basis] != 1 else ''} by {who[basis]}"
+
+        others = [labels(basis) for basis in counts if basis != self.basis and counts[basis]]
+        parts = [labels(self.basis), *others]
+        if self.basis == "authors":
+            return ", ".join(parts) + (": too few to count apart" if others else "")
+        return ", ".join(parts) + (" left out" if others else "")
 
     @property
     def sentence(self) -> str:
         """Return one line for the figures of this dimension."""
-        line = f"{self.verdict}: {self.figure}"
+        line = f"{self.verdict}: {self.figure}{self.elsewhere}"
         if self.independent_labels is not None:
             line += f" ({self.labelled})"
         if self.basis == "people":
             return line
         never = "not" if self.independent_labels else "never"
         return f"{line}; {never} checked against independent people"
+
+    @property
+    def elsewhere(self) -> str:
+        """Say how far it carries to other sources, with the comma before; empty where not known."""
+        return ""
 
     @property
     def trusted(self) -> bool:
@@ -121,6 +180,7 @@ class Agreement(Compared):
         people_alpha: Krippendorff's alpha (ordinal) among the annotators, where there are several.
         length_rho: Spearman of the judge's scores with the answers' length in characters.
         people_length_rho: The same of the labels.
+        left_out: Of a judge learned from several sources, how it does on each without having seen it.
     """
 
     spearman: Coefficient
@@ -132,6 +192,7 @@ class Agreement(Compared):
     people_length_rho: float | None
     reliability: tuple[Step, ...]
     kinds: dict[str, KindMeans] = {}
+    left_out: tuple[LeftOutSource, ...] = ()
 
     @property
     def deciding(self) -> Coefficient:
@@ -140,9 +201,15 @@ class Agreement(Compared):
 
     @property
     def figure(self) -> str:
-        """Say ``rho 0.64 [0.56, 0.72] on 163 items``."""
+        """Say ``rho 0.64 [0.56, 0.72] on 163 items of forum posts``."""
         how = " (cross-validated)" if self.cross_validated else ""
-        return f"rho {self.spearman}{how} on {self.items} items"
+        return f"rho {self.spearman}{how} on {self.counted('items')}"
+
+    @property
+    def elsewhere(self) -> str:
+        """Say ``, on sources left out in turn: forum posts rho 0.41 [0.33, 0.49] …``."""
+        parts = ", ".join(one.figure for one in self.left_out)
+        return f", on sources left out in turn: {parts}" if parts else ""
 
 
 class Preference(Compared):
@@ -166,7 +233,7 @@ class Preference(Compared):
     @property
     def figure(self) -> str:
         """Say ``accuracy 0.90 [0.82, 0.96], kappa 0.80 [0.64, 0.92] on 60 pairs``."""
-        return f"accuracy {self.accuracy}, kappa {self.kappa} on {self.items} pairs"
+        return f"accuracy {self.accuracy}, kappa {self.kappa} on {self.counted('pairs')}"
 
 
 class Calibration(_Frozen):

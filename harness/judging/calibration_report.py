@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Protocol, TypeVar, runtime_checkable
+from typing import Protocol, TypeVar, get_args, runtime_checkable
 
 from harness.judging.calibration_records import (
     Calibration,
@@ -13,6 +13,7 @@ from harness.judging.calibration_records import (
     Compared,
     lookup,
 )
+from harness.judging.labels import Basis
 from harness.protocols import Judge
 
 ComparedT = TypeVar("ComparedT", bound=Compared)
@@ -40,16 +41,16 @@ def summary(compared: Sequence[Compared]) -> str:
     parts = []
     for verdict, members in groups.items():
         # Rows name several dimensions at once: the greatest count is the number of rows.
-        most = max(members, key=lambda one: one.independent_labels or one.author_labels or 0)
+        most = max(members, key=lambda one: one.label_count)
         labelled = "" if most.independent_labels is None else f" ({most.labelled})"
-        figures = ", ".join(f"{one.dimension} {one.figure}" for one in members)
+        figures = ", ".join(f"{one.dimension} {one.figure}{one.elsewhere}" for one in members)
         parts.append(f"{verdict}: {figures}{labelled}")
-    by_authors = [one for one in compared if one.basis == "authors"]
-    if by_authors and len(by_authors) == len(compared):
-        never = "not" if any(one.independent_labels for one in by_authors) else "never"
+    unchecked = [one for one in compared if one.basis != "people"]
+    if unchecked and len(unchecked) == len(compared):
+        never = "not" if any(one.independent_labels for one in unchecked) else "never"
         parts.append(f"{never} checked against independent people")
-    elif by_authors:
-        names = ", ".join(one.dimension for one in by_authors)
+    elif unchecked:
+        names = ", ".join(one.dimension for one in unchecked)
         parts.append(f"not checked against independent people: {names}")
     return "; ".join(parts)
 
@@ -57,7 +58,7 @@ def summary(compared: Sequence[Compared]) -> str:
 def report(calibrations: Iterable[Calibration]) -> CalibrationReport | None:
     """Choose the best check of every dimension; None where there is none.
 
-    Independent people go before authors, labels that the judge was not learned from before
+    Independent people go before language models and these before authors, labels that the judge was not learned from before
     cross-validation, and then the most items.
     """
     everything = list(calibrations)
@@ -97,6 +98,6 @@ def _best(checks: Iterable[_Check[ComparedT]]) -> list[_Check[ComparedT]]:
     return [max(of_dimension, key=_rank) for of_dimension in by_dimension.values()]
 
 
-def _rank(check: tuple[Calibration, Compared]) -> tuple[bool, bool, int]:
+def _rank(check: tuple[Calibration, Compared]) -> tuple[int, bool, int]:
     one = check[1]
-    return one.basis == "people", not one.cross_validated, one.items
+    return -get_args(Basis).index(one.basis), not one.cross_validated, one.items

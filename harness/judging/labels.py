@@ -12,14 +12,17 @@ Pairwise (``preferred`` is ``a``, ``b`` or ``tie``)::
 Rows with the same id are labels of the same item by further annotators. Optional: ``split``
 (``fit`` or ``check``), ``reference``, ``original_question``, ``original_answer``, ``reason``, and
 ``kind``, a word for the sort of answer it is, tricks that must not pay included (``warm_words``,
-``copies_question``); and ``draw``, the draw of a run's own answers that a filled sheet of
-``jostle labels draw`` belongs to. An annotator whose name begins with ``author`` is one of those who made the
-labelled set; everybody else counts as independent.
+``copies_question``); ``draw``, the draw of a run's own answers that a filled sheet of ``jostle labels
+draw`` belongs to; and ``source``, where question and answer come from in words that a report can show
+(``forum posts``): agreement is shown with it, and a judge is fitted with whole sources left out. An
+annotator whose name begins with ``author`` is one of those who made the labelled set, and one whose
+name begins with ``reader`` is a language model; everybody else counts as an independent person.
 """
 
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
@@ -33,9 +36,9 @@ from harness.util.resources import resolve
 from harness.util.secrets import first_fault
 
 Split = Literal["fit", "check"]
-Basis = Literal["people", "authors"]
-AUTHOR = "author"
-"""Begins the name of an annotator who made the labelled set."""
+Basis = Literal["people", "readers", "authors"]
+AUTHOR, READER = "author", "reader"
+"""Begin the names of annotators who made the labelled set, and of those that are language models."""
 
 MIN_ITEMS = 10
 """Labelled items that say anything at all about a judge."""
@@ -45,17 +48,27 @@ class Origin(NamedTuple):
     """Tells whose labels an agreement rests on.
 
     Attributes:
-        basis: ``people`` where there are enough labels of independent people, and only those are
-            compared with; ``authors`` where there are too few, and all labels are.
-        annotators: How many people those labels come from.
+        basis: ``people`` where there are enough labels of independent people, else ``readers``
+            where there are enough of language models, and only those are compared with;
+            ``authors`` where there are too few of both, and all labels are.
+        annotators: How many annotators those labels come from.
         independent_labels: Labels by independent people in the file (None: not known).
         author_labels: Labels by those who made the set.
+        reader_labels: Labels by language models.
     """
 
     basis: Basis
     annotators: int
     independent_labels: int | None
     author_labels: int | None
+    reader_labels: int | None
+
+
+def annotator_basis(annotator: str) -> Basis:
+    """Return what an annotator is, by the beginning of the name."""
+    if annotator.startswith(AUTHOR):
+        return "authors"
+    return "readers" if annotator.startswith(READER) else "people"
 
 
 class Label(BaseModel):
@@ -79,11 +92,12 @@ class Label(BaseModel):
     reason: dict[str, str] | str | None = None
     topic: str | None = None
     draw: str | None = None
+    source: str | None = Field(default=None, min_length=1)
 
     @property
-    def independent(self) -> bool:
-        """Return whether its annotator did not make the labelled set."""
-        return not self.annotator.startswith(AUTHOR)
+    def basis(self) -> Basis:
+        """Return what its annotator is."""
+        return annotator_basis(self.annotator)
 
     @model_validator(mode="after")
     def _one_kind(self) -> Label:
@@ -113,7 +127,7 @@ class LabelledItem(BaseModel):
 
     def of(self, basis: Basis) -> LabelledItem | None:
         """Return the item with the labels that count for this basis alone; None without any."""
-        rows = tuple(row for row in self.rows if row.independent or basis == "authors")
+        rows = tuple(row for row in self.rows if row.basis == basis or basis == "authors")
         return LabelledItem(rows=rows) if rows else None
 
     def score(self, dimension: str) -> float | None:
@@ -165,7 +179,16 @@ class Labels(BaseModel):
     @property
     def authors_only(self) -> bool:
         """Return whether all labels come from those who made the set."""
-        return not any(row.independent for row in self.rows)
+        return all(row.basis == "authors" for row in self.rows)
+
+    @property
+    def sources(self) -> list[str]:
+        """Return where the items come from, sorted; without those that do not say it."""
+        return sorted({item.first.source for item in self.items if item.first.source})
+
+    def described(self, items: Sequence[LabelledItem]) -> str:
+        """Say what items are: their sources, else the name of the file."""
+        return said_sources([item.first.source for item in items], self.source)
 
     def origin(self, dimensions: Sequence[str] | None = None) -> Origin:
         """Return whose labels count on these dimensions (together); on preferences where None."""
@@ -174,16 +197,23 @@ class Labels(BaseModel):
             for row in self.rows
             if dimensions is None or not (row.labels or {}).keys().isdisjoint(dimensions)
         ]
-        people = [row for row in rows if row.independent]
-        by_people = [item for whole in self.items if (item := whole.of("people")) is not None]
-        whole = sum(
-            all(item.score(name) is not None for name in dimensions or ()) for item in by_people
-        )
-        basis: Basis = "people" if whole >= MIN_ITEMS else "authors"
-        counted = people if basis == "people" else rows
+        counts = Counter(row.basis for row in rows)
+        apart: tuple[Basis, ...] = ("people", "readers")
+        enough = [one for one in apart if self._enough(one, dimensions)]
+        basis: Basis = enough[0] if enough else "authors"
+        counted = [row for row in rows if row.basis == basis or basis == "authors"]
         return Origin(
-            basis, len({row.annotator for row in counted}), len(people), len(rows) - len(people)
+            basis=basis,
+            annotators=len({row.annotator for row in counted}),
+            independent_labels=counts["people"],
+            author_labels=counts["authors"],
+            reader_labels=counts["readers"],
         )
+
+    def _enough(self, basis: Basis, dimensions: Sequence[str] | None) -> bool:
+        items = [item for whole in self.items if (item := whole.of(basis)) is not None]
+        scored = (all(item.score(name) is not None for name in dimensions or ()) for item in items)
+        return sum(scored) >= MIN_ITEMS
 
     @property
     def dimensions(self) -> list[str]:
@@ -196,6 +226,12 @@ class Labels(BaseModel):
             return self
         items = tuple(item for item in self.items if item.first.split == split)
         return self.model_copy(update={"items": items, "split": split})
+
+
+def said_sources(sources: Sequence[str | None], file: str) -> str:
+    """Name the sources of items, most frequent first; the file stands for those that are not named."""
+    counts = Counter(source or Path(file).name for source in sources)
+    return ", ".join(name for name, _ in sorted(counts.items(), key=lambda c: (-c[1], c[0])))
 
 
 def read_labels(path: str) -> Labels:

@@ -1,13 +1,17 @@
-"""Features of an item for the fitted judge: embeddings of question and answer, and surface figures.
+"""Features of an item for the fitted judge: embeddings, what its sentences do, and surface figures.
 
-Columns, in order: the embedding of the answer, the elementwise product of the embeddings of
-question and answer, their cosine and its square, and the figures of :func:`surface`.
+Columns, block by block (``BLOCKS``): the embedding of the answer; the elementwise product of the
+embeddings of question and answer; what the sentences of the answer do (``acts``), their mean and the
+strongest of each; how near the answer and its sentences are to the question; the figures of
+:func:`surface`; and the signs of ``signs``.
 
 The embedding of an answer is the mean of its sentences' embeddings, at unit length. One embedding of
 the whole answer is mostly about its subject; a dangerous or a kind sentence shows better on its own,
-and an answer longer than the window of the model is read to its end. Embeddings are nearly blind to
-whether an answer is written in sentences, repeats itself or repeats the question, hence the surface.
-Its length is one of the figures, so that a fit can remove what the embeddings carry of it.
+and an answer longer than the window of the model is read to its end. Embeddings carry the style of
+those who wrote the labelled answers; acts and signs carry little of it, so that a fit may rest on them
+alone. Embeddings are nearly blind to whether an answer is written in sentences, repeats itself or
+repeats the question, hence the surface. Its length is one of the figures, so that a fit can remove
+what the others carry of it.
 """
 
 from __future__ import annotations
@@ -22,6 +26,8 @@ import numpy as np
 from harness.text import embedding
 from harness.text.embedding import Embed
 from harness.text.wordlists import BASIC_FUNCTION_WORDS
+from judges.regression.acts import sentence_acts
+from judges.regression.signs import SIGNS, signs
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -38,11 +44,37 @@ SURFACE = (
     "log_length",
 )
 
-FEATURES = "sentences, question*sentences, cosine, cosine^2, " + ", ".join(SURFACE)
-FIGURES = 2 * embedding.DIMENSIONS
-"""First column after the embeddings."""
-LENGTH = FIGURES + 2 + SURFACE.index("log_length")
-WIDTH = FIGURES + 2 + len(SURFACE)
+NEARNESS = ("cosine", "cosine^2", "nearest", "farthest", "first")
+"""Of the answer to the question; of its nearest, farthest and first sentence."""
+
+ACTS = sentence_acts().names
+
+
+def _blocks() -> dict[str, slice]:
+    sizes = {
+        "answer": embedding.DIMENSIONS,
+        "product": embedding.DIMENSIONS,
+        "acts": len(ACTS),
+        "strongest": len(ACTS),
+        "nearness": len(NEARNESS),
+        "surface": len(SURFACE),
+        "signs": len(SIGNS),
+    }
+    ends = np.cumsum(list(sizes.values()))
+    return {
+        name: slice(int(end) - size, int(end))
+        for (name, size), end in zip(sizes.items(), ends, strict=True)
+    }
+
+
+BLOCKS = _blocks()
+"""The columns of each block."""
+
+FEATURES = "sentences, question*sentences, acts and strongest of " + ", ".join(
+    [*ACTS, *NEARNESS, *SURFACE, *SIGNS]
+)
+LENGTH = BLOCKS["surface"].start + SURFACE.index("log_length")
+WIDTH = BLOCKS["signs"].stop
 
 FIRST, LAST = 48, 16
 """First and last sentences that are read of an answer with more than both together."""
@@ -59,15 +91,33 @@ _BREAK = re.compile(r"(?<=[.!?])\s+|\n+")
 def features(
     questions: Sequence[str], answers: Sequence[str], embed: Embed | None = None
 ) -> NDArray[np.float64]:
-    """Compute the features of items, shape ``(items, WIDTH)``."""
+    """Compute the features of items, shape ``(items, WIDTH)``; each sentence is embedded once."""
     embed = embed or embedding.embed
-    answered = _embedded_answers(answers, embed)
-    product = embed(list(questions)).astype(np.float64) * answered
-    cosine = product.sum(axis=1, keepdims=True)
-    figures = np.array(
-        [surface(q, a) for q, a in zip(questions, answers, strict=True)], dtype=np.float64
-    ).reshape(len(questions), len(SURFACE))
-    return np.hstack([answered, product, cosine, cosine**2, figures])
+    parts = [sentences(answer) for answer in answers]
+    vectors = embed([sentence for part in parts for sentence in part]).astype(np.float64)
+    asked = embed(list(questions)).astype(np.float64)
+    acts = sentence_acts()(vectors)
+    table = np.empty((len(questions), WIDTH))
+    at = 0
+    for row, (question, answer, part) in enumerate(zip(questions, answers, parts, strict=True)):
+        rows = slice(at, at + len(part))
+        at += len(part)
+        mean = vectors[rows].sum(axis=0)
+        mean /= np.linalg.norm(mean)
+        near = vectors[rows] @ asked[row]
+        cosine = float(mean @ asked[row])
+        table[row] = np.concatenate(
+            [
+                mean,
+                mean * asked[row],
+                acts[rows].mean(axis=0),
+                acts[rows].max(axis=0),
+                [cosine, cosine**2, near.max(), near.min(), near[0]],
+                surface(question, answer),
+                signs(answer, len(part)),
+            ]
+        )
+    return table
 
 
 def surface(question: str, answer: str) -> tuple[float, ...]:
@@ -111,12 +161,3 @@ def sentences(answer: str) -> list[str]:
     if len(parts) > FIRST + LAST:
         parts = [*parts[:FIRST], *parts[-LAST:]]
     return parts or [answer]
-
-
-def _embedded_answers(answers: Sequence[str], embed: Embed) -> NDArray[np.float64]:
-    """Embed answers, shape ``(answers, DIMENSIONS)``."""
-    parts = [sentences(answer) for answer in answers]
-    vectors = embed([sentence for part in parts for sentence in part]).astype(np.float64)
-    starts = np.cumsum([0, *(len(part) for part in parts[:-1])])
-    sums = np.add.reduceat(vectors, starts, axis=0)
-    return np.asarray(sums / np.linalg.norm(sums, axis=1, keepdims=True))

@@ -1,33 +1,53 @@
-"""Ridge regression for a fitted judge: the penalty by cross-validation, length taken out again.
+"""Ridge regression for a fitted judge: mix and penalty by cross-validation, length taken out again.
+
+Where the labels come from several sources, whole sources are held out in turn, so that what is chosen
+is what carries to a source that was not seen; and every source has an intercept of its own, so that
+what tells sources apart (their style, their annotators' strictness) earns nothing. Otherwise folds
+are of whole questions.
 
 An answer said twice is worth no more than said once, and a long answer no more than a short one
-unless people say so. Where a fit would give a doubled answer more, it is fitted on every answer and
-on every answer twice over, with the same label. What the out-of-fold predictions then still give
+unless the labels say so. Where a fit would give a doubled answer more, it is fitted on every answer
+and on every answer twice over, with the same label. What the out-of-fold predictions then still give
 for length beyond what the labels give is subtracted.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from harness.errors import DataError
-from harness.text import embedding
-from judges.regression.features import FIGURES, LENGTH
+from judges.regression.features import BLOCKS, LENGTH
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 FOLDS = 5
-STRENGTHS = (30.0, 100.0, 300.0, 1000.0, 3000.0, 10000.0)
+MIN_SOURCES = 3
+"""Sources from which on whole sources are held out."""
+
+STRENGTHS = (30.0, 100.0, 300.0, 1000.0, 3000.0, 10000.0, 30000.0)
 """Ridge penalties that cross-validation chooses from."""
 
-_ANSWER_SCALE, _PRODUCT_SCALE, _FIGURE_SCALE = 27.0, 216.0, 20.0
-# Components of unit vectors of 384 numbers are around 1/20 and their products around 1/400: the
-# first two bring them near 1. The ten figures have to hold their own against 768 components: a
-# larger scale is a smaller penalty. Chosen by cross-validation on the shipped labels' fit part.
+MIXES: dict[str, Mapping[str, float]] = {
+    "embeddings": {"answer": 1.35, "product": 0.54, "nearness": 20.0, "surface": 20.0},
+    "acts": {"acts": 5.0, "strongest": 5.0, "nearness": 5.0, "surface": 5.0, "signs": 5.0},
+    "both": {
+        "answer": 1.35,
+        "product": 0.54,
+        "acts": 10.0,
+        "strongest": 10.0,
+        "nearness": 10.0,
+        "surface": 10.0,
+        "signs": 10.0,
+    },
+}
+"""Scales of the standardised columns of each block; a larger scale is a smaller penalty.
+
+``embeddings`` is what the judges of version 3 were fitted with.
+"""
 
 
 class TrainingItems(NamedTuple):
@@ -35,12 +55,14 @@ class TrainingItems(NamedTuple):
 
     Attributes:
         groups: Their questions: no fold holds part of one.
+        sources: Where each comes from; all the same where that is not known.
         twice: Features of the answers said twice, where they are fitted on, too.
     """
 
     x: NDArray[np.float64]
     y: NDArray[np.float64]
     groups: Sequence[str]
+    sources: Sequence[str]
     twice: NDArray[np.float64] | None = None
 
     def only(self, rows: NDArray[np.int64]) -> TrainingItems:
@@ -49,6 +71,7 @@ class TrainingItems(NamedTuple):
             self.x[rows],
             self.y[rows],
             [self.groups[row] for row in rows],
+            [self.sources[row] for row in rows],
             None if self.twice is None else self.twice[rows],
         )
 
@@ -59,6 +82,7 @@ class Line(NamedTuple):
     weights: NDArray[np.float64]
     bias: float
     strength: float
+    mix: str
     length: float
 
     def __call__(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -66,55 +90,96 @@ class Line(NamedTuple):
         return np.asarray(x @ self.weights + self.bias)
 
 
+class _Choice(NamedTuple):
+    mix: str
+    strength: float
+    predicted: NDArray[np.float64]
+
+
 def fit_line(items: TrainingItems) -> Line:
-    """Fit with the penalty of least out-of-fold error, and take out what length alone would pay.
+    """Fit with the mix and penalty of least out-of-fold error; take out what length alone would pay.
 
     Raises:
         DataError: All items have the same question, so that nothing can be held out.
     """
-    strength, predicted = _tune(items)
-    weights, bias = _ridge(items, strength)
-    size = items.x[:, LENGTH]
+    choice = _tune(items)
+    weights, bias = next(
+        fitted
+        for strength, fitted in zip(STRENGTHS, _ridge(items, choice.mix), strict=True)
+        if strength == choice.strength
+    )
     if items.y.std() < 1e-9:  # the training part of a fold: constant labels pay nothing for length
-        return Line(weights, bias, strength, 0.0)
-    pays = _slope(size, predicted) - _slope(size, items.y) * float(predicted.std() / items.y.std())
+        return Line(weights, bias, choice.strength, choice.mix, 0.0)
+    size = items.x[:, LENGTH]
+    within = [centred(values, items.sources) for values in (size, choice.predicted, items.y)]
+    spread = float(within[1].std() / within[2].std()) if within[2].std() > 1e-9 else 0.0
+    pays = _slope(within[0], within[1]) - _slope(within[0], within[2]) * spread
     # Correlations are made equal, not slopes: predictions spread less than labels do.
     weights[LENGTH] -= pays
-    return Line(weights, bias + pays * float(size.mean()), strength, pays)
+    return Line(weights, bias + pays * float(size.mean()), choice.strength, choice.mix, float(pays))
 
 
 def held_out(items: TrainingItems) -> NDArray[np.float64]:
-    """Return out-of-fold predictions from nested folds.
+    """Return out-of-fold predictions from nested folds of whole questions.
 
-    Each fold's penalty and length are chosen without it, so that the agreement computed from them
-    is not flattered by the choice.
+    Each fold's mix, penalty and length are chosen without it, so that the agreement computed from
+    them is not flattered by the choice.
     """
     predicted = np.empty_like(items.y)
-    for train, test in _folds(items.groups):
+    for train, test in _by_question(items.groups):
         predicted[test] = fit_line(items.only(train))(items.x[test])
     return predicted
 
 
-def _tune(items: TrainingItems) -> tuple[float, NDArray[np.float64]]:
-    """Return the penalty of least out-of-fold error, and the out-of-fold predictions with it."""
-    predicted = np.empty((len(STRENGTHS), len(items.y)))
-    for train, test in _folds(items.groups):
-        part = items.only(train)
-        for position, strength in enumerate(STRENGTHS):
-            weights, bias = _ridge(part, strength)
-            predicted[position, test] = items.x[test] @ weights + bias
-    best = int(((predicted - items.y) ** 2).sum(axis=1).argmin())
-    return STRENGTHS[best], predicted[best]
+def sources_left_out(
+    items: TrainingItems,
+) -> Iterator[tuple[str, NDArray[np.int64], NDArray[np.float64]]]:
+    """Fit without each source in turn, and without its questions anywhere, and predict it.
+
+    Mix, penalty and length are chosen without it, too.
+
+    Yields:
+        The source, its items and their predictions; nothing where there are fewer than
+        ``MIN_SOURCES``.
+    """
+    for train, test in _by_source(items):
+        yield items.sources[test[0]], test, fit_line(items.only(train))(items.x[test])
+
+
+def _tune(items: TrainingItems) -> _Choice:
+    """Return the mix and penalty of least out-of-fold error, and the predictions with them."""
+    folds = _by_source(items) or _by_question(items.groups)
+    best: tuple[float, _Choice] | None = None
+    for mix in MIXES:
+        predicted = np.empty((len(STRENGTHS), len(items.y)))
+        for train, test in folds:
+            fits = _ridge(items.only(train), mix)
+            for position, (weights, bias) in enumerate(fits):
+                predicted[position, test] = items.x[test] @ weights + bias
+        for strength, row in zip(STRENGTHS, predicted, strict=True):
+            error = float((centred(row - items.y, items.sources) ** 2).sum())
+            if best is None or error < best[0]:
+                best = error, _Choice(mix, strength, row)
+    assert best is not None
+    return best[1]
+
+
+def centred(values: NDArray[np.float64], sources: Sequence[str]) -> NDArray[np.float64]:
+    """Return values (of items, or rows of columns) less the mean of their source."""
+    centred = np.array(values, dtype=np.float64)
+    names = np.array(sources)
+    for name in dict.fromkeys(sources):
+        centred[names == name] -= centred[names == name].mean(axis=0)
+    return centred
 
 
 def _slope(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
-    """Return the slope of the least-squares line of y on x; 0 where x is constant."""
-    centred = x - x.mean()
-    spread = float(centred @ centred)
-    return float(centred @ y) / spread if spread > 1e-9 else 0.0
+    """Return the slope of the least-squares line of centred y on centred x; 0 where x is constant."""
+    spread = float(x @ x)
+    return float(x @ y) / spread if spread > 1e-9 else 0.0
 
 
-def _folds(groups: Sequence[str]) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+def _by_question(groups: Sequence[str]) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
     from sklearn.model_selection import GroupKFold
 
     count = min(FOLDS, len(set(groups)))
@@ -123,22 +188,43 @@ def _folds(groups: Sequence[str]) -> list[tuple[NDArray[np.int64], NDArray[np.in
     return list(GroupKFold(count).split(np.zeros(len(groups)), groups=list(groups)))
 
 
-def _ridge(items: TrainingItems, strength: float) -> tuple[NDArray[np.float64], float]:
-    """Ridge regression on scaled features, folded back into plain weights."""
-    from sklearn.linear_model import Ridge
+def _by_source(items: TrainingItems) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """Return folds of whole sources; none where there are too few sources."""
+    names, groups = np.array(items.sources), np.array(items.groups)
+    if len(set(items.sources)) < MIN_SOURCES:
+        return []
+    folds = []
+    for name in dict.fromkeys(items.sources):
+        test = names == name
+        train = ~test & ~np.isin(groups, groups[test])
+        folds.append((np.flatnonzero(train), np.flatnonzero(test)))
+    return folds
 
-    size = embedding.DIMENSIONS
-    spread = items.x[:, FIGURES:].std(axis=0)
-    scale = np.concatenate(
-        [
-            np.full(size, _ANSWER_SCALE),
-            np.full(size, _PRODUCT_SCALE),
-            _FIGURE_SCALE / np.where(spread > 1e-9, spread, np.inf),  # a constant says nothing
-        ]
-    )
-    x, y = items.x, items.y
+
+def _ridge(items: TrainingItems, mix: str) -> list[tuple[NDArray[np.float64], float]]:
+    """Fit with every penalty of ``STRENGTHS``: plain weights and bias, one intercept a source.
+
+    One eigendecomposition of the Gram matrix gives the solutions for all penalties.
+    """
+    x, y, sources = items.x, items.y, list(items.sources)
+    scale = np.zeros(x.shape[1])
+    spread = x.std(axis=0)
+    for block, size in MIXES[mix].items():
+        columns = BLOCKS[block]
+        # A constant column says nothing; that of embeddings is around 1/20 and 1/400 everywhere.
+        scale[columns] = size / np.where(spread[columns] > 1e-9, spread[columns], np.inf)
+    used = np.flatnonzero(scale)
+    more = 1.0
     if items.twice is not None:
         # Twice the items bear twice the penalty.
-        x, y, strength = np.vstack([x, items.twice]), np.concatenate([y, y]), 2 * strength
-    model = Ridge(alpha=strength, solver="cholesky").fit(x * scale, y)
-    return np.asarray(model.coef_, dtype=np.float64) * scale, float(model.intercept_)
+        x, y, sources, more = np.vstack([x, items.twice]), np.concatenate([y, y]), sources * 2, 2.0
+    z = centred(x[:, used] * scale[used], sources)
+    values, vectors = np.linalg.eigh(z.T @ z)
+    aim = vectors.T @ (z.T @ centred(y, sources))
+    fits = []
+    for strength in STRENGTHS:
+        weights = np.zeros(items.x.shape[1])
+        shrunk = aim / (np.maximum(values, 0.0) + more * strength)
+        weights[used] = (vectors @ shrunk) * scale[used]
+        fits.append((weights, float(y.mean() - x.mean(axis=0) @ weights)))
+    return fits

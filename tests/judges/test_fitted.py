@@ -19,12 +19,15 @@ from harness.judging.calibration_report import report
 from harness.judging.labels import read_labels
 from harness.records import JudgeItem
 from harness.registry import judges
+from harness.text import embedding
 from harness.text.embedding import DIMENSIONS
 from harness.util.digest import derived_rng
 from judges.fitted import SHIPPED, Fitted, beside, fit_labels
 from judges.regression import ridge
-from judges.regression.features import SURFACE, surface
+from judges.regression.acts import sentence_acts
+from judges.regression.features import BLOCKS, SURFACE, WIDTH, surface
 from judges.regression.model import FittedModel
+from judges.regression.signs import SIGNS, signs
 from reports.rows import checked_briefly
 
 
@@ -135,10 +138,52 @@ def test_without_splits_it_brings_its_cross_validation(tmp_path: Path, quick: No
     assert {a.dimension: a.spearman.model_dump() for a in known.dimensions} == cross
     empathy = known.by_dimension["empathy"]
     assert empathy.startswith("agrees with its authors' labels: rho 0.")
-    assert "(cross-validated) on 120 items; never checked against independent people" in empathy
+    assert "on 120 items of l.jsonl; never checked against independent people" in empathy
     measure = Measure("fitted", "empathy")
     summary = judged_summary("fitted", calibration=known, learned=True)
     assert checked_briefly(summary, measure).endswith("authors' labels, cross-validated")
+
+
+def test_sources_are_left_out_in_turn_and_the_report_says_how_it_fared(
+    tmp_path: Path, quick: None
+) -> None:
+    """Three sources share what warmth is; in the fourth the labels are of something else."""
+    source = labelled(tmp_path / "l.jsonl", 160, split=None, annotator="reader-1")
+    rows = [json.loads(line) for line in Path(source).read_text(encoding="utf-8").splitlines()]
+    names = ["chats", "forum posts", "letters", "riddles"]
+    for number, row in enumerate(rows):
+        row["source"] = names[number // 2 % 4]
+        if row["source"] == "riddles":
+            row["labels"]["empathy"] = 1 + number % 3
+    Path(source).write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    _, model, _ = fit_labels(source, "mine", embed)
+    (empathy,) = [d for d in model.card.dimensions if d.name == "empathy"]
+    unseen = {one.source: one for one in empathy.left_out}
+    assert list(unseen) == names
+    assert {one.items for one in unseen.values()} == {40}
+    assert all((unseen[name].spearman.value or 0) > 0.6 for name in names[:3])
+    assert (unseen["riddles"].spearman.low or 0) < 0.2
+    known = report(Fitted("mine", embed=embed).calibrations)
+    assert known is not None
+    said = known.by_dimension["empathy"]
+    assert "language-model reader" in said
+    assert "on sources left out in turn: chats rho 0." in said
+    assert not known.trusted
+
+
+def test_what_tells_sources_apart_earns_nothing(tmp_path: Path, quick: None) -> None:
+    """One source is rated low throughout and says sorry throughout; within it nothing is told."""
+    rng = np.random.default_rng(4)
+    x = np.zeros((90, WIDTH))
+    x[:, BLOCKS["signs"]] = rng.random((90, len(SIGNS)))
+    sources = np.repeat(["a", "b", "c"], 30)
+    sorry, asks = (BLOCKS["signs"].start + SIGNS.index(name) for name in ("sorry", "asks"))
+    x[:, sorry] = sources == "a"
+    y = 3.0 - 2.0 * (sources == "a") + x[:, asks]
+    items = ridge.TrainingItems(x, y, [str(n) for n in range(90)], list(sources))
+    line = ridge.fit_line(items)
+    assert line.weights[sorry] == pytest.approx(0.0, abs=1e-9)
+    assert line.weights[asks] > 0.3
 
 
 def test_labels_that_are_all_the_same_but_one_can_be_fitted(tmp_path: Path, quick: None) -> None:
@@ -204,6 +249,16 @@ def test_bad_files_and_names(tmp_path: Path) -> None:
         judges.create("fitted", {"model": str(broken)})
 
 
+def test_a_judge_of_an_older_format_says_what_to_do(tmp_path: Path) -> None:
+    from safetensors.numpy import save_file
+
+    path = tmp_path / "old.safetensors"
+    told = {"jostle_judge": json.dumps({"format": 3, "name": "old"})}
+    save_file({"weights": np.zeros((1, 3), dtype=np.float32)}, path, metadata=told)
+    with pytest.raises(PluginError, match=r"of format 3, this version reads 4; fit it again"):
+        Fitted(str(path))
+
+
 def test_surface() -> None:
     figures = dict(
         zip(SURFACE, surface("why is the sky so blue", "the sky so blue is"), strict=True)
@@ -212,6 +267,38 @@ def test_surface() -> None:
     assert figures["finished"] == 0.0
     assert dict(zip(SURFACE, surface("q", "a b c a b c a b c."), strict=True))["repeated"] > 0.5
     assert all(np.isfinite(surface("", "")))
+
+
+def test_signs_are_shares_and_flags() -> None:
+    told = "I'm so sorry, that must be hard. How are you today?"
+    found = dict(zip(SIGNS, signs(told, 2), strict=True))
+    assert (found["asks"], found["questions"], found["sorry"], found["understands"]) == (
+        1,
+        0.5,
+        1,
+        1,
+    )
+    assert found["list"] == found["exclaims"] == 0
+    assert all(0 <= value <= 1 for value in signs("", 1) + signs("you " * 50, 1))
+    assert dict(zip(SIGNS, signs("1. Rest. 2. Eat.", 4), strict=True))["list"] == 1
+
+
+def test_acts_tell_what_a_sentence_does() -> None:
+    """Sentences that the weights were not learned from."""
+    told = {
+        "reacts": "I'm so very sorry about your brother, that is heartbreaking.",
+        "asks": "How long have you been feeling like this?",
+        "advises": "Ask your doctor for a referral and write down your symptoms.",
+        "dismisses": "Stop whining, it's nothing.",
+        "shares": "I went through exactly that when I was twenty.",
+    }
+    acts = sentence_acts()
+    found = acts(embedding.embed(list(told.values())).astype(np.float64))
+    ours = [n for n, name in enumerate(acts.names) if not name.startswith("tone_")]
+    for row, act in zip(found, told, strict=True):
+        assert act in {acts.names[n] for n in sorted(ours, key=lambda n: -row[n])[:2]}
+    assert np.array(found).min() >= 0
+    assert np.array(found).max() <= 1
 
 
 def test_the_shipped_judge_is_what_it_says() -> None:

@@ -11,9 +11,11 @@ import pytest
 
 from harness.errors import DataError
 from harness.judging.calibration import calibrate
+from harness.judging.calibration_records import LeftOutSource
 from harness.judging.calibration_report import summary
 from harness.judging.labels import read_labels
 from harness.records import Dimension, JudgeItem, Judgement
+from harness.stats.agreement import Coefficient
 from harness.util.digest import derived_rng
 
 
@@ -81,7 +83,9 @@ def test_pointwise(tmp_path: Path) -> None:
     assert empathy.basis == "people"
     assert empathy.trusted
     assert empathy.sentence.startswith("agrees with 2 independent annotators: rho 0.")
-    assert empathy.sentence.endswith("on 59 items (120 labels by independent people)")
+    assert empathy.sentence.endswith(
+        "on 59 items of labels.jsonl (120 labels by independent people)"
+    )
     assert summary(found.compared).startswith(
         "agrees with 2 independent annotators: empathy rho 0."
     )
@@ -152,6 +156,42 @@ def test_an_independent_agreement_rests_on_independent_labels_only(tmp_path: Pat
     assert empathy.spearman.value == pytest.approx(-1.0)
     assert empathy.people_alpha == pytest.approx(1.0)
     assert "(24 labels by independent people, 40 labels by authors left out)" in empathy.sentence
+
+
+def test_language_models_count_apart_from_people_and_from_authors(tmp_path: Path) -> None:
+    """Two readers agree with the judge, the authors do not; neither is a person."""
+    rows = [row(n, annotator="authors", labels={"empathy": 5 - n % 5}) for n in range(40)]
+    for name in ("reader-1", "reader-2"):
+        rows += [row(n, annotator=name) for n in range(20)]
+    values: dict[str, float | None] = {r["answer"]: 1 + n % 5 for n, r in enumerate(rows[:40])}
+    labels = read_labels(write(tmp_path / "l.jsonl", rows))
+    (empathy,) = calibrate(Told(values), labels, name="told").dimensions
+    assert (empathy.basis, empathy.items, empathy.annotators) == ("readers", 20, 2)
+    assert empathy.spearman.value == pytest.approx(1.0)
+    assert empathy.sentence.startswith("agrees with 2 language-model readers: rho 1.00")
+    assert empathy.sentence.endswith(
+        "(40 labels by language models, 40 labels by authors left out);"
+        " never checked against independent people"
+    )
+    assert not empathy.trusted
+
+
+def test_an_agreement_names_what_it_was_measured_on(tmp_path: Path) -> None:
+    rows = [row(n, source="letters" if n < 15 else "forum posts") for n in range(40)]
+    labels = read_labels(write(tmp_path / "l.jsonl", rows))
+    (empathy,) = calibrate(Told(scored(rows, "ann")), labels, name="told").dimensions
+    assert "on 40 items of forum posts, letters (" in empathy.sentence
+    unseen = LeftOutSource(
+        source="chats",
+        items=30,
+        spearman=Coefficient(value=0.3, low=0.2, high=0.4),
+        length_rho=0.1,
+        labels_length_rho=0.2,
+    )
+    carried = empathy.model_copy(update={"left_out": (unseen,)})
+    said = "on sources left out in turn: chats rho 0.30 [0.20, 0.40]"
+    assert said in carried.sentence
+    assert said in summary([carried])
 
 
 @pytest.mark.parametrize(
