@@ -25,7 +25,7 @@ from harness.errors import DataError
 from harness.models.provenance import DataProvenance, Provenance
 from harness.records import Record
 
-COUNTERFACTUAL_VERSION = 1
+COUNTERFACTUAL_VERSION = 2
 FILE = "counterfactual.json"
 
 LEAST_SEEDS = 2
@@ -71,7 +71,9 @@ class RowScore(Record):
     """One score of one row's response: under the base, and the means in and out; higher is likelier."""
 
     base: float = Field(description="Under the base model.")
-    inside: float = Field(description="Mean over the adapters that were trained with the row.")
+    inside: float = Field(
+        description="Mean over the adapters that were trained with the row, those of a seed set level."
+    )
     outside: float = Field(description="Mean over the adapters that were trained without it.")
 
     @property
@@ -111,15 +113,15 @@ class CounterfactualRow(Record):
 class ShareAbove(Interval):
     """Share of rows whose memorisation lies above a threshold, beside what chance alone gives.
 
-    The null permutes within rows: in and out are exchanged in as many seeds as cancel a row's own
-    memorisation, so that the noise of the same trainings remains.
+    In and out are exchanged at random by family and seed, which changes nothing where no row is
+    memorised: the p-value. Where they are exchanged in half of the seeds, what is memorised cancels
+    and the noise of the same trainings stays: the share to be expected of it.
     """
 
     threshold: float = Field(description="Nats a token.")
     rows: int = Field(description="Rows above it.")
-    expected: float = Field(description="Mean share under the null.")
-    null_high: float = Field(description="97.5 % of the null's shares are at most this.")
-    p: float = Field(description="Share of permutations with at least the observed share.")
+    expected: float = Field(description="Share that the noise alone gives.")
+    p: float = Field(description="Of the permutation test that no row is memorised, one-sided.")
     permutations: int = Field(description="Permutations drawn.")
 
 

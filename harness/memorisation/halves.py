@@ -6,8 +6,8 @@ values ``m + (y_f - m n_f) / mean(n)``, whose mean is ``m`` and whose variance i
 (Cochran 1977, Sampling Techniques, section 2.11). The interval is over families, for the trainings
 as they are; their own spread shows in the means by seed.
 
-Every pair of adapters is on complementary halves of equal size, so that the luck of a training (one
-of the two is better on everything) adds as much to rows that are in as to rows that are out.
+Every pair of adapters is on complementary halves, and is set level first (:meth:`HalfScores.levelled`):
+the luck of a training, one of the two being better on all rows, is no memory and only adds noise.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ from harness.memorisation.counterfactual import (
 from harness.models.provenance import DataProvenance
 from harness.records import Sample
 from harness.stats.bootstrap import studentised_bootstrap
-from harness.stats.closed_forms import Floats, clustered_wilson
+from harness.stats.closed_forms import Floats
+from harness.stats.ratios import clustered_wilson
 from harness.util.digest import derived_seed
 
 PERMUTATIONS = 2_000
@@ -70,6 +71,21 @@ class HalfScores:
     def differences(self) -> Floats:
         """Return in less out, shape (n, seeds)."""
         return self.inside - self.outside
+
+    def levelled(self) -> HalfScores:
+        """Return the scores without what one adapter of a seed is better than the other on all rows.
+
+        With ``D`` the score under the first less that under the second, rows of the first half have
+        ``D = memory + luck`` and rows of the second ``D = -memory + luck``; the luck is the mean of
+        the two halves' means. Half of it is taken from the first and given to the second, so that
+        the level of the pair stays. NaN is left out of the means.
+        """
+        gap = self.adapters[:, :, 0] - self.adapters[:, :, 1]
+        sides = [
+            np.nanmean(np.where(self.half == number, gap, np.nan), axis=0) for number in (0, 1)
+        ]
+        shift = (sides[0] + sides[1]) / 4
+        return HalfScores(self.base, self.adapters + np.stack([-shift, shift], axis=1), self.half)
 
     def row(self, index: int) -> RowScore:
         """Return one row's base, mean in and mean out."""
@@ -126,7 +142,9 @@ class FamilyMeans:
         """
         observed = differences.mean(axis=1) > threshold
         share = float(observed.mean())
-        drawn = self._null_shares(differences, threshold)
+        balanced, seeds = _balanced(differences.shape[1]), differences.shape[1]
+        drawn = self._flipped_shares(differences, threshold, _signs(seeds) / seeds, "flips")
+        noise = self._flipped_shares(differences, threshold, balanced, "noise")
         sizes = np.bincount(self.families)
         rates = np.bincount(self.families, weights=observed) / sizes
         low, high = clustered_wilson(rates, len(observed), self.settings.level)
@@ -137,22 +155,27 @@ class FamilyMeans:
             high=number(max(high, share)),
             threshold=threshold,
             rows=int(observed.sum()),
-            expected=_rounded(drawn.mean()),
-            null_high=_rounded(np.quantile(drawn, 0.975)),
+            expected=_rounded(noise.mean()),
             p=_rounded((1 + hits) / (1 + len(drawn))),
             permutations=len(drawn),
         )
 
-    def _null_shares(self, differences: Floats, threshold: float) -> Floats:
-        """Draw the shares above a threshold of rows whose own memorisation is cancelled.
+    def _flipped_shares(
+        self, differences: Floats, threshold: float, patterns: Floats, name: str
+    ) -> Floats:
+        """Draw the shares of rows above a threshold when in and out are exchanged at random.
 
-        Within each family in and out are exchanged in a random half of the seeds: a signed mean of
-        the differences with weights that add up to zero and have the norm of the mean's,
-        ``1 / sqrt(seeds)``. What stays is the noise of the very same trainings.
+        Args:
+            differences: In less out by seed, shape (n, seeds).
+            threshold: In the units of ``differences``.
+            patterns: Weights of the seeds, shape (patterns, seeds); each family draws one.
+            name: Of the random stream.
+
+        Returns:
+            Shape (PERMUTATIONS,).
         """
-        n, seeds = differences.shape
-        patterns = _balanced(seeds)
-        rng = np.random.default_rng(derived_seed(self.settings.seed, "halves", "null"))
+        n = len(differences)
+        rng = np.random.default_rng(derived_seed(self.settings.seed, "halves", name))
         candidates = differences @ patterns.T > threshold  # (n, patterns)
         count = int(self.families.max()) + 1
         weighted = np.stack(
@@ -207,11 +230,15 @@ def counterfactual(
     """Estimate every row and the whole; ``threshold`` is in nats a token."""
     families = numbered(rows.families)
     means = FamilyMeans(families, settings)
-    by_token = rows.likelihood.divided(rows.tokens)
+    by_token = rows.likelihood.divided(rows.tokens).levelled()
+    likelihood = by_token.divided(1 / rows.tokens)
+    recited, closeness = (
+        None if scores is None else scores.levelled() for scores in (rows.recited, rows.closeness)
+    )
     differences = by_token.differences
     base = by_token.base
     inside, outside = by_token.inside.mean(axis=1), by_token.outside.mean(axis=1)
-    response = rows.likelihood.differences.mean(axis=1)
+    response = likelihood.differences.mean(axis=1)
     return Counterfactual(
         version=COUNTERFACTUAL_VERSION,
         study=trainings.study,
@@ -226,17 +253,17 @@ def counterfactual(
         gain_outside=means.mean("gain_outside", outside - base, "nats a token"),
         by_seed=tuple(map(_rounded, differences.mean(axis=0))),
         above=means.above(differences, threshold),
-        recited=_share(rows.recited, families, settings, "recited"),
-        closeness=_share(rows.closeness, families, settings, "closeness"),
+        recited=_share(recited, families, settings, "recited"),
+        closeness=_share(closeness, families, settings, "closeness"),
         rows=tuple(
             CounterfactualRow(
                 sample_id=sample.id,
                 family=int(families[i]),
                 tokens=int(rows.tokens[i]),
-                likelihood=rows.likelihood.row(i),
+                likelihood=likelihood.row(i),
                 by_seed=tuple(map(_rounded, differences[i])),
-                recited=_row(rows.recited, i),
-                closeness=_row(rows.closeness, i),
+                recited=_row(recited, i),
+                closeness=_row(closeness, i),
                 prompt=_excerpt(sample.prompt),
                 response=_excerpt(sample.reference or ""),
             )
@@ -320,10 +347,16 @@ def numbered(families: Sequence[int]) -> NDArray[np.int64]:
     return np.array([numbers.setdefault(family, len(numbers)) for family in families])
 
 
+def _signs(seeds: int) -> Floats:
+    """Return every pattern of exchanging in and out by seed, shape (2 ** seeds, seeds)."""
+    patterns = np.arange(2**seeds)[:, None] >> np.arange(seeds)
+    return np.where(patterns & 1, 1.0, -1.0)
+
+
 def _balanced(seeds: int) -> Floats:
     """Return every weighting of the seeds that exchanges in and out in half of them.
 
-    Signs with as many pluses as minuses (one more of either where ``seeds`` is odd), centred to a
+    What is memorised cancels, and the noise of a mean over the seeds stays. Signs with as many pluses as minuses (one more of either where ``seeds`` is odd), centred to a
     sum of zero and scaled to the norm of a mean's weights; shape (patterns, seeds).
 
     Raises:
@@ -331,13 +364,8 @@ def _balanced(seeds: int) -> Floats:
     """
     if seeds < 2:
         raise ValueError(f"the null needs two seeds or more, not {seeds}")
-    signs = np.array(
-        [
-            [1 if (pattern >> seed) & 1 else -1 for seed in range(seeds)]
-            for pattern in range(2**seeds)
-        ]
-    )
-    balanced = signs[np.abs(signs.sum(axis=1)) <= 1].astype(np.float64)
+    signs = _signs(seeds)
+    balanced = signs[np.abs(signs.sum(axis=1)) <= 1]
     centred = balanced - balanced.mean(axis=1, keepdims=True)
     norm = np.sqrt((centred**2).sum(axis=1, keepdims=True))
     return np.asarray(centred / (norm * math.sqrt(seeds)), dtype=np.float64)

@@ -51,8 +51,7 @@ def memorisation_findings(record: Counterfactual) -> Iterator[str]:
     yield (
         f"{above.rows} of {rows} rows ({above.mean or 0:.0%}) are memorised by more than"
         f" {above.threshold:g} nats a token; rows without memorisation would be so in"
-        f" {above.expected:.0%} (97.5 % of the permutations: at most {above.null_high:.0%};"
-        f" p = {above.p:.2g})."
+        f" {above.expected:.0%} (permutation test: p = {above.p:.2g})."
     )
     for estimate, what in ((record.recited, "recited"), (record.closeness, "answered")):
         if estimate is not None:

@@ -54,7 +54,7 @@ def spoiled(record: Counterfactual, **changes: Any) -> str:
     [
         (None, "no such file; name the counterfactual.json that jostle study halves wrote"),
         ("{", "cannot be read"),
-        ({"version": 99}, "version 99 is not 1, which this jostle reads; run the study again"),
+        ({"version": 99}, "version 99 is not 2, which this jostle reads; run the study again"),
         ({"seeds": "x"}, "seeds: "),
         ({"extra": 1}, "extra: "),
         ("[]", "name the counterfactual.json"),

@@ -342,10 +342,10 @@ def test_the_chart_says_what_it_shows() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1800)
+@pytest.mark.timeout(3600)
 def test_really_trained_halves(embedded_checkpoint: Path, tmp_path: Path, in_process: None) -> None:
     """Many passes over few rows are remembered row by row; one pass at a tiny rate is not."""
-    rows = pool()[:16]
+    rows = sorted(pool(), key=lambda row: len(row["prompt"]) + len(row["response"]))[:12]
     train_rows = write_jsonl(tmp_path / "train.jsonl", rows)
 
     def memorised(name: str, epochs: int, learning_rate: float) -> Counterfactual:
@@ -353,14 +353,14 @@ def test_really_trained_halves(embedded_checkpoint: Path, tmp_path: Path, in_pro
             train_rows, tmp_path / name, 1, epochs=epochs, learning_rate=learning_rate
         )
         training = config.model_dump(mode="json", exclude_unset=True, exclude={"output_dir"})
-        training |= {"model": str(embedded_checkpoint), "per_device_train_batch_size": 2}
+        training |= {"model": str(embedded_checkpoint), "per_device_train_batch_size": 1}
         study = StudyConfig.model_validate(
             {"study": {"name": name}, "training": training, "halves": {"seeds": [1, 2]}}
         )
         assert run_study(study, progress=Silent(), out=tmp_path / name).failed == 0
         return read_counterfactual(tmp_path / name / "counterfactual.json")
 
-    many = memorised("many", 8, 2e-3)
+    many = memorised("many", 6, 2e-3)
     print(*memorisation_findings(many), sep="\n")
     assert many.memorised.low > 0.5  # type: ignore[operator]
     assert many.above.p < 0.01
