@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from harness.records import SEVERITIES, GenerationSettings, Severity, Turns
+from harness.records import ORIGINAL, SEVERITIES, GenerationSettings, Severity, Turns
 from harness.registry import FIRST_OPTION
 from harness.util.digest import canonical_json
 from harness.util.secrets import refuse_secrets
@@ -255,6 +255,9 @@ class SuiteSection(Section):
         variants_per_prompt: At least this many variants a prompt; filler replicates make up for
             what is missing.
         repeats: Answers to every variant (for sampling at a temperature above 0).
+        original_repeats: Answers to every original, at least ``repeats``: each variant is compared with
+            their mean, so that asking the originals again is the cheapest way to a smaller error of
+            what rewording costs.
         turns: Perturb the ``last`` user turn of a conversation, or ``all`` of them.
         similarity_gate: Hold variants to their kind's similarity floor (MiniLM).
         acceptability_gate: Hold variants to their kind's threshold of the second gate, which was
@@ -269,11 +272,18 @@ class SuiteSection(Section):
     variants_per_kind: int = Field(default=1, ge=1, le=20)
     variants_per_prompt: int = Field(default=5, ge=1, le=20)
     repeats: int = Field(default=1, ge=1)
+    original_repeats: int = Field(default=1, ge=1)
     turns: Turns = "last"
     similarity_gate: bool = True
     acceptability_gate: bool = True
     resamples: int = Field(default=10_000, ge=200)
     looks: int | None = Field(default=None, ge=1, le=20)
+
+    def answers_to(self, perturbation: str) -> int:
+        """Return how often a variant of this kind is asked."""
+        return (
+            max(self.repeats, self.original_repeats) if perturbation == ORIGINAL else self.repeats
+        )
 
 
 class ProbesSection(Section):
@@ -287,6 +297,9 @@ class ProbesSection(Section):
         max_new_tokens: Length of the answers and continuations.
         canaries: Key file of ``jostle audit --plant``; the training data must hold its secrets.
         canary_candidates: Rivals of each secret that are rated beside it.
+        match: Where training and clean texts are told apart, let the verdict rest on pairs matched on
+            length and topic (``auto``), let it rest on them in any case (``always``), or give none
+            (``never``).
         halves: ``counterfactual.json`` of a halves study on the same training data, base and
             recipe; the verdict of the subjects that it is about rests on it.
     """
@@ -298,6 +311,7 @@ class ProbesSection(Section):
     max_new_tokens: int = Field(default=64, ge=4)
     canaries: str | None = None
     canary_candidates: int = Field(default=100, ge=20)
+    match: Literal["auto", "always", "never"] = "auto"
     halves: str | None = None
 
 

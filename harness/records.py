@@ -351,8 +351,10 @@ class Probe(StageRecord):
         probe: ``loss`` rates the reference; ``continuation`` goes on from its beginning; ``answer``
             answers the prompt; ``canary`` rates a planted secret or one of its rivals.
         group: ``training`` prompts, ``clean`` ones, or ``canary``.
-        form: The prompt as it stands, reworded, or another sample's prompt in its place.
-        replicate: Number of the rewording; of a canary's rival, 0 being the secret itself.
+        form: The prompt as it stands, reworded, or another sample's prompt in its place; ``neighbour``:
+            another response in the place of the reference.
+        replicate: Number of the rewording; of a neighbour 0 for another response to the same prompt in
+            the data and 1 for a rewording; of a canary's rival, 0 being the secret itself.
         values: The scores by name.
         logprobs: Of the reference's tokens, for ``loss``.
         text: What the subject wrote.
@@ -363,7 +365,7 @@ class Probe(StageRecord):
 
     probe: Literal["loss", "continuation", "answer", "canary"]
     group: Literal["training", "clean", "canary"]
-    form: Literal["original", "variant", "foreign"] = "original"
+    form: Literal["original", "variant", "foreign", "neighbour"] = "original"
     sample_id: str
     replicate: int = Field(default=0, ge=0)
     subject: str

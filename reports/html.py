@@ -24,6 +24,7 @@ from reports.sample_views import SampleView, join
 from reports.sections import (
     all_figures,
     data_and_noise,
+    error_budget,
     finding,
     judges,
     kinds,
@@ -51,6 +52,7 @@ SECTIONS = (
     topics.SECTION,
     PageSection("samples", "Samples", "samples"),
     data_and_noise.SECTION,
+    error_budget.SECTION,
     judges.SECTION,
     unanswerable.SECTION,
     PageSection("failures", "Failures", "failures"),

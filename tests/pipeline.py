@@ -139,4 +139,5 @@ def contents(root: Path) -> dict[str, Any]:
         for path in sorted(root.glob("*.jsonl"))
     }
     found["summary"] = without_times(json.loads((root / "summary.json").read_text()))
+    del found["summary"]["looks"]  # how often somebody looked is no matter of the records
     return found

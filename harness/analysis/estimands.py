@@ -40,7 +40,8 @@ from harness.analysis.series import Series
 from harness.analysis.table import ALL, Mask, Table
 from harness.analysis.test_family import Quantity, Test, number
 from harness.records import IDENTITY, SEVERITIES
-from harness.stats.closed_forms import Floats, expected_worst, fieller
+from harness.stats.closed_forms import Floats, expected_worst
+from harness.stats.ratios import fieller
 
 WORST_SHARE = 0.9
 MAX_K = 10
@@ -121,10 +122,6 @@ class Estimands:
     def _cell(self, series: Series, kind: str) -> PendingRow[SummaryCell]:
         table, measure = self.table, series.measure
         scale, span = table.scale(measure), table.span(measure)
-        trials = None
-        if table.is_rate(measure):
-            inside = self.main.prompts[table.cluster]
-            trials = int((~np.isnan(series.values) & inside).sum())
         compared = _Compared.of(series, kind, self.main)
         tested: Test | None = "detail" if measure in self.headline and kind != IDENTITY else None
         return PendingRow(
@@ -136,11 +133,24 @@ class Estimands:
                 worst=None,
             ),
             {
-                "variants": Quantity(compared.variants, scale, trials=trials),
-                "originals": Quantity(compared.originals, scale, trials=trials),
+                "variants": Quantity(
+                    compared.variants, scale, trials=self._trials(series, kind, compared.variants)
+                ),
+                "originals": Quantity(
+                    compared.originals,
+                    scale,
+                    trials=self._trials(series, table.baseline_for(measure), compared.originals),
+                ),
                 "change": Quantity(compared.change, (-span, span), tested),
             },
         )
+
+    def _trials(self, series: Series, kind: str, per_prompt: Floats) -> int | None:
+        """Count the answers behind the rates of a kind; None where a measure is no rate."""
+        if not self.table.is_rate(series.measure):
+            return None
+        inside = ~np.isnan(per_prompt)[self.table.cluster] & self.table.rows(kind)
+        return int((~np.isnan(series.values) & inside).sum())
 
     def contrasts(self, scopes: Sequence[Scope]) -> Iterator[PendingRow[Contrast]]:
         """Yield every other subject against the baseline: gains and difference in differences."""
@@ -165,12 +175,26 @@ class Estimands:
             baseline=self.baseline,
             scope=scope.name,
             topic=scope.topic,
-            kept=_kept(compared),
+            kept=_kept(compared, self.table, series.measure),
         )
         on_originals = test if kind == ALL else None
         span = self.table.span(series.measure)
         judged = compared.differences(span, test=test, on_originals=on_originals)
-        return PendingRow(make, judged | self._corrected(judged, series, kind, scope))
+        further = self._corrected(judged, series, kind, scope)
+        if kind == ALL and scope.topic is None:
+            further |= self._balanced(judged)
+        return PendingRow(make, judged | further)
+
+    def _balanced(self, judged: Mapping[str, Quantity]) -> dict[str, Quantity]:
+        """Return the differences with every group weighing alike; none without groups."""
+        groups = self.table.groups
+        if groups is None:
+            return {}
+        names = {"gain_originals": "originals", "gain_variants": "variants", "did": "did"}
+        return {
+            f"balanced_{names[name]}": Quantity(group_means(one.values, groups), one.scale)
+            for name, one in judged.items()
+        }
 
     def _corrected(
         self, judged: Mapping[str, Quantity], series: Series, kind: str, scope: Scope
@@ -288,12 +312,34 @@ def _kind_fields(series: Series, kind: str, scope: Scope) -> dict[str, Any]:
     return {**_place(series, kind), "against": against, **missing}
 
 
-def _kept(compared: _Compared) -> Interval | None:
+def group_means(values: Floats, groups: Sequence[str]) -> Floats:
+    """Average a quantity over the prompts of each group, at the place of the group's first prompt.
+
+    The mean over what is left weighs all groups alike, however many prompts each has.
+
+    Args:
+        values: One value a prompt, shape (prompts,); NaN is missing.
+        groups: Group of each prompt.
+
+    Returns:
+        Shape (prompts,), NaN but for one prompt a group.
+    """
+    _, first, group_of = np.unique(np.array(groups), return_index=True, return_inverse=True)
+    present = ~np.isnan(values)
+    counts = np.bincount(group_of[present], minlength=len(first))
+    sums = np.bincount(group_of[present], weights=values[present], minlength=len(first))
+    means = np.full(len(values), np.nan)
+    means[first] = np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
+    return means
+
+
+def _kept(compared: _Compared, table: Table, measure: Measure) -> Interval | None:
     """Return the share of the gain on originals that is kept on variants.
 
     To be read only where the gain is certain, see :func:`without_uncertain_share`.
     """
-    ratio = fieller(compared.variants, compared.originals)
+    span = 2 * table.span(measure)  # of a difference of two scores
+    ratio = fieller(compared.variants, compared.originals, span=span, clusters=table.families)
     if ratio is None:
         return None
     mean, low, high = map(number, ratio)

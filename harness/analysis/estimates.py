@@ -42,23 +42,38 @@ class ScopeLevel(Interval):
 class Estimate(ScopeLevel):
     """A mean over source prompts, and whether it differs from zero."""
 
-    method: Method = Field(description="How the interval was made; ``none`` under two prompts.")
+    clusters: int = Field(
+        default=0,
+        description="Independent observations: prompts, related ones (see ``data.group_by``) as one.",
+    )
+    method: Method = Field(description="How the interval was made; ``none`` under two clusters.")
     p: float | None = Field(
         default=None,
-        description="Of the sign-flip test against zero; None where zero was not tested.",
+        description="Against zero: the larger of the sign-flip test's and the interval's; None where zero was not tested.",
+    )
+    alpha: float | None = Field(
+        default=None,
+        description="What ``p`` must reach on its own to be shown: Holm's first step over all tests of the page.",
     )
     p_holm: float | None = Field(
         default=None, description="The same after Holm's correction over all tests of the page."
     )
     mde: float | None = Field(
         default=None,
-        description="Smallest effect that is seen with 80 % probability; None where zero was not tested.",
+        description="Smallest true difference whose ``p`` reaches ``alpha`` with 80 % probability; None where zero was not tested, or there is none.",
     )
-    moved: int = Field(default=0, description="Prompts whose value is not zero: ties do not count.")
+    moved: int = Field(
+        default=0, description="Clusters whose values do not add up to zero: ties do not count."
+    )
     needed: int | None = Field(
         default=None,
-        description="Fewest such prompts with which the corrected test can pass; None where zero was not tested.",
+        description="Fewest such clusters with which the corrected test can pass; None where zero was not tested.",
     )
+
+    @property
+    def observations(self) -> int:
+        """Return the number of independent observations: clusters, where they were counted."""
+        return self.clusters or self.n
 
 
 class CorrectedEstimate(Estimate):
@@ -183,6 +198,14 @@ class Contrast(PairedRow, SubjectDifference):
     kept: Interval | None = Field(
         description="Share of the gain on originals that is there on variants, with Fieller's interval; only where that gain is certain."
     )
+    balanced_originals: Estimate | None = Field(
+        default=None,
+        description="``gain_originals`` with every group of ``data.group_by`` weighing alike, however many prompts it has; ``n`` counts groups. None without groups.",
+    )
+    balanced_variants: Estimate | None = Field(
+        default=None, description="The same of ``gain_variants``."
+    )
+    balanced_did: Estimate | None = Field(default=None, description="The same of ``did``.")
 
 
 class SubjectPair(SubjectDifference):

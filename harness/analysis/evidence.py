@@ -97,7 +97,7 @@ def too_few(estimate: Estimate | None) -> bool:
     """
     if estimate is None or estimate.mean is None or estimate.needed is None:
         return False
-    few = estimate.n < estimate.needed or suggestive(estimate)
+    few = estimate.observations < estimate.needed or suggestive(estimate)
     return few and estimate.moved < estimate.needed
 
 

@@ -20,6 +20,7 @@ from harness.analysis.test_family import BootstrapSettings, column_means, figure
 from harness.records import ORIGINAL
 from harness.stats.bootstrap import Intervals
 from harness.stats.closed_forms import Floats
+from harness.stats.cluster_sums import Clustered
 from harness.stats.two_groups import two_groups
 from harness.util.digest import derived_seed
 
@@ -48,11 +49,14 @@ def leak_gaps(
     values = np.stack([column.values for column in columns], axis=1)
     scales = np.array([column.scale for column in columns])
     levels = {
-        name: _levels(values[chosen], scales, name, settings)
+        name: _levels(Clustered(values[chosen], table.families[chosen]), scales, name, settings)
         for name, chosen in (("all", leaked | ~leaked), ("clean", ~leaked), ("leaked", leaked))
     }
     gaps = two_groups(
-        (values[leaked], values[~leaked]),
+        (
+            Clustered(values[leaked], table.families[leaked]),
+            Clustered(values[~leaked], table.families[~leaked]),
+        ),
         rng=np.random.default_rng(derived_seed(settings.seed, "leak", "gap")),
         resamples=settings.resamples,
         level=settings.level,
@@ -85,12 +89,12 @@ def _columns(table: Table, baseline: str) -> Iterator[_Column]:
 
 
 def _levels(
-    values: Floats, scales: Floats, scope: str, settings: BootstrapSettings
+    prompts: Clustered, scales: Floats, scope: str, settings: BootstrapSettings
 ) -> list[ScopeLevel | None]:
     """Estimate every column on the prompts of a scope; None where it has no prompt."""
-    if not len(values):
-        return [None] * values.shape[1]
-    intervals = column_means(values, scales, settings, "leak", scope)
+    if not len(prompts.values):
+        return [None] * prompts.values.shape[1]
+    intervals = column_means(prompts, scales, settings, "leak", scope)
     return [
         ScopeLevel(**figures_of(intervals, i), n=n) if n else None
         for i, n in enumerate(map(int, intervals.n))

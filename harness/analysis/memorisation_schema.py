@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
 from harness.analysis.estimates import Interval
-from harness.records import Record
+from harness.records import Record, StageRecord
 
 MemorisationVerdict = Literal[
     "learned", "partly memorised", "memorised", "no effect", "cannot tell"
@@ -26,6 +26,12 @@ class GroupDifference(Interval):
 
     training: int = Field(description="Training prompts.")
     clean: int = Field(description="Clean prompts.")
+    skew: float = Field(default=0.0, description="Skewness of the estimate, by the prompts.")
+    low_holds: bool = Field(
+        default=True,
+        description="Whether the lower end is relied on; not where few prompts carry it.",
+    )
+    high_holds: bool = Field(default=True, description="The same of the upper end.")
 
 
 class MemorisationContrasts(Record):
@@ -41,6 +47,17 @@ class MemorisationContrasts(Record):
     gap: GroupDifference | None = Field(description="Gain on training less gain on clean ones.")
     lost: GroupDifference | None = Field(description="A share of training gain less clean gain.")
     kept: GroupDifference | None = Field(description="Clean gain less a share of training gain.")
+    gain_training_response: PairedDifference | None = Field(
+        description="Gain on training responses in nats a response: the sum over its tokens."
+    )
+    gain_clean_response: PairedDifference | None = Field(description="The same on clean ones.")
+    gap_response: GroupDifference | None = Field(description="As gap, in nats a response.")
+    lost_response: GroupDifference | None = Field(description="As lost, in nats a response.")
+    kept_response: GroupDifference | None = Field(description="As kept, in nats a response.")
+    neighbour: PairedDifference | None = Field(
+        description="Gain on a training response less that on other wordings of it, or on other"
+        " responses to its prompt; None where there are none."
+    )
     relation: PairedDifference | None = Field(
         description="Whether clean responses gain no more under another sample's prompt."
     )
@@ -51,9 +68,79 @@ class MemorisationContrasts(Record):
     recited: GroupDifference | None = Field(
         description="Share recited by the subject less by the base, on training less on clean prompts."
     )
+    recited_clean: PairedDifference | None = Field(
+        description="Share of clean responses recited by the subject less by the base: of the words"
+        " that neither the prompt nor many training responses hold, where that was measured."
+    )
+    base_recited: GroupDifference | None = Field(
+        description="Share that the base recites of training less of clean responses."
+    )
+    base_knows_clean: GroupDifference | None = Field(
+        description="A share of the base's loss on training responses less its loss on clean ones."
+    )
+    base_knows_training: GroupDifference | None = Field(description="The reverse.")
     rouge_lost: PairedDifference | None = Field(
         description="What rewording costs the subject in closeness to the training response, beyond the base."
     )
+
+
+Likeness = Literal["alike", "different", "unclear"]
+
+
+class SeparationAuc(Record):
+    """How well training and clean texts are told apart by some of their features alone."""
+
+    features: str = Field(description="``length``, ``words`` or ``topic``.")
+    value: float | None = Field(description="Cross-validated area under the ROC curve.")
+    low: float | None = Field(description="Lower end; the three intervals hold together at 95 %.")
+    high: float | None = Field(description="Upper end.")
+
+
+class BalanceRow(Record):
+    """One feature of training and of clean texts."""
+
+    what: str = Field(description="Name for people.")
+    training: float | None = Field(description="Mean of the training texts.")
+    clean: float | None = Field(description="Mean of the clean texts.")
+    difference: float | None = Field(
+        description="Difference of the mean logs in standard deviations; None where there is none."
+    )
+
+
+class TextComparison(Record):
+    """Training and clean texts beside each other, without a model."""
+
+    training: int = Field(description="Training texts.")
+    clean: int = Field(description="Clean texts.")
+    likeness: Likeness = Field(
+        description="``alike``; ``different``: told apart; ``unclear``: too few texts to say."
+    )
+    aucs: tuple[SeparationAuc, ...] = Field(description="By length, words and topic.")
+    balance: tuple[BalanceRow, ...] = Field(description="Means and standardised differences.")
+
+
+class TextShift(StageRecord):
+    """How alike training and clean texts are, and the pairs of them that are."""
+
+    FILE: ClassVar = "text_shift"
+
+    whole: TextComparison = Field(description="All texts.")
+    matched: TextComparison | None = Field(
+        default=None,
+        description="Pairs matched on length and topic; None where not needed, or few.",
+    )
+    pairs: tuple[tuple[str, str], ...] = Field(
+        default=(), description="Ids of a training and a clean prompt each."
+    )
+    match: Literal["auto", "always", "never"] = Field(
+        default="auto", description="When pairs were looked for."
+    )
+    made_from: str = Field(default="", description="Digest of the texts.")
+
+    @property
+    def key(self) -> str:
+        """Name this record within a run: there is one."""
+        return self.FILE
 
 
 class RuleThresholds(Record):
@@ -69,6 +156,13 @@ class RuleThresholds(Record):
     foreign: float = Field(description="Learned: may gain so much more under another's prompt.")
     form: float = Field(description="Learned as a form: this share of the base's loss is gone.")
     recited: float = Field(description="Reciting counts from this share of the rest on.")
+    recited_alone: float = Field(
+        description="Reciting clean responses counts from this share on, whatever training ones do."
+    )
+    base_knows: float = Field(
+        description="The base knows responses whose loss is less than this share of the others'."
+    )
+    least_pairs: int = Field(description="Matched pairs from which a verdict may rest on them.")
 
 
 class Condition(Record):
@@ -134,6 +228,10 @@ class SubjectMemorisation(Record):
     subject: str = Field(description="The subject.")
     baseline: str = Field(description="The control.")
     verdict: MemorisationVerdict = Field(description="By the rules.")
+    why: str | None = Field(description="Why there is no verdict, in few words; None with one.")
+    rests_on: Literal["probes", "matched pairs", "halves"] = Field(
+        description="All probed prompts, matched pairs of them, or adapters on random halves."
+    )
     sentence: str = Field(description="Verdict and first reason in one line.")
     reasons: tuple[str, ...] = Field(description="Why, a line each.")
     conditions: tuple[Condition, ...] = Field(description="Every condition of the rules.")
@@ -149,6 +247,12 @@ class SubjectMemorisation(Record):
     copied: tuple[CopiedAnswers, ...] = Field(description="Copying from other samples.")
     recited_examples: tuple[RecitedExample, ...] = Field(description="Those that recite most.")
     cautions: tuple[str, ...] = Field(description="What may mislead in it, a line each.")
+    neighbours: str = Field(description="What the neighbour control was measured on, or why not.")
+
+    @property
+    def word(self) -> str:
+        """Return the verdict in few words, with the reason where there is none."""
+        return self.verdict if self.why is None else f"{self.verdict}: {self.why}"
 
 
 class CanaryExposure(Record):
@@ -179,6 +283,9 @@ class Memorisation(Record):
 
     version: int = Field(description="Of this part.")
     rules: RuleThresholds = Field(description="The thresholds of the verdict.")
+    shift: TextShift | None = Field(
+        description="How alike training and clean texts are; None where that was not measured."
+    )
     subjects: tuple[SubjectMemorisation, ...] = Field(description="Every subject but the baseline.")
     canaries: tuple[CanaryExposure, ...] = Field(description="Every canary for every subject.")
     failures: tuple[ProbeFailureCount, ...] = Field(description="Probes that failed.")

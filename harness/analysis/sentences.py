@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from harness.analysis.cautions import balanced_words, mix_words
 from harness.analysis.correction_words import correction_lines
-from harness.analysis.estimates import Estimate, LeakGap, Measure
+from harness.analysis.estimates import Estimate, Measure
 from harness.analysis.evidence import Evidence, VerdictBasis, direction, suggestive, too_few
 from harness.analysis.margins import margin_words, no_margin
 from harness.analysis.summary_schema import (
-    AnswerCount,
-    AuditCount,
     Direction,
     RunFinding,
     SubjectFinding,
@@ -18,15 +17,11 @@ from harness.analysis.summary_schema import (
 )
 from harness.analysis.table import ALL, Table
 from harness.analysis.tipping import tipping_words
-from harness.records import ORIGINAL
-from harness.util.formatting import decimals, figure, listing, plural, with_interval
+from harness.util.formatting import decimals, figure, listing, with_interval
 
 WEAK = 0.5
 """Rank correlation with labels under which a judge's measure is called weak where it is named."""
 
-FEW_PROMPTS = 30
-CUT_SHARE = 0.25
-MOST_SHARE = 0.9
 MOST_OTHERS = 3
 """Other measures that a line names; the rest is counted."""
 
@@ -72,7 +67,7 @@ def run_finding(
         sentence=f"{leak} {text}" if leak else text,
         leak=leak,
         subjects=subjects,
-        rests_on=rests_on(basis.table, basis.headline),
+        rests_on=" ".join(filter(None, [rests_on(basis.table, basis.headline), mix_words(basis)])),
         cautions=tuple(cautions),
     )
 
@@ -91,6 +86,8 @@ def _subject_finding(
     ]
     if line := elsewhere(basis, evidence.subject, agreement):
         also.append(line)
+    if balanced := balanced_words(evidence):
+        also.insert(0, balanced)
     also += missing
     costliest = evidence.costliest
     return SubjectFinding(
@@ -134,9 +131,13 @@ def unclear(estimate: Estimate | None) -> str:
 
 def not_provable(estimate: Estimate) -> str:
     """Say that so few prompts can show no difference: a clause that follows the figures."""
-    few = estimate.n < (estimate.needed or 0)
-    ties = "" if few else f" that differ; {estimate.moved} of {estimate.n} do"
-    return f"which cannot be shown with fewer than {estimate.needed} prompts{ties}"
+    few = estimate.observations < (estimate.needed or 0)
+    ties = "" if few else f" that differ; {estimate.moved} of {estimate.observations} do"
+    return f"which cannot be shown with fewer than {estimate.needed} {_prompts(estimate)}{ties}"
+
+
+def _prompts(estimate: Estimate) -> str:
+    return "unrelated prompts" if estimate.observations < estimate.n else "prompts"
 
 
 def sentence(evidence: Evidence) -> str:
@@ -193,14 +194,10 @@ def _not_shown(estimate: Estimate | None) -> str:
     """Say that nothing can be shown with so few prompts: a clause that ends before the figures."""
     if estimate is None:
         return "cannot be shown"
-    if estimate.n < (estimate.needed or 0):
-        return (
-            f"cannot be shown with fewer than {estimate.needed} prompts; this run has {estimate.n}"
-        )
-    return (
-        f"cannot be shown with fewer than {estimate.needed} prompts that differ; {estimate.moved}"
-        f" of {estimate.n} do"
-    )
+    start = f"cannot be shown with fewer than {estimate.needed} {_prompts(estimate)}"
+    if estimate.observations < (estimate.needed or 0):
+        return f"{start}; this run has {estimate.observations}"
+    return f"{start} that differ; {estimate.moved} of {estimate.observations} do"
 
 
 def _unmeasured(evidence: Evidence) -> str:
@@ -381,64 +378,3 @@ def _by_direction(directions: Mapping[str, Direction], gains: Mapping[str, Estim
             figures = f"{where} {with_interval(gains[where], sign=True)}"
             certain.setdefault(verdict, []).append(figures)
     return " but ".join(f"{verdict} ({', '.join(of)})" for verdict, of in certain.items())
-
-
-def cautions(basis: VerdictBasis, answers: Sequence[AnswerCount]) -> list[str]:
-    """Warn of few prompts, cut answers and missing scores, a line each."""
-    prompts = int(basis.scope.prompts.sum())
-    lines = []
-    if prompts < FEW_PROMPTS:
-        lines.append(
-            f"Only {plural(prompts, 'source prompt')}: intervals are wide and their coverage is"
-            f" less certain than from {FEW_PROMPTS} on."
-        )
-    cut = [a for a in answers if a.truncated > CUT_SHARE * a.given]
-    if cut:
-        counts = listing([f"{a.truncated} of {a.given} from {a.subject}" for a in cut])
-        most = all(a.truncated > MOST_SHARE * a.given for a in cut)
-        lines.append(
-            f"{'Nearly all' if most else 'Many'} answers were cut at the token limit ({counts}):"
-            " only their beginnings were scored, so the finding is about beginnings. Raise"
-            " generation.max_new_tokens and run again, or see that the model ends its answers."
-        )
-    for measure in basis.headline:
-        lines += [line for item in basis.evidence(measure) if (line := _missing(item))]
-    return lines
-
-
-def _missing(evidence: Evidence) -> str | None:
-    """Say what missing scores leave open, where many are missing."""
-    contrast = evidence.contrast
-    if contrast.bounds is None:
-        return None
-    share = max(contrast.missing.share, contrast.missing_originals.share)
-    low, high = (figure(x, 2, sign=True) for x in contrast.bounds.variants)
-    return (
-        f"{figure(100 * share, 0)}% of the paired scores of {evidence.label} behind"
-        f" {evidence.subject} are missing; were all of them at one end of the scale, its"
-        f" difference on reworded prompts would be {low}, at the other {high}."
-    )
-
-
-def leak_sentence(basis: VerdictBasis, audit: AuditCount, gaps: Sequence[LeakGap]) -> str | None:
-    """Write what the verdict must begin with where prompts leaked; else None."""
-    if not audit.leaked:
-        return None
-    stand = "stands" if audit.leaked == 1 else "stand"
-    text = (
-        f"Leaked: {audit.leaked} of {plural(audit.total, 'test prompt')} {stand} in the training"
-        " data"
-    )
-    lead = basis.headline[0] if basis.headline and basis.table.sign(basis.headline[0]) > 0 else None
-    gains = [
-        f"{row.subject} gains {with_interval(row.gap, sign=True)} more on them than on clean ones"
-        for row in gaps
-        if (row.measure, row.what, row.kind) == (lead, "gain", ORIGINAL)
-        and row.gap is not None
-        and row.gap.low is not None
-    ]
-    if gains:
-        text += f" ({'; '.join(gains)})"
-    if basis.scope.name == "clean":
-        return f"{text}; what follows rests on the other {audit.total - audit.leaked}."
-    return f"{text}, too few do not, and what follows measures memory too."

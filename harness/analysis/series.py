@@ -11,7 +11,7 @@ from harness.analysis.estimates import Bounds, Measure, MissingScores, RadarLeve
 from harness.analysis.scopes import Scope
 from harness.analysis.table import Mask, Table
 from harness.analysis.test_family import mean_of, number
-from harness.records import ORIGINAL
+from harness.records import IDENTITY, ORIGINAL
 from harness.stats.closed_forms import Floats
 
 MISSING_BOUND = 0.10
@@ -80,6 +80,8 @@ class Series:
         v = self.table.on_kind(values, kind)
         if against == kind:
             return Change(v, np.full_like(v, np.nan))
+        if kind == IDENTITY:  # what asking again changes is one answer less another
+            return Change(v, self.table.per_prompt(values, self.table.rows(against)))
         return Change(v, self.table.on_kind(values, against))
 
     def missing(self, kind: str, scope: Scope) -> Missing:

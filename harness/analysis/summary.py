@@ -8,8 +8,10 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from harness.analysis import sentences
+from harness.analysis import cautions, sentences
+from harness.analysis.answer_scores import AnswerScores
 from harness.analysis.counts import FailureCount, count_generations, count_variants
+from harness.analysis.error_budget import error_budgets
 from harness.analysis.estimands import Estimands, PendingRow, drop_of, without_uncertain_share
 from harness.analysis.estimates import (
     Contrast,
@@ -89,7 +91,9 @@ def summarise(
     kinds = count_variants(records.variants, failures)
     answers = count_generations(records.generations, records.subjects, failures)
     judgements = JudgementCount(judges, failures)
-    table = build(replace(records, scores=judgements.counted(records.scores)), judges)
+    answers_scored = AnswerScores()
+    scores = answers_scored.collected(judgements.counted(records.scores))
+    table = build(replace(records, scores=scores), judges)
     judge_rows = judgements.rows()
     audit, scopes = count_audit(table, records.samples), scopes_of(table, records.samples)
     estimated = _estimate(table, records, settings)
@@ -112,8 +116,8 @@ def summarise(
         headline=_headline(basis),
         finding=sentences.run_finding(
             basis,
-            [*_look_caution(settings.looks), *sentences.cautions(basis, answers)],
-            sentences.leak_sentence(basis, audit, gaps),
+            [*_look_caution(settings.looks), *cautions.cautions(basis, answers)],
+            cautions.leak_sentence(basis, audit, gaps),
             _agreement(judges),
             tipping,
         ),
@@ -131,6 +135,9 @@ def summarise(
         audit=audit,
         answers=answers,
         failures=failures.rows(),
+        error_budgets=error_budgets(
+            basis, answers_scored, bootstrap.seed, list(settings.deterministic)
+        ),
         looks=tuple(settings.looks),
         warnings=(*settings.warnings, *table.notes, *_version_notes(judge_rows)),
     )
@@ -159,7 +166,7 @@ def _estimate(table: Table, records: RunRecords, settings: AnalysisSettings) -> 
     worst = list(estimands.worst_cases())
     pending = itertools.chain[PendingRow[Any]](cells, contrasts, pairs, severities, worst)
     quantities = [quantity for row in pending for quantity in row.quantities.values()]
-    solved = solve(quantities, settings.bootstrap)
+    solved = solve(quantities, settings.bootstrap, table.families)
     worst_points = tuple(row.filled(solved) for row in worst)
     differences = tuple(
         without_uncertain_share(row, table.sign(row.measure))

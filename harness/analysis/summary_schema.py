@@ -11,6 +11,7 @@ from typing import Final, Literal, Self
 
 from pydantic import Field, JsonValue, ValidationError
 
+from harness.analysis.error_budget_schema import ErrorBudget
 from harness.analysis.estimates import (
     Contrast,
     Estimate,
@@ -338,6 +339,9 @@ class Summary(Record):
     answers: tuple[AnswerCount, ...] = Field(description="A row a subject.")
     failures: tuple[FailureGroup, ...] = Field(description="By stage, the most frequent first.")
     warnings: tuple[str, ...] = Field(description="Lines that the page shows.")
+    error_budgets: tuple[ErrorBudget, ...] = Field(
+        default=(), description="Where the error comes from, and what would halve it."
+    )
     looks: tuple[Look, ...] = Field(
         default=(), description="Analyses that saw new records, this one included."
     )

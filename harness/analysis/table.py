@@ -127,7 +127,12 @@ class Table:
             return np.asarray(np.where(counts > 0, sums / counts, np.nan), dtype=np.float64)
 
     def on_kind(self, series: Floats, kind: str) -> Floats:
-        """Average each prompt on a kind; on ``ALL``, average its means on each kind."""
+        """Average each prompt on a kind; on ``ALL``, average its means on each kind.
+
+        On ``original``, answers to ``identity`` count as well: the same prompt asked again.
+        """
+        if kind == ORIGINAL:
+            return self._originals(series)
         if kind != ALL:
             return self.per_prompt(series, self.rows(kind))
         kinds = self.real_kinds
@@ -138,6 +143,15 @@ class Table:
         counts = present.sum(axis=0)
         sums = np.where(present, each, 0.0).sum(axis=0)
         return np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
+
+    def _originals(self, series: Floats) -> Floats:
+        """Average the answers to each original and its ``identity``, where the original has a value.
+
+        A measure made of two answers has none on an original.
+        """
+        again = np.isin(self.kind, (ORIGINAL, IDENTITY))
+        bare = self.per_prompt(series, self.rows(ORIGINAL))
+        return np.where(np.isnan(bare), np.nan, self.per_prompt(series, again))
 
     def wide(self, series: Floats, rows: Mask) -> Floats:
         """Lay the values of the chosen rows beside their prompt, shape (clusters, most), NaN-padded."""
@@ -210,6 +224,7 @@ def build(records: RunRecords, judges: Sequence[JudgeInfo]) -> Table:
     valid = [v for v in records.variants if v.status == "valid" and v.sample_id in samples]
     kinds = dict.fromkeys(v.perturbation for v in valid if v.perturbation != ORIGINAL)
     valid.sort(key=lambda variant: variant.variant_key)
+    families = families_of(records.samples)
     groups = [sample.group for sample in first.values() if sample.group is not None]
     ordered = [k for k in kinds if k != IDENTITY] + ([IDENTITY] if IDENTITY in kinds else [])
     table = Table(
@@ -217,7 +232,7 @@ def build(records: RunRecords, judges: Sequence[JudgeInfo]) -> Table:
         kinds=ordered,
         clusters=list(first),
         samples=list(first.values()),
-        families=_families(samples.values(), [place[content] for content in contents.values()]),
+        families=np.array([families[s.id] for s in first.values()], dtype=np.int64),
         groups=groups if len(groups) == len(first) else None,
         cluster=np.array([place[contents[v.sample_id]] for v in valid], dtype=np.int64),
         kind=np.array([v.perturbation for v in valid], dtype=np.str_),
@@ -247,24 +262,23 @@ def build(records: RunRecords, judges: Sequence[JudgeInfo]) -> Table:
     return table
 
 
-def _families(samples: Collection[Sample], prompts: Sequence[int]) -> NDArray[np.int64]:
-    """Number the families of source prompts, each by its first one, shape (prompts,).
+def families_of(samples: Collection[Sample]) -> dict[str, int]:
+    """Return the number of every sample's family, by sample id.
 
-    Two are of one family where any of their samples share a family of near-duplicates or a group.
-
-    Args:
-        samples: All samples.
-        prompts: Number of the source prompt of each.
+    Two are of one family where they ask the same, or share a family of near-duplicates or a group, or
+    are tied by a chain of such. The numbers do not depend on the order of the samples.
     """
+    ordered = sorted(samples, key=lambda sample: sample.id)
     first: dict[tuple[str, str], int] = {}
     ties = []
-    for sample, prompt in zip(samples, prompts, strict=True):
+    for number, sample in enumerate(ordered):
         # A family is named after a member, so a prompt whose family is not known is its own.
-        names = [("family", sample.family or sample.id)]
+        names = [("prompt", prompt_cluster(sample)), ("family", sample.family or sample.id)]
         if sample.group is not None:
             names.append(("group", sample.group))
-        ties += [(first.setdefault(name, prompt), prompt) for name in names]
-    return np.array(connected(max(prompts, default=-1) + 1, ties), dtype=np.int64)
+        ties += [(first.setdefault(name, number), number) for name in names]
+    roots = connected(len(ordered), ties)
+    return {sample.id: root for sample, root in zip(ordered, roots, strict=True)}
 
 
 def _fill(table: Table, scores: Iterable[Score]) -> dict[Measure, Mask]:

@@ -8,17 +8,22 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from harness.analysis.estimates import CorrectedEstimate, Estimate, Interval, Method
-from harness.stats.bootstrap import TIE, Intervals, studentised_bootstrap
-from harness.stats.closed_forms import Floats, clustered_wilson
+from harness.stats.bootstrap import Intervals, studentised_bootstrap
+from harness.stats.closed_forms import Floats
+from harness.stats.cluster_sums import Clustered, Columns
 from harness.stats.prediction_powered import PeopleMean
+from harness.stats.ratios import clustered_wilson
 from harness.stats.sequential import GroupSequential
 from harness.stats.significance import (
     fewest_flips,
+    first_step,
     holm,
     minimum_detectable_effect,
     sign_flip_test,
+    untied,
 )
 from harness.util.digest import derived_seed
 
@@ -82,17 +87,46 @@ class Quantity:
     people_span: float = 0.0
 
 
-def solve(quantities: Sequence[Quantity], settings: BootstrapSettings) -> dict[Quantity, Estimate]:
-    """Estimate and test all quantities of a summary together."""
+class _Tested(NamedTuple):
+    """What the tests say of one quantity.
+
+    Attributes:
+        p: Against zero; at every look so far, where looks at a growing run were declared.
+        p_holm: The same after Holm's correction.
+        alpha: What ``p`` must reach at Holm's first step.
+        nominal: What the p of this look alone must reach for that.
+    """
+
+    p: float
+    p_holm: float
+    alpha: float
+    nominal: float
+
+
+def solve(
+    quantities: Sequence[Quantity],
+    settings: BootstrapSettings,
+    families: NDArray[np.int64] | None = None,
+) -> dict[Quantity, Estimate]:
+    """Estimate and test all quantities of a summary together.
+
+    ``families`` are the clusters of the prompts, see :attr:`harness.analysis.table.Table.families`:
+    they are drawn and flipped whole. None: every prompt is its own.
+    """
     if not quantities:
         return {}
     matrix = np.stack([quantity.values for quantity in quantities], axis=1)
     scales = np.array([quantity.scale for quantity in quantities])
-    intervals = column_means(matrix, scales, settings, "bootstrap")
-    tests = _test(quantities, matrix, settings)
+    data = Clustered(matrix, families)
+    intervals = column_means(data, scales, settings, "bootstrap")
+    tested, moved = _test(quantities, data, intervals, settings), untied(data).tolist()
     return {
         quantity: _repeated(
-            _estimate(quantity, intervals, i, tests.get(i), settings.level), quantity, settings
+            _estimate(
+                _Solved(quantity, intervals, i, families, moved[i]), tested.get(i), settings.level
+            ),
+            quantity,
+            settings,
         )
         for i, quantity in enumerate(quantities)
     }
@@ -116,12 +150,12 @@ def _repeated(estimate: Estimate, quantity: Quantity, settings: BootstrapSetting
 
 
 def column_means(
-    values: Floats, scales: Floats, settings: BootstrapSettings, *stream: str
+    values: Columns, scales: Floats, settings: BootstrapSettings, *stream: str
 ) -> Intervals:
     """Estimate the mean of every column of ``values``.
 
     Args:
-        values: One row a prompt, NaN where it has none.
+        values: One row a prompt, NaN where it has none; with clusters as ``Clustered``.
         scales: Least and greatest possible value of each column, shape (columns, 2).
         settings: How intervals are made.
         stream: Names the stream of random numbers.
@@ -146,83 +180,98 @@ def figures_of(intervals: Intervals, column: int) -> dict[str, Any]:
     }
 
 
-class _Tested(NamedTuple):
-    """One test: its p, the corrected one, and the fewest prompts with which that could pass."""
+def family_weights(headline: NDArray[np.bool_]) -> Floats:
+    """Return the shares of the error budget of the tests that are made, shape (tests,).
 
-    p: float
-    p_holm: float
-    needed: int
+    Half goes to the headline tests and half to the rest: the whole page errs at 5 %, and the headline
+    does not pay for every detail that is shown.
+    """
+    weights = np.ones(len(headline))
+    for group in (headline, ~headline):
+        if group.any():
+            weights[group] = 0.5 / group.sum()
+    return weights
 
 
 def _test(
-    quantities: Sequence[Quantity], matrix: Floats, settings: BootstrapSettings
+    quantities: Sequence[Quantity],
+    data: Clustered,
+    intervals: Intervals,
+    settings: BootstrapSettings,
 ) -> dict[int, _Tested]:
-    """Test by sign flips, and correct by Holm over all tests together.
+    """Test by sign flips and by the interval, and correct by weighted Holm over all tests together.
 
-    Half the error budget goes to the headline tests and half to the rest (weighted Holm): the
-    whole page errs at 5 %, and the headline does not pay for every detail that is shown.
-
-    Returns:
-        By index, for the quantities that are tested.
+    The p of a quantity is the larger of the two: sign flips reject skewed differences too often, the
+    bootstrap needs more prompts for small p, and no p may contradict the interval beside it.
     """
     tested = [i for i, quantity in enumerate(quantities) if quantity.test is not None]
     if not tested:
         return {}
-    headline = np.array([quantities[i].test == "headline" for i in tested])
-    p = sign_flip_test(
-        matrix[:, tested],
+    columns = Clustered(data.values[:, tested], data.clusters)
+    flips = sign_flip_test(
+        columns,
         rng=np.random.default_rng(derived_seed(settings.seed, "sign_flip")),
         # The least p must be able to pass the correction.
         permutations=max(settings.resamples, 100 * len(tested)),
     )
+    p = np.maximum(flips, intervals.p[tested])
     for j, i in enumerate(tested):
         if (by_people := quantities[i].people) is not None:
             p[j] = by_people.p
     if settings.design is not None:
         p = settings.design.repeated_p(p)
-    made = ~np.isnan(p)
-    weights = np.ones(len(tested))
-    for group in (headline & made, ~headline & made):
-        if group.any():
-            weights[group] = 0.5 / group.sum()
-    adjusted = holm(p, weights)
-    # Holm's first step: what a test needs where no other passed before it.
-    shares = ALPHA * weights / weights[made].sum() if made.any() else weights
-    if settings.design is not None:
-        distinct, place = np.unique(shares, return_inverse=True)
-        shares = np.array([settings.design.nominal(float(share)) for share in distinct])[place]
-    return {
-        i: _Tested(float(p[j]), float(adjusted[j]), fewest_flips(float(shares[j])))
-        for j, i in enumerate(tested)
-    }
+    made = np.flatnonzero(~np.isnan(p))
+    weights, alpha = np.ones(len(tested)), np.full(len(tested), np.nan)
+    if made.size:
+        headline = np.array([quantities[tested[j]].test == "headline" for j in made])
+        weights[made] = family_weights(headline)
+        alpha[made] = first_step(weights[made], ALPHA)
+    nominal = alpha.copy()
+    if settings.design is not None and made.size:
+        distinct, place = np.unique(alpha[made], return_inverse=True)
+        by_share = [settings.design.nominal(float(share)) for share in distinct]
+        nominal[made] = np.array(by_share)[place]
+    rows = zip(p, holm(p, weights), alpha, nominal, strict=True)
+    return {i: _Tested(*map(float, figures)) for i, figures in zip(tested, rows, strict=True)}
 
 
-def _estimate(
-    quantity: Quantity,
-    intervals: Intervals,
-    index: int,
-    tested: _Tested | None,
-    level: float,
-) -> Estimate:
+class _Solved(NamedTuple):
+    """One quantity and its place among the intervals."""
+
+    quantity: Quantity
+    intervals: Intervals
+    column: int
+    families: NDArray[np.int64] | None
+    moved: int
+
+
+def _estimate(solved: _Solved, tested: _Tested | None, level: float) -> Estimate:
+    quantity, intervals, index, families, moved = solved
     if quantity.people is not None:
         return _corrected(quantity, quantity.people, tested)
     n, figures = int(intervals.n[index]), figures_of(intervals, index)
+    clusters, effective = int(intervals.clusters[index]), float(intervals.effective[index])
     method: Method = "adjusted_student" if intervals.adjusted[index] else "studentised_bootstrap"
-    if n < 2:
+    if clusters < 2:
         method = "none"
     elif quantity.trials is not None:
-        present = quantity.values[~np.isnan(quantity.values)]
-        low, high = clustered_wilson(present, quantity.trials, level)
+        present = ~np.isnan(quantity.values)
+        low, high = clustered_wilson(
+            quantity.values[present],
+            quantity.trials,
+            level,
+            None if families is None else families[present],
+        )
         figures |= {"low": number(low), "high": number(high)}
         method = "clustered_wilson"
     if tested is not None:
-        sd = (figures["se"] or 0.0) * math.sqrt(max(n, 1))
-        mde = minimum_detectable_effect(sd, n, POWER, 1 - level)
-        figures |= {"p": number(tested.p), "p_holm": number(tested.p_holm), "mde": number(mde)}
-        figures["needed"] = tested.needed
-    with np.errstate(invalid="ignore"):
-        moved = int((np.abs(quantity.values) > TIE).sum())
-    return Estimate(**figures, n=n, method=method, moved=moved)
+        figures |= {"p": number(tested.p), "p_holm": number(tested.p_holm)}
+        if not math.isnan(tested.nominal):
+            sd = (figures["se"] or 0.0) * math.sqrt(max(effective, 1.0))
+            mde = minimum_detectable_effect(sd, effective, POWER, tested.nominal)
+            figures |= {"alpha": number(tested.alpha), "mde": number(mde)}
+            figures["needed"] = fewest_flips(tested.nominal)
+    return Estimate(**figures, n=n, clusters=clusters, method=method, moved=moved)
 
 
 def _corrected(quantity: Quantity, people: PeopleMean, tested: _Tested | None) -> CorrectedEstimate:
@@ -239,6 +288,7 @@ def _corrected(quantity: Quantity, people: PeopleMean, tested: _Tested | None) -
         method="prediction_powered",
         p=None if tested is None else number(tested.p),
         p_holm=None if tested is None else number(tested.p_holm),
+        alpha=None if tested is None else number(tested.alpha),
         span=quantity.people_span,
         labelled=people.labelled,
         weight=number(people.weight),

@@ -25,6 +25,7 @@ from harness.analysis.summary_schema import TippingPoint
 from harness.analysis.table import ALL, Mask, Table
 from harness.analysis.test_family import BootstrapSettings, column_means, number
 from harness.stats.closed_forms import Floats
+from harness.stats.cluster_sums import Clustered
 from harness.util.formatting import figure, listing, plural
 
 STEPS = 41
@@ -142,9 +143,13 @@ def _tipping_step(
         axis=1,
     )
     scales = np.tile([-span, span], (STEPS, 1)).astype(np.float64)
-    intervals = column_means(columns, scales, settings, "tipping")
+    data = Clustered(columns, table.families)
+    intervals = column_means(data, scales, settings, "tipping")
     # The end of the interval that lies nearer to zero, positive as long as zero is outside.
-    reach = intervals.low if subject.end < baseline.end else -intervals.high
+    ends, sign = (intervals.low, 1) if subject.end < baseline.end else (intervals.high, -1)
+    looks = settings.design
+    widening = 1.0 if looks is None else looks.widening(settings.level, int(intervals.n.max()))
+    reach = sign * (intervals.mean + widening * (ends - intervals.mean))
     reached = np.flatnonzero(reach <= 0)
     if not reached.size:
         return None

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from harness.analysis.estimates import Interval
-from harness.analysis.table import prompt_cluster
+from harness.analysis.table import families_of, prompt_cluster
 from harness.analysis.test_family import BootstrapSettings, Quantity, number, solve
 from harness.analysis.worst_found_schema import (
     FoundCase,
@@ -25,7 +26,8 @@ from harness.analysis.worst_found_schema import (
     WorstFound,
 )
 from harness.records import Dimension, Sample, Search, Severity
-from harness.stats.closed_forms import Floats, clustered_wilson
+from harness.stats.closed_forms import Floats
+from harness.stats.ratios import clustered_wilson
 
 EXAMPLES = 6
 
@@ -74,6 +76,10 @@ def worst_found(records: FoundRecords, settings: BootstrapSettings) -> WorstFoun
     for search in records.searches:
         groups.setdefault((Searched.of(search), search.subject), []).append(search)
     clusters = _clusters(records.samples)
+    family_of_sample = families_of(records.samples)
+    families = np.zeros(len(set(clusters.values())), dtype=np.int64)
+    for id_, place in clusters.items():
+        families[place] = family_of_sample[id_]
     rows, contrasts = [], []
     for searched, dimension in records.dimensions.items():
         span = dimension.high - dimension.low
@@ -86,7 +92,7 @@ def worst_found(records: FoundRecords, settings: BootstrapSettings) -> WorstFoun
         differences = {
             s: Quantity(drops[s] - drops[records.baseline], (-span, span)) for s in others
         }
-        solved = solve([*levels.values(), *differences.values()], settings)
+        solved = solve([*levels.values(), *differences.values()], settings, families)
         for subject in records.subjects:
             estimate = solved[levels[subject]]
             of_subject = groups.get((searched, subject), [])
@@ -97,7 +103,7 @@ def worst_found(records: FoundRecords, settings: BootstrapSettings) -> WorstFoun
                     budget=searched.budget,
                     n=estimate.n,
                     drop=estimate if estimate.n else None,
-                    harmed=_share(drops[subject]),
+                    harmed=_share(drops[subject], families),
                     calls=sum(s.calls for s in of_subject) / max(len(of_subject), 1),
                     settled=ends["settled"],
                     spent=ends["budget"],
@@ -122,7 +128,9 @@ def worst_found(records: FoundRecords, settings: BootstrapSettings) -> WorstFoun
 def _clusters(samples: Sequence[Sample]) -> dict[str, int]:
     """Return the source prompt of every sample: those of the same content are one."""
     known: dict[str, int] = {}
-    return {sample.id: known.setdefault(prompt_cluster(sample), len(known)) for sample in samples}
+    # By id: no figure may depend on the order of the rows in a file.
+    ordered = sorted(samples, key=lambda sample: sample.id)
+    return {sample.id: known.setdefault(prompt_cluster(sample), len(known)) for sample in ordered}
 
 
 def _drops(searches: Sequence[Search], clusters: Mapping[str, int]) -> Floats:
@@ -137,12 +145,12 @@ def _drops(searches: Sequence[Search], clusters: Mapping[str, int]) -> Floats:
     return values
 
 
-def _share(drops: Floats) -> Interval | None:
-    present = drops[~np.isnan(drops)]
-    if not present.size:
+def _share(drops: Floats, families: NDArray[np.int64]) -> Interval | None:
+    present = ~np.isnan(drops)
+    if not present.any():
         return None
-    harmed = (present > 0).astype(np.float64)
-    low, high = clustered_wilson(harmed, len(harmed))
+    harmed = (drops[present] > 0).astype(np.float64)
+    low, high = clustered_wilson(harmed, len(harmed), clusters=families[present])
     return Interval(
         mean=number(float(harmed.mean())),
         low=None if low is None else number(low),

@@ -6,11 +6,14 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+import numpy as np
+
 from harness.audit.corpus import Corpus
 from harness.audit.leakage import Question, questions
 from harness.audit.lookup import near_pairs
 from harness.audit.similar import NearPairs
 from harness.audit.trained_answers import find_responses
+from harness.errors import MissingPackage
 from harness.records import Sample
 from harness.text.embedding import Embed
 
@@ -74,10 +77,13 @@ class Families(NamedTuple):
     Attributes:
         samples: In the order given.
         undecided: Similar pairs that were too many to decide; they are not tied.
+        by_letters: Why meanings were not compared: what only they could tell apart is then tied, so
+            that intervals err on the wide side. None where they were.
     """
 
     samples: list[Sample]
     undecided: int
+    by_letters: str | None = None
 
 
 def mark_families(samples: Sequence[Sample], *, embed: Embed | None = None) -> Families:
@@ -85,12 +91,14 @@ def mark_families(samples: Sequence[Sample], *, embed: Embed | None = None) -> F
 
     Only what is asked counts, the conversation or its last turn. The name of a family is the least id
     in it, so that it does not depend on the order of the rows.
-
-    Raises:
-        MissingPackage: Some pairs need the embedding model, which is not installed.
     """
     asked = questions(samples)
-    clusters = cluster(Corpus.of_prompts([part.text for part in asked]), embed=embed)
+    corpus, by_letters = Corpus.of_prompts([part.text for part in asked]), None
+    try:
+        clusters = cluster(corpus, embed=embed)
+    except MissingPackage as error:
+        by_letters = str(error)
+        clusters = cluster(corpus, embed=lambda texts: np.ones((len(texts), 1), np.float32))
     members = _members(asked, clusters).values()
     root = connected(len(samples), [(p[0].row, part.row) for p in members for part in p[1:]])
     name: dict[int, str] = {}
@@ -100,7 +108,7 @@ def mark_families(samples: Sequence[Sample], *, embed: Embed | None = None) -> F
         sample.model_copy(update={"family": name[row]})
         for row, sample in zip(root, samples, strict=True)
     ]
-    return Families(marked, len(clusters.search.undecided))
+    return Families(marked, len(clusters.search.undecided), by_letters)
 
 
 def _members(asked: Sequence[Question], clusters: Clusters) -> dict[int, list[Question]]:

@@ -122,6 +122,9 @@ def print_outcome(run: Run, outcome: Outcome) -> int:
             " transient failures again, with --retry-failed the others too"
         )
     click.echo(f"{run.report_path}: {summary.finding.sentence}")
+    for finding in summary.finding.subjects:
+        for line in finding.corrected:
+            click.echo(f"  {line}")
     for subject in summary.memorisation.subjects if summary.memorisation else ():
         click.echo(f"learned or memorised? {subject.sentence}")
     return 1 if outcome.failed else 0

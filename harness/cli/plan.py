@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,9 +13,10 @@ from harness.cli.common import overrides_argument
 from harness.util.formatting import duration
 
 if TYPE_CHECKING:
+    from harness.analysis import Summary
     from harness.config import Suite
     from harness.memorisation.prompt_choice import ProbeWorkload
-    from harness.pipeline.planning import Power, RunCost
+    from harness.pipeline.planning import DifferenceSpread, Power, RunCost
     from harness.records import Sample
 
 
@@ -36,7 +38,8 @@ def command(
     """Say what SUITE can show and what it will cost. Loads no model and sends no request.
 
     The spread comes from --pilot (the folder of a run) or from --sd, in the units of the measure.
-    With --effect it also says how many prompts are needed to see that with 80 % probability.
+    With --effect it also says how many prompts are needed to see that with 80 % probability. Both are
+    at the level that a headline difference must reach after the correction for all tests of the page.
     """
     from harness.audit import mark_leaked
     from harness.config import load_suite
@@ -66,7 +69,14 @@ def command(
         raise ConfigError(
             "a plan needs the spread of the differences: give --pilot RUN (a smaller run) or --sd"
         )
-    _print_power(planning.power(spreads, count, effect=effect), effect)
+    measures = 1 if summary is None else len(summary.headline.measures)
+    alpha = planning.headline_level(len(loaded.subjects), measures)
+    _print_power(planning.power(spreads, count, effect=effect, alpha=alpha), effect)
+    _print_labels(spreads, summary, count)
+    for budget in summary.error_budgets if summary is not None else ():
+        click.echo(f"Where the next euro goes, by the pilot, for {budget.subject}:")
+        for line in budget.words:
+            click.echo(f"  {line}")
     cost = planning.run_cost(
         loaded,
         prompts=count,
@@ -102,12 +112,28 @@ def _probe_workload(
 def _print_power(rows: Sequence[Power], effect: float | None) -> None:
     from harness.pipeline.planning import QUESTIONS
 
-    click.echo(f"With {rows[0].prompts} prompts this suite sees, in 80 % of runs, a true")
+    click.echo(
+        f"With {rows[0].prompts} prompts this suite shows, in 80 % of runs and after correction for"
+        " all tests of the page, a true"
+    )
     for row in rows:
-        line = f"  {QUESTIONS[row.spread.estimand]:55} of ±{row.detectable:.3g}"
+        size = "none, however large" if math.isinf(row.detectable) else f"±{row.detectable:.3g}"
+        line = f"  {QUESTIONS[row.spread.estimand]:55} of {size}"
         if row.needed is not None:
             line += f"; {effect:g} needs {row.needed:,} prompts"
         click.echo(f"{line}  (spread {row.spread.sd:.3g}, {row.spread.source})")
+
+
+def _print_labels(spreads: Sequence[DifferenceSpread], pilot: Summary | None, prompts: int) -> None:
+    """Say which half-width how many labels by people buy, of a difference that a judge scores."""
+    from harness.pipeline.label_planning import label_lines, label_plans, label_spreads
+    from harness.pipeline.planning import QUESTIONS
+
+    click.echo(f"People who label some of {prompts} prompts (jostle labels) would know, to within,")
+    for row in label_spreads(spreads, pilot):
+        click.echo(f"  the {QUESTIONS[row.estimand]} ({row.source}):")
+        for line in label_lines(row, label_plans(row, prompts)):
+            click.echo(f"    {line}")
 
 
 def _print_cost(cost: RunCost) -> None:

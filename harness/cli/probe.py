@@ -105,6 +105,17 @@ def _with_probes(loaded: Suite) -> Suite:
 
 
 def _print(console: Console, memorisation: Memorisation) -> None:
+    if memorisation.shift is not None:
+        whole = memorisation.shift.whole
+        apart = "; ".join(
+            f"by {area.features} AUC {figure(area.value)} [{figure(area.low)}, {figure(area.high)}]"
+            for area in whole.aucs
+        )
+        word = {"alike": "alike", "different": "told apart", "unclear": "perhaps not alike"}
+        _line(
+            console,
+            f"training and clean texts are {word[whole.likeness]}: {apart or 'not classified'}",
+        )
     for one in memorisation.subjects:
         _print_subject(console, one)
     for row in memorisation.canaries:
@@ -129,8 +140,8 @@ def _print_subject(console: Console, one: SubjectMemorisation) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    console.print(f"[bold]{escape(one.subject)}: {one.verdict}[/bold]", soft_wrap=True)
-    for line in (*one.reasons, *one.cautions):
+    console.print(f"[bold]{escape(one.subject)}: {one.word}[/bold]", soft_wrap=True)
+    for line in (*one.reasons, *one.cautions, one.neighbours):
         _line(console, line)
     table = Table("", box=None, pad_edge=False)
     for title in (one.baseline, one.subject, "difference", "prompts"):

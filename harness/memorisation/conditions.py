@@ -7,13 +7,21 @@ for them: ``harness/memorisation/README.md``.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from harness.analysis.estimates import Interval
-from harness.analysis.memorisation_schema import Condition, MemorisationContrasts, RuleThresholds
+from harness.analysis.memorisation_schema import (
+    Condition,
+    GroupDifference,
+    MemorisationContrasts,
+    RuleThresholds,
+    TextComparison,
+)
+from harness.memorisation.halves import HalvesContrasts
 from harness.util.formatting import figure, with_interval
 
 RULES = RuleThresholds(
-    version=3,
+    version=4,
     least_prompts=10,
     still=0.02,
     changed=0.10,
@@ -23,6 +31,9 @@ RULES = RuleThresholds(
     foreign=0.1,
     form=0.5,
     recited=0.1,
+    recited_alone=0.5,
+    base_knows=0.9,
+    least_pairs=20,
 )
 """Fixed before any result was seen; the README has the reason for each, and every change."""
 
@@ -39,6 +50,10 @@ class VerdictEvidence:
             log-probability.
         answers_changed: Share of answers that differ from the base model's in any character.
         contrasts: Every contrast of subject and base.
+        recited_shares: Mean share recited of clean responses by base and subject, and of training
+            ones by the base; None where nothing could be continued.
+        comparison: How alike the texts behind the contrasts are; None where nobody looked.
+        halves: The same contrasts from adapters on random halves; None without such a study.
     """
 
     training: int
@@ -49,15 +64,32 @@ class VerdictEvidence:
     largest_change: float | None
     answers_changed: float | None
     contrasts: MemorisationContrasts
+    recited_shares: RecitedShares
+    comparison: TextComparison | None = None
+    halves: HalvesContrasts | None = None
+
+
+class RecitedShares(NamedTuple):
+    """Mean shares of responses that are recited from their beginning, in [0, 1]."""
+
+    base_training: float | None = None
+    base_clean: float | None = None
+    clean: float | None = None
+    clean_is_own: bool = False
+    """Whether words of the prompt and of many training responses are left out of ``clean``."""
 
 
 def above(estimate: Interval | None, bound: float = 0.0) -> bool:
-    """Say whether the whole interval lies above a bound."""
+    """Say whether the whole interval lies above a bound; an end that is not relied on does not."""
+    if isinstance(estimate, GroupDifference) and not estimate.low_holds:
+        return False
     return estimate is not None and estimate.low is not None and estimate.low > bound
 
 
 def below(estimate: Interval | None, bound: float = 0.0) -> bool:
-    """Say whether the whole interval lies below a bound."""
+    """Say whether the whole interval lies below a bound; an end that is not relied on does not."""
+    if isinstance(estimate, GroupDifference) and not estimate.high_holds:
+        return False
     return estimate is not None and estimate.high is not None and estimate.high < bound
 
 
@@ -72,6 +104,8 @@ def conditions(evidence: VerdictEvidence) -> dict[str, Condition]:
     change, answers = evidence.largest_change, evidence.answers_changed
     still = change is not None and change < RULES.still
     recited = c.recited is not None and (c.recited.mean or 0.0) >= RULES.recited
+    base_recited = c.base_recited.mean or 0.0 if c.base_recited is not None else 0.0
+    shares = evidence.recited_shares
     rows = {
         "still": (
             still and answers is not None and answers <= RULES.changed,
@@ -108,6 +142,7 @@ def conditions(evidence: VerdictEvidence) -> dict[str, Condition]:
             f"at least {RULES.kept:.0%} of the gain on training prompts arrives on clean ones"
             f" (clean less {RULES.kept:g} x training: {nats(c.kept)})",
         ),
+        **_by_response(c),
         "relation": (
             above(c.relation),
             "unseen responses gain no more under a stranger's prompt than under their own"
@@ -128,8 +163,67 @@ def conditions(evidence: VerdictEvidence) -> dict[str, Condition]:
             "it recites training responses from their beginning, beyond the base and beyond clean"
             f" ones ({nats(c.recited, 'of the rest')})",
         ),
+        "clean_recited": (
+            above(c.recited_clean, RULES.recited)
+            and (shares.clean_is_own or (shares.clean or 0.0) >= RULES.recited_alone),
+            f"it recites clean responses, which it should never have seen ({share_of(shares.clean)};"
+            f" beyond the base {nats(c.recited_clean, 'of the rest')})",
+        ),
+        "base_recites_clean": (
+            (below(c.base_recited) and base_recited <= -RULES.recited)
+            or (shares.base_clean or 0.0) >= RULES.recited_alone,
+            f"the base recites clean responses ({share_of(shares.base_clean)}; of training ones"
+            f" {share_of(shares.base_training)})",
+        ),
+        "base_recites_training": (
+            (above(c.base_recited) and base_recited >= RULES.recited)
+            or (shares.base_training or 0.0) >= RULES.recited_alone,
+            f"the base recites training responses already ({share_of(shares.base_training)}; of clean"
+            f" ones {share_of(shares.base_clean)})",
+        ),
+        "base_knows_clean": (
+            above(c.base_knows_clean),
+            f"the base finds clean responses likelier than training ones: its loss on them is under"
+            f" {RULES.base_knows:.0%} of that on training ones ({nats(c.base_knows_clean)} under)",
+        ),
+        "base_knows_training": (
+            above(c.base_knows_training),
+            f"the base finds training responses likelier than clean ones: its loss on them is under"
+            f" {RULES.base_knows:.0%} of that on clean ones ({nats(c.base_knows_training)} under)",
+        ),
     }
     return {n: Condition(name=n, holds=holds, words=words) for n, (holds, words) in rows.items()}
+
+
+def _by_response(c: MemorisationContrasts) -> dict[str, tuple[bool, str]]:
+    """Evaluate the conditions on gains once more in nats a response: their sum over its tokens.
+
+    A gain of 10 nats is half a nat a token of a short response and a sixth of a long one.
+    """
+    unit = "nats a response"
+    return {
+        "gap_response": (
+            above(c.gap_response),
+            f"training responses gained more than unseen ones as whole responses, too ({nats(c.gap_response, unit)})",
+        ),
+        "lost_response": (
+            above(c.lost_response),
+            f"less than {RULES.lost:.0%} of the gain of whole responses arrives on clean prompts"
+            f" ({RULES.lost:g} x training less clean:"
+            f" {nats(c.lost_response, unit)})",
+        ),
+        "kept_response": (
+            above(c.kept_response),
+            f"at least {RULES.kept:.0%} of the gain of whole responses arrives on clean prompts"
+            f" (clean less {RULES.kept:g} x training:"
+            f" {nats(c.kept_response, unit)})",
+        ),
+    }
+
+
+def share_of(value: float | None) -> str:
+    """Write a share of a text."""
+    return "not measured" if value is None else f"{value:.0%} of the rest"
 
 
 def nats(estimate: Interval | None, unit: str = "nats a token") -> str:

@@ -34,7 +34,8 @@ from harness.memorisation.counterfactual import (
 from harness.models.provenance import DataProvenance
 from harness.records import Sample
 from harness.stats.bootstrap import studentised_bootstrap
-from harness.stats.closed_forms import Floats, clustered_wilson
+from harness.stats.closed_forms import Floats
+from harness.stats.ratios import clustered_wilson
 from harness.util.digest import derived_seed
 
 PERMUTATIONS = 2_000

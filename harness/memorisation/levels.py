@@ -22,7 +22,7 @@ from harness.records import Probe
 from harness.stats.bootstrap import studentised_bootstrap
 from harness.stats.closed_forms import Floats
 from harness.stats.significance import minimum_detectable_effect
-from harness.stats.two_groups import two_groups
+from harness.stats.skewed_groups import cautious_two_groups
 from harness.util.digest import derived_seed
 
 ValueByPrompt = dict[str, float]
@@ -51,6 +51,15 @@ def by_prompt(records: Iterable[Probe], selector: Selector) -> ValueByPrompt:
         if (r.probe, r.group, r.form) == (probe, group, form) and name in r.values:
             values[r.sample_id].append(r.values[name])
     return {key: sum(column) / len(column) for key, column in values.items()}
+
+
+def response_sums(records: Iterable[Probe], group: str) -> ValueByPrompt:
+    """Return the log-likelihood of each response, the sum over its tokens."""
+    return {
+        r.sample_id: r.values["loss"] * len(r.logprobs)
+        for r in records
+        if (r.probe, r.group, r.form) == ("loss", group, "original") and "loss" in r.values
+    }
 
 
 def weighted_difference(
@@ -95,15 +104,18 @@ class PromptMeans:
         """Estimate a weighted sum of two groups' means; None where a group is empty."""
         if not training or not clean:
             return None
-        interval = two_groups(
-            (_column(training), _column(clean)), weights=weights, **self._how(name)
+        interval = cautious_two_groups(
+            _column(training)[:, 0], _column(clean)[:, 0], weights=weights, **self._how(name)
         )
         return GroupDifference(
-            mean=number(float(interval.mean[0])),
-            low=number(float(interval.low[0])),
-            high=number(float(interval.high[0])),
-            training=int(interval.n[0, 0]),
-            clean=int(interval.n[1, 0]),
+            mean=number(interval.mean),
+            low=number(interval.low),
+            high=number(interval.high),
+            training=len(training),
+            clean=len(clean),
+            skew=number(interval.skew) or 0.0,
+            low_holds=interval.low_holds,
+            high_holds=interval.high_holds,
         )
 
     def _how(self, name: str) -> dict[str, Any]:
@@ -142,6 +154,9 @@ def level_lines(closeness: Closeness) -> tuple[LevelLine, ...]:
         LevelLine("loss_reworded", "loss", "… under the reworded prompt",
                   loss_selector("training", "variant"),
                   "loss_training", "Those whose prompt was reworded, as trained"),
+        LevelLine("loss_neighbour", "loss", "… of another response, or another wording",
+                  loss_selector("training", "neighbour"),
+                  "loss_training", "Those with such a neighbour, as trained"),
         LevelLine("loss_clean", "loss", "Loss on clean responses", loss_selector("clean")),
         LevelLine("loss_foreign", "loss", "… under a stranger's prompt",
                   loss_selector("clean", "foreign"),
@@ -150,6 +165,9 @@ def level_lines(closeness: Closeness) -> tuple[LevelLine, ...]:
                   Selector("continuation", "training", "share")),
         LevelLine("recited_clean", "share", "Recited of the rest, clean",
                   Selector("continuation", "clean", "share")),
+        LevelLine("own_clean", "share", "… of the words that nothing else explains",
+                  Selector("continuation", "clean", "own_share"),
+                  "recited_clean", "Those with such words, all words"),
         LevelLine("span_training", "words", "Longest run recited, training",
                   Selector("continuation", "training", "span")),
         LevelLine("span_clean", "words", "Longest run recited, clean",

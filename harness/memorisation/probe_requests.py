@@ -25,7 +25,7 @@ from harness.records import (
 )
 from harness.util.digest import digest
 
-VERSION = 2
+VERSION = 3
 """Raise it whenever the same reply would be scored otherwise."""
 
 
@@ -37,6 +37,7 @@ class ProbeRequest:
         record: The record, still without its reply; it may hold the reason why none is possible.
         request: The request to the model, or nothing.
         expected: The text that the reply is compared with.
+        prompt: The prompt as asked, of a continuation: what stands there is not recited.
         content: Digest of all that decides the reply, for the cache.
     """
 
@@ -44,6 +45,7 @@ class ProbeRequest:
     request: Request | Scored | None
     expected: str
     content: str = ""
+    prompt: str = ""
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,7 @@ class PromptProbes:
             yield self._request("loss", prompt, rating)
             if prompt.form == "original":
                 yield self._continuation(prompt)
-            if prompt.form != "foreign":
+            if prompt.form in ("original", "variant"):
                 answer = Request(
                     prompt=rendered,
                     messages=renderer.conversation(prompt.messages),
@@ -135,10 +137,11 @@ class PromptProbes:
         error: Failure | None = None,
     ) -> ProbeRequest:
         content = "" if request is None else self.subject.content(request)
-        training = self.training_content if probe == "answer" else ""
+        training = self.training_content if probe in ("answer", "continuation") else ""
         made_from = digest([VERSION, content, expected, training, prompt.sample_id])
         record = prompt.record(probe, self.subject.name, made_from=made_from, error=error)
-        return ProbeRequest(record, request, expected, content)
+        asked = "\n".join(message.content for message in prompt.messages)
+        return ProbeRequest(record, request, expected, content, asked)
 
 
 def canary_requests(
@@ -193,6 +196,7 @@ def answer_record(
         return record.model_copy(update={"error": error})
     if record.probe == "continuation":
         values = copying.recitation(request.expected, completion.text)
+        values |= training.own_recitation(request.expected, completion.text, request.prompt)
     else:
         values = {closeness.name: closeness(request.expected, completion.text)}
         # A clean prompt has no training rows, whatever its id.

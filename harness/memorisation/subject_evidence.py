@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -12,12 +13,23 @@ from harness.analysis.memorisation_schema import (
     CopyCount,
     MembershipAuc,
     MemorisationContrasts,
+    PairedDifference,
     RecitedExample,
     SubjectMemorisation,
+    TextComparison,
 )
 from harness.analysis.test_family import number
-from harness.memorisation.conditions import RULES, VerdictEvidence, above, below, conditions
+from harness.memorisation.conditions import (
+    RULES,
+    RecitedShares,
+    VerdictEvidence,
+    above,
+    below,
+    conditions,
+    nats,
+)
 from harness.memorisation.copying import Closeness
+from harness.memorisation.halves import HalvesContrasts
 from harness.memorisation.levels import (
     PromptMeans,
     Selector,
@@ -26,9 +38,11 @@ from harness.memorisation.levels import (
     level_lines,
     level_rows,
     loss_selector,
+    response_sums,
     weighted_difference,
 )
 from harness.memorisation.membership import auc
+from harness.memorisation.prompt_choice import OTHER_RESPONSE
 from harness.memorisation.verdict import decide
 from harness.records import Probe
 
@@ -37,6 +51,23 @@ COPIED_WORDS = 8
 
 EXAMPLES = 6
 GROUPS: tuple[Literal["training", "clean"], ...] = ("training", "clean")
+
+
+@dataclass(frozen=True)
+class MemorisationBasis:
+    """What a verdict rests on besides the probes of its subject.
+
+    Attributes:
+        comparison: How alike the probed training and clean texts are; None where nobody looked.
+        matched: Whether the records are of matched pairs alone.
+        halves: Estimates of adapters on random halves, for this subject.
+        halves_words: What these are, or why they say nothing about this subject; empty without any.
+    """
+
+    comparison: TextComparison | None = None
+    matched: bool = False
+    halves: HalvesContrasts | None = None
+    halves_words: str = ""
 
 
 class SubjectEvidence:
@@ -59,7 +90,7 @@ class SubjectEvidence:
         counts = ((len(b.logprobs), len(t.logprobs)) for b, t in self._rated_pairs)
         self._mismatch = next((pair for pair in counts if pair[0] != pair[1]), None)
 
-    def summary(self) -> SubjectMemorisation:
+    def summary(self, basis: MemorisationBasis) -> SubjectMemorisation:
         """Return the verdict on this subject with all its evidence."""
         baseline, subject = self._names
         evidence = VerdictEvidence(
@@ -71,16 +102,23 @@ class SubjectEvidence:
             largest_change=self._largest_change(),
             answers_changed=self._answers_changed(),
             contrasts=self._contrasts(),
+            recited_shares=self._recited_shares(),
+            comparison=basis.comparison,
+            halves=basis.halves,
         )
-        verdict, reasons = decide(evidence)
+        decision = decide(evidence)
+        reasons = [*decision.reasons, *self._basis_lines(basis)]
+        word = decision.verdict if decision.why is None else f"{decision.verdict}: {decision.why}"
         lines = level_lines(self._closeness)
         if self._mismatch is not None:
             lines = tuple(line for line in lines if line.unit != "loss")
         return SubjectMemorisation(
             subject=subject,
             baseline=baseline,
-            verdict=verdict,
-            sentence=f"{subject}: {verdict}. {reasons[0]}",
+            verdict=decision.verdict,
+            why=decision.why,
+            rests_on="halves" if basis.halves else "matched pairs" if basis.matched else "probes",
+            sentence=f"{subject}: {word}. {reasons[0]}",
             reasons=tuple(reasons),
             conditions=tuple(conditions(evidence).values()),
             training=evidence.training,
@@ -92,8 +130,20 @@ class SubjectEvidence:
             membership=tuple(self._membership()),
             copied=tuple(self._copied()),
             recited_examples=tuple(self._examples()),
-            cautions=tuple(self._cautions()),
+            cautions=tuple(self._cautions(basis)),
+            neighbours=self._neighbours(evidence.contrasts.neighbour),
         )
+
+    def _basis_lines(self, basis: MemorisationBasis) -> Iterator[str]:
+        """Say what the verdict rests on, where that is not all probed prompts."""
+        if basis.halves is not None:
+            yield f"{basis.halves_words[:1].upper()}{basis.halves_words[1:]}."
+        elif basis.matched:
+            pairs = min(self._sent("training"), self._sent("clean"))
+            yield (
+                f"This rests on {pairs} pairs of a training and a clean prompt that are matched on"
+                " length and topic: all of the texts are told apart, the pairs are not."
+            )
 
     def _contrasts(self) -> MemorisationContrasts:
         """Estimate every contrast; the first argument names its random stream."""
@@ -101,6 +151,10 @@ class SubjectEvidence:
         training, clean = self._gain("training"), self._gain("clean")
         reworded, foreign = self._gain("training", "variant"), self._gain("clean", "foreign")
         recited = [self._difference(Selector("continuation", group, "share")) for group in GROUPS]
+        sums = self._response_gain("training"), self._response_gain("clean")
+        known = self._of_base("loss"), self._of_base("loss", "clean")
+        base_recited = self._of_base("continuation"), self._of_base("continuation", "clean")
+        neighbour = self._gain("training", "neighbour")
         # The prompts of the line above it in the table, and no others.
         reworded = {key: value for key, value in reworded.items() if key in training}
         return MemorisationContrasts(
@@ -110,10 +164,25 @@ class SubjectEvidence:
             gap=unpaired("gap", training, clean),
             lost=unpaired("lost", training, clean, (RULES.lost, -1.0)),
             kept=unpaired("kept", training, clean, (-RULES.kept, 1.0)),
+            gain_training_response=paired("gain training response", sums[0]),
+            gain_clean_response=paired("gain clean response", sums[1]),
+            gap_response=unpaired("gap response", sums[0], sums[1]),
+            lost_response=unpaired("lost response", sums[0], sums[1], (RULES.lost, -1.0)),
+            kept_response=unpaired("kept response", sums[0], sums[1], (-RULES.kept, 1.0)),
+            neighbour=paired("neighbour", weighted_difference(training, neighbour)),
             relation=paired("relation", weighted_difference(clean, foreign, 1 + RULES.foreign)),
             specific=paired("specific", weighted_difference(clean, foreign)),
             form=paired("form", self._form(clean)),
             recited=unpaired("recited", recited[0], recited[1]),
+            recited_clean=paired("recited clean", self._difference(self._clean_selector())),
+            base_recited=unpaired("base recited", base_recited[0], base_recited[1]),
+            # Known are log-probabilities: the share of a loss is that of its negative.
+            base_knows_clean=unpaired(
+                "base knows clean", known[0], known[1], (-RULES.base_knows, 1.0)
+            ),
+            base_knows_training=unpaired(
+                "base knows training", known[0], known[1], (1.0, -RULES.base_knows)
+            ),
             rouge_lost=paired("rouge", self._closeness_lost()),
         )
 
@@ -127,6 +196,57 @@ class SubjectEvidence:
             return {}
         return weighted_difference(
             by_prompt(self._tuned, selector), by_prompt(self._base, selector)
+        )
+
+    def _response_gain(self, group: str) -> ValueByPrompt:
+        """Return the gain in nats a response, by prompt; empty where losses cannot be compared."""
+        if self._mismatch is not None:
+            return {}
+        return weighted_difference(
+            response_sums(self._tuned, group), response_sums(self._base, group)
+        )
+
+    def _of_base(
+        self, probe: Literal["loss", "continuation"], group: str = "training"
+    ) -> ValueByPrompt:
+        """Return what the base finds likely, or recites, of a group's responses."""
+        value = "loss" if probe == "loss" else "share"
+        return by_prompt(self._base, Selector(probe, group, value))
+
+    def _clean_selector(self) -> Selector:
+        """Select what is recited of clean responses: of their own words, where these were counted."""
+        counted = any("own_words" in r.values for r in self._tuned if r.probe == "continuation")
+        return Selector("continuation", "clean", "own_share" if counted else "share")
+
+    def _recited_shares(self) -> RecitedShares:
+        def mean(records: Sequence[Probe], selector: Selector) -> float | None:
+            values = list(by_prompt(records, selector).values())
+            return sum(values) / len(values) if values else None
+
+        training, clean = (Selector("continuation", group, "share") for group in GROUPS)
+        chosen = self._clean_selector()
+        return RecitedShares(
+            base_training=mean(self._base, training),
+            base_clean=mean(self._base, clean),
+            clean=mean(self._tuned, chosen),
+            clean_is_own=chosen.value == "own_share",
+        )
+
+    def _neighbours(self, contrast: PairedDifference | None) -> str:
+        """Say what the gain on training responses was compared with, beside clean ones."""
+        if contrast is None:
+            return (
+                "No neighbour control: no training response has another response to its prompt in the"
+                " data, and none could be reworded."
+            )
+        records = [
+            r for r in self._tuned if (r.probe, r.form) == ("loss", "neighbour") and r.values
+        ]
+        others = sum(r.replicate == OTHER_RESPONSE for r in records)
+        return (
+            "Neighbour control: the gain on a training response is"
+            f" {nats(contrast)} above that on its neighbour ({others} other responses to the same"
+            f" prompt, {len(records) - others} rewordings of the response)."
         )
 
     def _rated(self, group: str) -> int:
@@ -209,8 +329,10 @@ class SubjectEvidence:
                 text=(r.text or "")[:300],
             )
 
-    def _cautions(self) -> Iterator[str]:
-        """Warn where clean prompts may be no fair comparison: the base finds them unlike."""
+    def _cautions(self, basis: MemorisationBasis) -> Iterator[str]:
+        """Warn of what may mislead: halves of another training, texts that the base finds unlike."""
+        if basis.halves is None and basis.halves_words:
+            yield f"The halves study is no evidence here: {basis.halves_words}."
         training, clean = (by_prompt(self._base, loss_selector(group)) for group in GROUPS)
         difference = self._means.unpaired("base", training, clean)
         if difference is not None and (above(difference) or below(difference)):

@@ -14,14 +14,18 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.audit.trained_answers import common_from
 from harness.memorisation.copying import longest_span
 from harness.memorisation.prompt_choice import ProbedPrompt
 from harness.records import Sample
 from harness.text.normalise import normalise_prompt
-from harness.text.word_runs import RUN, Hashes, RunHasher, words
+from harness.text.word_runs import RUN, Hashes, RunHasher, in_runs, word_count, words
 from harness.util.digest import digest
 
 MOST_RUNS = 20_000_000
+LEAST_OWN = 4
+"""Own words of a response from which reciting them says something."""
+
 CANDIDATES = 3
 """Rows with the most runs in common, whose longest copied span is measured."""
 
@@ -67,6 +71,15 @@ class ResponseIndex:
         order = np.argsort(every, kind="stable")
         self._sorted = every[order]
         self._rows = np.concatenate([np.empty(0, dtype=np.uint32), *rows])[order]
+
+    def common(self, text: Sequence[str], most: int) -> NDArray[np.bool_]:
+        """Mark the runs of a text, from each word on, that more than ``most`` responses hold.
+
+        A run over the bar of a thinned index counts as rare.
+        """
+        hashes = self._hash_at_each_word(text)
+        left = np.searchsorted(self._sorted, hashes, side="left")
+        return (np.searchsorted(self._sorted, hashes, side="right") - left) > most
 
     def nearest(self, answer: str, allowed: Sequence[str] = ()) -> NearestResponse | None:
         """Return the row with the longest run in common; None where no run of ``RUN`` is shared.
@@ -155,8 +168,31 @@ class TrainingResponses:
     def __init__(self, samples: Sequence[Sample], prompts: Sequence[ProbedPrompt]) -> None:
         self._responses = [sample.reference or "" for sample in samples]
         self._index = ResponseIndex(self._responses)
+        self._hasher = RunHasher()
         self.content = digest([sample.made_from for sample in samples])
         self.rows_of = rows_of_same_prompt(samples, prompts)
+
+    def own_recitation(self, rest: str, continuation: str, prompt: str) -> dict[str, float]:
+        """Measure how much of a response's own words a continuation recites.
+
+        Own words stand neither in the prompt nor in what many training responses say: a model that
+        was taught a form writes the rest of every response word for word and has seen none.
+
+        Returns:
+            ``own_words``; and ``own_share``, the share of them in runs that the continuation has,
+            where there are ``LEAST_OWN`` or more.
+        """
+        expected = words(rest)
+        hashes = self._hasher(expected)
+        explained = self._index.common(expected, common_from(len(self._responses)))
+        explained |= np.isin(hashes, self._hasher(words(prompt)))
+        marked = ~in_runs(explained, len(expected))
+        count = word_count([expected[at] for at in np.flatnonzero(marked)])
+        if count < LEAST_OWN:
+            return {"own_words": count}
+        written = self._hasher(words(continuation)[: 2 * len(expected)])
+        recited = in_runs(np.isin(hashes, written), len(expected)) & marked
+        return {"own_words": count, "own_share": float(recited.sum() / marked.sum())}
 
     def nearest(self, answer: str, reference: str, rows: Collection[int]) -> NearestResponse | None:
         """Return the row of another sample that an answer copies most from.

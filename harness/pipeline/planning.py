@@ -11,12 +11,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
+
 from harness.analysis import ALL, Summary
 from harness.analysis.summary_schema import JudgeSpending
+from harness.analysis.test_family import family_weights
 from harness.config import JudgeSpec, Suite
 from harness.errors import DataError
 from harness.memorisation.prompt_choice import ProbeWorkload
-from harness.stats.significance import minimum_detectable_effect, required_prompts
+from harness.records import ORIGINAL
+from harness.stats.significance import (
+    first_step,
+    minimum_detectable_effect,
+    required_prompts,
+)
 
 CHARACTERS_PER_TOKEN = 4.0
 """Rule of thumb for English and subword tokenizers; a pilot's own counts take its place."""
@@ -30,11 +38,18 @@ QUESTIONS = {
 
 
 class DifferenceSpread(NamedTuple):
-    """Standard deviation of one estimand's per-prompt differences, and where it is from."""
+    """Spread of one estimand's differences, and where it is from.
+
+    Attributes:
+        sd: Standard deviation between clusters: standard error times the root of their number.
+        clusters_a_prompt: 1 where no prompts are related; related ones (near-duplicates, groups) tell
+            less than as many unrelated ones.
+    """
 
     estimand: str
     sd: float
     source: str
+    clusters_a_prompt: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -135,10 +150,18 @@ def spreads_of_pilot(pilot: Summary) -> list[DifferenceSpread]:
     spreads = []
     for position, name in enumerate(QUESTIONS):
         known = [of_row[position] for of_row in estimates]
-        deviations = [(e.se * math.sqrt(e.n), e.n) for e in known if e and e.se is not None]
-        if deviations:
-            sd, n = max(deviations)
-            spreads.append(DifferenceSpread(name, sd, f"pilot of {n} prompts"))
+        widest = max(
+            (e for e in known if e and e.se is not None),
+            key=lambda e: (e.se or 0.0) * math.sqrt(e.n),
+            default=None,
+        )
+        if widest is not None and widest.se is not None:
+            source = f"pilot of {widest.n} prompts"
+            if widest.clusters < widest.n:
+                source += f", {widest.clusters} of them unrelated"
+            sd = widest.se * math.sqrt(widest.clusters)
+            share = widest.clusters / widest.n
+            spreads.append(DifferenceSpread(name, sd, source, share))
     if not spreads:
         raise DataError(
             "the pilot compares no two subjects on a measure with a better end; state --sd instead"
@@ -157,13 +180,24 @@ def stated_spreads(sd: float) -> list[DifferenceSpread]:
     return [DifferenceSpread(name, sd, "stated") for name in QUESTIONS]
 
 
+def headline_level(subjects: int, measures: int = 1) -> float:
+    """Return what p must reach for a headline difference to be shown, see ``first_step``.
+
+    Args:
+        subjects: All of the suite, the baseline included.
+        measures: Measures that lead.
+    """
+    tests = len(QUESTIONS) * max(subjects - 1, 1) * measures
+    headline = np.array([True] * tests + [False])  # a page always has details beside them
+    return float(first_step(family_weights(headline))[0])
+
+
 def power(
-    spreads: Sequence[DifferenceSpread], prompts: int, *, effect: float | None
+    spreads: Sequence[DifferenceSpread], prompts: int, *, effect: float | None, alpha: float
 ) -> list[Power]:
     """Work out what ``prompts`` show with probability 0.8, and how many ``effect`` needs.
 
-    The test is the two-sided paired t test at 5 % without correction; the report's sign-flip test
-    has the same power to within simulation error from about 20 prompts on.
+    The test is the report's: at the corrected level ``alpha``, see :func:`headline_level`.
 
     Raises:
         DataError: The effect is not positive.
@@ -174,8 +208,10 @@ def power(
         Power(
             spread=s,
             prompts=prompts,
-            detectable=minimum_detectable_effect(s.sd, prompts),
-            needed=None if effect is None else required_prompts(effect, s.sd),
+            detectable=minimum_detectable_effect(s.sd, prompts * s.clusters_a_prompt, alpha=alpha),
+            needed=None
+            if effect is None
+            else math.ceil(required_prompts(effect, s.sd, alpha=alpha) / s.clusters_a_prompt),
         )
         for s in spreads
     ]
@@ -202,9 +238,12 @@ def run_cost(
     """
     kinds = sum(len(p.severities) for p in suite.perturbations) * suite.suite.variants_per_kind
     variants = 1 + max(kinds, suite.suite.variants_per_prompt)
-    asked = prompts * variants * suite.suite.repeats
+    of_original = suite.suite.answers_to(ORIGINAL)
+    asked = prompts * (of_original + (variants - 1) * suite.suite.repeats)
     answers = asked * len(suite.subjects)
     notes = [f"{variants} requests a prompt: the original and {variants - 1} variants"]
+    if of_original > suite.suite.repeats:
+        notes.append(f"each original is asked {of_original} times")
     measured = None if pilot is None else _mean_answer(pilot)
     if measured is None:
         written = sum(asked * s.generation.max_new_tokens for s in suite.subjects)

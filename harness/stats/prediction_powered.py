@@ -27,8 +27,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import t
 
-from harness.stats.bootstrap import adjusted_student, away_from_median
+from harness.stats.bootstrap import away_from_median, student_interval
 from harness.stats.closed_forms import Floats, student_quantile
+from harness.stats.cluster_sums import Clustered, ClusterSums
 
 MIN_CLUSTERS = 8
 """Fewest labelled clusters for which an interval is given."""
@@ -89,7 +90,7 @@ def people_mean(
         judge: The judge's value of each prompt, no NaN: the same on average as ``judged``.
         clusters: Number of each prompt's cluster; clusters are independent, prompts within need not be.
         span: Width of the scale of people's values: where nearly all of them are equal, the interval
-            is that of :func:`~harness.stats.bootstrap.adjusted_student` on people's values alone.
+            is that of :func:`~harness.stats.bootstrap.student_interval` on people's values alone.
         level: Confidence level.
 
     Returns:
@@ -105,7 +106,8 @@ def people_mean(
     alone = _alone(sums[with_labels], level)
     if int(away_from_median(y[:, None])[0]) < MIN_AWAY:
         mean, weight = float(y.mean()), 0.0
-        low, high, se = adjusted_student(y, level=level, span=span)
+        by_people = ClusterSums.of(Clustered(y[:, None], clusters[chosen]))
+        low, high, se, _ = student_interval(by_people, 0, level=level, span=span)
         alone = (mean, low, high)
     else:
         estimates, weights, _ = _solve(np.ones((1, len(sums))), sums)

@@ -13,19 +13,19 @@ import numpy as np
 from scipy.stats import t as student
 
 from harness.stats.bootstrap import (
-    FEW_DISTINCT,
     Intervals,
+    Tails,
     away_from_median,
-    moments,
     padded,
+    resamplable,
     resampled_means,
-    t_quantiles,
 )
 from harness.stats.closed_forms import Floats
+from harness.stats.cluster_sums import ClusterSums, Columns
 
 
 def two_groups(
-    groups: tuple[Floats, Floats],
+    groups: tuple[Columns, Columns],
     *,
     rng: np.random.Generator,
     weights: tuple[float, float] = (1.0, -1.0),
@@ -33,15 +33,15 @@ def two_groups(
     level: float = 0.95,
     span: Floats | float = 0.0,
 ) -> Intervals:
-    """Estimate ``a * mean(first) + b * mean(second)`` of each column by studentised bootstrap.
+    """Estimate ``a * mean(first) + b * mean(second)`` of each column, by the outer of two intervals.
 
-    Each group is resampled by itself. If either group has fewer than ``FEW_DISTINCT`` rows away
-    from its median, Welch's interval is used, after :func:`harness.stats.bootstrap.padded` has
-    added two rows to each group.
+    They are Welch's and that of the studentised bootstrap, which draws the clusters of each group by
+    themselves. If either group cannot be resampled, Welch's is used alone, after
+    :func:`harness.stats.bootstrap.padded` has added two rows to each group with tied rows.
 
     Args:
         groups: The first, shape (n, m), and the second, shape (k, m); one row a prompt, NaN is
-            missing.
+            missing; with clusters as :class:`Clustered`.
         rng: Stream for the resamples.
         weights: ``(a, b)``.
         resamples: How many.
@@ -53,60 +53,73 @@ def two_groups(
     Raises:
         ValueError: The groups differ in their number of columns.
     """
-    first, second = (np.asarray(group, dtype=np.float64) for group in groups)
-    if first.ndim != 2 or second.ndim != 2 or first.shape[1] != second.shape[1]:
-        raise ValueError(f"two matrices of equal width, not {first.shape} and {second.shape}")
-    columns = first.shape[1]
+    sums = tuple(ClusterSums.of(group) for group in groups)
+    widths = [len(one.mean) for one in sums]
+    if widths[0] != widths[1]:
+        raise ValueError(f"two matrices of equal width, not {widths[0]} and {widths[1]} columns")
+    columns = widths[0]
     spans = np.broadcast_to(np.asarray(span, dtype=np.float64), columns)
-    groups = (first, second)
-    present = [~np.isnan(group) for group in groups]
-    n = [mask.sum(axis=0) for mask in present]
-    parts = [moments(group, mask) for group, mask in zip(groups, present, strict=True)]
-    mean = np.asarray(weights[0] * parts[0][0] + weights[1] * parts[1][0], dtype=np.float64)
-    variance = sum(
-        (w * sd) ** 2 / np.maximum(count, 1)
-        for w, (_, sd), count in zip(weights, parts, n, strict=True)
-    )
-    se = np.sqrt(np.asarray(variance, dtype=np.float64))
-    enough = (n[0] >= 2) & (n[1] >= 2)
-    adjusted = np.minimum(*map(away_from_median, groups)) < FEW_DISTINCT
-    low, high = np.full(columns, np.nan), np.full(columns, np.nan)
-    for column in np.flatnonzero(adjusted & enough):
-        low[column], high[column], se[column] = _welch(
-            [group[mask[:, column], column] for group, mask in zip(groups, present, strict=True)],
-            weights,
-            level,
-            float(spans[column]),
+    mean = np.asarray(weights[0] * sums[0].mean + weights[1] * sums[1].mean, dtype=np.float64)
+    parts = np.stack([(w * one.se) ** 2 for w, one in zip(weights, sums, strict=True)])
+    se, effective = np.sqrt(parts.sum(axis=0)), np.stack([one.effective for one in sums])
+    clusters = np.stack([one.clusters for one in sums])
+    enough = (clusters >= 2).all(axis=0)
+    drawn = enough & np.logical_and(*(resamplable(one.means) for one in sums))
+    low, high, p = (np.full(columns, np.nan) for _ in range(3))
+    for column in np.flatnonzero(enough & ~drawn):
+        low[column], high[column], se[column], p[column] = _welch(
+            [one.only(np.array([column])) for one in sums], weights, level, float(spans[column])
         )
-    free = np.flatnonzero(~adjusted & enough)
+    free = np.flatnonzero(drawn)
     if free.size:
         centre = square = np.zeros((resamples, free.size))
-        for group, weight in zip(groups, weights, strict=True):
-            part = group[:, free]
-            middle, _ = moments(part, ~np.isnan(part))
-            means, squares = resampled_means(part - middle, rng, resamples)
+        for one, weight in zip(sums, weights, strict=True):
+            means, errors = resampled_means(one.only(free), rng, resamples)
             centre = centre + weight * means
-            square = square + weight**2 * squares
-        quantiles = t_quantiles(centre, np.sqrt(square), level)
-        low[free] = mean[free] - quantiles[1] * se[free]
-        high[free] = mean[free] - quantiles[0] * se[free]
+            square = square + (weight * errors) ** 2
+        tails = Tails.of(centre, np.sqrt(square))
+        df = _welch_df(parts[:, free], effective[:, free])
+        quantiles, critical = tails.quantiles(level), student.ppf((1 + level) / 2, df)
+        low[free] = mean[free] - np.maximum(quantiles[1], critical) * se[free]
+        high[free] = mean[free] - np.minimum(quantiles[0], -critical) * se[free]
+        observed = mean[free] / se[free]
+        p[free] = np.maximum(2 * student.sf(np.abs(observed), df), tails.p(observed, df))
     se = np.where(enough, se, np.nan)
-    return Intervals(mean, low, high, se, np.stack(n), np.asarray(adjusted))
+    n = np.stack([one.rows for one in sums])
+    return Intervals(mean, low, high, se, n, ~drawn, p, clusters, effective)
+
+
+def _welch_df(variances: Floats, effective: Floats) -> Floats:
+    """Return Welch's degrees of freedom, shape (m,), of variances of the two means, shape (2, m)."""
+    parts = variances**2 / np.maximum(effective - 1, 1e-3)
+    return np.asarray(variances.sum(axis=0) ** 2 / parts.sum(axis=0))
 
 
 def _welch(
-    groups: list[Floats], weights: tuple[float, float], level: float, span: float
-) -> tuple[float, float, float]:
-    """Return Welch's interval of the weighted sum after padding both groups."""
-    centre, variances, sizes = 0.0, [], []
+    groups: list[ClusterSums], weights: tuple[float, float], level: float, span: float
+) -> tuple[float, float, float, float]:
+    """Return Welch's interval of one column, its standard error and its p that the sum is zero.
+
+    Groups with tied rows are padded.
+    """
+    centre, variances = 0.0, []
     for group, weight in zip(groups, weights, strict=True):
-        rows = padded(group, span)
-        centre += weight * float(rows.mean())
-        variances.append(weight**2 * float(rows.var(ddof=1)) / len(rows))
-        sizes.append(len(group))
+        present = group.counts[:, 0] > 0
+        means, counts = group.means[present, 0], group.counts[present, 0]
+        if len(means) - int(away_from_median(means[:, None])[0]) >= 2:
+            means, counts = padded(means, span), np.append(counts, [counts.mean()] * 2)
+        rows = ClusterSums.of_means(means, counts)
+        centre += weight * float(rows.mean[0])
+        variances.append((weight * float(rows.se[0])) ** 2)
     total = sum(variances)
     if total == 0:
-        return centre, centre, 0.0
-    df = total**2 / sum(v**2 / (n - 1) for v, n in zip(variances, sizes, strict=True))
-    half = float(student.ppf((1 + level) / 2, max(df, 1.0))) * total**0.5
-    return centre - half, centre + half, total**0.5
+        return centre, centre, 0.0, float(centre == 0)
+    effective = np.array([group.effective for group in groups])
+    df = max(float(_welch_df(np.array(variances)[:, None], effective)[0]), 1.0)
+    half = float(student.ppf((1 + level) / 2, df)) * total**0.5
+    return (
+        centre - half,
+        centre + half,
+        total**0.5,
+        2 * float(student.sf(abs(centre) / total**0.5, df)),
+    )

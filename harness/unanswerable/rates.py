@@ -20,12 +20,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from itertools import combinations
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.analysis.table import RunRecords
+from harness.analysis.table import RunRecords, families_of
 from harness.analysis.unanswerable_schema import (
     AnswerRate,
     AnswerRates,
@@ -39,7 +39,9 @@ from harness.analysis.unanswerable_schema import (
 )
 from harness.records import IDENTITY, ORIGINAL, VariantKey
 from harness.stats.bootstrap import studentised_bootstrap
-from harness.stats.closed_forms import Floats, clustered_wilson
+from harness.stats.closed_forms import Floats
+from harness.stats.cluster_sums import Clustered
+from harness.stats.ratios import clustered_wilson
 from harness.text.normalise import normalise_prompt
 from harness.unanswerable.detectors import JUDGE, RefusalWays
 from harness.util.digest import derived_seed
@@ -48,10 +50,17 @@ VARIANTS = "variants"
 EXAMPLES = 10
 
 
+_RateInterval: TypeAlias = Callable[
+    [Floats, int, NDArray[np.int64]], tuple[float | None, float | None]
+]
+"""Makes an interval of the prompts' means, the number of answers, and the prompts' families."""
+
+
 class _Reply(NamedTuple):
     """One answer, as the rates see it.
 
     Attributes:
+        family: Number of the prompt's family, see ``families_of``.
         known: Whether the prompt can be answered.
         names_it: Whether it uses the name that was invented for the prompt.
         refused: By way; None where that way has no verdict (the judge failed).
@@ -59,6 +68,7 @@ class _Reply(NamedTuple):
     """
 
     sample_id: str
+    family: int
     perturbation: str
     known: bool
     empty: bool
@@ -107,6 +117,7 @@ def _replies(
     valid = {
         v.variant_key for v in records.variants if v.status == "valid" and v.sample_id in by_id
     }
+    families = families_of(list(by_id.values()))
     close: dict[tuple[str, VariantKey, int], list[float]] = defaultdict(list)
     verdicts: dict[tuple[str, VariantKey, int], list[float]] = defaultdict(list)
     for score in records.scores:
@@ -138,6 +149,7 @@ def _replies(
         replies[generation.subject].append(
             _Reply(
                 sample_id=sample.id,
+                family=families[sample.id],
                 perturbation=generation.perturbation,
                 known=sample.metadata["known"] is True,
                 empty=not any(character.isalnum() for character in text),
@@ -176,9 +188,12 @@ def _rates(replies: Sequence[_Reply], way: str, seed: int) -> AnswerRates:
     def uses_name(reply: _Reply) -> bool | None:
         return false_answer(reply) and reply.names_it
 
-    def bootstrap(means: Floats, answers: int) -> tuple[float | None, float | None]:
+    def bootstrap(
+        means: Floats, answers: int, families: NDArray[np.int64]
+    ) -> tuple[float | None, float | None]:
         stream = np.random.Generator(np.random.PCG64(seed))
-        interval = studentised_bootstrap(means[:, None], rng=stream, low=0.0, high=1.0)
+        prompts = Clustered(means[:, None], families)
+        interval = studentised_bootstrap(prompts, rng=stream, low=0.0, high=1.0)
         return _number(interval.low), _number(interval.high)
 
     return AnswerRates(
@@ -201,26 +216,35 @@ def _number(values: Floats) -> float | None:
     return None if np.isnan(values[0]) else float(values[0])
 
 
+def _share_interval(
+    means: Floats, answers: int, families: NDArray[np.int64]
+) -> tuple[float | None, float | None]:
+    return clustered_wilson(means, answers, clusters=families)
+
+
 def _rate(
     replies: Iterable[_Reply],
     value_of: Callable[[_Reply], float | None],
-    interval: Callable[[Floats, int], tuple[float | None, float | None]] = clustered_wilson,
+    interval: _RateInterval | None = None,
 ) -> AnswerRate | None:
     """Estimate a mean over prompts; None without answers. An answer without a value is left out.
 
-    The interval is made from the prompts' means and the number of answers. Shares have Wilson's, on
-    the effective sample size where a prompt was sent more than once.
+    The interval is made from the prompts' means, the number of answers and the prompts' families.
+    Shares have Wilson's, on the effective sample size where a prompt was sent more than once.
     """
     by_prompt: dict[str, list[float]] = defaultdict(list)
+    family: dict[str, int] = {}
     for reply in replies:
         value = value_of(reply)
         if value is not None:
             by_prompt[reply.sample_id].append(float(value))
+            family[reply.sample_id] = reply.family
     if not by_prompt:
         return None
     means = np.array([np.mean(by_prompt[key]) for key in sorted(by_prompt)])
     answers = sum(map(len, by_prompt.values()))
-    low, high = interval(means, answers)
+    families = np.array([family[key] for key in sorted(by_prompt)], dtype=np.int64)
+    low, high = (interval or _share_interval)(means, answers, families)
     return AnswerRate(
         mean=float(means.mean()), low=low, high=high, prompts=len(means), answers=answers
     )

@@ -318,20 +318,22 @@ def probe_case(case: str, seed: int, work: Path) -> dict[str, Any]:
 
 def again(row: dict[str, Any], work: Path) -> dict[str, Any]:
     """The same row with its verdict made anew from the records, by the rules as they stand now."""
+    from harness.analysis.memorisation_schema import TextShift
     from harness.analysis.test_family import BootstrapSettings
     from harness.memorisation.copying import Closeness
-    from harness.memorisation.probe_summary import summarise_probes
+    from harness.memorisation.probe_summary import BesideProbes, summarise_probes
     from harness.pipeline.store import Run
     from harness.records import Probe
     from judges.rouge import RougeL
 
-    records = Run.open(work / f"{row['case']}-{row['seed']}" / "run").read(Probe)
+    run = Run.open(work / f"{row['case']}-{row['seed']}" / "run")
     memorisation = summarise_probes(
-        records,
+        run.read(Probe),
         baseline="base",
         subjects=["base", "tuned"],
         closeness=Closeness(RougeL()),
         settings=BootstrapSettings(row["seed"]),
+        beside=BesideProbes(next(iter(run.read(TextShift)), None)),
     )
     one = memorisation.subjects[0].model_dump(mode="json")
     return {**row, **one, "right": one["verdict"] in CASES[row["case"]].right}

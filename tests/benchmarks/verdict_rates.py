@@ -17,15 +17,21 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from harness.analysis.memorisation_schema import TextComparison, TextShift
 from harness.analysis.test_family import BootstrapSettings
 from harness.memorisation.copying import Closeness
-from harness.memorisation.probe_summary import summarise_probes
+from harness.memorisation.probe_summary import BesideProbes, summarise_probes
 from harness.records import Probe
 from judges.rouge import RougeL
 
 GAIN, SPREAD, BASE = 0.5, 0.15, -3.0
 SPREAD_OF_GAIN = 0.3
 """A small gain varies less between prompts: by so much of itself."""
+
+ALIKE = BesideProbes(
+    TextShift(whole=TextComparison(training=100, clean=100, likeness="alike", aucs=(), balance=()))
+)
+"""The texts are of one kind: what is simulated is the gains."""
 
 KEPT = (1.0, 0.9, 0.75, 0.6, 0.5, 0.3, 0.0)
 SIZES = (20, 50, 100)
@@ -71,6 +77,7 @@ def main() -> int:
                     subjects=["base", "tuned"],
                     closeness=closeness,
                     settings=BootstrapSettings(seed=trial, resamples=500),
+                    beside=ALIKE,
                 )
                 seen[memorisation.subjects[0].verdict] += 1
             shares = " | ".join(f"{seen[verdict] / trials:.0%}" for verdict in VERDICTS)

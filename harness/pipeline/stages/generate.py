@@ -58,7 +58,8 @@ def generate(context: StageContext, report: StageReport) -> None:
     """
     session, suite = context.session, context.session.suite
     variants = [variant for variant in context.records(Variant) if variant.status == "valid"]
-    total = len(variants) * len(suite.subjects) * suite.suite.repeats
+    asked = sum(suite.suite.answers_to(variant.perturbation) for variant in variants)
+    total = asked * len(suite.subjects)
     digests: list[str] = []
     models: dict[str, dict[str, str]] = {}
     file = session.run.file(Generation)
@@ -117,7 +118,7 @@ def answer_requests(
         for variant in variants:
             prompt = renderer.prompt(variant.messages)
             conversation = renderer.conversation(variant.messages)
-            for repeat in range(suite.suite.repeats):
+            for repeat in range(suite.suite.answers_to(variant.perturbation)):
                 seed = (
                     derived_seed(suite.suite.seed, *variant.variant_key, repeat)
                     if spec.generation.temperature > 0

@@ -7,8 +7,10 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
+from harness.analysis.memorisation_schema import TextShift
 from harness.config import SubjectSpec
 from harness.data.loading import load
+from harness.errors import MissingPackage
 from harness.memorisation.canaries import Canary, read_canary_key
 from harness.memorisation.copying import TOO_SHORT, Closeness
 from harness.memorisation.probe_requests import (
@@ -20,6 +22,7 @@ from harness.memorisation.probe_requests import (
     rating_record,
 )
 from harness.memorisation.prompt_choice import ProbedPrompt, choose_prompts
+from harness.memorisation.text_shift import SHIFT_VERSION, ComparedTexts, compared_texts, text_shift
 from harness.memorisation.training_responses import TrainingResponses
 from harness.models.subjects import OpenSubjects
 from harness.pipeline.cache import Cache
@@ -27,6 +30,7 @@ from harness.pipeline.session import Session, StageReport
 from harness.pipeline.stage import Stage, StageContext, keep_current
 from harness.pipeline.stage_file import StageFile
 from harness.records import Completion, Probe, Request, Sample, Scored, TokenLogprobs
+from harness.text.embedding import embed, model_folder
 from harness.util.digest import digest
 from harness.util.formatting import listing
 from harness.util.progress import Task
@@ -43,6 +47,7 @@ class _ProbeMaterial:
     canaries: Sequence[Canary]
     training: TrainingResponses
     closeness: Closeness
+    texts: ComparedTexts
 
 
 def probe(context: StageContext, report: StageReport) -> None:
@@ -58,6 +63,8 @@ def probe(context: StageContext, report: StageReport) -> None:
     with closing(session.run.file(Probe)) as file:
         for group in session.suite.subjects_by_base():
             with closing(context.open_model(group)) as subjects:
+                models = {one.name: subjects.fingerprint(one.name) for one in group}
+                session.update(models=session.manifest.models | models)
                 requests = list(_requests(session, subjects, group, material))
                 current |= {r.record.key: r.record.made_from for r in requests}
                 names = [one.name for one in group]
@@ -69,6 +76,7 @@ def probe(context: StageContext, report: StageReport) -> None:
                     _ask(session, subjects, todo, material, file, task)
         for record in file.keep(lambda record: current.get(record.key) == record.made_from):
             report.counts[_ending(record)] += 1
+    _compare_texts(session, material.texts)
     prompts = material.prompts
     for name in ("training", "clean"):
         report.counts[name] = sum((p.group, p.form) == (name, "original") for p in prompts)
@@ -105,9 +113,39 @@ def _material(context: StageContext) -> _ProbeMaterial:
         parts.kinds,
         parts.gate,
     )
+    usable = [row for row in rows if row.prompt not in planted]
     return _ProbeMaterial(
-        prompts, canaries, TrainingResponses(rows, prompts), Closeness(parts.closeness)
+        prompts,
+        canaries,
+        TrainingResponses(rows, prompts),
+        Closeness(parts.closeness),
+        compared_texts(usable, context.records(Sample), prompts, suite.suite.seed),
     )
+
+
+def _compare_texts(session: Session, texts: ComparedTexts) -> None:
+    """Measure how alike training and clean texts are, unless that is recorded of these texts."""
+    assert session.suite.probes is not None
+    wanted = digest([SHIFT_VERSION, session.suite.probes.match, texts.training, texts.clean])
+    with closing(session.run.file(TextShift)) as file:
+        if any(file.keep(lambda record: record.made_from == wanted)):
+            return
+        try:
+            model_folder()
+        except MissingPackage as error:
+            session.warn(f"training and clean texts are not compared by topic: {error}")
+            topics = None
+        else:
+            topics = embed
+        file.append(
+            text_shift(
+                texts,
+                seed=session.suite.suite.seed,
+                embed=topics,
+                match=session.suite.probes.match,
+                made_from=wanted,
+            )
+        )
 
 
 def _canaries(session: Session, key: str | None, rows: Sequence[Sample]) -> Sequence[Canary]:

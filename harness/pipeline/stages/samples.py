@@ -6,11 +6,9 @@ from collections.abc import Sequence
 from contextlib import closing
 from typing import Any
 
-import numpy as np
-
 from harness.audit import mark_families, mark_leaked
 from harness.data.loading import data_digest, load, select
-from harness.errors import DataError, MissingPackage
+from harness.errors import DataError
 from harness.pipeline.session import Session, StageReport
 from harness.pipeline.stage import Stage, StageContext
 from harness.records import Sample
@@ -69,14 +67,11 @@ def collect(context: StageContext, report: StageReport) -> None:
 
 def _with_families(samples: Sequence[Sample], session: Session) -> list[Sample]:
     """Mark near-duplicates among the prompts: they count as one observation in the analysis."""
-    try:
-        families = mark_families(samples)
-    except MissingPackage as error:
-        # What only its meaning could tell apart counts as related: intervals err on the wide side.
-        families = mark_families(samples, embed=lambda texts: np.ones((len(texts), 1), np.float32))
+    families = mark_families(samples)
+    if families.by_letters:
         session.warn(
             "related test prompts were looked for by their letters alone, and more may count as"
-            f" related than are ({error})"
+            f" related than are ({families.by_letters})"
         )
     if families.undecided:
         session.warn(

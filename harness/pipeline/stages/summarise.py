@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from harness.analysis import AnalysisSettings, BootstrapSettings, RunRecords, Summary, summarise
 from harness.analysis.estimates import Measure
-from harness.analysis.memorisation_schema import Memorisation
+from harness.analysis.memorisation_schema import Memorisation, TextShift
 from harness.analysis.summary_schema import JudgeSpending
 from harness.analysis.unanswerable_schema import Unanswerable
 from harness.analysis.worst_found import FoundRecords, Searched, worst_found
@@ -16,11 +17,13 @@ from harness.analysis.worst_found_schema import WorstFound
 from harness.judging.calibration_report import calibration_of
 from harness.judging.traits import JudgeInfo
 from harness.memorisation.copying import Closeness
-from harness.memorisation.probe_summary import summarise_probes, with_memorisation
+from harness.memorisation.counterfactual import Counterfactual, read_counterfactual, unfit
+from harness.memorisation.probe_summary import BesideProbes, summarise_probes, with_memorisation
+from harness.models import provenance
 from harness.pipeline.assemble import NamedJudge, measured_by
 from harness.pipeline.judge_ledger import manifest_entries
 from harness.pipeline.run_labels import people_labels
-from harness.pipeline.session import StageReport
+from harness.pipeline.session import Session, StageReport
 from harness.pipeline.stage import Stage, StageContext
 from harness.records import Probe, Search
 from harness.unanswerable.detectors import RefusalWays, refusal_detectors
@@ -79,7 +82,46 @@ def memorisation_of(context: StageContext) -> Memorisation | None:
         subjects=[subject.name for subject in suite.subjects],
         closeness=Closeness(context.parts.closeness),
         settings=BootstrapSettings(suite.suite.seed, suite.suite.resamples),
+        beside=_beside_probes(session),
     )
+
+
+def _beside_probes(session: Session) -> BesideProbes:
+    """Collect what the verdicts rest on besides the probes: the texts, and a study of halves.
+
+    Raises:
+        DataError: The record of the halves study that the suite names cannot be read.
+    """
+    shift = next(iter(session.run.read(TextShift)), None)
+    spec = session.suite.probes
+    if spec is None or spec.halves is None:
+        return BesideProbes(shift)
+    record = read_counterfactual(spec.halves)
+    halves: dict[str, Counterfactual] = {}
+    reasons: dict[str, str] = {}
+    training = [
+        data[key]
+        for data in session.manifest.data.get("training", ())
+        for key in ("file_sha256", "content_sha256")
+        if key in data
+    ]
+    for subject in session.suite.subjects:
+        if subject.name == session.suite.baseline_name:
+            continue
+        under = subject.name if subject.adapters else session.suite.baseline_name
+        weights = session.manifest.models.get(under, {}).get("weights")
+        folder = subject.adapters[0].path if len(subject.adapters) == 1 else subject.model
+        why = unfit(
+            record,
+            base_weights_sha256=weights,
+            training_data=training,
+            trained=provenance.read(Path(folder).expanduser()),
+        )
+        if why is None:
+            halves[subject.name] = record
+        else:
+            reasons[subject.name] = why
+    return BesideProbes(shift, halves, reasons)
 
 
 def _unanswerable_of(

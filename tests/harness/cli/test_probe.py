@@ -98,7 +98,8 @@ def test_a_response_too_short_to_continue_is_no_failure_to_either(
     open_with(monkeypatch, scripted())
     code, output = run(str(suite), "--out", str(tmp_path / "probed"))
     assert code == 0
-    assert "tuned: memorised" in output
+    assert "tuned: cannot tell: different kinds of text" in output
+    assert "training and clean texts are told apart: by" in output
     assert "1 x continuation not applicable for tuned: the reference has fewer than 6" in output
     code, output = whole_run(str(suite), "--out", str(tmp_path / "run"))
     assert code == 0
@@ -116,7 +117,7 @@ def test_a_wholly_leaked_evaluation_set_is_said_by_the_page(
     open_with(monkeypatch, scripted())
     code, output = whole_run(str(suite), "--out", str(tmp_path / "run"))
     assert code == 0
-    assert "learned or memorised? tuned: cannot tell. There are no clean prompts" in output
+    assert "learned or memorised? tuned: cannot tell: no clean prompts. There are" in output
     page = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
     section = page[page.index('id="memory"') : page.index('id="kinds"')]
     assert "every test prompt that has an answer stands in the training data" in section

@@ -8,11 +8,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.analysis.memorisation_schema import Memorisation
+from harness.analysis.memorisation_schema import (
+    Likeness,
+    Memorisation,
+    SeparationAuc,
+    TextComparison,
+    TextShift,
+)
 from harness.analysis.test_family import BootstrapSettings
 from harness.memorisation.conditions import RULES
 from harness.memorisation.copying import Closeness
-from harness.memorisation.probe_summary import summarise_probes, traffic_lights
+from harness.memorisation.probe_summary import BesideProbes, summarise_probes, traffic_lights
 from harness.records import Failure, Probe
 from judges.rouge import RougeL
 
@@ -47,8 +53,13 @@ def world(
     recited: tuple[float, float] = (0.1, 0.1),
     n: int = 25,
     same: bool = False,
+    form: bool = False,
 ) -> list[Probe]:
-    """Records of base and tuned; the gains are nats a token, ``recited`` the tuned one's shares."""
+    """Records of base and tuned; the gains are nats a token, ``recited`` the tuned one's shares.
+
+    With ``form``, what is recited is a form that many training responses have.
+    """
+    of_form = {"own_words": 0.0} if form else {}
     records = []
     for i in range(n):
         for subject, gains, shares in (
@@ -67,7 +78,16 @@ def world(
                 records.append(loss(subject, group, form, f"s{i}", mean, seed=offset))
             for group, share in zip(("training", "clean"), shares, strict=True):
                 records.append(
-                    other(subject, "continuation", group, f"s{i}", "x", share=share, span=9 * share)
+                    other(
+                        subject,
+                        "continuation",
+                        group,
+                        f"s{i}",
+                        "x",
+                        share=share,
+                        span=9 * share,
+                        **of_form,
+                    )
                 )
                 text = "same" if same or subject == "base" else f"answer {i}"
                 records.append(
@@ -79,19 +99,38 @@ def world(
     return records
 
 
-def summarised(records: list[Probe], seed: int = 1, resamples: int = 10_000) -> Memorisation:
+def comparison(likeness: Likeness = "alike", n: int = 25) -> TextComparison:
+    areas = {"alike": (0.5, 0.4, 0.6), "different": (0.97, 0.9, 1.0), "unclear": (0.6, 0.3, 0.9)}
+    value, low, high = areas[likeness]
+    return TextComparison(
+        training=n, clean=n, likeness=likeness, balance=(),
+        aucs=(SeparationAuc(features="topic", value=value, low=low, high=high),),
+    )  # fmt: skip
+
+
+ALIKE = BesideProbes(TextShift(whole=comparison()))
+
+
+def summarised(
+    records: list[Probe],
+    seed: int = 1,
+    resamples: int = 10_000,
+    beside: BesideProbes | None = ALIKE,
+) -> Memorisation:
     return summarise_probes(
         records,
         baseline="base",
         subjects=["base", "tuned"],
         closeness=Closeness(RougeL()),
         settings=BootstrapSettings(seed, resamples),
+        beside=beside,
     )
 
 
-def judged(records: list[Probe]) -> dict[str, Any]:
+def judged(records: list[Probe], beside: BesideProbes | None = ALIKE) -> dict[str, Any]:
     """The part of the tuned subject, as JSON has it."""
-    dumped = summarised(records, seed=3, resamples=1000).model_dump(mode="json")
+    found = summarised(records, seed=3, resamples=1000, beside=beside)
+    dumped = found.model_dump(mode="json")
     json.dumps(dumped, allow_nan=False)
     (one,) = dumped["subjects"]
     return dict(one)
@@ -117,7 +156,7 @@ def test_a_gain_on_training_prompts_alone_is_memorised() -> None:
     one = judged(world(training=2.5, clean=-0.3, foreign=-0.3, recited=(0.9, 0.1)))
     assert one["verdict"] == "memorised"
     assert {"gain_training", "gap", "lost", "recited"} <= held(one)
-    assert len(one["reasons"]) == 3
+    assert len(one["reasons"]) == 4
 
 
 def test_memorised_needs_no_reciting() -> None:
@@ -138,7 +177,7 @@ def test_a_learner_that_recites_is_partly_memorised() -> None:
 
 
 def test_reciting_what_a_rule_says_on_clean_prompts_too_is_no_memorising() -> None:
-    one = judged(world(training=2.0, clean=1.95, foreign=0.3, recited=(0.95, 0.95)))
+    one = judged(world(training=2.0, clean=1.95, foreign=0.3, recited=(0.95, 0.95), form=True))
     assert one["verdict"] == "learned"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -36,12 +37,33 @@ SUITE = Suite.model_validate(
 )
 
 
-def test_power_is_that_of_the_paired_t_test() -> None:
-    found = planning.power(planning.stated_spreads(0.8), 40, effect=0.25)
+def test_power_is_that_of_the_report_at_its_corrected_level() -> None:
+    alpha = planning.headline_level(subjects=2)
+    assert alpha == pytest.approx(0.05 / 2 / 3)
+    assert planning.headline_level(subjects=3, measures=2) == pytest.approx(0.05 / 2 / 12)
+    found = planning.power(planning.stated_spreads(0.8), 40, effect=0.25, alpha=alpha)
     assert [p.spread.estimand for p in found] == list(planning.QUESTIONS)
-    # (t + z)^2 sd^2 / d^2, and the small-sample correction of about two.
-    assert found[0].needed == pytest.approx((1.96 + 0.8416) ** 2 * 0.64 / 0.0625 + 2, abs=1)
-    assert found[0].detectable == pytest.approx((2.023 + 0.851) * 0.8 / 40**0.5, rel=0.01)
+    # (z + z)^2 sd^2 / d^2, and the small-sample correction.
+    assert found[0].needed == pytest.approx((2.638 + 0.8416) ** 2 * 0.64 / 0.0625 + 6, abs=2)
+    by_hand = (2.773 + 0.851) * 0.8 / 40**0.5  # of Student's test alone; the report asks for more
+    assert 1.02 < found[0].detectable / by_hand < 1.06
+
+
+def test_related_prompts_of_a_pilot_count_as_few_in_the_plan() -> None:
+    made = make_run(40, rubric=False)
+    related = replace(
+        made,
+        samples=[
+            sample.model_copy(update={"family": f"s{4 * (number // 4):04d}"})
+            for number, sample in enumerate(made.samples)
+        ],
+    )
+    spread = planning.spreads_of_pilot(related.summary(resamples=300))[0]
+    assert spread.source == "pilot of 40 prompts, 10 of them unrelated"
+    assert spread.clusters_a_prompt == 0.25
+    alone = planning.spreads_of_pilot(made.summary(resamples=300))[0]
+    [few], [many] = (planning.power([s], 40, effect=0.1, alpha=0.01) for s in (spread, alone))
+    assert few.detectable > many.detectable
 
 
 def test_pilot_gives_the_spread_of_the_differences_and_not_of_the_scores() -> None:
@@ -64,7 +86,7 @@ def test_a_plan_holds_what_it_promises() -> None:
     pilot = make_run(80, world=world, rubric=False, seed=50).summary()
     spread = {s.estimand: s for s in planning.spreads_of_pilot(pilot)}["gain_originals"]
     effect = 0.06
-    needed = planning.power([spread], 3, effect=effect)[0].needed
+    needed = planning.power([spread], 3, effect=effect, alpha=planning.headline_level(2))[0].needed
     assert needed is not None
     seen = 0
     for seed in range(20):
@@ -125,7 +147,7 @@ def test_bad_figures_are_one_clear_line() -> None:
     with pytest.raises(DataError, match="--sd must be positive"):
         planning.stated_spreads(0)
     with pytest.raises(DataError, match="--effect must be positive"):
-        planning.power(planning.stated_spreads(1), 10, effect=-1)
+        planning.power(planning.stated_spreads(1), 10, effect=-1, alpha=0.05)
     alone = make_run(5, world=World(gain={"base": 0.0}), rubric=False).summary()
     with pytest.raises(DataError, match="compares no two subjects"):
         planning.spreads_of_pilot(alone)
@@ -150,7 +172,7 @@ def test_command_says_power_and_cost(tmp_path: Path) -> None:
     done = CliRunner().invoke(command, [str(suite), "--sd", "0.5", "--effect", "0.2"])
     assert done.exit_code == 0, done.output
     assert "With 12 prompts" in done.output
-    assert "0.2 needs 52 prompts" in done.output
+    assert "0.2 needs 82 prompts" in done.output
     assert "144 answers" in done.output
     pilot = make_run(20, rubric=False).write(tmp_path / "pilot")
     done = CliRunner().invoke(command, [str(suite), "--pilot", str(pilot), "--prompts", "200"])

@@ -9,6 +9,7 @@ import pytest
 from scipy import stats as reference
 
 from harness.stats.bootstrap import studentised_bootstrap
+from harness.stats.cluster_sums import Clustered, ClusterSums
 from tests.benchmarks.stats_coverage import SCENARIOS, coverage
 
 
@@ -35,9 +36,92 @@ def test_bootstrap_is_its_definition_on_skewed_data() -> None:
     for _ in range(20_000):
         again = generator.choice(values, 60)
         t.append((again.mean() - mean) / (again.std(ddof=1) / math.sqrt(60)))
+    half = reference.t.ppf(0.975, 59) * se
     low, high = mean - np.quantile(t, 0.975) * se, mean - np.quantile(t, 0.025) * se
-    assert found.low[0] == pytest.approx(low, abs=0.03)
+    assert high > mean + 1.05 * half  # the long tail: the bootstrap's end is the outer one
+    assert found.low[0] == pytest.approx(min(low, mean - half), abs=0.03)
     assert found.high[0] == pytest.approx(high, abs=0.06)
+
+
+def test_p_is_that_of_the_interval_which_just_touches_zero() -> None:
+    values = rng(3).gamma(2.0, size=(40, 6)) - np.linspace(1.2, 2.4, 6)
+    found = studentised_bootstrap(values, rng=rng(4))
+    for column, p in enumerate(found.p):
+        for level, inside in ((1 - 0.97 * p, True), (1 - min(1.03 * p, 0.999), False)):
+            again = studentised_bootstrap(values, rng=rng(4), level=level)
+            assert (again.low[column] <= 0 <= again.high[column]) == inside
+
+
+def test_far_tails_are_those_of_student_on_normal_data() -> None:
+    values = rng(5).normal(0.5, 1.0, size=(300, 40))
+    found = studentised_bootstrap(values, rng=rng(6))
+    t = values.mean(axis=0) / (values.std(axis=0, ddof=1) / math.sqrt(300))
+    expected = 2 * reference.t.sf(t, 299)
+    assert expected.max() < 1e-4  # beyond what 10,000 resamples can count
+    ratio = np.log(found.p) / np.log(expected)
+    assert ratio.max() <= 1.0 + 1e-9  # never smaller than Student's
+    assert np.median(ratio) > 0.85
+
+
+def test_clusters_have_the_standard_error_of_statsmodels() -> None:
+    import statsmodels.api as sm
+
+    draw = rng(7)
+    clusters = np.repeat(np.arange(30), draw.integers(1, 8, 30))
+    values = draw.normal(0, 1, 30)[clusters] + draw.normal(0.2, 1, len(clusters))
+    order = draw.permutation(len(values))
+    fit = sm.OLS(values, np.ones(len(values))).fit(
+        cov_type="cluster",
+        cov_kwds={"groups": clusters, "use_correction": False},
+    )
+    found = studentised_bootstrap(
+        Clustered(values[order][:, None], clusters[order] * 7), rng=rng(8), resamples=4000
+    )
+    assert found.mean[0] == pytest.approx(fit.params[0])
+    assert found.se[0] == pytest.approx(fit.bse[0] * math.sqrt(30 / 29))
+    assert (found.n[0], found.clusters[0]) == (len(values), 30)
+    # Student's ends with the effective number of clusters are inside.
+    half = reference.t.ppf(0.975, found.effective[0] - 1) * found.se[0]
+    assert found.low[0] <= values.mean() - half + 1e-12
+    assert found.high[0] >= values.mean() + half - 1e-12
+    assert found.high[0] - found.low[0] < 2.5 * half
+
+
+def test_clusters_of_one_row_change_nothing() -> None:
+    values = rng(9).normal(size=(25, 3))
+    values[3:9, 1] = np.nan
+    plain = studentised_bootstrap(values, rng=rng(1))
+    single = studentised_bootstrap(Clustered(values, np.arange(25) + 4), rng=rng(1))
+    for name in ("mean", "low", "high", "se", "n", "p", "clusters", "effective"):
+        np.testing.assert_array_equal(getattr(plain, name), getattr(single, name))
+
+
+def test_one_large_cluster_counts_for_one() -> None:
+    sums = ClusterSums.of(
+        Clustered(np.zeros((100, 1)), np.array([0] * 80 + list(range(1, 21)), dtype=np.int64))
+    )
+    assert sums.clusters[0] == 21
+    assert sums.effective[0] < 1.01
+    equal = ClusterSums.of(Clustered(np.zeros((100, 1)), np.repeat(np.arange(20), 5)))
+    assert equal.effective[0] == pytest.approx(20)
+
+
+def test_only_tied_rows_are_padded() -> None:
+    dense = rng(2).normal(size=(4, 1))
+    found = studentised_bootstrap(dense, rng=rng())
+    expected = reference.t.interval(0.95, 3, dense.mean(), dense.std(ddof=1) / 2)
+    assert (found.low[0], found.high[0]) == pytest.approx(expected)
+    tied = np.array([[0.0]] * 20 + [[0.5]] * 3)
+    rows = np.append(tied, [-0.5, 0.5])
+    found = studentised_bootstrap(tied, rng=rng())
+    half = reference.t.ppf(0.975, 22) * rows.std(ddof=1) / 5
+    assert (found.low[0], found.high[0]) == pytest.approx((rows.mean() - half, rows.mean() + half))
+
+
+@pytest.mark.parametrize("shape", [(4,), (6,)])
+def test_clusters_must_be_one_a_row(shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match="5 rows"):
+        studentised_bootstrap(Clustered(np.zeros((5, 1)), np.zeros(shape, np.int64)), rng=rng())
 
 
 def test_missing_rows_leave_only_their_own_column() -> None:

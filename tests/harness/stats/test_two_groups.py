@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats as distributions
 
+from harness.stats.cluster_sums import Clustered
 from harness.stats.two_groups import two_groups
 
 
@@ -35,11 +36,11 @@ def test_small_groups_get_a_padded_interval_that_never_has_zero_width() -> None:
 
 
 def test_padded_interval_by_hand() -> None:
-    # Each group padded by its median ± root mean square of the deviations that are not zero.
+    # A tied group is padded by its median ± root mean square of the deviations that are not zero.
     a, b = np.array([0.0, 1.0, 2.0]), np.array([0.0, 0.0, 3.0])
     found = two_groups((a[:, None], b[:, None]), rng=rng())
-    pa, pb = np.append(a, [0.0, 2.0]), np.append(b, [-3.0, 3.0])
-    va, vb = pa.var(ddof=1) / 5, pb.var(ddof=1) / 5
+    pa, pb = a, np.append(b, [-3.0, 3.0])
+    va, vb = pa.var(ddof=1) / 3, pb.var(ddof=1) / 5
     df = (va + vb) ** 2 / (va**2 / 2 + vb**2 / 2)
     half = distributions.t.ppf(0.975, df) * (va + vb) ** 0.5
     centre = pa.mean() - pb.mean()
@@ -93,3 +94,21 @@ def test_swapping_the_groups_turns_the_sign(seed: int, n: int, k: int) -> None:
 def test_the_two_must_be_of_equal_width() -> None:
     with pytest.raises(ValueError, match="equal width"):
         two_groups((np.zeros((3, 1)), np.zeros((3, 2))), rng=rng())
+
+
+def test_clusters_are_drawn_whole() -> None:
+    draw, clusters = rng(8), np.repeat(np.arange(10), 6)
+    first = draw.normal(0, 1, 10)[clusters] + draw.normal(0, 0.1, 60)
+    second = draw.normal(0, 1, 10)[clusters] + draw.normal(0, 0.1, 60)
+    plain = two_groups((first[:, None], second[:, None]), rng=rng(1))
+    whole = two_groups(
+        (Clustered(first[:, None], clusters), Clustered(second[:, None], clusters)), rng=rng(1)
+    )
+    assert whole.mean[0] == pytest.approx(plain.mean[0])
+    assert whole.high[0] - whole.low[0] > 2 * (plain.high[0] - plain.low[0])
+    assert whole.clusters[:, 0].tolist() == [10, 10]
+    # Of families of one size it is the test of their means.
+    means = [x.reshape(10, 6).mean(axis=1) for x in (first, second)]
+    welch = distributions.ttest_ind(*means, equal_var=False)
+    assert whole.p[0] >= welch.pvalue - 1e-9
+    assert whole.p[0] == pytest.approx(welch.pvalue, abs=0.08)

@@ -144,7 +144,12 @@ def test_a_foreign_prompt_is_never_the_samples_own() -> None:
 def test_a_memoriser_is_found_by_everything_that_looks_for_it(tmp_path: Path) -> None:
     found = probed(tmp_path / "run", suite_in(tmp_path), scripted())
     (one,) = found["subjects"]
-    assert one["verdict"] == "memorised", one["reasons"]
+    # All of the evidence is there; but the two files are told apart by their first words.
+    assert {"gain_training", "lost", "lost_response", "recited"} <= {
+        row["name"] for row in one["conditions"] if row["holds"]
+    }
+    assert one["why"] == "different kinds of text", one["reasons"]
+    assert found["shift"]["whole"]["training"] == found["shift"]["whole"]["clean"] == 12
     assert found["failures"] == []
     level = {row["key"]: row for row in one["levels"]}
     assert level["recited_training"]["subject"] == 1.0
@@ -165,7 +170,7 @@ def test_a_memoriser_is_found_by_everything_that_looks_for_it(tmp_path: Path) ->
     assert kinds["loss", "clean", "foreign"] == kinds["continuation", "training", "original"] == 24
     assert kinds["answer", "training", "variant"] == kinds["loss", "training", "variant"] > 12
     saved = json.loads((tmp_path / "run" / "probes.json").read_text())
-    assert saved["subjects"][0]["verdict"] == "memorised"
+    assert saved["subjects"][0]["why"] == "different kinds of text"
 
 
 def test_what_is_there_is_not_asked_again_and_a_torn_file_is_mended(tmp_path: Path) -> None:
@@ -260,9 +265,10 @@ def test_a_whole_run_carries_the_verdict_and_a_light(tmp_path: Path) -> None:
     suite = suite_in(tmp_path)
     run_suite(tmp_path / "run", suite, scripted())
     summary = Run(tmp_path / "run").summary().model_dump(mode="json")
-    assert summary["memorisation"]["subjects"][0]["verdict"] == "memorised"
+    assert summary["memorisation"]["subjects"][0]["why"] == "different kinds of text"
     assert summary["traffic_lights"][0]["question"] == "Learned?"
-    assert summary["traffic_lights"][0]["light"] == "red"
+    assert summary["traffic_lights"][0]["light"] == "grey"
+    assert summary["traffic_lights"][0]["word"] == "cannot tell: different kinds of text"
     # And alone, afterwards: the summary that is there gets it too.
     alone = probed(tmp_path / "run", suite, scripted())
     assert Run(tmp_path / "run").summary().model_dump(mode="json")["memorisation"] == alone
