@@ -18,7 +18,7 @@ from tests.benchmarks.known_worlds import (
 )
 
 
-@pytest.mark.parametrize("world", worlds(), ids=lambda world: world.name)
+@pytest.mark.parametrize("world", list(worlds()), ids=lambda world: world.name)
 def test_every_world_gets_a_right_verdict(world: World, tmp_path: Path) -> None:
     result = judge_world(world, tmp_path)
     assert is_right(world, result), (
