@@ -75,8 +75,10 @@ def gains_caption(summary: Summary) -> str:
     """Say which side of zero is better."""
     scales = [scale_of(summary, measure) for measure in summary.headline.measures]
     lower = any(scale and scale.higher_is_better is False for scale in scales)
+    corrected = any(row.corrected_gain_originals is not None for row in summary.contrasts)
+    by_judge = "By the judge alone, not corrected by people. " if corrected else ""
     return (
-        f"Right of zero is {'worse' if lower else 'better'}. Lines are 95% intervals: where one"
+        f"{by_judge}Right of zero is {'worse' if lower else 'better'}. Lines are 95% intervals: where one"
         " crosses zero, the difference may be chance. In brackets: prompts."
     )
 

@@ -302,9 +302,10 @@ def levels(evidence: Evidence, originals: Mapping[str, Estimate | None]) -> str 
     subject, base = originals.get(evidence.subject), originals.get(evidence.baseline)
     if not subject or not base:
         return None
+    by_judge = " by the judge" if evidence.corrected else ""
     return (
         f"On the original prompts {evidence.baseline} has {with_interval(base)} and"
-        f" {evidence.subject} {with_interval(subject)} in {evidence.label}."
+        f" {evidence.subject} {with_interval(subject)} in {evidence.label}{by_judge}."
     )
 
 

@@ -1,9 +1,8 @@
-"""Decode one batch of answers, so that an answer depends on its own request alone.
+"""Decode one batch of answers by ``generate``, so that an answer depends on its own request alone.
 
-Greedy decoding takes the best token; sampling takes the best after each row's own Gumbel noise has
-been added (the Gumbel-max trick: that is a draw from the softmax). Either way a step is an argmax,
-and the other rows of a batch can only matter where the two best tokens are nearly tied. The
-smallest gap of every row is reported, so that the caller can decode near ties again.
+The reference for :mod:`harness.models.continuous`, and the way for what that cannot do: grammars, and
+models with other caches. A step is an argmax (:mod:`harness.models.token_choice`); the smallest gap of
+every row is reported, so that the caller can decode near ties again.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.models.constrained import Constraint, Grammar
+from harness.models.token_choice import gumbel, warpers
 from harness.records import GenerationSettings
 
 
@@ -95,7 +95,7 @@ def decode(
         )
     written = output[:, width:].tolist()
     return [
-        _answer(decoder, row, settings, ended, steps)
+        cut_answer(decoder, row, settings, ended, steps)
         for row, ended, steps in zip(written, stopper.ended, chooser.rows(), strict=True)
     ]
 
@@ -130,7 +130,7 @@ class _Chooser:
         for process in self._processors:
             scores = process(input_ids, scores)
         if self._generators:
-            scores = scores + self._noise(scores)
+            scores = scores + gumbel(self._generators, scores)
         if self._watch:
             best = scores.topk(2, dim=-1).values
             # The temperature has divided the rounding errors of the logits too: back to logits.
@@ -152,43 +152,18 @@ class _Chooser:
         )
         return [list(zip(b, g, strict=True)) for b, g in zip(broken, gaps, strict=True)]
 
-    def _noise(self, scores: Any) -> Any:
-        """Draw Gumbel noise, each row from its own stream, on the CPU on every machine."""
-        import torch
-
-        draws = torch.stack(
-            [
-                torch.empty(scores.shape[-1]).exponential_(generator=generator)
-                for generator in self._generators
-            ]
-        )
-        return -draws.clamp_min(torch.finfo(draws.dtype).tiny).log().to(scores.device)
-
 
 def _processors(settings: GenerationSettings, pads: Sequence[int]) -> list[Any]:
     import torch
-    from transformers import (
-        RepetitionPenaltyLogitsProcessor,
-        TemperatureLogitsWarper,
-        TopKLogitsWarper,
-        TopPLogitsWarper,
-    )
+    from transformers import RepetitionPenaltyLogitsProcessor
 
-    processors: list[Any] = []
+    processors = warpers(settings)
     if settings.repetition_penalty != 1.0:
         # Padding is not part of the prompt: counting it would make a row depend on the batch.
-        processors.append(
-            RepetitionPenaltyLogitsProcessor(
-                settings.repetition_penalty, prompt_ignore_length=torch.tensor(list(pads))
-            )
+        penalty = RepetitionPenaltyLogitsProcessor(
+            settings.repetition_penalty, prompt_ignore_length=torch.tensor(list(pads))
         )
-    if settings.temperature > 0:
-        if settings.temperature != 1.0:
-            processors.append(TemperatureLogitsWarper(settings.temperature))
-        if settings.top_k > 0:
-            processors.append(TopKLogitsWarper(settings.top_k))
-        if settings.top_p < 1.0:
-            processors.append(TopPLogitsWarper(settings.top_p))
+        processors.insert(0, penalty)
     return processors
 
 
@@ -200,8 +175,7 @@ class _StopStrings:
         self._tokenizer = tokenizer
         self._stops = stops
         self._width = width
-        # A token is at least one byte, so this many tokens reach back past the longest stop string.
-        self._reach = max((len(stop.encode()) for stop in stops), default=0) + 8
+        self._reach = stop_reach(stops)
 
     def __call__(self, input_ids: Any, scores: Any, **_: Any) -> Any:
         """Return which rows are done; ``generate`` asks after every step."""
@@ -210,21 +184,38 @@ class _StopStrings:
         count = input_ids.shape[1] - self._width
         tails = input_ids[:, self._width :][:, -self._reach :].tolist()
         for i, tail in enumerate(tails):
-            if (
-                self.ended[i] is None
-                and _cut(_text(self._tokenizer, tail), self._stops) is not None
-            ):
+            if self.ended[i] is None and holds_stop(self._tokenizer, tail, self._stops):
                 self.ended[i] = count
         return torch.tensor([end is not None for end in self.ended], device=input_ids.device)
 
 
-def _answer(
+def stop_reach(stops: Sequence[str]) -> int:
+    """Return how many of the last tokens must be read to see a stop string that just ended."""
+    # A token is at least one byte.
+    return max((len(stop.encode()) for stop in stops), default=0) + 8
+
+
+def holds_stop(tokenizer: Any, tail: Sequence[int], stops: Sequence[str]) -> bool:
+    """Return whether the text of these tokens contains a stop string."""
+    return _cut(_text(tokenizer, tail), stops) is not None
+
+
+def cut_answer(
     decoder: Decoder,
-    row: list[int],
+    row: Sequence[int],
     settings: GenerationSettings,
     ended: int | None,
-    steps: list[tuple[bool, float]],
+    steps: Sequence[tuple[bool, float]],
 ) -> DecodedAnswer:
+    """Cut written tokens where the answer ended.
+
+    Args:
+        decoder: Names the tokens that end an answer.
+        row: Ids of the written tokens, padding after the end included.
+        settings: Has the stop strings.
+        ended: Number of tokens after which a stop string was there; None for none.
+        steps: (broken, gap) of every token.
+    """
     stop = next((i for i, token in enumerate(row) if token in decoder.stops), None)
     count = min(ended or len(row), len(row) if stop is None else stop + 1)
     at_token = stop is not None and stop + 1 == count

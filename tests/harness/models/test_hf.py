@@ -91,7 +91,7 @@ def test_batches_and_order_do_not_matter_in_fp32(
     alone, crowd = (
         HFModel.load(str(tiny_llama), adapters=adapters, dtype="float32") for _ in range(2)
     )
-    alone.max_rows, crowd.max_rows = 1, 8
+    alone.slots, crowd.slots = 1, 8
     asked = requests(alone, adapter, **settings)
     expected = answers(alone, asked)
     assert answers(crowd, asked) == expected
@@ -114,9 +114,12 @@ def test_near_ties_are_asked_again_alone(model: HFModel, monkeypatch: pytest.Mon
 
     monkeypatch.setattr(hf, "decode", counting)
     expected = answers(model, requests(model))
-    assert sizes[0] == len(QUESTIONS)
-    sizes.clear()
+    assert sizes == []
     monkeypatch.setattr(hf, "NEAR_TIE", float("inf"))
+    assert answers(model, requests(model)) == expected
+    assert sizes == [1] * len(QUESTIONS)
+    sizes.clear()
+    monkeypatch.setattr(model, "_continuous", False)
     assert answers(model, requests(model)) == expected
     assert sizes == [len(QUESTIONS)] + [1] * len(QUESTIONS)
 
@@ -326,13 +329,16 @@ def test_scores_that_are_not_numbers_are_a_failure(
     assert all(answer.error is None for answer in answers(model, requests(model)))
 
 
-def test_answers_come_batch_by_batch(model: HFModel, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_padded_answers_come_batch_by_batch(
+    model: HFModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
     decode, calls = model._decode, []
 
     def counting(asked: Any, grammar: Any, batch: Batch) -> Any:
         calls.append(len(batch))
         return decode(asked, grammar, batch)
 
+    monkeypatch.setattr(model, "_continuous", False)
     monkeypatch.setattr(model, "_decode", counting)
     monkeypatch.setattr(model, "max_rows", 3)
     stream = model.complete(requests(model))

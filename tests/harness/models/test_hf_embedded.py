@@ -42,12 +42,12 @@ def answers(model: HFModel, order: list[int], adapter: str | None) -> list[Compl
 
 def assert_exact(model: HFModel, adapter: str | None) -> None:
     order = list(range(len(PROMPTS)))
-    model.max_rows = 1
+    model.slots = 1
     alone = answers(model, order, adapter)
     assert all(answer.error is None for answer in alone)
-    model.max_rows = 8
+    model.slots = 8
     assert answers(model, order, adapter) == alone
-    model.max_rows = 3
+    model.slots = 3
     assert answers(model, random.Random(1).sample(order, len(order)), adapter) == alone
 
 
