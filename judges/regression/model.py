@@ -322,9 +322,11 @@ def fit_table(table: LabelTable, source: str, card: FittedCard) -> FittedModel:
 def _cross_validated(training: TrainingItems, unseen: Sequence[_Unseen]) -> Coefficient:
     if not unseen:
         return estimate(spearman, list(held_out(training)), list(training.y), training.groups)
-    told = training.only(np.concatenate([rows for _, rows, _ in unseen]))
-    judged = centred(np.concatenate([values for *_, values in unseen]), told.sources)
-    return estimate(spearman, list(judged), list(centred(told.y, told.sources)), told.groups)
+    counted = training.only(np.concatenate([rows for _, rows, _ in unseen]))
+    judged = centred(np.concatenate([values for *_, values in unseen]), counted.sources)
+    return estimate(
+        spearman, list(judged), list(centred(counted.y, counted.sources)), counted.groups
+    )
 
 
 def _left_out(

@@ -129,12 +129,12 @@ def fit_line(items: TrainingItems) -> Line:
     if items.y.std() < 1e-9:  # the training part of a fold: constant labels pay nothing for length
         return Line(weights, bias, choice.strength, choice.mix, 0.0)
     size = items.x[:, LENGTH]
-    by_length, predicted, told = (
+    by_length, predicted, labelled = (
         centred(values, items.sources) * np.sqrt(items.weights)
         for values in (size, choice.predicted, items.y)
     )
-    spread = float(predicted.std() / told.std()) if told.std() > 1e-9 else 0.0
-    earned = items.length_kept * _slope(by_length, told) * spread
+    spread = float(predicted.std() / labelled.std()) if labelled.std() > 1e-9 else 0.0
+    earned = items.length_kept * _slope(by_length, labelled) * spread
     pays = _slope(by_length, predicted) - earned
     # Correlations are compared, not slopes: predictions spread less than labels do.
     weights[LENGTH] -= pays
