@@ -209,8 +209,8 @@ def unfit(
         record: The record of a halves study.
         base_weights_sha256: Digest of the base under the subject; None where it shows no weights.
         training_data: ``file_sha256`` and ``content_sha256`` of the suite's training data.
-        trained: Provenance of the subject's adapter (or model), which must name the same rows and
-            the same recipe.
+        trained: Provenance of the subject's adapter (or model), which must name the very same rows
+            (not only the same file) and the same recipe.
     """
     if trained is None:
         return (
@@ -229,10 +229,10 @@ def unfit(
             f"the halves are of {record.training.path} ({record.training.content_sha256[:12]}),"
             " which is not the training_data of this suite"
         )
-    if not digests & {trained.train.file_sha256, trained.train.content_sha256}:
+    if record.training.content_sha256 != trained.train.content_sha256:
         return (
-            f"the halves are of {record.training.path}, the subject was trained on"
-            f" {trained.train.path} ({trained.train.rows} rows)"
+            f"the halves are of {record.training.rows} rows of {record.training.path}, the subject"
+            f" was trained on {trained.train.rows} rows of {trained.train.path}, which are not the same"
         )
     subject = recipe_of(trained.config)
     differing = sorted(

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from harness.analysis.estimates import Estimate
+from harness.memorisation.conditions import RULES
 from harness.memorisation.counterfactual import Counterfactual
-from harness.util.formatting import figure, plural, with_interval
+from harness.util.formatting import figure, with_interval
 from training.studies.summary import ConfigurationPair, StudySuite, StudyTraining
 
 LEAST_EVALUATIONS = 3
@@ -33,13 +34,19 @@ def findings(cells: Sequence[StudyTraining], suites: Sequence[StudySuite]) -> li
 def memorisation_findings(record: Counterfactual) -> Iterator[str]:
     """Yield what a study of halves shows: memorised, generalised, and the rows beyond chance."""
     rows, adapters = record.memorised.rows, 2 * len(record.seeds)
-    shown = record.memorised.low is not None and record.memorised.low > 0
+    low = record.memorised.low
+    if low is None or low <= 0:
+        opening = "No memorisation is shown"
+    elif low <= RULES.least_gain:
+        opening = f"Memorised, though not shown to be by {RULES.least_gain:g} nats a token or more"
+    else:
+        opening = "Memorised"
     yield (
-        f"{'Memorised' if shown else 'No memorisation is shown'}: the responses of {rows} training rows are"
+        f"{opening}: the responses of {rows} training rows are"
         f" {with_interval(record.memorised, sign=True)} nats a token"
         f" ({with_interval(record.memorised_response, sign=True)} nats a response) likelier under"
         f" adapters that were trained with the row than under those trained without it"
-        f" ({adapters} adapters, {plural(record.memorised.families, 'family')} of near-duplicates;"
+        f" ({adapters} adapters, {record.memorised.families} families of near-duplicates;"
         f" by seed {', '.join(figure(value, sign=True) for value in record.by_seed)})."
     )
     yield (

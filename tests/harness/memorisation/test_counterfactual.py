@@ -97,8 +97,8 @@ def test_the_same_base_rows_and_recipe_fit(record: Counterfactual) -> None:
         ({"training_data": ["another"]}, "not the training_data of this suite"),
         (
             {"trained": provenance(train=TRAINING.model_copy(
-                update={"content_sha256": "d", "file_sha256": "e", "path": "other.jsonl"}))},
-            "the subject was trained on other.jsonl",
+                update={"content_sha256": "d", "rows": 158}))},
+            "the halves are of 60 rows of train.jsonl, the subject was trained on 158 rows of",
         ),
         (
             {"trained": provenance(config={**RECIPE, "num_train_epochs": 8.0})},

@@ -11,19 +11,23 @@ import numpy as np
 import pytest
 import yaml
 
-from harness.config import DataSpec
+from harness.analysis.memorisation_schema import SubjectMemorisation
+from harness.config import DataSpec, Suite
 from harness.data.loading import load
 from harness.errors import ConfigError, DataError, ModelError
 from harness.memorisation.copying import Closeness
 from harness.memorisation.counterfactual import (
     Counterfactual,
     read_counterfactual,
-    recipe_of,
     unfit,
 )
 from harness.models import provenance
 from harness.models.scripted import ScriptedModel
-from harness.models.subjects import OpenSubjects
+from harness.models.subjects import OpenSubjects, open_subjects
+from harness.pipeline import runner
+from harness.pipeline.assemble import assemble
+from harness.pipeline.session import Launch, open_session
+from harness.pipeline.stage import StageContext
 from harness.records import Failure, Message, Sample, Scored, TokenLogprobs
 from harness.registry import judges
 from tests.benchmarks.known_answers import pool, training_config
@@ -246,8 +250,46 @@ def test_the_whole_way_on_a_tiny_model(
         "training_data": [record.training.file_sha256 or ""],
     }
     assert unfit(record, trained=trained, **known) is None
-    otherwise = alike.model_copy(update={"num_train_epochs": 1.0})
-    assert recipe_of(otherwise.model_dump(mode="json")) != record.recipe
+
+    otherwise = study.whole(tmp_path / "otherwise").model_copy(update={"num_train_epochs": 1.0})
+    train(otherwise)
+    rested, refused = verdicts(alike, otherwise, root / "counterfactual.json", tmp_path)
+    assert rested.rests_on == "halves"
+    assert any("4 adapters on random halves of 20 training rows" in line for line in rested.reasons)
+    assert refused.rests_on == "probes"
+    said = " ".join((*refused.reasons, *refused.cautions))
+    assert "num_train_epochs 12.0 against 1.0" in said
+
+
+def verdicts(
+    alike: TrainingConfig, otherwise: TrainingConfig, record: Path, folder: Path
+) -> tuple[SubjectMemorisation, SubjectMemorisation]:
+    """Probe two adapters with a halves study named; return what is said of each."""
+    unseen = [{"prompt": f"And {topic}!", "response": f"Well. {ADVICE[-i]}"}
+              for i, topic in enumerate(TOPICS[:12])]  # fmt: skip
+    suite = Suite.model_validate(
+        {
+            "suite": {"name": "with-halves", "similarity_gate": False, "resamples": 200},
+            "data": str(write_jsonl(folder / "unseen.jsonl", unseen)),
+            "training_data": alike.train_data.path,
+            "defaults": {"model": alike.model, "template": alike.template, "dtype": "float32"},
+            "subjects": [
+                {"name": "base"},
+                {"name": "alike", "adapters": [alike.output_dir]},
+                {"name": "otherwise", "adapters": [otherwise.output_dir]},
+            ],
+            "perturbations": ["surface"],
+            "judges": ["rouge_l"],
+            "probes": {"halves": str(record), "max_new_tokens": 4, "variants": 0},
+        }
+    )
+    parts = assemble(suite, closeness="rouge_l")
+    launch = Launch(Silent(), cache=folder / "cache.sqlite")
+    with open_session(folder / "probed", suite, launch) as session:
+        context = StageContext(session, parts, lambda path: path, open_subjects)
+        memorisation, _ = runner.probe_alone(context)
+    first, second = memorisation.subjects
+    return first, second
 
 
 def test_a_failed_training_leaves_the_rest_and_makes_no_record(
@@ -322,7 +364,12 @@ def test_rows_that_cannot_be_rated_are_left_out_and_named(make_study: Any) -> No
 
 
 @pytest.mark.parametrize(
-    ("memorised", "opening"), [(0.6, "Memorised: "), (0.0, "No memorisation is shown: ")]
+    ("memorised", "opening"),
+    [
+        (0.6, "Memorised: "),
+        (0.05, "Memorised, though not shown to be by 0.05 nats a token or more: "),
+        (0.0, "No memorisation is shown: "),
+    ],
 )
 def test_findings_say_what_was_planted(memorised: float, opening: str) -> None:
     record = counterfactual_record(rows=60, memorised=memorised, learned=0.3)
