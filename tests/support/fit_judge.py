@@ -19,6 +19,7 @@ from __future__ import annotations
 import argparse
 import csv
 import json
+import random
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,7 @@ from safetensors.numpy import load_file, save_file
 from harness.judging.calibration import calibrate
 from harness.judging.labels import Labels, read_labels
 from harness.text import embedding
-from harness.util.digest import derived_rng
+from harness.util.digest import canonical_json
 from harness.util.files import write_atomically
 from harness.util.resources import resolve
 from judges.fitted import SHIPPED, Fitted, beside
@@ -156,7 +157,7 @@ def nonsense(letters: Labels) -> LabelTable:
     for number, item in enumerate(letters.items):
         if number % 3 == 0:
             words = [word.strip(".,;:!?") for word in (item.first.answer or "").split()]
-            derived_rng("nonsense", item.first.id).shuffle(words)
+            random.Random(canonical_json(["nonsense", item.first.id])).shuffle(words)
             asked += [item.first.question] * 2
             answers += [" ".join(words), item.first.question]
     lowest = np.full(len(asked), LOWEST)
