@@ -58,6 +58,10 @@ def _adverbial() -> re.Pattern[str]:
     return re.compile("|".join(f"(?:{p})" for p in lexicon_lines("adverbials.txt")), re.IGNORECASE)
 
 
+_EMPTY = frozenset(("it", "this", "that", "there"))
+"""Subjects of sentences that tell of the time itself."""
+
+
 def _final_adverbial(text: Text, sentence: Sentence) -> Move | None:
     raw = text.raw[sentence.start : sentence.stop]
     match = next((m for m in _adverbial().finditer(raw) if m.end() == len(raw)), None)
@@ -83,6 +87,7 @@ def _final_adverbial(text: Text, sentence: Sentence) -> Move | None:
         or denied(sentence.tokens)
         or _DOSE.search(raw)
         or third_person(t for t in inside if t.dep_ != "det")
+        or (main[0].lower_ in _EMPTY and head.lemma_ == "be")  # "It was my birthday today"
         or any(t.text == "," for t in main)
         or _adverbial().search(text.raw[main[0].idx : at]) is not None
         or main[-1].is_punct

@@ -168,6 +168,8 @@ def _to_front(
         or (head.lemma_ == "be" and not any(c.dep_ in ("acomp", "attr") for c in head.children))
         or (rest[0].tag_ in ("WDT", "WP", "WRB") and (causal or mark in ("although", "though")))
         or clause[-1].tag_ == "TO"
+        # "even though he says he is": what it leaves out is named by the main clause before it.
+        or clause[-1].pos_ == "AUX"
         or (mark in _TIMES and _timed(text, rest))
         or any(t.lower_ in ("though", "anyway", "too") for t in rest)
         or _repeats(clause)
@@ -281,7 +283,7 @@ def _to_end(text: Text, sentence: Sentence, clause: list[Any], rest: list[Any]) 
         gap.strip() != ","
         or any(t.dep_ in SUBJECTS and t.lower_ in _POINTING | _COUNTING for t in rest)
         or (third_person(rest) and has_noun(clause))
-        or rest[0].lower_ in ("then", "so", "what", "please", "maybe", "perhaps")
+        or rest[0].lower_ in ("then", "than", "so", "what", "please", "maybe", "perhaps")
         or any(
             t.lower_ in ("then", "so", "just", "only", "still", "even", "too", "also") for t in rest
         )

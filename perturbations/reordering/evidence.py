@@ -24,13 +24,17 @@ def readings(word: str) -> frozenset[str]:
     return frozenset(getAllLemmas(word.lower()))
 
 
+_NOT_OF_NOUNS = ("ed", "ing", "ly", "ic", "al", "ous", "ive", "able", "ible", "ful", "less")
+"""Endings by which a word that no dictionary has may be a verb, an adverb or an adjective."""
+
+
 def surely_noun(token: Any) -> bool:
     """Return whether a common noun can be nothing else here, by dictionary and by what precedes."""
     if token.pos_ != "NOUN" or token.tag_ not in _NOUN_TAGS or not token.text.isalpha():
         return False
     known = readings(token.lower_)
     if not known:
-        return len(token.text) > 4 and not token.lower_.endswith(("ed", "ing", "ly"))
+        return len(token.text) > 4 and not token.lower_.endswith(_NOT_OF_NOUNS)
     if known <= {"NOUN", "PROPN"} or token.lower_ in word_set("plain_nouns.txt"):
         return "NOUN" in known
     if "NOUN" not in known:

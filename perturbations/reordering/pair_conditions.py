@@ -136,6 +136,9 @@ def followed_by_modifier(second: Any) -> bool:
     if after.is_punct:
         return False
     if second.pos_ == "NOUN":
+        first = second.head
+        if first.dep_ == "pobj" and after.lower_ == first.head.lower_:
+            return True  # "pounds to kilograms and inches to centimeters": two of a kind, no pair
         owner = after if after.dep_ == "prep" else after.head
         if after.lower_ in _BEHIND and any(c.i == owner.i for c in second.children):
             return not hangs_loose(second.head, second, owner)

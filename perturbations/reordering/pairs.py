@@ -105,8 +105,7 @@ def between_swaps(text: Text) -> Iterator[Move]:
             not (_is_between(first) or relation.lower_ in ("compare", "combine", "contrast"))
             or link.lower_ != "and"
             or link.i + 1 > second.left_edge.i
-            or first.pos_ not in ("NOUN", "PROPN")
-            or second.pos_ not in ("NOUN", "PROPN")
+            or not (_names(first) and _names(second))
             or any(t.pos_ in ("VERB", "CCONJ") for t in second.subtree)
             or any(t.is_punct or t.pos_ in ("VERB", "PRON") for t in second.subtree)
         ):
@@ -130,6 +129,12 @@ def between_swaps(text: Text) -> Iterator[Move]:
                 ((spans[0][0], spans[1][1]),),
                 (first.lower_, second.lower_),
             )
+
+
+def _names(token: Any) -> bool:
+    """Return whether a word is a noun by itself: "a simple and a hard task" shares its noun."""
+    named = token.pos_ == "PROPN" and not token.text.islower()
+    return named or (token.pos_ in ("NOUN", "PROPN") and surely_noun(token))
 
 
 def _is_between(first: Any) -> bool:

@@ -293,6 +293,7 @@ def purpose_questions(text: Text) -> Iterator[Move]:
             or not {t.i for t in words if t.i >= to.i} <= {t.i for t in to.head.subtree}
             or third_person(words)
             or denied(words)
+            or any(t.lower_ == "else" for t in words)
             or any(t.text == "," for t in sentence.tokens)
             or lowered(text, first, first.text)[0].isupper()
         ):
