@@ -49,7 +49,7 @@ class Estimate(ScopeLevel):
     method: Method = Field(description="How the interval was made; ``none`` under two clusters.")
     p: float | None = Field(
         default=None,
-        description="Against zero: the larger of the sign-flip test's and the interval's; None where zero was not tested.",
+        description="Against zero: the larger of the sign-flip test's and the interval's, which is made stricter with fewer than 20 clusters; None where zero was not tested.",
     )
     alpha: float | None = Field(
         default=None,

@@ -18,6 +18,7 @@ from harness.stats.prediction_powered import PeopleMean
 from harness.stats.ratios import clustered_wilson
 from harness.stats.sequential import GroupSequential
 from harness.stats.significance import (
+    cautious_p,
     fewest_flips,
     first_step,
     holm,
@@ -202,7 +203,8 @@ def _test(
     """Test by sign flips and by the interval, and correct by weighted Holm over all tests together.
 
     The p of a quantity is the larger of the two: sign flips reject skewed differences too often, the
-    bootstrap needs more prompts for small p, and no p may contradict the interval beside it.
+    bootstrap needs more prompts for small p, and no p may contradict the interval beside it. Of few
+    prompts the interval's is made stricter, see :func:`harness.stats.significance.cautious_p`.
     """
     tested = [i for i, quantity in enumerate(quantities) if quantity.test is not None]
     if not tested:
@@ -214,7 +216,7 @@ def _test(
         # The least p must be able to pass the correction.
         permutations=max(settings.resamples, 100 * len(tested)),
     )
-    p = np.maximum(flips, intervals.p[tested])
+    p = np.maximum(flips, cautious_p(intervals)[tested])
     for j, i in enumerate(tested):
         if (by_people := quantities[i].people) is not None:
             p[j] = by_people.p

@@ -91,6 +91,7 @@ class PromptMeans:
             low=number(low),
             high=number(high),
             n=n,
+            # At 5 %, as the verdict's rules read single 95 % intervals and no corrected test.
             mde=number(minimum_detectable_effect(se * n**0.5, n)) if n >= 3 else None,
         )
 

@@ -70,5 +70,7 @@ def _has_room(net: Any, layers: list[Any]) -> bool:
         return False
     needed = sum(weight.numel() * weight.element_size() for weight in weights) * _HEADROOM
     if weights[0].device.type == "cuda":
-        return needed < int(torch.cuda.mem_get_info(weights[0].device)[0])
-    return needed < int(psutil.virtual_memory().available)
+        free = int(torch.cuda.mem_get_info(weights[0].device)[0])
+    else:
+        free = int(psutil.virtual_memory().available)
+    return bool(needed < free)

@@ -26,7 +26,12 @@ from harness.stats.bootstrap import studentised_bootstrap
 from harness.stats.closed_forms import Floats
 from harness.stats.cluster_sums import Clustered
 from harness.stats.ratios import clustered_wilson
-from harness.stats.significance import holm, minimum_detectable_effect, sign_flip_test
+from harness.stats.significance import (
+    cautious_p,
+    holm,
+    minimum_detectable_effect,
+    sign_flip_test,
+)
 
 Draw = Callable[[np.random.Generator, int], Floats]
 
@@ -239,7 +244,7 @@ def power_at(prompts: int, *, alpha: float, simulations: int, seed: int) -> Rate
         data = g.normal(effect, 1, (prompts, min(100, simulations - start)))
         flips = sign_flip_test(data, rng=g, permutations=4000)
         found = studentised_bootstrap(data, rng=g, resamples=2000)
-        seen += int((np.maximum(flips, found.p) <= alpha).sum())
+        seen += int((np.maximum(flips, cautious_p(found)) <= alpha).sum())
     return _rate(seen, simulations)
 
 
@@ -308,10 +313,9 @@ def main() -> int:
             good &= _line(f"rate {rate} in 50 clusters of 5, rho {correlation}", found, 0.93, 0.99)
     for name in ("gain", "ceiling", "skewed", "dense", "rates", "families", "skewed_families"):
         for prompts in (10, 30, 100) if name not in FAMILY_SIZE else (50, 100):
-            found = false_headlines(name, prompts=prompts, simulations=some, seed=1)
-            # Known limit: ten values show too little of a skewness of 2 for any test to allow for it.
-            most = 0.06 if (name, prompts) == ("skewed", 10) else 0.025
-            good &= _line(f"false headline {name} n={prompts}", found, 0.0, most + 2 * found.error)
+            times = many if (name, prompts) in FEW_AND_SKEWED else some
+            found = false_headlines(name, prompts=prompts, simulations=times, seed=1)
+            good &= _line(f"false headline {name} n={prompts}", found, 0.0, 0.025 + 2 * found.error)
     for prompts in (8, 12, 20, 30, 60, 100):
         found = power_at(prompts, alpha=0.025 / 3, simulations=some, seed=1)
         good &= _line(f"power at the effect of n={prompts}", found, 0.76, 0.84)
@@ -332,9 +336,17 @@ SIZES = {
 }
 """Prompts in each scenario, where they are not 30, 100 and 300."""
 
+FEW_AND_SKEWED = (("skewed", 10), ("skewed_families", 50))
+"""Shapes nearest to the limit of false headlines, simulated more often; the second has ten clusters."""
+
 MOST = {"gain": 0.98, "level": 0.98, "rates": 0.99}
-"""Coverage up to which a scenario is as wanted, where it is not 97.5 %: with few prompts and few values
-an interval of at least 95 % must often be one of more."""
+"""Coverage up to which a scenario is as wanted, where it is not 97.5 %.
+
+Counts and rates are discrete: n answers that are right or wrong have few possible means, and the
+coverage of any interval without chance of its own jumps between them (Brown, Cai and DasGupta 2001,
+Interval Estimation for a Binomial Proportion). One that covers 95 % at every true rate must cover more
+at most of them: here 98.8 % ± 0.2 for differences of rates at n = 30, and 97.7 % ± 0.3 for rates of
+3 % in nearly independent clusters, whose bound in :func:`main` is 99 % for the same reason."""
 
 
 if __name__ == "__main__":

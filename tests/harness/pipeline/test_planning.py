@@ -213,7 +213,9 @@ def test_probes_are_planned_as_they_are_asked(tmp_path: Path) -> None:
         json.loads(line)["probe"]
         for line in (tmp_path / "run" / "probes.jsonl").read_text().splitlines()
     )
-    assert kinds["loss"] + kinds["canary"] == ratings
+    # At most so many: none of these responses has another one or a rewording for its neighbour.
+    subjects, training = 2, 4
+    assert kinds["loss"] + kinds["canary"] == ratings - subjects * training
     assert kinds["answer"] + kinds["continuation"] == answers
     assert tokens == answers * 8
 
