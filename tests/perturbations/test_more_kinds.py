@@ -36,7 +36,7 @@ def variants(kind: Kind, *raws: str, per_prompt: int = 0) -> list[Variant]:
 def test_compose_does_both_and_the_edits_rebuild() -> None:
     kind = make_kind("compose", {"steps": ["dialect", "role"]})
     assert kind.name == "dialect+role"
-    raw = "My behavior hurts my friend, and my friend is sad."
+    raw = "My behavior hurts my roommate, and my roommate is sad."
     (variant,) = variants(kind, raw)
     assert variant.status == "valid"
     assert "behaviour" in variant.prompt

@@ -44,7 +44,7 @@ def verdict(before: str, after: str, limits: Limits = GENEROUS, severity: str = 
         ("Write it in Java please.", "Write it in Python please.", "names"),
         ("She called him late.", "He called her late.", "pronouns"),
         ("I told her so.", "You told her so.", "pronouns"),
-        ("My friend left me.", "My cousin left me.", "roles"),
+        ("My cousin left me.", "My friend left me.", "roles"),
         ("My therapist is kind.", "My healer is kind.", "terms"),
         ("I have depression now.", "I have sadness now.", "terms"),
         ('He said "go away" then.', 'He said "get away" then.', "protected"),
@@ -147,11 +147,11 @@ def test_impossible_edits_are_rejected_not_raised() -> None:
     ("before", "after", "passes"),
     [
         ("My mom met my dad.", "My aunt met my uncle.", True),
-        ("My friend left. My friend cried.", "My cousin left. My cousin cried.", True),
-        ("My friend left. My friend cried.", "My cousin left. My friend cried.", False),
+        ("My cousin left. My cousin cried.", "My friend left. My friend cried.", True),
+        ("My cousin left. My cousin cried.", "My friend left. My cousin cried.", False),
         ("My friend met my boss.", "My boss met my boss.", False),
         ("My boyfriend left.", "My fiancée left.", False),
-        ("My friend left.", "My cousins left.", False),
+        ("My cousin left.", "My friends left.", False),
         ("My friend left.", "My neighbor dog left.", True),
     ],
 )
