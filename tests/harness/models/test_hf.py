@@ -258,9 +258,35 @@ OOM = [
 
 
 @pytest.mark.parametrize("error", OOM, ids=["cuda", "cpu", "python"])
-def test_out_of_memory_halves_the_batch(
+def test_out_of_memory_halves_the_slots(
     model: HFModel, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
+    """With room for two answers at once, and an error after some have ended already."""
+    import harness.models.hf as hf
+
+    expected = answers(model, requests(model))
+    decode, tried = hf.decode_continuously, []
+
+    def small_machine(decoder: Any, rows: Any, settings: Any, seeds: Any, limits: Any) -> Any:
+        tried.append((limits[0], len(rows)))
+        if limits[0] > 2 and len(tried) > 1:
+            raise error
+        for count, ended in enumerate(decode(decoder, rows, settings, seeds, limits)):
+            if limits[0] > 2 and count == 3:
+                raise error
+            yield ended
+
+    monkeypatch.setattr(hf, "decode_continuously", small_machine)
+    assert answers(model, requests(model)) == expected
+    assert [n for n, _ in tried] == [model.slots, 2]
+    assert [n for _, n in tried] == [8, 5], "what had ended is not asked again"
+
+
+@pytest.mark.parametrize("error", OOM, ids=["cuda", "cpu", "python"])
+def test_out_of_memory_halves_the_padded_batch(
+    model: HFModel, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    monkeypatch.setattr(model, "_continuous", False)
     expected = answers(model, requests(model))
     decode, tried = model._decode, []
 
@@ -276,17 +302,27 @@ def test_out_of_memory_halves_the_batch(
     assert sum(n for n in tried if n <= 2) == 8
 
 
+@pytest.mark.parametrize("continuous", [True, False])
 def test_a_request_that_never_fits_is_a_transient_failure(
-    model: HFModel, monkeypatch: pytest.MonkeyPatch
+    model: HFModel, monkeypatch: pytest.MonkeyPatch, continuous: bool
 ) -> None:
-    decode = model._decode
+    import harness.models.hf as hf
+
+    decode, together = model._decode, hf.decode_continuously
 
     def small_machine(asked: Any, grammar: Any, batch: Batch) -> Any:
         if any(row.index == 5 for row in batch):
             raise torch.OutOfMemoryError("CUDA out of memory")
         return decode(asked, grammar, batch)
 
+    def so_too(decoder: Any, rows: Any, *rest: Any) -> Any:
+        if any(row.index == 5 for row in rows):
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return together(decoder, rows, *rest)
+
     monkeypatch.setattr(model, "_decode", small_machine)
+    monkeypatch.setattr(hf, "decode_continuously", so_too)
+    monkeypatch.setattr(model, "_continuous", continuous)
     found = answers(model, requests(model))
     failure = found[5].error
     assert failure is not None
@@ -301,6 +337,7 @@ def test_other_errors_are_not_taken_for_memory(
         raise RuntimeError("shapes do not match")
 
     monkeypatch.setattr(model, "_decode", broken)
+    monkeypatch.setattr("harness.models.hf.decode_continuously", broken)
     with pytest.raises(RuntimeError, match="shapes"):
         answers(model, requests(model))
 
