@@ -37,7 +37,7 @@ def texts(prompt: str, name: str, seeds: int = 8) -> set[str]:
         ("synonym", "I am sad because my boyfriend doesn't want to talk anymore."),
         ("reorder", "I can't sleep because my neighbours are loud. What should I do?"),
         ("typo", "My father remembers everything about that evening."),
-        ("role", "My friend left me alone at the party and I felt awful."),
+        ("role", "My roommate left me alone at the party and I felt awful."),
         (
             "dialect",
             "Whenever I come home in the evening, my apartment feels so empty that I cry for an hour.",
