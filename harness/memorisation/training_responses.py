@@ -7,7 +7,7 @@ alike, so that memory is bounded and the share of common runs stays an unbiased 
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
@@ -25,6 +25,9 @@ from harness.util.digest import digest
 MOST_RUNS = 20_000_000
 LEAST_OWN = 4
 """Own words of a response from which reciting them says something."""
+
+TAUGHT_SHARE = 0.2
+"""Share of the training responses from which a word in them belongs to a form, not to a response."""
 
 CANDIDATES = 3
 """Rows with the most runs in common, whose longest copied span is measured."""
@@ -156,6 +159,20 @@ def rows_of_same_prompt(
     return {sample_id: tuple(rows[key]) for sample_id, key in key_of.items()}
 
 
+def _parts(word: str) -> list[str]:
+    """Return the parts of an identifier, ``read_file`` as ``read`` and ``file``; a word is its own."""
+    return [part for part in word.split("_") if part]
+
+
+def _taught_words(responses: Sequence[str]) -> frozenset[str]:
+    """Return the words, and parts of identifiers, that a good share of all responses hold."""
+    counts: Counter[str] = Counter()
+    for response in responses:
+        counts.update({part for word in words(response) for part in _parts(word)})
+    least = max(2.0, TAUGHT_SHARE * len(responses))
+    return frozenset(part for part, count in counts.items() if count > least)
+
+
 class TrainingResponses:
     """The training rows as answers are compared with them.
 
@@ -169,6 +186,7 @@ class TrainingResponses:
         self._responses = [sample.reference or "" for sample in samples]
         self._index = ResponseIndex(self._responses)
         self._hasher = RunHasher()
+        self._taught = _taught_words(self._responses)
         self.content = digest([sample.made_from for sample in samples])
         self.rows_of = rows_of_same_prompt(samples, prompts)
 
@@ -176,7 +194,8 @@ class TrainingResponses:
         """Measure how much of a response's own words a continuation recites.
 
         Own words stand neither in the prompt nor in what many training responses say: a model that
-        was taught a form writes the rest of every response word for word and has seen none.
+        was taught a form writes the rest of every response word for word and has seen none. That holds
+        for runs, and word by word for a form that the prompt's own words fill ("def PROMPT(value)").
 
         Returns:
             ``own_words``; and ``own_share``, the share of them in runs that the continuation has,
@@ -187,6 +206,10 @@ class TrainingResponses:
         explained = self._index.common(expected, common_from(len(self._responses)))
         explained |= np.isin(hashes, self._hasher(words(prompt)))
         marked = ~in_runs(explained, len(expected))
+        given = self._taught | {part for word in words(prompt) for part in _parts(word)}
+        marked &= np.array(
+            [not given.issuperset(_parts(word)) for word in expected], dtype=np.bool_
+        )
         count = word_count([expected[at] for at in np.flatnonzero(marked)])
         if count < LEAST_OWN:
             return {"own_words": count}

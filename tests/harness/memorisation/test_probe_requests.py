@@ -149,6 +149,28 @@ def test_saying_ones_own_response_is_no_copying_whatever_other_rows_say() -> Non
     assert copied(training, item(stranger, group="clean"), RESPONSE) == len(RESPONSE.split())
 
 
+def test_a_form_that_the_prompts_words_fill_is_not_recited() -> None:
+    """A rule that was learned gives the right answer to a new prompt; nothing of it was seen."""
+    topics = [
+        "sorted list of names", "mean of a column", "file with many lines", "queue of open jobs",
+        "tree with red nodes", "date in another zone", "text without any vowels", "graph with loops",
+    ]  # fmt: skip
+    rows = [
+        row(str(i), f"Write me the {topic}", f"def {topic.replace(' ', '_')}(value): return value")
+        for i, topic in enumerate(topics)
+    ]
+    training = TrainingResponses(rows, [item(rows[0])])
+    new = "def map_with_two_layers(value): return value"
+    rest = new.split("def ")[1]
+    assert training.own_recitation(rest, new, "Write me the map with two layers") == {
+        "own_words": 0
+    }
+    # The same words under a prompt that does not give them must have been seen.
+    seen = training.own_recitation(rest + " twice, thrice, never again", new, "Write me a poem")
+    assert seen["own_words"] >= 4
+    assert seen["own_share"] > 0
+
+
 def test_a_perfect_reciter_of_real_rows_is_charged_with_no_copying() -> None:
     rows = load(DataSpec(path="bundled:data/counseling/train.jsonl"))
     items = [item(sample) for sample in rows]
