@@ -21,6 +21,7 @@ import csv
 import json
 import random
 from collections import defaultdict
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -171,8 +172,8 @@ def nonsense(letters: Labels) -> LabelTable:
     )
 
 
-def refit() -> FittedModel:
-    """Fit from what is in the repository."""
+def refit(only: Collection[str] = ()) -> FittedModel:
+    """Fit from what is in the repository: every dimension, or those named."""
     ours = read_labels(LETTERS).part("fit")
     read, readers = read_table()
     card = FittedCard(
@@ -185,7 +186,8 @@ def refit() -> FittedModel:
         dimensions=(),
     )
     table = label_table(ours).joined(nonsense(ours)).joined(read)
-    return fit_table(table, LETTERS, card)
+    chosen = {name: scores for name, scores in table.scores.items() if not only or name in only}
+    return fit_table(table._replace(scores=chosen), LETTERS, card)
 
 
 def main() -> None:
